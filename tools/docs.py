@@ -1,0 +1,125 @@
+"""Write the generated pages of docs/, or with --check say which of them are out of date.
+
+A page is a function that returns Markdown; add it to PAGES. Hand-written pages are not this tool's.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from eunoe import errors, settings
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+NOTE = "<!-- Written by `make docs`; change what it is made from instead. -->"
+_TITLE = re.compile(r"^# (?P<number>\d{4}) (?P<title>.+)$", re.MULTILINE)
+_STATUS = re.compile(r"^Status: (?P<status>.+)$", re.MULTILINE)
+
+
+def decisions() -> str:
+    """Return the index of the ADRs; exit when one lacks its title line or its status line."""
+    rows: list[str] = []
+    for path in sorted((DOCS / "adr").glob("[0-9]*.md")):
+        text = path.read_text(encoding="utf-8")
+        title, status = _TITLE.search(text), _STATUS.search(text)
+        if title is None or status is None or not path.name.startswith(f"{title['number']}-"):
+            lines = f"`# {path.name[:4]} Title` and `Status: …`"
+            sys.exit(f"{path.relative_to(ROOT)} needs the lines {lines}")
+        rows.append(f"| [{title['number']}]({path.name}) | {title['title']} | {status['status']} |")
+    return _page("Decisions", "| | Decision | Status |\n| --- | --- | --- |\n" + "\n".join(rows))
+
+
+def error_codes() -> str:
+    """Return the table of the error codes, grouped by what they derive from."""
+    rows = [
+        f"| `{error.code}` | {error.kind} | {_yes_no(error.heals)} | {_first_line(error)} |"
+        for error in _descendants(errors.EunoeError)
+        if "code" in vars(error)
+    ]
+    head = "| `code` | Kind | Retry may help | Meaning |\n| --- | --- | --- | --- |\n"
+    promise = "A `code` never changes its meaning; messages may.\n\n"
+    return _page("Error codes", promise + head + "\n".join(rows))
+
+
+def setting_variables() -> str:
+    """Return the tables of the environment variables: ours, their aliases, the providers'."""
+    ours = "| Variable | Default | Meaning |\n| --- | --- | --- |\n" + "\n".join(
+        f"| `{name}` | {default} | {meaning} |" for name, default, meaning in settings.reference()
+    )
+    aliases = "| Variable | Stands for |\n| --- | --- |\n" + "\n".join(
+        f"| `{alias}` | `{name}`, when that is not set |"
+        for alias, name in settings.ALIASES.items()
+    )
+    providers = "| Variable | Meaning |\n| --- | --- |\n" + "\n".join(
+        f"| `{name}` | {meaning} |" for name, meaning in settings.PROVIDER_VARIABLES.items()
+    )
+    intro = (
+        "Variables of the environment, or lines of a file `.env` in the folder the server is "
+        "started in; the environment wins. An unknown `EUNOE_…` variable stops the server."
+    )
+    parts = [
+        intro,
+        ours,
+        "## Other names",
+        aliases,
+        "## Model providers",
+        "Each makes a provider's models available. Where none is set, the local model is used.",
+        providers,
+    ]
+    return _page("Settings", "\n\n".join(parts))
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "adr/README.md": decisions,
+    "reference/errors.md": error_codes,
+    "reference/settings.md": setting_variables,
+}
+
+
+def _descendants(error: type[errors.EunoeError]) -> Iterator[type[errors.EunoeError]]:
+    yield error
+    for child in error.__subclasses__():
+        yield from _descendants(child)
+
+
+def _first_line(thing: type) -> str:
+    return (thing.__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ").replace("|", r"\|")
+
+
+def _yes_no(answer: bool) -> str:
+    return "yes" if answer else "no"
+
+
+def _page(title: str, body: str) -> str:
+    return f"# {title}\n\n{NOTE}\n\n{body}\n"
+
+
+def _stale(pages: Mapping[Path, str]) -> list[Path]:
+    return [
+        path
+        for path, text in pages.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Exit 0 when every page is (now) current, 1 when --check found one that is not."""
+    if arguments not in ([], ["--check"]):
+        sys.stderr.write("usage: docs.py [--check]\n")
+        return 2
+    pages = {DOCS / name: page() for name, page in PAGES.items()}
+    stale = _stale(pages)
+    if arguments:
+        for path in stale:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is out of date; run `make docs`\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(pages[path], encoding="utf-8")
+        sys.stdout.write(f"wrote {path.relative_to(ROOT)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
