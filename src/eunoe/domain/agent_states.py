@@ -1,0 +1,36 @@
+"""An agent with what is attached to it, as far as somebody asked for it."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, get_args
+
+from eunoe.domain.agents import Agent
+from eunoe.domain.blocks import Block
+from eunoe.domain.tools import Tool
+
+Relation: TypeAlias = Literal[
+    "blocks",
+    "tools",
+    "sources",
+    "tags",
+    "identities",
+    "managed_group",
+    "secrets",
+    "pending_approval",
+]
+RELATIONS: Final[frozenset[Relation]] = frozenset(get_args(Relation))
+ATTACHED: Final[frozenset[Relation]] = RELATIONS - {"pending_approval"}
+"""What update, attach and detach answer with (api 6.3.4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentState:
+    """A relation that nobody asked for is empty.
+
+    `message_ids` are those in the window of the agent's own list, oldest first.
+    """
+
+    agent: Agent
+    message_ids: tuple[str, ...]
+    blocks: tuple[Block, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    tags: tuple[str, ...] = ()

@@ -1,0 +1,106 @@
+"""Which tools and rules an agent gets without asking for them (api 6.9, 6.10; agent A3 to A7)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from eunoe.domain.agents import AgentType
+from eunoe.domain.messages import Json
+from eunoe.domain.tools import Tool, ToolType
+
+MULTI_AGENT: Final = (
+    "send_message_to_agent_and_wait_for_reply",
+    "send_message_to_agents_matching_tags",
+    "send_message_to_agent_async",
+)
+_BY_TYPE: Final[dict[AgentType, tuple[str, ...]]] = {
+    "letta_v1_agent": ("conversation_search", "memory_replace", "memory_insert"),
+    "memgpt_v2_agent": (
+        "send_message",
+        "conversation_search",
+        "memory_replace",
+        "memory_insert",
+    ),
+    "sleeptime_agent": (
+        "memory_replace",
+        "memory_insert",
+        "memory_rethink",
+        "memory_finish_edits",
+    ),
+    "voice_convo_agent": ("send_message", "search_memory"),
+    "voice_sleeptime_agent": (
+        "store_memories",
+        "rethink_user_memory",
+        "finish_rethinking_memory",
+    ),
+    "react_agent": (),
+    "workflow_agent": (),
+}
+_OTHERS: Final = (
+    "send_message",
+    "conversation_search",
+    "core_memory_append",
+    "core_memory_replace",
+    "memory",
+    "memory_apply_patch",
+)
+_ENDING: Final = frozenset({"send_message", "send_message_to_agent_async", "memory_finish_edits"})
+_BASE_TYPES: Final[frozenset[ToolType]] = frozenset(
+    {"letta_core", "letta_memory_core", "letta_multi_agent_core", "letta_sleeptime_core"}
+)
+_UNRULED_MODELS: Final = ("claude-4-sonnet", "claude-3-5-sonnet", "gpt-5", "gemini-2.5-pro")
+
+
+def base_tool_names(agent_type: AgentType, *, multi_agent: bool = False) -> tuple[str, ...]:
+    """Return the names of the tools that an agent of this type starts with."""
+    return _BY_TYPE.get(agent_type, _OTHERS) + (MULTI_AGENT if multi_agent else ())
+
+
+def wants_base_rules(
+    asked: bool | None,
+    *,
+    agent_type: AgentType,
+    model: str,
+    own_rules: bool,
+    base_tools: bool,
+) -> bool:
+    """Whether the base tools bring their rules along; `asked` decides where it is not null."""
+    if asked is not None:
+        return asked
+    if agent_type == "letta_v1_agent" and base_tools and not own_rules:
+        return False
+    if agent_type == "sleeptime_agent" or "mini" in model:
+        return True
+    return not any(name in model for name in _UNRULED_MODELS)
+
+
+def base_rules(tools: Iterable[Tool]) -> list[Json]:
+    """Return the rules of the base tools among `tools`: the last word ends, others go on."""
+    return [
+        rule("exit_loop" if tool.name in _ENDING else "continue_loop", tool.name)
+        for tool in tools
+        if tool.tool_type in _BASE_TYPES
+    ]
+
+
+def approval_rules(tools: Iterable[Tool]) -> list[Json]:
+    """Return the rules of those `tools` that ask for approval by themselves (api 6.9.5)."""
+    return [
+        rule("requires_approval", tool.name) for tool in tools if tool.default_requires_approval
+    ]
+
+
+def rule(kind: str, tool_name: str) -> Json:
+    """Return a rule without fields of its own, as the wire has it."""
+    return {"type": kind, "tool_name": tool_name, "prompt_template": None}
+
+
+def with_rules(rules: Iterable[Json], added: Iterable[Json]) -> tuple[Json, ...]:
+    """Return `rules` with each of `added` that says nothing new left out (TR1)."""
+    merged = list(rules)
+    said = {(one["type"], one["tool_name"]) for one in merged}
+    for one in added:
+        key = (one["type"], one["tool_name"])
+        if key not in said:
+            said.add(key)
+            merged.append(one)
+    return tuple(merged)

@@ -1,0 +1,83 @@
+"""A memory block: a labelled text that is always in an agent's prompt."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from eunoe.domain.messages import Json
+from eunoe.errors import BlockFull
+
+DEFAULT_LIMIT: Final = 100_000
+DEFAULT_DESCRIPTIONS: Final = {
+    "human": (
+        "What you know of the person you talk with: name, circumstances, preferences, plans. "
+        "Keep it current, so that you can answer them as someone who remembers."
+    ),
+    "persona": (
+        "Who you are: your character, your manner of speaking, what you care about and what you "
+        "have learned to do differently. It keeps you the same from one talk to the next."
+    ),
+}
+
+
+def built_in_description(label: str) -> str | None:
+    """Return what a block of this label is for, null for a label that has no meaning of its own."""
+    return DEFAULT_DESCRIPTIONS.get(label.removeprefix("system/"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """`limit` in characters. `version` counts its changes, so that a lost update is noticed."""
+
+    id: str
+    label: str
+    value: str = ""
+    limit: int = DEFAULT_LIMIT
+    description: str | None = None
+    read_only: bool = False
+    metadata: Json = field(default_factory=dict[str, object])
+    tags: tuple[str, ...] = ()
+    hidden: bool | None = None
+    is_template: bool = False
+    template_name: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    deployment_id: str | None = None
+    entity_id: str | None = None
+    preserve_on_migration: bool | None = False
+    project_id: str | None = None
+    version: int = 1
+    created_by_id: str | None = None
+    last_updated_by_id: str | None = None
+    created_at: datetime | None = None
+
+    def with_value(self, value: str) -> "Block":
+        """Return the block holding `value` without NULs; raise `BlockFull` past the limit (M3)."""
+        clean = value.replace("\x00", "")
+        if len(clean) > self.limit:
+            raise BlockFull(
+                f"The text has {len(clean)} characters and the block `{self.label}` holds "
+                f"{self.limit}; shorten it or raise the limit.",
+                label=self.label,
+                limit=self.limit,
+                size=len(clean),
+            )
+        return replace(self, value=clean)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockVersion:
+    """One change of a block: what it became, by whom, in which run and step, and when."""
+
+    block_id: str
+    version: int
+    label: str
+    value: str
+    limit: int
+    description: str | None
+    read_only: bool
+    actor_id: str | None
+    agent_id: str | None
+    run_id: str | None
+    step_id: str | None
+    created_at: datetime

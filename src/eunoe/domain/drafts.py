@@ -1,0 +1,150 @@
+"""What a caller asks for, before it is there: drafts make a thing, patches change one.
+
+In a patch a null field says nothing (api 6.40), so that a missing field and an
+explicit null are the same; what can be cleared has a flag of its own.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from eunoe.domain.agents import AgentType
+from eunoe.domain.blocks import DEFAULT_LIMIT
+from eunoe.domain.messages import Json, Part
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelWish:
+    """How a caller wants a model asked; a null field says nothing.
+
+    `context_window` and the `max_…` are in tokens; `settings` holds only the fields that
+    were sent (R9).
+    """
+
+    handle: str | None = None
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    max_reasoning_tokens: int | None = None
+    clear_max_output: bool = False
+    enable_reasoner: bool | None = None
+    reasoning: bool | None = None
+    reasoning_effort: str | None = None
+    temperature: float | None = None
+    parallel_tool_calls: bool | None = None
+    strict: bool | None = None
+    response_format: Json | None = None
+    settings: Json | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDraft:
+    label: str
+    value: str = ""
+    limit: int = DEFAULT_LIMIT
+    description: str | None = None
+    read_only: bool = False
+    metadata: Json = field(default_factory=dict[str, Any])
+    tags: tuple[str, ...] = ()
+    hidden: bool | None = None
+    is_template: bool = False
+    template_name: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    deployment_id: str | None = None
+    entity_id: str | None = None
+    preserve_on_migration: bool | None = False
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockPatch:
+    label: str | None = None
+    value: str | None = None
+    limit: int | None = None
+    description: str | None = None
+    read_only: bool | None = None
+    metadata: Json | None = None
+    tags: tuple[str, ...] | None = None
+    hidden: bool | None = None
+    is_template: bool | None = None
+    template_name: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    deployment_id: str | None = None
+    entity_id: str | None = None
+    preserve_on_migration: bool | None = None
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningMessage:
+    """One entry of `initial_message_sequence`."""
+
+    role: Literal["user", "system", "assistant"]
+    content: tuple[Part, ...]
+    name: str | None = None
+    otid: str | None = None
+    sender_id: str | None = None
+    group_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionPatch:
+    """Only what was sent changes; `changes` holds it by field name (api 6.20)."""
+
+    changes: Json = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDraft:
+    """`tools` are names, `tool_ids` and `block_ids` ids of what exists already."""
+
+    agent_type: AgentType = "letta_v1_agent"
+    name: str | None = None
+    system: str | None = None
+    model: ModelWish = field(default_factory=ModelWish)
+    embedding: str | None = None
+    embedding_chunk_size: int | None = None
+    compaction: CompactionPatch | None = None
+    memory_blocks: tuple[BlockDraft, ...] = ()
+    block_ids: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    tool_ids: tuple[str, ...] = ()
+    tool_rules: tuple[Json, ...] | None = None
+    include_base_tools: bool = True
+    include_multi_agent_tools: bool = False
+    include_base_tool_rules: bool | None = None
+    opening: tuple[OpeningMessage, ...] | None = None
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+    metadata: Json | None = None
+    timezone: str | None = None
+    message_buffer_autoclear: bool = False
+    response_format: Json | None = None
+    hidden: bool | None = None
+    max_files_open: int | None = None
+    per_file_view_window_char_limit: int | None = None
+    project_id: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentPatch:
+    """`values` are the plain fields that were sent, by their name in `Agent`."""
+
+    values: Json = field(default_factory=dict[str, Any])
+    model: ModelWish | None = None
+    embedding: str | None = None
+    compaction: CompactionPatch | None = None
+    block_ids: tuple[str, ...] | None = None
+    tool_ids: tuple[str, ...] | None = None
+    message_ids: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassageDraft:
+    text: str
+    tags: tuple[str, ...] = ()
+    metadata: Json = field(default_factory=dict[str, Any])
+    created_at: datetime | None = None

@@ -1,0 +1,126 @@
+"""What is said in a message list, in our own shape: stored as it is, shown and sent by others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool", "approval", "summary"]
+Json: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    text: str
+    signature: str | None = None
+    type: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """`data` is base64 of the bytes."""
+
+    media_type: str
+    data: str
+    detail: str | None = None
+    type: Literal["image"] = "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoning:
+    """`native` is false where the text was an argument or a tag rather than the provider's own."""
+
+    text: str
+    signature: str | None = None
+    native: bool = True
+    type: Literal["reasoning"] = "reasoning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedactedReasoning:
+    data: str
+    type: Literal["redacted_reasoning"] = "redacted_reasoning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OmittedReasoning:
+    signature: str | None = None
+    type: Literal["omitted_reasoning"] = "omitted_reasoning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummarizedReasoning:
+    id: str
+    summary: tuple[str, ...] = ()
+    encrypted: str | None = None
+    type: Literal["summarized_reasoning"] = "summarized_reasoning"
+
+
+Part: TypeAlias = (
+    Text | Image | Reasoning | RedactedReasoning | OmittedReasoning | SummarizedReasoning
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """`arguments` is the JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolReturn:
+    """`output` is what the tool gave, `time` is when, in the agent's zone as the model reads it."""
+
+    call_id: str
+    name: str
+    ok: bool
+    output: str | Json
+    time: str
+    stdout: tuple[str, ...] = ()
+    stderr: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One stored message. `run_id` and `step_id` are null where no run made it."""
+
+    id: str
+    role: Role
+    agent_id: str
+    created_at: datetime
+    content: tuple[Part, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    returns: tuple[ToolReturn, ...] = ()
+    conversation_id: str | None = None
+    model: str | None = None
+    name: str | None = None
+    otid: str | None = None
+    sender_id: str | None = None
+    group_id: str | None = None
+    step_id: str | None = None
+    run_id: str | None = None
+    is_err: bool = False
+
+
+def text_of(message: Message) -> str:
+    """Return the message's text parts, joined by a blank line."""
+    return "\n\n".join(part.text for part in message.content if isinstance(part, Text))
+
+
+def unanswered(messages: Sequence[Message]) -> list[ToolCall]:
+    """Return the calls of the last assistant message that no return has come back for, in order.
+
+    Only the last: an older call without a return was left by a process that died
+    after its turn was closed, and the window drops it (`window.paired`).
+    """
+    answered: set[str] = set()
+    for message in reversed(messages):
+        answered.update(returned.call_id for returned in message.returns)
+        if message.role == "assistant":
+            return [call for call in message.calls if call.id not in answered]
+        if message.role != "tool":
+            return []
+    return []

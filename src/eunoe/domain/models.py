@@ -1,0 +1,73 @@
+"""Which model an agent speaks through, and how it is asked."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from eunoe.domain.messages import Json
+
+GLOBAL_CONTEXT_CAP: Final = 128_000
+UNKNOWN_CONTEXT_WINDOW: Final = 30_000
+MIN_CONTEXT_WINDOW: Final = 4_096
+
+Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """How an agent's model is called; `context_window` is in tokens.
+
+    `settings` is what the caller sent beyond the fields here, kept so that a
+    provider's own options survive.
+    """
+
+    handle: str
+    model: str
+    provider_type: str
+    provider_name: str
+    endpoint: str | None = None
+    context_window: int = UNKNOWN_CONTEXT_WINDOW
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    parallel_tool_calls: bool = False
+    enable_reasoner: bool = True
+    reasoning_effort: str | None = None
+    max_reasoning_tokens: int = 0
+    strict: bool = False
+    response_format: Json | None = None
+    settings: Json = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingConfig:
+    """How texts become vectors of `dimensions` floats."""
+
+    handle: str
+    model: str
+    provider_type: str
+    endpoint: str | None = None
+    dimensions: int
+    chunk_size: int = 300
+    batch_size: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelListing:
+    """A model that a provider serves; `context_window` as the endpoint reports it, in tokens."""
+
+    handle: str
+    model: str
+    provider_type: str
+    provider_name: str
+    endpoint: str | None
+    context_window: int
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingListing:
+    handle: str
+    model: str
+    provider_type: str
+    provider_name: str
+    endpoint: str | None
+    dimensions: int

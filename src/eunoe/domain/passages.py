@@ -1,0 +1,60 @@
+"""Archives hold passages: texts an agent keeps outside its prompt and searches."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from eunoe.domain.messages import Json, Role
+from eunoe.domain.models import EmbeddingConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    id: str
+    name: str
+    description: str | None = None
+    embedding: EmbeddingConfig | None = None
+    metadata: Json | None = None
+    created_by_id: str | None = None
+    last_updated_by_id: str | None = None
+    created_at: datetime
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """`vector` is null while no embedder has seen the text; it is found by its words then."""
+
+    id: str
+    archive_id: str
+    text: str
+    tags: tuple[str, ...] = ()
+    metadata: Json = field(default_factory=dict[str, object])
+    vector: tuple[float, ...] | None = None
+    embedding: EmbeddingConfig | None = None
+    created_by_id: str | None = None
+    last_updated_by_id: str | None = None
+    created_at: datetime
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassageHit:
+    """A found passage. `score` is the fused one, higher is better; ranks count from 1."""
+
+    passage: Passage
+    score: float
+    text_rank: int | None = None
+    vector_rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageHit:
+    message_id: str
+    agent_id: str
+    conversation_id: str | None
+    role: Role
+    text: str
+    created_at: datetime
+    score: float
+    text_rank: int | None = None
+    vector_rank: int | None = None

@@ -1,0 +1,19 @@
+"""Times as a model reads them."""
+
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+@lru_cache(maxsize=512)
+def zone(name: str) -> tzinfo:
+    """Return the IANA zone called `name`, UTC for a name that does not exist."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def stamp(at: datetime, *, timezone: str) -> str:
+    """Return `at` as `YYYY-MM-DD hh:mm:ss AM/PM TZ+offset` in the zone called `timezone`."""
+    return at.astimezone(zone(timezone)).strftime("%Y-%m-%d %I:%M:%S %p %Z%z")

@@ -1,0 +1,31 @@
+"""Text that any database and any provider can take."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, cast
+
+_LONE: Final = re.compile("[\ud800-\udfff]")
+
+
+def well_formed(text: str) -> str:
+    """Return `text` without lone surrogates (P10), which UTF-8 cannot hold."""
+    return text if text.isascii() else _LONE.sub("", text)
+
+
+def with_strings(value: object, change: Callable[[str], str]) -> object:
+    """Return a JSON value with `change` applied to every string in it, keys included."""
+    match value:
+        case str():
+            return change(value)
+        case Mapping():
+            items = cast("Mapping[str, object]", value)
+            return {change(key): with_strings(item, change) for key, item in items.items()}
+        case list() | tuple():
+            return [with_strings(item, change) for item in cast("Sequence[object]", value)]
+        case _:
+            return value
+
+
+def well_formed_json(value: object) -> object:
+    """Return a JSON value with `well_formed` applied to every string in it, keys included."""
+    return with_strings(value, well_formed)

@@ -1,0 +1,261 @@
+"""What is sent to a model of what is stored: the same for every provider.
+
+Cleaning looks only backwards: what a message becomes does not depend on what is
+said later, once its calls are answered. The cleaned history of the next request
+starts with that of the last one, so that provider prompt caches hit.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final, assert_never
+
+from eunoe.domain.messages import (
+    Image,
+    Message,
+    OmittedReasoning,
+    Part,
+    Reasoning,
+    RedactedReasoning,
+    SummarizedReasoning,
+    Text,
+    ToolReturn,
+)
+from eunoe.domain.models import ModelConfig
+from eunoe.domain.pairing import Pairing
+from eunoe.domain.tools import ToolSchema
+from eunoe.domain.wellformed import well_formed, with_strings
+
+IMAGE_TOKENS: Final = 1_000
+_RETURN_FLOOR_CHARS: Final = 5_000
+_RETURN_SHARE: Final = 0.2
+_BYTES_PER_TOKEN: Final = 4
+_THOUGHTS: Final = (Reasoning, RedactedReasoning, OmittedReasoning, SummarizedReasoning)
+
+
+def packaged(result: ToolReturn) -> str:
+    """Return a tool's return as the model reads it: an envelope of JSON (S48)."""
+    envelope = {
+        "status": "OK" if result.ok else "Failed",
+        "message": with_strings(result.output, _storable),
+        "time": result.time,
+    }
+    return json.dumps(envelope, indent=2, ensure_ascii=False)
+
+
+def return_char_limit(context_window: int) -> int:
+    """Return how many characters of a tool's return are sent, by window size in tokens (L32)."""
+    return max(_RETURN_FLOOR_CHARS, int(context_window * _RETURN_SHARE * _BYTES_PER_TOKEN))
+
+
+def thinks(config: ModelConfig) -> bool:
+    """Whether a model so configured reasons; if not, old reasoning is not sent (L26, FIX-6)."""
+    return config.enable_reasoner or config.max_reasoning_tokens > 0
+
+
+def cleaned(
+    messages: Sequence[Message],
+    *,
+    context_window: int,
+    keep_reasoning: bool = True,
+    return_chars: int | None = None,
+    after: Sequence[Message] = (),
+) -> tuple[Message, ...]:
+    """Return `messages` as any provider takes them (P5 to P11), `context_window` in tokens.
+
+    Only the roles system, user, assistant and tool are left: an approval request
+    belongs to its step's assistant message, a summary is a user message (C21).
+    Each assistant message that calls is followed by one tool message with the
+    return of each call, in call order; a call without one gets a return that says
+    its outcome is unknown, a return without a call is dropped. `return_chars`
+    is how many characters of a return are kept, instead of the share of L32.
+    `after` is what was cleaned before and stands in front: where it ends with every
+    call answered, cleaning piece by piece gives what cleaning the whole gives.
+    """
+    asked = list(_asked(messages))
+    limit = return_char_limit(context_window) if return_chars is None else return_chars
+    taken = (call.id for message in after for call in message.calls)
+    pairing = Pairing(asked, limit=limit, taken=taken)
+    sent: list[Message] = []
+    for message in asked:
+        if message.role == "tool":
+            continue
+        clean = _with_clean_parts(message, keep_reasoning=keep_reasoning)
+        if message.role != "assistant":
+            sent.append(clean)
+            continue
+        calls, answer = pairing.paired(message)
+        if not calls and not _says(clean):
+            continue
+        sent.append(clean if calls == clean.calls else replace(clean, calls=calls))
+        if answer is not None:
+            sent.append(answer)
+    return tuple(sent)
+
+
+def settled_upto(messages: Sequence[Message]) -> int:
+    """Return how many messages from the start may be cleaned for good.
+
+    All of them, or all but a last step whose calls still wait for their answers.
+    """
+    answered: set[str] = set()
+    for at in range(len(messages) - 1, -1, -1):
+        message = messages[at]
+        answered.update(result.call_id for result in message.returns)
+        if any(call.id not in answered for call in message.calls):
+            return at - 1 if at > 0 and _same_step(messages[at - 1], message) else at
+        if message.role == "assistant":
+            break
+    return len(messages)
+
+
+def estimate_tokens(
+    *, system: str = "", messages: Sequence[Message] = (), tools: Sequence[ToolSchema] = ()
+) -> int:
+    """Return about how many tokens a request takes; the one counter there is (FIX-44).
+
+    A quarter of the bytes, rounded up, of each of the three parts, plus a fixed price
+    for each image, whose bytes say nothing of what it costs. `messages` are to be
+    `cleaned`: what is not sent does not count.
+    """
+    counted = _tokens("".join(map(_text_sent, messages)))
+    images = sum(isinstance(part, Image) for message in messages for part in message.content)
+    return _tokens(system) + counted + images * IMAGE_TOKENS + tool_tokens(tools)
+
+
+def tool_tokens(tools: Sequence[ToolSchema]) -> int:
+    """Return about how many tokens the definitions of `tools` take."""
+    if not tools:
+        return 0
+    definitions = [definition(tool) for tool in tools]
+    return _tokens(json.dumps(definitions, ensure_ascii=False, separators=(",", ":")))
+
+
+def definition(tool: ToolSchema) -> dict[str, object]:
+    """Return a tool as a function definition in the common shape."""
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    }
+    return {"type": "function", "function": function}
+
+
+# Which messages take part
+
+
+def _asked(messages: Sequence[Message]) -> Iterator[Message]:
+    """Yield what takes part in a request, approval requests joined to their step (P5, P6)."""
+    held: Message | None = None
+    for message in _without_pending([m for m in messages if not _is_decision(m)]):
+        if held is not None and _same_step(held, message):
+            held = replace(
+                held, content=held.content + message.content, calls=held.calls + message.calls
+            )
+            continue
+        if held is not None:
+            yield held
+        held = _in_provider_role(message)
+    if held is not None:
+        yield held
+
+
+def _is_decision(message: Message) -> bool:
+    """Whether it is only the answer to an approval request, which the model has no part in."""
+    return message.role == "approval" and not message.calls and not message.returns
+
+
+def _in_provider_role(message: Message) -> Message:
+    match message.role:
+        case "summary":
+            return replace(message, role="user")
+        case "approval":
+            return replace(message, role="assistant" if message.calls else "tool")
+        case "system" | "user" | "assistant" | "tool":
+            return message
+        case _:
+            assert_never(message.role)
+
+
+def _same_step(before: Message, message: Message) -> bool:
+    return (
+        message.role == "approval"
+        and bool(message.calls)
+        and before.role == "assistant"
+        and message.step_id is not None
+        and before.step_id == message.step_id
+    )
+
+
+def _without_pending(messages: Sequence[Message]) -> Sequence[Message]:
+    """Return `messages` without an approval request at the end and its step's message (P5)."""
+    if not messages or messages[-1].role != "approval" or not messages[-1].calls:
+        return messages
+    rest = messages[:-1]
+    return rest[:-1] if rest and _same_step(rest[-1], messages[-1]) else rest
+
+
+# What is in them
+
+
+def _with_clean_parts(message: Message, *, keep_reasoning: bool) -> Message:
+    parts = tuple(
+        _clean(part)
+        for part in message.content
+        if keep_reasoning or not isinstance(part, _THOUGHTS)
+    )
+    return message if parts == message.content else replace(message, content=parts)
+
+
+def _clean(part: Part) -> Part:
+    match part:
+        case Text() | Reasoning():
+            text = well_formed(part.text)
+            return part if text == part.text else replace(part, text=text)
+        case SummarizedReasoning():
+            return replace(part, summary=tuple(map(well_formed, part.summary)))
+        case Image() | RedactedReasoning() | OmittedReasoning():
+            return part
+        case _:
+            assert_never(part)
+
+
+def _says(message: Message) -> bool:
+    """Whether more than reasoning is in the content; no provider takes back thoughts alone."""
+    return any(
+        not isinstance(part, _THOUGHTS) and (not isinstance(part, Text) or part.text != "")
+        for part in message.content
+    )
+
+
+def _storable(text: str) -> str:
+    return well_formed(text).replace("\x00", "")
+
+
+# Counting
+
+
+def _tokens(text: str) -> int:
+    return -(-len(text.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN)
+
+
+def _text_sent(message: Message) -> str:
+    """Return what of `message` costs tokens, as text."""
+    rows: list[object] = [_counted(part) for part in message.content]
+    rows += [{"name": call.name, "arguments": call.arguments} for call in message.calls]
+    rows += [packaged(result) for result in message.returns]
+    return json.dumps({"role": message.role, "content": rows}, ensure_ascii=False)
+
+
+def _counted(part: Part) -> str:
+    match part:
+        case Text() | Reasoning():
+            return part.text
+        case SummarizedReasoning():
+            return "\n".join(part.summary)
+        case RedactedReasoning():
+            return part.data
+        case Image() | OmittedReasoning():
+            return ""
+        case _:
+            assert_never(part)

@@ -1,0 +1,336 @@
+"""What an operator can set, read from the environment (and a file `.env`) into one frozen value.
+
+A misspelt `EUNOE_…` variable stops the server instead of being ignored: a limit or
+a password that silently does not apply is worse than no start.
+"""
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping, Sized
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias, cast
+from urllib.parse import unquote, urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import model_validator as _model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from eunoe import errors
+
+PREFIX: Final = "EUNOE_"
+DATABASE_FILE: Final = "eunoe.db"
+MEBIBYTE: Final = 1024 * 1024
+
+ALIASES: Final[Mapping[str, str]] = {
+    "LETTA_SERVER_PASSWORD": "EUNOE_PASSWORD",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "EUNOE_OTLP_ENDPOINT",
+    "SENTRY_DSN": "EUNOE_SENTRY_DSN",
+}
+"""Names that the field knows already, and the settings they stand for when those are not set."""
+
+PROVIDER_VARIABLES: Final[Mapping[str, str]] = {
+    "OPENAI_API_KEY": "Key of OpenAI, or of what answers at `OPENAI_BASE_URL`",
+    "OPENAI_BASE_URL": "Base URL of any service that speaks OpenAI's chat completions",
+    "ANTHROPIC_API_KEY": "Key of Anthropic",
+    "ANTHROPIC_BASE_URL": "Base URL of the Anthropic API",
+    "GEMINI_API_KEY": "Key of Google's Gemini API",
+    "GEMINI_BASE_URL": "Base URL of the Gemini API",
+    "OLLAMA_BASE_URL": "Base URL of an Ollama server, e.g. `http://127.0.0.1:11434`",
+    "OLLAMA_API_KEY": "Key of that server, if it wants one",
+    "LMSTUDIO_BASE_URL": "Base URL of an LM Studio server",
+    "LMSTUDIO_API_KEY": "Key of that server, if it wants one",
+    "VLLM_API_BASE": "Base URL of a vLLM server",
+    "VLLM_API_KEY": "Key of that server, if it wants one",
+    "SGLANG_API_BASE": "Base URL of an SGLang server",
+    "SGLANG_API_KEY": "Key of that server, if it wants one",
+    "LLAMACPP_BASE_URL": "Base URL of a llama.cpp server",
+    "LLAMACPP_API_KEY": "Key of that server, if it wants one",
+    "AZURE_BASE_URL": "Base URL of an Azure OpenAI deployment",
+    "AZURE_API_KEY": "Key of Azure OpenAI",
+    "AZURE_API_VERSION": "API version of Azure OpenAI",
+    "AWS_ACCESS_KEY_ID": "Access key of Amazon Bedrock",
+    "AWS_SECRET_ACCESS_KEY": "Secret key of Amazon Bedrock",
+    "AWS_DEFAULT_REGION": "Region of Amazon Bedrock",
+    "BASETEN_API_KEY": "Key of Baseten",
+    "CEREBRAS_API_KEY": "Key of Cerebras",
+    "DEEPSEEK_API_KEY": "Key of DeepSeek",
+    "FIREWORKS_API_KEY": "Key of Fireworks",
+    "GROQ_API_KEY": "Key of Groq",
+    "MINIMAX_API_KEY": "Key of MiniMax",
+    "MISTRAL_API_KEY": "Key of Mistral",
+    "OPENROUTER_API_KEY": "Key of OpenRouter",
+    "TOGETHER_API_KEY": "Key of Together",
+    "XAI_API_KEY": "Key of xAI",
+    "ZAI_API_KEY": "Key of Z.ai",
+}
+"""The variables that configure model providers, under their usual names, and what each is."""
+
+
+def _split(value: object) -> object:
+    """Read `a, b` as two items; anything but text passes unchanged."""
+    if isinstance(value, str):
+        return tuple(part for part in (piece.strip() for piece in value.split(",")) if part)
+    return value
+
+
+def _supported_url(url: str) -> str:
+    if urlsplit(url).scheme.partition("+")[0] not in {"sqlite", "postgres", "postgresql"}:
+        text = "starts with sqlite:///, for a file, or postgresql://, for a server"
+        raise ValueError(text)
+    return url
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Port: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+Seconds: TypeAlias = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Build it with `load`, or in a test by naming fields."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Any but a loopback address needs a password"""
+    port: Port = 8283
+    """Port to listen on; 0 takes a free one"""
+    workers: Count = 1
+    """Server processes; more than one needs PostgreSQL"""
+    password: SecretStr | None = None
+    """Password that every request must bring, as `Authorization: Bearer …`"""
+    cors_origins: Names = ()
+    """Origins, separated by commas, whose pages may call the API from a browser"""
+    max_body_bytes: Count = 64 * MEBIBYTE
+    """Largest request body that is read, in bytes"""
+
+    data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
+        default=Path("~/.eunoe"), validate_default=True
+    )
+    """Folder of the database file, the local models and what the tool sandbox keeps"""
+    models_dir: Path | None = None
+    """Folder of the local models; `models` in the data folder when not set"""
+    database_url: Annotated[str, AfterValidator(_supported_url)] = Field(default="", repr=False)
+    """`sqlite:///…` or `postgresql://…`; a file in the data folder when not set"""
+    event_retention_hours: Seconds = 24
+    """Hours after the end of a run during which its stream can be read again"""
+
+    default_model: str | None = None
+    """Handle of the model for agents that name none"""
+    default_embedding: str | None = None
+    """Handle of the embedding model for agents that name none"""
+    local_model: Literal["auto", "on", "off"] = "auto"
+    """Whether to run a small model here: `auto` does when no provider is configured"""
+    model_timeout_s: Seconds = 600
+    """Longest silence of a model provider, in seconds"""
+    tool_timeout_s: Seconds = 180
+    """Longest time a tool call may take, in seconds"""
+    keepalive_s: Seconds = 20
+    """Silence on a stream after which it is kept alive by a ping, in seconds"""
+    shutdown_grace_s: Seconds = 10
+    """How long a stopping server lets open requests end, in seconds"""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log record that is written"""
+    log_format: Literal["auto", "console", "json"] = "auto"
+    """`auto` writes text on a terminal and JSON elsewhere"""
+    log_content: bool = False
+    """Whether logs and traces may hold the text of messages"""
+    otlp_endpoint: str | None = None
+    """OpenTelemetry collector (OTLP over HTTP) for traces and metrics; needs the extra `otel`"""
+    environment: str | None = None
+    """Name of this deployment in traces and error reports"""
+    sentry_dsn: SecretStr | None = None
+    """Where to report unexpected errors; needs the package `sentry-sdk`"""
+
+    provider_values: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
+    """The variables of model providers that are set. No variable of its own"""
+
+    @property
+    def url(self) -> str:
+        """Where a client on this machine reaches the server."""
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+        host = everywhere.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def local_models(self) -> Path:
+        """The folder of the weights that run here."""
+        return (self.models_dir or self.data_dir / "models").expanduser()
+
+    def runs_local(self, providers: Sized) -> bool:
+        """Whether models run on this machine, beside these providers."""
+        return self.local_model == "on" or (self.local_model == "auto" and not providers)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must never be written anywhere."""
+        hidden = [self.password, self.sentry_dsn]
+        keys = [value for name, value in self.provider_values.items() if "KEY" in name]
+        inside = urlsplit(self.database_url).password
+        return (
+            *(secret.get_secret_value() for secret in hidden if secret is not None),
+            *keys,
+            *([inside, unquote(inside)] if inside else []),
+        )
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite:")
+
+    @property
+    def database_label(self) -> str:
+        """Return the database as it may be shown: a path, or a URL without its user or password."""
+        parts = urlsplit(self.database_url)
+        if self.is_sqlite:
+            return self.database_url.removeprefix("sqlite:///")
+        return f"postgresql://{parts.hostname or ''}{parts.path}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read no environment behind the caller's back; `load` does, and says which."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+    @_model_validator(mode="before")
+    @classmethod
+    def _database_in_data_dir(cls, values: object) -> object:
+        given = cast("dict[str, object]", values)
+        if given.get("database_url"):
+            return given
+        folder = Path(str(given.get("data_dir") or "~/.eunoe")).expanduser().absolute()
+        return {**given, "database_url": f"sqlite:///{folder / DATABASE_FILE}"}
+
+    @_model_validator(mode="after")
+    def _safe_together(self) -> "Settings":
+        if self.password is None and not _is_loopback(self.host):
+            text = (
+                "would offer this server to the network at {host} without a password; "
+                "set EUNOE_PASSWORD too, or listen on 127.0.0.1"
+            )
+            raise PydanticCustomError("host", text, {"host": self.host})
+        if self.workers > 1 and self.is_sqlite:
+            text = (
+                "cannot be {workers} on SQLite, which one process writes; "
+                "set EUNOE_DATABASE_URL=postgresql://… or leave one worker"
+            )
+            raise PydanticCustomError("workers", text, {"workers": self.workers})
+        return self
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Return the settings of `environ`, by default the process's environment over `./.env`.
+
+    Overrides of None count as not given, so that a command passes its options as they
+    are. Raises `errors.SettingUnknown` or `errors.SettingInvalid`, never quoting a value.
+    """
+    variables = _environment() if environ is None else dict(environ)
+    for alias, name in ALIASES.items():
+        if variables.get(alias) and not variables.get(name):
+            variables[name] = variables[alias]
+    _refuse_unknown(variables)
+    values = {
+        **_Variables(variables)(),
+        "provider_values": {
+            name: variables[name] for name in PROVIDER_VARIABLES if variables.get(name)
+        },
+        **{name: value for name, value in overrides.items() if value is not None},
+    }
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise errors.SettingInvalid(_sentence(error)) from None
+
+
+def variable_names() -> tuple[str, ...]:
+    """Return the `EUNOE_…` variables that exist, in the order of the fields."""
+    return tuple(
+        PREFIX + name.upper() for name in Settings.model_fields if name != "provider_values"
+    )
+
+
+def reference() -> list[tuple[str, str, str]]:
+    """Return (variable, default, meaning) of every setting, for the reference page."""
+    rows: list[tuple[str, str, str]] = []
+    for name, field in Settings.model_fields.items():
+        if name != "provider_values":
+            default = cast("object", field.default)
+            rows.append((PREFIX + name.upper(), _shown(default), field.description or ""))
+    return rows
+
+
+class _Variables(EnvSettingsSource):
+    """pydantic-settings' reading of variables, of a given mapping in the environment's place."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = {
+            name.lower(): value for name, value in variables.items() if value and name in _KNOWN
+        }
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return self._variables
+
+
+_KNOWN: Final = frozenset(variable_names())
+
+
+def _environment() -> dict[str, str]:
+    file = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    return {**file, **os.environ}
+
+
+def _refuse_unknown(variables: Mapping[str, str]) -> None:
+    for name in sorted(variables):
+        if name.startswith(PREFIX) and name not in _KNOWN:
+            close = difflib.get_close_matches(name, _KNOWN, n=1)
+            hint = f"did you mean {close[0]}?" if close else "docs/reference/settings.md lists them"
+            raise errors.SettingUnknown(f"{name} is not a setting; {hint}", name=name)
+
+
+def _sentence(error: ValidationError) -> str:
+    """Say what is wrong with which variable, and not with which value: it may be a secret."""
+    lines: list[str] = []
+    for problem in error.errors(include_input=False, include_url=False):
+        # A rule about several settings has no place; its type names the one to change.
+        field = str(problem["loc"][0]) if problem["loc"] else problem["type"]
+        lines.append(f"{PREFIX}{field.upper()}: {problem['msg'].removeprefix('Value error, ')}")
+    return "; ".join(lines)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(default: object) -> str:
+    if default in (None, "", ()):
+        return ""
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
