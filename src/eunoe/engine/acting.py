@@ -1,0 +1,115 @@
+"""Running the calls of one reply: together where they may, else in order, once at most."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Final
+
+import anyio
+
+from eunoe import telemetry
+from eunoe.domain.arguments import call_arguments
+from eunoe.domain.messages import ToolCall
+from eunoe.domain.runs import Run
+from eunoe.domain.tools import ToolResult, grouped
+from eunoe.engine.cancellation import Cancellation
+from eunoe.engine.ports import Journal, Outcome, Settled, Toolbox
+from eunoe.errors import ToolArgumentsInvalid
+
+_UNKNOWN: Final = (
+    "The server stopped while this call was running, so its outcome is unknown. "
+    "It was not run again; check what it did before you repeat it."
+)
+_CANCELLED: Final = "The run was cancelled by the user before this call was done."
+
+
+async def act(
+    calls: Sequence[ToolCall],
+    *,
+    toolbox: Toolbox,
+    journal: Journal,
+    run: Run,
+    ledger: Mapping[str, ToolResult | None],
+    cancellation: Cancellation,
+) -> list[Settled]:
+    """Run `calls` and return what came of each, in call order.
+
+    `ledger` is what is on record of them from before a crash: a recorded result is
+    used, a call that only started is never run again (G-17). Raises `FenceLost`.
+    """
+    acting = _Acting(toolbox=toolbox, journal=journal, run=run, cancellation=cancellation)
+    for call in calls:
+        if call.id in ledger:
+            acting.outcomes[call.id] = ledger[call.id] or ToolResult(ok=False, output=_UNKNOWN)
+    todo = [call for call in calls if call.id not in acting.outcomes]
+    parallel = frozenset(call.name for call in todo if toolbox.traits(call.name).parallel)
+    together, in_order = grouped(todo, parallel=parallel)
+    await acting.together(together)
+    await acting.in_order(in_order)
+    lost = ToolResult(ok=False, output=_CANCELLED)
+    return [Settled(call=call, outcome=acting.outcomes.get(call.id, lost)) for call in calls]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Acting:
+    """The calls of one reply while they run."""
+
+    toolbox: Toolbox
+    journal: Journal
+    run: Run
+    cancellation: Cancellation
+    outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
+
+    async def together(self, calls: Sequence[ToolCall]) -> None:
+        await self.journal.calls_started(self.run, [c for c in calls if self._effectful(c)])
+        with self.cancellation.covering():
+            async with anyio.create_task_group() as group:
+                for call in calls:
+                    group.start_soon(self._once, call)
+
+    async def in_order(self, calls: Sequence[ToolCall]) -> None:
+        for place, call in enumerate(calls):
+            if self.cancellation.requested:
+                return
+            if self._effectful(call):
+                await self.journal.calls_started(self.run, [call])
+            with self.cancellation.covering():
+                await self._once(call)
+            outcome = self.outcomes.get(call.id)
+            more = place + 1 < len(calls)
+            if more and self._effectful(call) and isinstance(outcome, ToolResult):
+                await self.journal.call_ended(self.run, call, outcome)
+
+    async def _once(self, call: ToolCall) -> None:
+        # A model may repeat an id within one reply; the first call with it is the call.
+        if call.id in self.outcomes:
+            return
+        began = monotonic()
+        outcome = await _call(call, toolbox=self.toolbox)
+        self.outcomes[call.id] = outcome
+        telemetry.record_tool(
+            call.name,
+            duration_ms=(monotonic() - began) * 1000,
+            success=not isinstance(outcome, ToolResult) or outcome.ok,
+            tool_type=self.toolbox.traits(call.name).tool_type,
+        )
+
+    def _effectful(self, call: ToolCall) -> bool:
+        return self.toolbox.traits(call.name).effectful
+
+
+async def _call(call: ToolCall, *, toolbox: Toolbox) -> Outcome:
+    names = [schema.name for schema in toolbox.schemas()]
+    if call.name not in names:
+        return ToolResult(
+            ok=False,
+            output=(
+                f"[ToolConstraintError] There is no tool `{call.name}` to call now. "
+                f"Valid tools: {', '.join(names) or 'none'}."
+            ),
+        )
+    try:
+        arguments = call_arguments(call.arguments)
+    except ToolArgumentsInvalid as error:
+        return ToolResult(ok=False, output=str(error))
+    return await toolbox.call(call, arguments=arguments)

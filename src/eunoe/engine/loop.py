@@ -1,0 +1,365 @@
+"""THE agent loop. Blocking, streamed, background, resumed: every caller uses this one.
+
+The history is the checkpoint: a turn that starts with calls nobody has answered
+goes on with them, without asking the model again.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from time import monotonic_ns, time_ns
+from typing import Final
+
+from eunoe import ids, telemetry
+from eunoe.domain import compaction
+from eunoe.domain import window as windows
+from eunoe.domain.events import Compacting, Ending, Shown
+from eunoe.domain.messages import Message, ToolCall, unanswered
+from eunoe.domain.models import ModelConfig
+from eunoe.domain.runs import Run, Step, Usage
+from eunoe.domain.tools import ToolResult
+from eunoe.domain.views import View, views
+from eunoe.engine.acting import act
+from eunoe.engine.cancellation import Cancellation
+from eunoe.engine.compact import OVERFLOW, Occasion, Speaker, compact
+from eunoe.engine.dialects import Act, Dialect, Yield
+from eunoe.engine.failures import ending_of
+from eunoe.engine.ports import Emit, Journal, Model, ModelRequest, Settled, Toolbox, Window
+from eunoe.engine.reply import Reply
+from eunoe.errors import ContextOverflow, EunoeError, SystemPromptTooLarge
+
+_COMPACTIONS_PER_STEP: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The world as one turn sees it."""
+
+    model: Model
+    summariser: Speaker
+    toolbox: Toolbox
+    journal: Journal
+    emit: Emit
+    dialect: Dialect
+    cancellation: Cancellation
+    now: Callable[[], datetime]
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """One run while it goes on. `input_id` is the first message of its input."""
+
+    run: Run
+    window: Window
+    config: ModelConfig
+    input_id: str | None
+    ledger: dict[str, ToolResult | None] = field(default_factory=dict[str, ToolResult | None])
+    first_token_ns: int | None = None
+    system_override: Message | None = None
+    trace_id: str | None = None
+
+
+async def run_turn(turn: Turn, ports: Ports) -> None:
+    """Run `turn` until it ends; its end is in the journal when this returns.
+
+    Raises `FenceLost` when another process took the run over, and whatever fault
+    of ours occurs: the worker turns that into the run's end.
+    """
+    try:
+        ended = await _resume(turn, ports)
+        while not ended:
+            if turn.run.step_count >= turn.run.options.max_steps:
+                await ports.journal.ended(turn.run, step=None, ending=Ending(reason="max_steps"))
+                return
+            ended = await _step(turn, ports)
+    except SystemPromptTooLarge as error:
+        await ports.journal.ended(turn.run, step=None, ending=ending_of(error, run_id=turn.run.id))
+
+
+async def _resume(turn: Turn, ports: Ports) -> bool:
+    """Finish what a past owner of the run left; whether the turn is over with it."""
+    calls = unanswered(turn.window.messages)
+    last = turn.window.messages[-1] if turn.window.messages else None
+    if calls:
+        return await _act(turn, ports, calls, step=None)
+    if last is not None and last.role == "assistant" and last.run_id == turn.run.id:
+        await ports.journal.ended(turn.run, step=None, ending=Ending(reason="end_turn"))
+        return True
+    if ports.cancellation.requested:
+        await ports.journal.ended(turn.run, step=None, ending=Ending(reason="cancelled"))
+        return True
+    return False
+
+
+async def _step(turn: Turn, ports: Ports) -> bool:
+    """Ask the model once and do what it says; whether the turn is over."""
+    step = _new_step(turn, ports)
+    with telemetry.bind(step_id=step.id), telemetry.span("agent_step", step_id=step.id):
+        return await _taken(turn, ports, step=step)
+
+
+def _new_step(turn: Turn, ports: Ports) -> Step:
+    return Step(
+        id=ids.new("step"),
+        run_id=turn.run.id,
+        agent_id=turn.run.agent_id,
+        provider_name=turn.config.provider_type,
+        provider_category="base",
+        model=turn.config.model,
+        model_handle=turn.config.handle,
+        model_endpoint=turn.config.endpoint,
+        context_window_limit=turn.config.context_window,
+        started_ns=time_ns(),
+        trace_id=turn.trace_id,
+        created_at=ports.now(),
+    )
+
+
+async def _taken(turn: Turn, ports: Ports, *, step: Step) -> bool:
+    began = monotonic_ns()
+    message_id = ids.new("message")
+    try:
+        reply, step = await _asked(turn, ports, step=step, message_id=message_id)
+    except SystemPromptTooLarge:
+        raise
+    except EunoeError as error:
+        await _failed(turn, ports, step=step, error=error)
+        return True
+    step = replace(
+        step, usage=reply.usage or Usage(), status="success", total_ns=monotonic_ns() - began
+    )
+    telemetry.record_step(
+        model=turn.config.model,
+        llm_ms=(step.llm_ns or 0) / 1e6,
+        step_ms=(step.total_ns or 0) / 1e6,
+        output_tokens=step.usage.completion_tokens,
+    )
+    message = reply.message(
+        message_id=message_id,
+        agent_id=turn.run.agent_id,
+        model=turn.config.model,
+        at=ports.now(),
+        with_calls=not ports.cancellation.requested and reply.finish != "length",
+    )
+    return await _judge(turn, ports, step=step, reply=reply, message=message)
+
+
+async def _judge(
+    turn: Turn, ports: Ports, *, step: Step, reply: Reply, message: Message | None
+) -> bool:
+    turn.run = replace(
+        turn.run,
+        step_count=turn.run.step_count + 1,
+        usage=turn.run.usage + step.usage,
+        context_tokens=step.usage.total_tokens or turn.run.context_tokens,
+        ttft_ns=turn.run.ttft_ns or turn.first_token_ns,
+    )
+    if message is not None:
+        message = replace(
+            message,
+            step_id=step.id,
+            run_id=turn.run.id,
+            conversation_id=turn.run.conversation_id,
+        )
+        message = _first_call_only(message, turn)
+    if ports.cancellation.requested or reply.finish is None:
+        await _answered(
+            turn,
+            ports,
+            step=replace(step, status="cancelled"),
+            message=message,
+            ending=Ending(reason="cancelled"),
+        )
+        return True
+    if message is None:
+        await _answered(
+            turn, ports, step=step, message=None, ending=Ending(reason="max_tokens_exceeded")
+        )
+        return True
+    match ports.dialect.judged(message, finish=reply.finish):
+        case Yield(reason=reason):
+            full = _is_full(turn)
+            ending = None if full else Ending(reason=reason)
+            await _answered(turn, ports, step=step, message=message, ending=ending)
+            if full:
+                await _compact(turn, ports, trigger="post_step_context_check")
+                await ports.journal.ended(turn.run, step=None, ending=Ending(reason=reason))
+            return True
+        case Act(calls=calls):
+            await _answered(turn, ports, step=step, message=message, ending=None)
+            return await _act(turn, ports, calls, step=step)
+
+
+async def _asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tuple[Reply, Step]:
+    """Return the model's whole reply, or as much as came before a cancellation."""
+    for attempt in range(_COMPACTIONS_PER_STEP + 1):
+        started, began = time_ns(), monotonic_ns()
+        try:
+            reply = await _ask(turn, ports, step=step, message_id=message_id)
+        except ContextOverflow:
+            if attempt == _COMPACTIONS_PER_STEP:
+                raise
+            await _compact(turn, ports, trigger=OVERFLOW)
+            continue
+        return reply, replace(step, llm_started_ns=started, llm_ns=monotonic_ns() - began)
+    raise ContextOverflow
+
+
+async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Reply:
+    reply = Reply()
+    tokens = turn.run.options.stream_tokens
+    with ports.cancellation.covering():
+        async with aclosing(ports.model.stream(_request(turn, ports))) as stream:
+            async for event in stream:
+                body = reply.take(event)
+                if body is None:
+                    continue
+                if turn.first_token_ns is None:
+                    turn.first_token_ns = _since(turn.run.created_at, ports.now())
+                    telemetry.record_ttft_ms(turn.first_token_ns / 1e6, model=turn.config.model)
+                if tokens:
+                    view = View(
+                        message_id=message_id,
+                        otid=ids.part_otid(message_id, reply.part),
+                        at=step.created_at,
+                        body=body,
+                        step_id=step.id,
+                        run_id=turn.run.id,
+                    )
+                    ports.emit(Shown(view=view))
+    if not ports.cancellation.requested:
+        reply.check()
+    return reply
+
+
+def _request(turn: Turn, ports: Ports) -> ModelRequest:
+    window = turn.window
+    rest = window.messages[window.clean_upto :]
+    messages = window.clean + windows.cleaned(
+        rest if window.clean else (window.system, *rest),
+        context_window=turn.config.context_window,
+        keep_reasoning=windows.thinks(turn.config),
+        after=window.clean,
+    )
+    if turn.system_override is not None:
+        messages = (turn.system_override, *messages[1:])
+    tools = ports.dialect.offered(ports.toolbox.schemas())
+    return ModelRequest(
+        config=turn.config,
+        messages=messages,
+        tools=tools,
+        choice=ports.dialect.choice(window.agent),
+        parallel=_parallel(turn),
+        stream=turn.run.options.stream_tokens,
+        list_id=turn.run.list_id,
+    )
+
+
+def _parallel(turn: Turn) -> bool:
+    """Whether several calls at once are wanted (L32)."""
+    rules = {rule.get("type") for rule in turn.window.agent.tool_rules}
+    return turn.config.parallel_tool_calls and rules <= {"requires_approval"}
+
+
+def _first_call_only(message: Message, turn: Turn) -> Message:
+    """Drop all calls but the first where parallel calls are off (L35)."""
+    if len(message.calls) > 1 and not turn.config.parallel_tool_calls:
+        return replace(message, calls=message.calls[:1])
+    return message
+
+
+async def _answered(
+    turn: Turn, ports: Ports, *, step: Step, message: Message | None, ending: Ending | None
+) -> None:
+    whole = message is not None and not turn.run.options.stream_tokens
+    events = [Shown(view=view) for view in views(message)] if message and whole else []
+    if ending is not None:
+        step = replace(step, stop_reason=ending.reason)
+    turn.window = await ports.journal.answered(
+        turn.run, step=step, message=message, events=events, ending=ending
+    )
+
+
+async def _act(turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Step | None) -> bool:
+    """Run `calls`, store what came of them, and say whether the turn is over."""
+    began = monotonic_ns()
+    settled: list[Settled] = await act(
+        calls,
+        toolbox=ports.toolbox,
+        journal=ports.journal,
+        run=turn.run,
+        ledger=turn.ledger,
+        cancellation=ports.cancellation,
+    )
+    turn.ledger = {}
+    ending: Ending | None = None
+    if ports.cancellation.requested:
+        ending = Ending(reason="cancelled")
+    elif (reason := ports.dialect.after(calls, agent=turn.window.agent)) is not None:
+        ending = Ending(reason=reason)
+    if step is not None:
+        step = replace(
+            step,
+            tools_ns=monotonic_ns() - began,
+            total_ns=(step.total_ns or 0) + monotonic_ns() - began,
+            stop_reason=ending.reason if ending else None,
+        )
+    turn.window = await ports.journal.settled(turn.run, step=step, settled=settled, ending=ending)
+    if ending is None and _is_full(turn):
+        await _compact(turn, ports, trigger="post_step_context_check")
+    return ending is not None
+
+
+def _is_full(turn: Turn) -> bool:
+    return compaction.is_full(turn.run.context_tokens, context_window=turn.config.context_window)
+
+
+async def _compact(turn: Turn, ports: Ports, *, trigger: str) -> None:
+    """Make the window smaller; the input of this turn stays in it."""
+    now = ports.now()
+    announced = Compacting(
+        id=ids.new("message"),
+        at=now.isoformat(),
+        run_id=turn.run.id,
+        trigger=trigger,
+        context_token_estimate=turn.run.context_tokens,
+        context_window=turn.config.context_window,
+    )
+    done = await compact(
+        turn.window,
+        occasion=Occasion(
+            trigger=trigger,
+            now=now,
+            estimate=turn.run.context_tokens,
+            keep_from=turn.input_id,
+        ),
+        own=Speaker(model=ports.model, config=turn.config),
+        summariser=ports.summariser,
+        tools=ports.toolbox.schemas(),
+    )
+    if done is None:
+        return
+    summary = replace(done.summary, run_id=turn.run.id, conversation_id=turn.run.conversation_id)
+    events = (announced, *(Shown(view=view) for view in views(summary)))
+    shown = events if turn.run.options.include_compaction else ()
+    turn.window = await ports.journal.compacted(
+        turn.run, evicted=done.evicted, summary=summary, events=shown
+    )
+    turn.run = replace(turn.run, context_tokens=done.tokens_after)
+
+
+async def _failed(turn: Turn, ports: Ports, *, step: Step, error: EunoeError) -> None:
+    ending = ending_of(error, run_id=turn.run.id)
+    failed = replace(
+        step,
+        status="failed",
+        stop_reason=ending.reason,
+        error_type=type(error).__name__,
+        error_data={"message": str(error), "code": error.code},
+    )
+    await ports.journal.ended(turn.run, step=failed, ending=ending)
+
+
+def _since(start: datetime, end: datetime) -> int:
+    return int((end - start).total_seconds() * 1e9)

@@ -1,0 +1,178 @@
+"""What the engine needs of the world. Each is small, and each has a public fake in `testing`."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from eunoe.domain.agents import Agent
+from eunoe.domain.blocks import Block
+from eunoe.domain.edits import MemoryEdit
+from eunoe.domain.events import Ending, ModelEvent, RunEvent
+from eunoe.domain.messages import Message, ToolCall
+from eunoe.domain.models import ModelConfig
+from eunoe.domain.runs import Run, Step
+from eunoe.domain.tools import ToolResult, ToolSchema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolChoice:
+    """Whether a call is wanted: freely, of any tool, or of the one named."""
+
+    mode: Literal["auto", "required", "none"] = "auto"
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """One request to a model.
+
+    `messages` starts with the system message and is already cleaned: every call has
+    its return, ids are short and plain, there are no lone surrogates.
+    """
+
+    config: ModelConfig
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSchema, ...] = ()
+    choice: ToolChoice = field(default_factory=ToolChoice)
+    parallel: bool = False
+    stream: bool = True
+    """Whether deltas are wanted as they come; false lets an adapter ask for one whole body."""
+    response_schema: dict[str, object] | None = None
+    user: str | None = None
+    list_id: str | None = None
+    """The message list this is a request of: one list's requests mostly extend each other, so an
+    adapter may keep what it encoded of the last one."""
+
+
+class Model(Protocol):
+    """A model that answers. Raises `errors.ModelError`; yields `Finished` only for a whole reply.
+
+    Retries with backoff happen inside, and only before the first event.
+    """
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]: ...
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors, in order, each of the same length. Raises `errors.ModelError`."""
+
+    async def embed(
+        self, texts: Sequence[str], *, purpose: Literal["store", "search"]
+    ) -> list[tuple[float, ...]]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolTraits:
+    """`parallel` may run beside others; `effectful` acts on the world.
+
+    The start of an effectful call is recorded first, and it is never run again (G-17).
+    """
+
+    parallel: bool = False
+    effectful: bool = True
+    tool_type: str = "custom"
+
+
+Outcome: TypeAlias = ToolResult | MemoryEdit
+"""What a tool gives back: a result, or an edit that the journal applies and turns into one."""
+
+
+class Toolbox(Protocol):
+    """The tools of one agent. `call` never raises for a tool's own failure: that is a value."""
+
+    def schemas(self) -> tuple[ToolSchema, ...]: ...
+
+    def traits(self, name: str) -> ToolTraits: ...
+
+    async def call(self, call: ToolCall, *, arguments: dict[str, object]) -> Outcome: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What the model sees and is made from: the system message, the rest, oldest first."""
+
+    agent: Agent
+    system: Message
+    messages: tuple[Message, ...]
+    blocks: tuple[Block, ...]
+    clean: tuple[Message, ...] = ()
+    """What is sent for `system` and the first `clean_upto` messages: turns that are closed, so
+    that the work done on them is never done again."""
+    clean_upto: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """One call and what came of it, ready to be stored."""
+
+    call: ToolCall
+    outcome: Outcome
+
+
+class Journal(Protocol):
+    """The run's durable memory. Each method is one transaction, guarded by the run's fence.
+
+    `run` is the run as it is after what is being stored (steps and usage counted).
+    Raises `errors.FenceLost` when another process has taken the run over; nothing
+    was written then. Those that change the window return it.
+    """
+
+    async def answered(
+        self,
+        run: Run,
+        *,
+        step: Step,
+        message: Message | None,
+        events: Sequence[RunEvent],
+        ending: Ending | None,
+    ) -> Window:
+        """Checkpoint A: the model's reply, its step and, where the run ends here, its end."""
+        ...
+
+    async def calls_started(self, run: Run, calls: Sequence[ToolCall]) -> None:
+        """Record that these effectful calls are about to run."""
+        ...
+
+    async def call_ended(self, run: Run, call: ToolCall, result: ToolResult) -> None:
+        """Record the result of an effectful call while others of its reply are still to run."""
+        ...
+
+    async def settled(
+        self,
+        run: Run,
+        *,
+        step: Step | None,
+        settled: Sequence[Settled],
+        ending: Ending | None,
+    ) -> Window:
+        """Checkpoint B: results in call order and what they change.
+
+        Memory edits are applied to the blocks as they are now, and the system message
+        is rebuilt when that changed it. `step` is null when another process made it
+        and only its calls were left to do.
+        """
+        ...
+
+    async def compacted(
+        self,
+        run: Run,
+        *,
+        evicted: Sequence[str],
+        summary: Message,
+        events: Sequence[RunEvent],
+    ) -> Window:
+        """Put `summary` in the place of the messages with the ids `evicted`; they stay stored."""
+        ...
+
+    async def ended(self, run: Run, *, step: Step | None, ending: Ending) -> None:
+        """End the run with no further message, recording the failed or cancelled step if any."""
+        ...
+
+
+class Emit(Protocol):
+    """Takes an event towards the readers; durable within the feed's bound before they see it.
+
+    A sink, not a generator: a slow reader cannot hold the run up.
+    """
+
+    def __call__(self, event: RunEvent) -> None: ...

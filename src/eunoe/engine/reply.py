@@ -1,0 +1,191 @@
+"""A model's reply while it comes in: what to show of each event, and the message in the end."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, assert_never
+
+from eunoe.domain.events import (
+    CallDelta,
+    Finished,
+    ModelEvent,
+    ReasoningDelta,
+    ReasoningHidden,
+    ReasoningSummary,
+    TextDelta,
+    UsageReported,
+)
+from eunoe.domain.messages import (
+    Message,
+    OmittedReasoning,
+    Part,
+    Reasoning,
+    RedactedReasoning,
+    SummarizedReasoning,
+    Text,
+    ToolCall,
+)
+from eunoe.domain.runs import Usage
+from eunoe.domain.views import Answered, Body, CallFragment, HiddenThought, Thought
+from eunoe.errors import ModelReplyEmpty, ModelReplyInvalid
+
+
+@dataclass(slots=True, kw_only=True)
+class _Call:
+    id: str
+    name: str
+    arguments: list[str]
+
+
+@dataclass(slots=True)
+class Reply:
+    """Collects one reply. `part` is the index of what was shown last (streaming 2.5.3)."""
+
+    part: int = -1
+    usage: Usage | None = None
+    finish: Literal["stop", "tool_calls", "length", "content_filter"] | None = None
+    _parts: list[Part] = field(default_factory=list[Part])
+    _calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
+    _open: Literal["text", "reasoning"] | None = None
+    _fragments: list[str] = field(default_factory=list[str])
+    _native: bool = True
+    _last: Literal["text", "reasoning", "hidden", "calls"] | None = None
+
+    def take(self, event: ModelEvent) -> Body | None:
+        """Add `event`; return what a client that streams tokens sees of it, if anything."""
+        match event:
+            case TextDelta(text=text):
+                return self._text(text)
+            case ReasoningDelta():
+                return self._reasoning(event)
+            case ReasoningHidden():
+                return self._hidden(event)
+            case ReasoningSummary(id=item, summary=summary, encrypted=encrypted):
+                return self._summary(item, summary, encrypted)
+            case CallDelta():
+                return self._call(event)
+            case UsageReported(usage=usage):
+                self.usage = usage
+            case Finished(reason=reason):
+                self.finish = reason
+            case _:
+                assert_never(event)
+        return None
+
+    def message(
+        self,
+        *,
+        message_id: str,
+        agent_id: str,
+        model: str,
+        at: datetime,
+        with_calls: bool = True,
+    ) -> Message | None:
+        """Return what came in as an assistant message, null when it is nothing at all."""
+        self._close()
+        content = tuple(
+            part
+            for part in self._parts
+            if not isinstance(part, Text) or part.text or part.signature
+        )
+        calls = self.calls if with_calls else ()
+        if not content and not calls:
+            return None
+        return Message(
+            id=message_id,
+            role="assistant",
+            agent_id=agent_id,
+            content=content,
+            calls=calls,
+            model=model,
+            created_at=at,
+        )
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The calls in the order in which the model wrote them."""
+        return tuple(
+            ToolCall(id=call.id, name=call.name, arguments="".join(call.arguments))
+            for _, call in sorted(self._calls.items())
+        )
+
+    def check(self) -> None:
+        """Raise unless the reply is whole and says something (L36, P40)."""
+        if self.finish is None:
+            raise ModelReplyInvalid("The model's adapter ended without a finish reason.")
+        self._close()
+        spoken = any(isinstance(part, Text) and part.text for part in self._parts)
+        if not spoken and not self._calls and self.finish != "length":
+            raise ModelReplyEmpty
+
+    def _text(self, text: str) -> Answered | None:
+        if not text:
+            return None
+        if self._open != "text":
+            self._close()
+            self._open = "text"
+            self._shows("text", new=self._last != "text")
+        self._fragments.append(text)
+        return Answered(text=text)
+
+    def _reasoning(self, event: ReasoningDelta) -> Thought | None:
+        if self._open != "reasoning":
+            self._close()
+            self._open = "reasoning"
+            self._native = event.native
+            self._shows("reasoning", new=True)
+        self._fragments.append(event.text)
+        if event.signature is not None:
+            self._close(signature=event.signature)
+        return Thought(text=event.text, native=event.native) if event.text else None
+
+    def _hidden(self, event: ReasoningHidden) -> HiddenThought:
+        match event.state:
+            case "redacted":
+                self._whole(RedactedReasoning(data=event.data or ""))
+                return HiddenThought(state="redacted", data=event.data)
+            case "omitted":
+                self._whole(OmittedReasoning(signature=event.data))
+                return HiddenThought(state="omitted")
+
+    def _summary(self, item: str, summary: tuple[str, ...], encrypted: str | None) -> Body | None:
+        part = SummarizedReasoning(id=item, summary=summary, encrypted=encrypted)
+        self._whole(part, shown=bool(summary))
+        return Thought(text="\n\n".join(summary), signature=encrypted) if summary else None
+
+    def _call(self, event: CallDelta) -> CallFragment | None:
+        self._close()
+        call = self._calls.get(event.index)
+        if call is None:
+            if event.id is None or event.name is None:
+                raise ModelReplyInvalid("A tool call came without its id and name.")
+            call = self._calls[event.index] = _Call(id=event.id, name=event.name, arguments=[])
+            self._shows("calls", new=self._last != "calls")
+            call.arguments.append(event.arguments)
+            return CallFragment(call_id=call.id, name=call.name, arguments=event.arguments or None)
+        call.arguments.append(event.arguments)
+        if not event.arguments:
+            return None
+        return CallFragment(call_id=call.id, arguments=event.arguments)
+
+    def _whole(self, part: Part, *, shown: bool = True) -> None:
+        self._close()
+        self._parts.append(part)
+        if shown:
+            self._shows("hidden", new=True)
+
+    def _shows(self, kind: Literal["text", "reasoning", "hidden", "calls"], *, new: bool) -> None:
+        if new:
+            self.part += 1
+        self._last = kind
+
+    def _close(self, *, signature: str | None = None) -> None:
+        text = "".join(self._fragments)
+        match self._open:
+            case "text":
+                self._parts.append(Text(text=text))
+            case "reasoning":
+                self._parts.append(Reasoning(text=text, signature=signature, native=self._native))
+            case None:
+                return
+        self._open = None
+        self._fragments = []
