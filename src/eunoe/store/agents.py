@@ -1,0 +1,292 @@
+"""Queries on agents: the row, its tags, and what goes with it when it goes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from eunoe.domain.agents import Agent, AgentType
+from eunoe.domain.runs import StopReason
+from eunoe.store import codec
+from eunoe.store.db import (
+    Row,
+    Tx,
+    Value,
+    from_micros,
+    listed,
+    optional_micros,
+    optional_time,
+    to_micros,
+    unindexed,
+)
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import Where, of_organization
+
+_PLAIN: Final = (
+    "id",
+    "name",
+    "agent_type",
+    "system",
+    "description",
+    "timezone",
+    "max_files_open",
+    "per_file_view_window_char_limit",
+    "project_id",
+    "template_id",
+    "base_template_id",
+    "deployment_id",
+    "entity_id",
+    "last_stop_reason",
+    "last_run_duration_ms",
+    "created_by_id",
+    "last_updated_by_id",
+)
+_FIELDS: Final[tuple[str, ...]] = (
+    *_PLAIN,
+    "model_json",
+    "embedding_json",
+    "compaction_json",
+    "metadata_json",
+    "tool_rules_json",
+    "message_buffer_autoclear",
+    "enable_sleeptime",
+    "response_format_json",
+    "hidden",
+    "last_run_completion",
+    "created_at",
+    "updated_at",
+)
+_COLUMNS: Final = ", ".join(f"agents.{name}" for name in _FIELDS)
+_INSERT: Final = (
+    f"INSERT INTO agents ({', '.join(_FIELDS)}, organization_id)"
+    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 2))})"
+)
+# What the last run left is `note_run_end`'s alone: a PATCH beside it would put old values back.
+_CHANGEABLE: Final = tuple(name for name in _FIELDS[1:] if not name.startswith("last_"))
+_UPDATE: Final = (
+    "UPDATE agents SET last_updated_by_id = $1,"
+    f" {', '.join(f'{name} = ${at}' for at, name in enumerate(_CHANGEABLE, 2))}"
+    f" WHERE id = ${len(_CHANGEABLE) + 2} AND organization_id = ${len(_CHANGEABLE) + 3}"
+)
+_LISTING: Final = Listing(
+    noun="agent",
+    table="agents",
+    columns=_COLUMNS,
+    orders={"created_at": False, "updated_at": False, "last_run_completion": True},
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFilter:
+    """What is asked of a list or count of agents (api 6.4); null and empty ask for nothing."""
+
+    name: str | None = None
+    query_text: str | None = None
+    tags: tuple[str, ...] = ()
+    match_all_tags: bool = False
+    project_id: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    created_by_id: str | None = None
+    last_stop_reason: str | None = None
+    block_id: str | None = None
+    archive_id: str | None = None
+    tool_id: str | None = None
+    show_hidden: bool = False
+
+
+async def insert(tx: Tx, agent: Agent) -> None:
+    await tx.execute(_INSERT, *_values(agent), tx.actor.organization_id)
+    await _insert_tags(tx, agent)
+
+
+async def get(tx: Tx, agent_id: str, *, held: bool = False) -> Agent | None:
+    """Return an agent with its tags, in one statement.
+
+    `held` keeps others from changing it until the commit: ask for it before an `update`.
+    """
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS}, {_tags_of_row(tx)} FROM agents"
+        " WHERE agents.id = $1 AND agents.organization_id = $2"
+        f"{' FOR UPDATE OF agents' if held and tx.dialect == 'postgresql' else ''}",
+        agent_id,
+        tx.actor.organization_id,
+    )
+    return None if row is None else _read(row, tags=tuple(sorted(codec.loads(row[-1]) or ())))
+
+
+async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
+    """Return the type of an agent, null for an unknown one."""
+    found: AgentType | None = await tx.fetch_value(
+        "SELECT agent_type FROM agents WHERE id = $1 AND organization_id = $2",
+        agent_id,
+        tx.actor.organization_id,
+    )
+    return found
+
+
+async def many(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Agent]:
+    """Return the agents with these ids, by id; unknown ids are left out."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM agents WHERE agents.id IN {listed(tx, '$1')}"
+        f" AND {unindexed('agents.organization_id')} = $2",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    )
+    return {agent.id: agent for agent in await _with_tags(tx, rows)}
+
+
+async def update(tx: Tx, agent: Agent) -> bool:
+    """Replace the row and the tags, all but its last run's; whether there is such an agent."""
+    values: dict[str, Value] = dict(zip(_FIELDS, _values(agent), strict=True))
+    changed = await tx.execute(
+        _UPDATE,
+        agent.last_updated_by_id,
+        *(values[name] for name in _CHANGEABLE),
+        agent.id,
+        tx.actor.organization_id,
+    )
+    if not changed:
+        return False
+    await tx.execute("DELETE FROM agent_tags WHERE agent_id = $1", agent.id)
+    await _insert_tags(tx, agent)
+    return True
+
+
+async def note_run_end(
+    tx: Tx, agent_id: str, *, reason: StopReason, at: datetime, duration_ms: int
+) -> None:
+    """Set what an agent shows of its last run (api 6.1)."""
+    await tx.execute(
+        "UPDATE agents SET last_stop_reason = $1, last_run_completion = $2,"
+        " last_run_duration_ms = $3 WHERE id = $4 AND organization_id = $5",
+        reason,
+        to_micros(at),
+        duration_ms,
+        agent_id,
+        tx.actor.organization_id,
+    )
+
+
+async def delete(tx: Tx, agent_id: str) -> bool:
+    """Remove an agent with its messages, runs, conversations and links (api 6.45).
+
+    Blocks, tools and archives stay; so do steps, without their run. Whether there was one.
+    """
+    scoped = (agent_id, tx.actor.organization_id)
+    # Lists have no foreign key: their id is an agent's or a conversation's.
+    await tx.execute(
+        "DELETE FROM message_lists WHERE id IN"
+        " (SELECT id FROM agents WHERE id = $1 AND organization_id = $2"
+        " UNION ALL SELECT id FROM conversations WHERE agent_id = $1 AND organization_id = $2)",
+        *scoped,
+    )
+    return bool(
+        await tx.execute("DELETE FROM agents WHERE id = $1 AND organization_id = $2", *scoped)
+    )
+
+
+async def list_agents(tx: Tx, where: AgentFilter, page: Page) -> list[Agent]:
+    """Return a page of agents with their tags, in the page's order, in at most three statements.
+
+    The route shows them oldest first, whatever the order (api 5.8).
+    """
+    rows = await listing(tx, _LISTING, _where(tx, where), page)
+    return await _with_tags(tx, rows)
+
+
+async def count(tx: Tx, where: AgentFilter) -> int:
+    asked = _where(tx, where)
+    found: int = await tx.fetch_value(f"SELECT COUNT(*) FROM agents WHERE {asked.sql}", *asked.args)
+    return found
+
+
+def _where(tx: Tx, asked: AgentFilter) -> Where:
+    where = of_organization(tx, "agents").equal(
+        name=asked.name,
+        project_id=asked.project_id,
+        template_id=asked.template_id,
+        base_template_id=asked.base_template_id,
+        created_by_id=asked.created_by_id,
+        last_stop_reason=asked.last_stop_reason,
+    )
+    where.contains(name=asked.query_text)
+    if asked.tags:
+        place = where.bound(codec.encode(asked.tags))
+        found = "SELECT COUNT(*) FROM agent_tags WHERE agent_tags.agent_id = agents.id"
+        found += f" AND agent_tags.tag IN {listed(tx, place)}"
+        where.counted(found, asked.tags, every=asked.match_all_tags)
+    for table, column, value in (
+        ("agents_blocks", "block_id", asked.block_id),
+        ("agents_archives", "archive_id", asked.archive_id),
+        ("agents_tools", "tool_id", asked.tool_id),
+    ):
+        where.linked(f"agents.id IN (SELECT agent_id FROM {table} WHERE {column} = {{}})", value)
+    if not asked.show_hidden:
+        where.add("(agents.hidden IS NULL OR agents.hidden = 0)")
+    return where
+
+
+async def _with_tags(tx: Tx, rows: Sequence[Row]) -> list[Agent]:
+    if not rows:
+        return []
+    tags: dict[str, list[str]] = {row[0]: [] for row in rows}
+    for agent_id, tag in await tx.fetch(
+        f"SELECT agent_id, tag FROM agent_tags WHERE agent_id IN {listed(tx, '$1')}",
+        codec.encode(list(tags)),
+    ):
+        tags[agent_id].append(tag)
+    return [_read(row, tags=tuple(sorted(tags[row[0]]))) for row in rows]
+
+
+def _tags_of_row(tx: Tx) -> str:
+    gathered = "json_group_array" if tx.dialect == "sqlite" else "json_agg"
+    text = "" if tx.dialect == "sqlite" else "::text"
+    return f"(SELECT {gathered}(tag){text} FROM agent_tags WHERE agent_id = agents.id)"
+
+
+async def _insert_tags(tx: Tx, agent: Agent) -> None:
+    if agent.tags:
+        await tx.execute_many(
+            "INSERT INTO agent_tags (agent_id, tag) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            [(agent.id, tag) for tag in agent.tags],
+        )
+
+
+def _read(row: Row, *, tags: tuple[str, ...]) -> Agent:
+    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
+    return Agent(
+        **{name: stored[name] for name in _PLAIN},
+        model=codec.model_config.validate_json(stored["model_json"]),
+        embedding=codec.optional(codec.embedding_config, stored["embedding_json"]),
+        compaction=codec.compaction_settings.validate_json(stored["compaction_json"]),
+        metadata=codec.loads_object(stored["metadata_json"]),
+        tool_rules=tuple(codec.loads(stored["tool_rules_json"])),
+        tags=tags,
+        message_buffer_autoclear=bool(stored["message_buffer_autoclear"]),
+        enable_sleeptime=codec.truth(stored["enable_sleeptime"]),
+        response_format=codec.loads_object(stored["response_format_json"]),
+        hidden=codec.truth(stored["hidden"]),
+        last_run_completion=optional_time(stored["last_run_completion"]),
+        created_at=from_micros(stored["created_at"]),
+        updated_at=from_micros(stored["updated_at"]),
+    )
+
+
+def _values(agent: Agent) -> tuple[Value, ...]:
+    """Return the values of `_FIELDS`, in their order."""
+    made: dict[str, Value] = {
+        "model_json": codec.encode(agent.model),
+        "embedding_json": codec.optional_json(agent.embedding),
+        "compaction_json": codec.encode(agent.compaction),
+        "metadata_json": codec.optional_json(agent.metadata),
+        "tool_rules_json": codec.encode(agent.tool_rules),
+        "message_buffer_autoclear": int(agent.message_buffer_autoclear),
+        "enable_sleeptime": codec.flag(agent.enable_sleeptime),
+        "response_format_json": codec.optional_json(agent.response_format),
+        "hidden": codec.flag(agent.hidden),
+        "last_run_completion": optional_micros(agent.last_run_completion),
+        "created_at": to_micros(agent.created_at),
+        "updated_at": to_micros(agent.updated_at),
+    }
+    return tuple(made[name] if name in made else getattr(agent, name) for name in _FIELDS)

@@ -1,0 +1,77 @@
+"""Between domain values and the JSON text that is stored, for every value kept whole.
+
+Dataclasses are written as they are (orjson knows them) and read by validation, so
+a row that does not fit its type fails loudly instead of travelling on.
+"""
+
+from typing import Any, Final, TypeVar
+
+import orjson
+from pydantic import TypeAdapter
+
+from eunoe.domain.agents import CompactionSettings
+from eunoe.domain.events import RunEvent
+from eunoe.domain.messages import Json, Message
+from eunoe.domain.models import EmbeddingConfig, ModelConfig
+from eunoe.domain.runs import RunOptions, Step, Usage
+from eunoe.domain.tools import Tool, ToolResult
+from eunoe.errors import Invalid
+
+T = TypeVar("T")
+
+run_event: Final[TypeAdapter[RunEvent]] = TypeAdapter(RunEvent)
+model_config: Final = TypeAdapter(ModelConfig)
+embedding_config: Final = TypeAdapter(EmbeddingConfig)
+compaction_settings: Final = TypeAdapter(CompactionSettings)
+run_options: Final = TypeAdapter(RunOptions)
+usage: Final = TypeAdapter(Usage)
+message: Final = TypeAdapter(Message)
+step: Final = TypeAdapter(Step)
+tool: Final = TypeAdapter(Tool)
+tool_result: Final = TypeAdapter(ToolResult)
+_object: Final = TypeAdapter(Json)
+
+
+def encode(value: Any) -> str:
+    """Return `value` as JSON text.
+
+    Raises `Invalid` for a number past 64 bits and for nesting past 254 levels, neither of
+    which can be written so that every reader gets it back.
+    """
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        raise Invalid(
+            f"A value in it cannot be stored: {error}. Send numbers of at most 64 bits, in "
+            "objects nested at most 254 deep."
+        ) from error
+
+
+def optional(adapter: TypeAdapter[T], text: str | None) -> T | None:
+    """Read `text` with `adapter`, null for null."""
+    return None if text is None else adapter.validate_json(text)
+
+
+def loads(text: str | None) -> Any:
+    """Return the JSON value that `text` holds, null for null."""
+    return None if text is None else orjson.loads(text)
+
+
+def loads_object(text: str | None) -> Json | None:
+    """Return the JSON object that `text` holds, null for null."""
+    return None if text is None else _object.validate_json(text)
+
+
+def optional_json(value: Any) -> str | None:
+    """Return `value` as JSON text, null for null."""
+    return None if value is None else encode(value)
+
+
+def flag(value: bool | None) -> int | None:
+    """Return a truth value as stored, null for null."""
+    return None if value is None else int(value)
+
+
+def truth(stored: int | None) -> bool | None:
+    """Return the truth value of a stored flag, null for null."""
+    return None if stored is None else bool(stored)

@@ -1,0 +1,183 @@
+"""Open a database, bring it up to this version, look after it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, assert_never
+from urllib.parse import urlsplit
+
+from eunoe.errors import (
+    BackupElsewhere,
+    DatabaseNewer,
+    DatabaseUnreachable,
+    DatabaseUrlInvalid,
+)
+from eunoe.store import postgresql, sqlite
+from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.migrations import HEAD, REVISIONS
+from eunoe.store.migrations.stored import jobs_are_current, stored_revision
+
+_SQLITE: Final = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something wrong with a database: a stable `code`, and a sentence that says what."""
+
+    code: str
+    message: str
+
+
+async def open_database(url: str) -> sqlite.SqliteDatabase | postgresql.PostgresqlDatabase:
+    """Open `sqlite:///path` (four slashes where absolute) or `postgresql://…`.
+
+    Raises `DatabaseUrlInvalid` and `DatabaseUnreachable`. The folder of an SQLite file is
+    made; the schema is not looked at (`upgrade`).
+    """
+    scheme = urlsplit(url).scheme.partition("+")[0]
+    if scheme in {"postgresql", "postgres"}:
+        return await postgresql.connect("postgresql:" + url.partition(":")[2])
+    path = url.removeprefix(_SQLITE)
+    if scheme != "sqlite" or path in {url, "", ":memory:"}:
+        raise DatabaseUrlInvalid
+    return sqlite.SqliteDatabase(_file(path))
+
+
+def _file(path: str) -> Path:
+    file = Path(path).expanduser().absolute()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnreachable(
+            f"The folder {file.parent} cannot be made: {error.strerror}."
+        ) from error
+    return file
+
+
+@asynccontextmanager
+async def opened(
+    url: str,
+) -> AsyncGenerator[sqlite.SqliteDatabase | postgresql.PostgresqlDatabase]:
+    """Open a database, bring it up to this version, and close it after the block."""
+    db = await open_database(url)
+    try:
+        await upgrade(db)
+        yield db
+    finally:
+        await db.close()
+
+
+async def version(db: Database) -> str | None:
+    """Return the revision of the schema, null where there is none yet."""
+    async with db.read(Actor()) as tx:
+        return await stored_revision(tx)
+
+
+async def upgrade(db: sqlite.SqliteDatabase | postgresql.PostgresqlDatabase) -> None:
+    """Bring the schema up to this version; raise `DatabaseNewer` where it is past it.
+
+    Servers that start at once upgrade once: the first holds a lock, the others find it done.
+    """
+    async with db.read(Actor()) as tx:
+        stored = await stored_revision(tx)
+        current = stored == HEAD and await jobs_are_current(tx)
+    if stored is not None and stored not in REVISIONS:
+        raise DatabaseNewer(revision=stored)
+    if not current:
+        # Only here, because Alembic and SQLAlchemy are half of the time a start may take.
+        from eunoe.store.migrations.apply import apply  # noqa: PLC0415 -- as said above
+
+        await apply(db)
+
+
+async def check(db: Database) -> list[Finding]:
+    """Return what is wrong with the database; an empty list says that nothing was found."""
+    try:
+        return await _check(db)
+    except DatabaseUnreachable as error:
+        # A damaged file may stop the search for damage.
+        return [Finding(code="file_damaged", message=str(error))]
+
+
+async def _check(db: Database) -> list[Finding]:
+    async with db.read(Actor(), long=True) as tx:
+        stored = await stored_revision(tx)
+        if stored != HEAD:
+            return [_version_finding(stored)]
+        match tx.dialect:
+            case "sqlite":
+                findings = await _check_sqlite(tx)
+            case "postgresql":
+                findings = await _check_postgresql(tx)
+            case _:
+                assert_never(tx.dialect)
+        return findings + await _check_rows(tx)
+
+
+def _version_finding(stored: str | None) -> Finding:
+    if stored is None:
+        return Finding(code="schema_missing", message="The database is empty; upgrade it.")
+    if stored in REVISIONS:
+        return Finding(
+            code="schema_old",
+            message=f"The schema is at revision {stored} and this version wants {HEAD}; "
+            "upgrade the database.",
+        )
+    return Finding(code=DatabaseNewer.code, message=str(DatabaseNewer()))
+
+
+async def _check_sqlite(tx: Tx) -> list[Finding]:
+    findings = [
+        Finding(code="file_damaged", message=str(row[0]))
+        for row in await tx.fetch("PRAGMA integrity_check")
+        if row[0] != "ok"
+    ]
+    for table, row_id, target, _ in await tx.fetch("PRAGMA foreign_key_check"):
+        findings.append(
+            Finding(
+                code="reference_missing",
+                message=f"Row {row_id} of {table} points at a row of {target} that is not there.",
+            )
+        )
+    return findings
+
+
+async def _check_postgresql(tx: Tx) -> list[Finding]:
+    findings: list[Finding] = []
+    if await tx.fetch_value("SELECT 1 FROM pg_extension WHERE extname = 'vector'") is None:
+        findings.append(
+            Finding(code="extension_missing", message="The extension pgvector is not installed.")
+        )
+    if not await jobs_are_current(tx):
+        findings.append(
+            Finding(code="jobs_old", message="The job engine's tables are old; upgrade them.")
+        )
+    return findings
+
+
+async def _check_rows(tx: Tx) -> list[Finding]:
+    """Check that each entry of a message list has its message (a key that was off says so too)."""
+    lost = await tx.fetch(
+        "SELECT list_entries.list_id, COUNT(*) FROM list_entries LEFT JOIN messages"
+        " ON messages.seq = list_entries.message_seq WHERE messages.seq IS NULL"
+        " GROUP BY list_entries.list_id"
+    )
+    return [
+        Finding(code="message_lost", message=f"List {row[0]} has {row[1]} messages that are gone.")
+        for row in lost
+    ]
+
+
+async def backup(db: sqlite.SqliteDatabase | postgresql.PostgresqlDatabase, path: Path) -> None:
+    """Copy the database as it is now to a new file, while it is in use.
+
+    Raises `BackupExists`, `DiskFull`, and `BackupElsewhere` on PostgreSQL.
+    """
+    match db:
+        case postgresql.PostgresqlDatabase():
+            raise BackupElsewhere
+        case sqlite.SqliteDatabase():
+            await db.copy(path)
+        case _:
+            assert_never(db)

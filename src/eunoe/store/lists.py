@@ -1,0 +1,164 @@
+"""Queries on message lists: what is in a model's window, and in which order.
+
+An append never touches other rows, an eviction never touches messages, and
+positions are never renumbered, so two writers cannot lose each other's entries.
+"""
+
+from collections.abc import Sequence
+
+from eunoe.domain.messages import Message
+from eunoe.store import messages
+from eunoe.store.codec import encode
+from eunoe.store.db import Tx, listed, unindexed
+
+
+async def create(tx: Tx, list_id: str) -> None:
+    await tx.execute("INSERT INTO message_lists (id, version) VALUES ($1, 1)", list_id)
+
+
+async def claimable(tx: Tx, list_id: str, *, agent_id: str) -> bool:
+    """Whether the list is this agent's, of the actor's organization."""
+    return bool(
+        await tx.fetch_value(
+            "SELECT 1 FROM message_lists JOIN agents ON agents.id = $1"
+            " WHERE message_lists.id = $2 AND agents.organization_id = $3"
+            " AND (message_lists.id = agents.id OR EXISTS (SELECT 1 FROM conversations"
+            " WHERE conversations.id = message_lists.id AND conversations.agent_id = agents.id))",
+            agent_id,
+            list_id,
+            tx.actor.organization_id,
+        )
+    )
+
+
+async def version(tx: Tx, list_id: str) -> int | None:
+    """Return the count of changes that were not appends, null for an unknown list."""
+    found: int | None = await tx.fetch_value(
+        "SELECT version FROM message_lists WHERE id = $1", list_id
+    )
+    return found
+
+
+async def append(tx: Tx, list_id: str, said: Sequence[Message]) -> list[int]:
+    """Store `said` at the end of the list and of its window; return their places."""
+    seqs = await messages.insert(tx, said)
+    for seq in seqs:
+        await tx.execute(
+            "INSERT INTO list_entries (list_id, message_seq, position) VALUES ($1, $2, $2)",
+            list_id,
+            seq,
+        )
+    return seqs
+
+
+async def window(tx: Tx, list_id: str, *, after_seq: int = 0) -> tuple[list[Message], int]:
+    """Return the window's messages past `after_seq`, in order, and the place of the newest.
+
+    The place is `after_seq` itself where there is none.
+    """
+    rows = await placed(tx, list_id, after_seq=after_seq)
+    return [message for _, message in rows], max((seq for seq, _ in rows), default=after_seq)
+
+
+async def placed(tx: Tx, list_id: str, *, after_seq: int = 0) -> list[tuple[int, Message]]:
+    """Return the window's messages past `after_seq`, in order, each with its place.
+
+    A whole window is read by its own index, so that evicted messages cost nothing.
+    """
+    past = " AND list_entries.message_seq > $2" if after_seq else ""
+    rows = await tx.fetch(
+        f"SELECT {messages.COLUMNS} FROM list_entries"
+        " JOIN messages ON messages.seq = list_entries.message_seq"
+        " WHERE list_entries.list_id = $1 AND list_entries.position IS NOT NULL"
+        f"{past} ORDER BY list_entries.position",
+        list_id,
+        *([after_seq] if after_seq else []),
+    )
+    return [(row[0], messages.from_row(row)) for row in rows]
+
+
+async def ids(tx: Tx, list_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the ids in each list's window, in order."""
+    rows = await tx.fetch(
+        "SELECT list_entries.list_id, messages.id FROM list_entries"
+        " JOIN messages ON messages.seq = list_entries.message_seq"
+        f" WHERE list_entries.list_id IN {listed(tx, '$1')}"
+        " AND list_entries.position IS NOT NULL"
+        f" AND {unindexed('messages.organization_id')} = $2"
+        " ORDER BY list_entries.list_id, list_entries.position",
+        encode(list(list_ids)),
+        tx.actor.organization_id,
+    )
+    found: dict[str, list[str]] = {list_id: [] for list_id in list_ids}
+    for list_id, message_id in rows:
+        found[list_id].append(message_id)
+    return found
+
+
+async def evict(
+    tx: Tx, list_id: str, evicted: Sequence[str], *, summary: Message | None
+) -> int | None:
+    """Take messages out of the window; put `summary` where the first of them stood.
+
+    They stay stored and listed. Returns the place of the summary.
+    """
+    which = (
+        f"list_id = $1 AND message_seq IN (SELECT seq FROM messages WHERE id IN {listed(tx, '$2')})"
+    )
+    given = encode(list(evicted))
+    position: int | None = await tx.fetch_value(
+        f"SELECT MIN(position) FROM list_entries WHERE {which}", list_id, given
+    )
+    await tx.execute(f"UPDATE list_entries SET position = NULL WHERE {which}", list_id, given)
+    await changed(tx, list_id)
+    if summary is None or position is None:
+        return None
+    seq = (await messages.insert(tx, [summary]))[0]
+    await tx.execute(
+        "INSERT INTO list_entries (list_id, message_seq, position) VALUES ($1, $2, $3)",
+        list_id,
+        seq,
+        position,
+    )
+    return seq
+
+
+async def arrange(tx: Tx, list_id: str, message_ids: Sequence[str]) -> bool:
+    """Make these messages the window, in this order; false where one is not in the list.
+
+    Their new positions end at the place of the list's newest message, so that every
+    later append still comes after them.
+    """
+    rows = await tx.fetch(
+        "SELECT messages.id, messages.seq FROM list_entries"
+        " JOIN messages ON messages.seq = list_entries.message_seq"
+        f" WHERE list_entries.list_id = $1 AND messages.id IN {listed(tx, '$2')}",
+        list_id,
+        encode(list(message_ids)),
+    )
+    seqs = {row[0]: row[1] for row in rows}
+    if any(message_id not in seqs for message_id in message_ids):
+        return False
+    newest: int = await tx.fetch_value(
+        "SELECT MAX(message_seq) FROM list_entries WHERE list_id = $1", list_id
+    )
+    await tx.execute("UPDATE list_entries SET position = NULL WHERE list_id = $1", list_id)
+    await tx.execute_many(
+        "UPDATE list_entries SET position = $3 WHERE list_id = $1 AND message_seq = $2",
+        [
+            (list_id, seqs[message_id], newest - len(message_ids) + place)
+            for place, message_id in enumerate(message_ids, 1)
+        ],
+    )
+    await changed(tx, list_id)
+    return True
+
+
+async def rewrite_system(tx: Tx, list_id: str, system: Message) -> None:
+    """Store a new text of the list's system message, which keeps its id and place (L23)."""
+    await messages.rewrite(tx, system)
+    await changed(tx, list_id)
+
+
+async def changed(tx: Tx, list_id: str) -> None:
+    await tx.execute("UPDATE message_lists SET version = version + 1 WHERE id = $1", list_id)

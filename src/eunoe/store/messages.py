@@ -1,0 +1,202 @@
+"""Queries on stored messages: written once, read by id, listed in the order they were said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from eunoe.domain.messages import Message, Part, Role, ToolCall, ToolReturn
+from eunoe.errors import Missing
+from eunoe.store.codec import encode
+from eunoe.store.db import Row, Tx, Value, from_micros, listed, to_micros, unindexed
+from eunoe.store.where import of_organization
+
+COLUMNS: Final = (
+    "messages.seq, messages.id, messages.agent_id, messages.conversation_id, messages.role, "
+    "messages.body_json, messages.model, messages.name, messages.otid, messages.sender_id, "
+    "messages.group_id, messages.step_id, messages.run_id, messages.is_err, messages.created_at"
+)
+_INSERT: Final = (
+    "INSERT INTO messages (id, organization_id, agent_id, conversation_id, role, body_json, model,"
+    " name, otid, sender_id, group_id, step_id, run_id, is_err, created_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING seq"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Body:
+    content: tuple[Part, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    returns: tuple[ToolReturn, ...] = ()
+
+
+_body: Final = TypeAdapter(_Body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagePage:
+    """A stretch of a list by absolute place: `after` is newer, `before` older (api 5.7).
+
+    `newest` says which end the `limit` rows come from; rows are returned oldest
+    first, and each route shows them as its list wants.
+    """
+
+    limit: int = 100
+    before: str | None = None
+    after: str | None = None
+    newest: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFilter:
+    """`conversation_id` may be `default`: what was said outside any conversation."""
+
+    agent_id: str | None = None
+    conversation_id: str | None = None
+    run_id: str | None = None
+    step_id: str | None = None
+    group_id: str | None = None
+
+
+async def insert(tx: Tx, messages: Sequence[Message]) -> list[int]:
+    """Store `messages` in order; return their places in the order of everything said."""
+    return [await tx.fetch_value(_INSERT, *_values(tx, message)) for message in messages]
+
+
+async def rewrite(tx: Tx, message: Message) -> None:
+    """Put new content into a stored message, which keeps its id and place (L23)."""
+    await tx.execute(
+        "UPDATE messages SET body_json = $1 WHERE id = $2 AND organization_id = $3",
+        _encoded(message),
+        message.id,
+        tx.actor.organization_id,
+    )
+
+
+async def get(tx: Tx, message_id: str) -> Message | None:
+    row = await tx.fetch_one(
+        f"SELECT {COLUMNS} FROM messages WHERE id = $1 AND organization_id = $2",
+        message_id,
+        tx.actor.organization_id,
+    )
+    return None if row is None else from_row(row)
+
+
+async def many(tx: Tx, message_ids: Sequence[str]) -> dict[str, Message]:
+    """Return the messages with these ids, by id; unknown ids are left out."""
+    rows = await tx.fetch(
+        f"SELECT {COLUMNS} FROM messages WHERE id IN {listed(tx, '$1')}"
+        f" AND {unindexed('organization_id')} = $2",
+        encode(list(message_ids)),
+        tx.actor.organization_id,
+    )
+    return {row[1]: from_row(row) for row in rows}
+
+
+async def list_messages(tx: Tx, where: MessageFilter, page: MessagePage) -> list[Message]:
+    """Return the page's messages, oldest first; raise `Missing` for an unknown cursor."""
+    asked = of_organization(tx, "messages")
+    for column, value in (
+        ("agent_id", where.agent_id),
+        ("run_id", where.run_id),
+        ("step_id", where.step_id),
+        ("group_id", where.group_id),
+    ):
+        asked.linked(f"messages.{column} = {{}}", value)
+    joined = ""
+    if where.conversation_id == "default":
+        asked.add("messages.conversation_id IS NULL")
+    elif where.conversation_id is not None:
+        joined = "JOIN list_entries ON list_entries.message_seq = messages.seq"
+        asked.linked("list_entries.list_id = {}", where.conversation_id)
+    for cursor, sign in ((page.after, ">"), (page.before, "<")):
+        if cursor is not None:
+            asked.add(f"messages.seq {sign} {{}}", await _seq(tx, cursor))
+    rows = await tx.fetch(
+        f"SELECT {COLUMNS} FROM messages {joined} WHERE {asked.sql}"
+        f" ORDER BY messages.seq {'DESC' if page.newest else 'ASC'}"
+        f" LIMIT {asked.bound(page.limit or 1000)}",
+        *asked.args,
+    )
+    found = [from_row(row) for row in rows]
+    if page.newest:
+        found.reverse()
+    return found
+
+
+async def count(tx: Tx, agent_id: str) -> int:
+    """Return how many messages the agent has stored, in all its lists."""
+    found: int = await tx.fetch_value(
+        "SELECT COUNT(*) FROM messages WHERE agent_id = $1"
+        f" AND {unindexed('organization_id')} = $2",
+        agent_id,
+        tx.actor.organization_id,
+    )
+    return found
+
+
+async def _seq(tx: Tx, message_id: str) -> int:
+    seq: int | None = await tx.fetch_value(
+        "SELECT seq FROM messages WHERE id = $1 AND organization_id = $2",
+        message_id,
+        tx.actor.organization_id,
+    )
+    if seq is None:
+        raise Missing(f"There is no message {message_id} to page from.")
+    return seq
+
+
+def from_row(row: Row) -> Message:
+    """Read a row of `COLUMNS`."""
+    body = _body.validate_json(row[5])
+    role: Role = row[4]
+    return Message(
+        id=row[1],
+        role=role,
+        agent_id=row[2],
+        conversation_id=row[3],
+        content=body.content,
+        calls=body.calls,
+        returns=body.returns,
+        model=row[6],
+        name=row[7],
+        otid=row[8],
+        sender_id=row[9],
+        group_id=row[10],
+        step_id=row[11],
+        run_id=row[12],
+        is_err=bool(row[13]),
+        created_at=from_micros(row[14]),
+    )
+
+
+def _values(tx: Tx, message: Message) -> tuple[Value, ...]:
+    return (
+        message.id,
+        tx.actor.organization_id,
+        message.agent_id,
+        message.conversation_id,
+        message.role,
+        _encoded(message),
+        message.model,
+        message.name,
+        message.otid,
+        message.sender_id,
+        message.group_id,
+        message.step_id,
+        message.run_id,
+        int(message.is_err),
+        to_micros(message.created_at),
+    )
+
+
+def _encoded(message: Message) -> str:
+    body: dict[str, object] = {}
+    if message.content:
+        body["content"] = message.content
+    if message.calls:
+        body["calls"] = message.calls
+    if message.returns:
+        body["returns"] = message.returns
+    return encode(body)

@@ -1,0 +1,19 @@
+"""The schema's history. This module knows only its revisions, so that a start imports no more.
+
+A revision is rendered to SQL and run by our own drivers (`render`): two SQLite libraries on
+one file in one process corrupt its locks. So it says what it does in SQL alone, and reads
+no rows into Python.
+"""
+
+import importlib.metadata
+from typing import Final
+
+REVISIONS: Final = ("0001",)
+"""Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
+
+HEAD: Final = REVISIONS[-1]
+
+
+def jobs_stamp() -> str:
+    """Return the comment that our table of jobs bears once the job engine's schema is current."""
+    return f"pgqueuer {importlib.metadata.version('pgqueuer')}"

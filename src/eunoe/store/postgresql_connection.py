@@ -1,0 +1,133 @@
+"""A connection to a PostgreSQL server: how the pool is opened, and what its errors mean."""
+
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Final, Protocol, cast
+
+import asyncpg  # pyright: ignore[reportMissingTypeStubs] -- it ships none
+
+from eunoe.errors import DatabaseUnreachable, DiskFull, WriteConflict
+from eunoe.store.db import ReferenceMissing, Row, UniqueViolated, Value
+
+_POOL_SIZE: Final = 10
+_COMMAND_TIMEOUT_S: Final = 60
+
+DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+
+
+class Connection(Protocol):
+    """What we use of an asyncpg connection, whose own annotations are incomplete."""
+
+    async def execute(self, sql: str, /, *args: Value) -> str: ...
+    async def executemany(self, sql: str, rows: Sequence[Sequence[Value]], /) -> None: ...
+    async def fetch(self, sql: str, /, *args: Value) -> list[Row]: ...
+    def transaction(
+        self, *, isolation: str, readonly: bool
+    ) -> AbstractAsyncContextManager[object]: ...
+    def is_closed(self) -> bool: ...
+    async def close(self) -> None: ...
+
+
+class Pool(Protocol):
+    """What we use of an asyncpg pool."""
+
+    def acquire(self, *, timeout: float) -> AbstractAsyncContextManager[Connection]: ...
+    async def close(self) -> None: ...
+
+
+class _CreatePool(Protocol):
+    async def __call__(self, dsn: str, **options: object) -> Pool: ...
+
+
+class _Connect(Protocol):
+    async def __call__(self, dsn: str, **options: object) -> Connection: ...
+
+
+_create_pool = cast(
+    "_CreatePool",
+    asyncpg.create_pool,  # pyright: ignore[reportUnknownMemberType] -- asyncpg is untyped
+)
+_connect = cast(
+    "_Connect",
+    asyncpg.connect,  # pyright: ignore[reportUnknownMemberType] -- asyncpg is untyped
+)
+
+
+async def open_pool(url: str) -> Pool:
+    """Open a pool on `url`; raise `DatabaseUnreachable` when nobody answers."""
+    with _reaching():
+        return await _create_pool(
+            url,
+            min_size=1,
+            max_size=_POOL_SIZE,
+            reset=_keep_session,
+            statement_cache_size=512,
+            command_timeout=_COMMAND_TIMEOUT_S,
+            # Our statements are small, and compiling one costs more than running it.
+            server_settings={"application_name": "eunoe", "jit": "off"},
+        )
+
+
+@asynccontextmanager
+async def session(url: str) -> AsyncGenerator[Connection]:
+    """Open one connection beside the pool, for work that may take longer than a request may.
+
+    Raises `DatabaseUnreachable` when nobody answers. What it locked is free when it closes.
+    """
+    with _reaching():
+        connection = await _connect(url, server_settings={"application_name": "eunoe"})
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def _reaching() -> Generator[None]:
+    try:
+        yield
+    except (OSError, ValueError, *DRIVER_ERRORS) as error:
+        raise DatabaseUnreachable(
+            f"PostgreSQL cannot be reached ({type(error).__name__}); check EUNOE_DATABASE_URL "
+            "and that the server runs."
+        ) from error
+
+
+async def _keep_session(connection: object) -> None:
+    """Leave a returned connection as it is: we set nothing, and a reset costs a round trip."""
+
+
+def meaning(error: Exception, *, closed: bool) -> Exception:
+    """Return what `error` says in our words, or itself where it is a mistake in our SQL.
+
+    `closed` says that the connection is gone, which asyncpg reports like a misuse.
+    """
+    match error:
+        case asyncpg.IntegrityConstraintViolationError():
+            return _constraint(error)
+        case asyncpg.SerializationError() | asyncpg.DeadlockDetectedError():
+            return WriteConflict()
+        case asyncpg.DiskFullError():
+            return DiskFull()
+        case (
+            asyncpg.PostgresConnectionError()
+            | asyncpg.OperatorInterventionError()
+            | asyncpg.InsufficientResourcesError()
+            | OSError()
+        ):
+            return DatabaseUnreachable()
+        case asyncpg.InterfaceError() if closed:
+            return DatabaseUnreachable()
+        case _:
+            return error
+
+
+def _constraint(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
+    name = str(getattr(error, "constraint_name", None) or "")
+    match error:
+        case asyncpg.UniqueViolationError():
+            return UniqueViolated(name)
+        case asyncpg.ForeignKeyViolationError():
+            return ReferenceMissing(name)
+        case _:
+            return error

@@ -1,0 +1,277 @@
+"""Queries on runs: claimed by inserting, guarded by a fence, ended once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from eunoe.domain.messages import Json
+from eunoe.domain.runs import Run, StopReason
+from eunoe.domain.tools import ToolResult
+from eunoe.errors import FenceLost
+from eunoe.store import codec
+from eunoe.store.db import Actor, Row, Tx, from_micros, listed, optional_time, to_micros
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import of_organization
+
+_COLUMNS: Final = (
+    "id, agent_id, list_id, conversation_id, status, stop_reason, background, options_json,"
+    " metadata_json, usage_json, step_count, context_tokens, fence, cancel_requested, created_at,"
+    " completed_at, ttft_ns, total_duration_ns"
+)
+_RUNS: Final = Listing(noun="run", table="runs", columns=_COLUMNS)
+_ACTIVE: Final = "status IN ('created', 'running')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    agent_ids: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+    background: bool | None = None
+    stop_reason: str | None = None
+    conversation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What makes a repeated request recognisable (G-5, G-6)."""
+
+    request_hash: str | None = None
+    otids_token: str | None = None
+
+
+async def insert(tx: Tx, run: Run, origin: Origin) -> None:
+    """Store a new run, which claims its list; raise `UniqueViolated` when it is claimed."""
+    await tx.execute(
+        "INSERT INTO runs (id, organization_id, agent_id, list_id, conversation_id, status,"
+        " background, options_json, metadata_json, usage_json, step_count, fence,"
+        " cancel_requested, user_id, request_hash, otids_token, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, 0, $12, $13, $14, $15)",
+        run.id,
+        tx.actor.organization_id,
+        run.agent_id,
+        run.list_id,
+        run.conversation_id,
+        run.status,
+        int(run.background),
+        codec.encode(run.options),
+        codec.encode(run.metadata),
+        codec.encode(run.usage),
+        run.fence,
+        tx.actor.user_id,
+        origin.request_hash,
+        origin.otids_token,
+        to_micros(run.created_at),
+    )
+
+
+async def get(tx: Tx, run_id: str) -> Run | None:
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM runs WHERE id = $1 AND organization_id = $2",
+        run_id,
+        tx.actor.organization_id,
+    )
+    return None if row is None else from_row(row)
+
+
+async def active_on(tx: Tx, list_id: str) -> Run | None:
+    """Return the run that holds the list, null when it is free."""
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM runs WHERE list_id = $1 AND {_ACTIVE}", list_id
+    )
+    return None if row is None else from_row(row)
+
+
+async def by_origin(tx: Tx, origin: Origin, *, since: datetime) -> Run | None:
+    """Return the newest run that came of the same request, no older than `since`."""
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM runs WHERE organization_id = $1 AND created_at >= $2"
+        " AND (request_hash = $3 OR otids_token = $4) ORDER BY created_at DESC LIMIT 1",
+        tx.actor.organization_id,
+        to_micros(since),
+        origin.request_hash,
+        origin.otids_token,
+    )
+    return None if row is None else from_row(row)
+
+
+async def claim(tx: Tx, run_id: str) -> tuple[Run, Actor] | None:
+    """Become the run's owner: raise its fence, mark it running; null when it has ended."""
+    row = await tx.fetch_one(
+        "UPDATE runs SET fence = fence + 1, status = 'running'"
+        f" WHERE id = $1 AND {_ACTIVE} RETURNING {_COLUMNS}, organization_id, user_id",
+        run_id,
+    )
+    if row is None:
+        return None
+    return from_row(row), Actor(organization_id=row[-2], user_id=row[-1])
+
+
+async def advance(tx: Tx, run: Run) -> None:
+    """Store how far the run has come; raise `FenceLost` unless this process still owns it."""
+    owned = await tx.execute(
+        "UPDATE runs SET step_count = $1, usage_json = $2, context_tokens = $3"
+        f" WHERE id = $4 AND fence = $5 AND {_ACTIVE}",
+        run.step_count,
+        codec.encode(run.usage),
+        run.context_tokens,
+        run.id,
+        run.fence,
+    )
+    if not owned:
+        raise FenceLost(run_id=run.id)
+
+
+async def hold(tx: Tx, run: Run) -> None:
+    """Raise `FenceLost` unless this process owns the run, and keep it so until commit."""
+    lock = " FOR SHARE" if tx.dialect == "postgresql" else ""
+    owned = await tx.fetch_value(
+        f"SELECT 1 FROM runs WHERE id = $1 AND fence = $2 AND {_ACTIVE}{lock}", run.id, run.fence
+    )
+    if not owned:
+        raise FenceLost(run_id=run.id)
+
+
+async def end(tx: Tx, run: Run) -> None:
+    """Store how the run ended, on its agent too; raise `FenceLost` when it is not ours."""
+    owned = await tx.execute(
+        "UPDATE runs SET status = $1, stop_reason = $2, metadata_json = $3, usage_json = $4,"
+        " step_count = $5, context_tokens = $6, completed_at = $7, ttft_ns = $8,"
+        f" total_duration_ns = $9 WHERE id = $10 AND fence = $11 AND {_ACTIVE}",
+        run.status,
+        run.stop_reason,
+        codec.encode(run.metadata),
+        codec.encode(run.usage),
+        run.step_count,
+        run.context_tokens,
+        None if run.completed_at is None else to_micros(run.completed_at),
+        run.ttft_ns,
+        run.total_duration_ns,
+        run.id,
+        run.fence,
+    )
+    if not owned:
+        raise FenceLost(run_id=run.id)
+    await tx.execute(
+        "UPDATE agents SET last_stop_reason = $1, last_run_completion = $2,"
+        " last_run_duration_ms = $3 WHERE id = $4",
+        run.stop_reason,
+        None if run.completed_at is None else to_micros(run.completed_at),
+        None if run.total_duration_ns is None else run.total_duration_ns // 1_000_000,
+        run.agent_id,
+    )
+
+
+async def request_cancel(tx: Tx, run_id: str) -> bool:
+    """Ask the run's owner to stop; whether the run was active."""
+    return bool(
+        await tx.execute(
+            f"UPDATE runs SET cancel_requested = 1 WHERE id = $1 AND {_ACTIVE}", run_id
+        )
+    )
+
+
+async def to_go_on(tx: Tx, run_ids: Sequence[str]) -> dict[str, int]:
+    """Return the fences of those runs that are active and that nobody wants to stop."""
+    rows = await tx.fetch(
+        f"SELECT id, fence FROM runs WHERE id IN {listed(tx, '$1')} AND {_ACTIVE}"
+        " AND cancel_requested = 0",
+        codec.encode(list(run_ids)),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def unfinished(tx: Tx) -> list[str]:
+    """Return the ids of all runs that are not terminal, of every organization, oldest first."""
+    rows = await tx.fetch(f"SELECT id FROM runs WHERE {_ACTIVE} ORDER BY created_at, id")
+    return [row[0] for row in rows]
+
+
+async def list_runs(tx: Tx, where: RunFilter, page: Page) -> list[Run]:
+    """Return a page in the order of (creation, id); an unknown cursor is ignored (api 5.6)."""
+    asked = of_organization(tx, "runs")
+    agents = codec.encode(where.agent_ids) if where.agent_ids else None
+    asked.linked(f"runs.agent_id IN {listed(tx, '{}')}", agents)
+    asked.linked("runs.conversation_id = {}", where.conversation_id)
+    asked.among("runs.status", where.statuses)
+    asked.equal(
+        background=None if where.background is None else int(where.background),
+        stop_reason=where.stop_reason,
+    )
+    return [from_row(row) for row in await listing(tx, _RUNS, asked, page)]
+
+
+async def delete(tx: Tx, run_id: str) -> bool:
+    """Remove a run and its events; its messages and steps stay, without it."""
+    await tx.execute(
+        "UPDATE messages SET run_id = NULL WHERE run_id = $1 AND organization_id = $2",
+        run_id,
+        tx.actor.organization_id,
+    )
+    return bool(
+        await tx.execute(
+            "DELETE FROM runs WHERE id = $1 AND organization_id = $2",
+            run_id,
+            tx.actor.organization_id,
+        )
+    )
+
+
+# The ledger of effectful tool calls (G-17)
+
+
+async def call_started(
+    tx: Tx, run_id: str, calls: Sequence[tuple[str, str]], *, at: datetime
+) -> None:
+    """Record (call id, tool name) pairs as started."""
+    await tx.execute_many(
+        "INSERT INTO tool_calls (run_id, call_id, name, started_at) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT DO NOTHING",
+        [(run_id, call_id, name, to_micros(at)) for call_id, name in calls],
+    )
+
+
+async def call_ended(
+    tx: Tx, run_id: str, results: Sequence[tuple[str, ToolResult]], *, at: datetime
+) -> None:
+    await tx.execute_many(
+        "UPDATE tool_calls SET result_json = $1, ended_at = $2 WHERE run_id = $3 AND call_id = $4",
+        [(codec.encode(result), to_micros(at), run_id, call_id) for call_id, result in results],
+    )
+
+
+async def calls_settled(tx: Tx, run_id: str) -> None:
+    """Forget the calls on record: their returns are stored, and their ids may come again."""
+    await tx.execute("DELETE FROM tool_calls WHERE run_id = $1", run_id)
+
+
+async def ledger(tx: Tx, run_id: str) -> dict[str, ToolResult | None]:
+    """Return what is on record of the run's calls: a result, or null for one that only started."""
+    rows = await tx.fetch("SELECT call_id, result_json FROM tool_calls WHERE run_id = $1", run_id)
+    return {row[0]: codec.optional(codec.tool_result, row[1]) for row in rows}
+
+
+def from_row(row: Row) -> Run:
+    """Read a row of the run columns."""
+    metadata: Json = codec.loads(row[8])
+    reason: StopReason | None = row[5]
+    return Run(
+        id=row[0],
+        agent_id=row[1],
+        list_id=row[2],
+        conversation_id=row[3],
+        status=row[4],
+        stop_reason=reason,
+        background=bool(row[6]),
+        options=codec.run_options.validate_json(row[7]),
+        metadata=metadata,
+        usage=codec.usage.validate_json(row[9]),
+        step_count=row[10],
+        context_tokens=row[11],
+        fence=row[12],
+        cancel_requested=bool(row[13]),
+        created_at=from_micros(row[14]),
+        completed_at=optional_time(row[15]),
+        ttft_ns=row[16],
+        total_duration_ns=row[17],
+    )

@@ -1,0 +1,308 @@
+"""Hybrid search in archives and in what was said (FIX-39, 41, 42, 43).
+
+Words and vectors each give a list, best first, with every filter inside the query; both
+are fused by `domain.ranking`. A message also has a share in how well its
+neighbours fit: a question and its answer are found by either's words. An empty query lists
+by the filters alone.
+
+Everything runs in the transaction it is given, best a long read.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, TypeAlias, assert_never
+
+from eunoe.domain.passages import MessageHit, PassageHit
+from eunoe.domain.ranking import Ranked, fused
+from eunoe.domain.recall import MessageQuery, PassageQuery, QueryVector
+from eunoe.domain.words import query_words
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx
+from eunoe.store.search_hits import message_hits, passage_hits
+from eunoe.store.search_index import (
+    coded,
+    index_message_vectors,
+    index_messages,
+    index_passage_vectors,
+    index_passages,
+    is_usable,
+    literal,
+    numbers,
+    packed,
+    scope,
+    unembedded_messages,
+    unembedded_passages,
+    unindex_passages,
+)
+from eunoe.store.search_scan import MESSAGES, PASSAGES, Scan, Where, allow, filter_rows, owned
+
+__all__ = (
+    "WordScores",
+    "find_messages",
+    "find_passages",
+    "index_message_vectors",
+    "index_messages",
+    "index_passage_vectors",
+    "index_passages",
+    "score_messages",
+    "score_passages",
+    "unembedded_messages",
+    "unembedded_passages",
+    "unindex_passages",
+)
+
+WordScores: TypeAlias = Mapping[int, float]
+"""How well entries fit a query's words, by place; higher is better."""
+
+_DEPTH: Final = 200
+"""How far down each list is read before both are fused."""
+_SCANNED: Final = 3
+"""How many times deeper the coarse scan of vectors reads."""
+_NEIGHBOUR_SHARE: Final = 0.3
+"""How much of a turn's fit its two neighbours get."""
+
+
+async def find_passages(
+    tx: Tx,
+    query: PassageQuery,
+    *,
+    vector: QueryVector | None = None,
+    words: WordScores | None = None,
+) -> list[PassageHit]:
+    """Return the passages that fit `query` best. Filters come before the limit (FIX-39).
+
+    `words` are the scores of `score_passages` where they were already asked for.
+    """
+    scan = _passage_scan(query)
+    if not query.text.strip() and vector is None:
+        return await passage_hits(tx, await _newest(tx, scan))
+    scores = await _by_words(tx, scan) if words is None else words
+    return await passage_hits(tx, await _ranked(tx, scan, scores, vector))
+
+
+async def find_messages(
+    tx: Tx,
+    query: MessageQuery,
+    *,
+    vector: QueryVector | None = None,
+    words: WordScores | None = None,
+) -> list[MessageHit]:
+    """Return what was said that fits `query` best. Filters come before the limit (FIX-42).
+
+    `words` are the scores of `score_messages` where they were already asked for.
+    """
+    scan = _message_scan(query)
+    if not query.text.strip() and vector is None:
+        return await message_hits(tx, await _newest(tx, scan))
+    scores = await _with_neighbours(tx, scan) if words is None else words
+    return await message_hits(tx, await _ranked(tx, scan, scores, vector))
+
+
+async def score_passages(tx: Tx, query: PassageQuery) -> WordScores:
+    """Return how well passages fit the words alone, so that it can run while a model embeds."""
+    return await _by_words(tx, _passage_scan(query))
+
+
+async def score_messages(tx: Tx, query: MessageQuery) -> WordScores:
+    """Return how well messages fit the words alone, so that it can run while a model embeds."""
+    return await _with_neighbours(tx, _message_scan(query))
+
+
+def _passage_scan(query: PassageQuery) -> Scan:
+    depth = max(_DEPTH, query.limit)
+    return Scan(index=PASSAGES, owner_id=query.archive_id, query=query, depth=depth)
+
+
+def _message_scan(query: MessageQuery) -> Scan:
+    depth = max(_DEPTH, query.limit)
+    return Scan(index=MESSAGES, owner_id=query.agent_id, query=query, depth=depth)
+
+
+async def _newest(tx: Tx, scan: Scan) -> list[Ranked]:
+    rows = scan.index.rows
+    where = Where()
+    filter_rows(tx, scan, where)
+    found = await tx.fetch(
+        f"SELECT {rows}.seq FROM {rows} WHERE {where}"
+        f" ORDER BY {rows}.created_at DESC, {rows}.seq DESC LIMIT {where.bind(scan.query.limit)}",
+        *where.args,
+    )
+    return [Ranked(key=row[0], score=0.0) for row in found]
+
+
+async def _ranked(tx: Tx, scan: Scan, text: WordScores, vector: QueryVector | None) -> list[Ranked]:
+    cosine: dict[int, float] = {}
+    if vector is not None and is_usable(vector.values):
+        cosine = await _by_meaning(tx, scan, vector)
+        # What only the words found must be compared by its meaning too.
+        if unseen := text.keys() - cosine.keys():
+            cosine |= await _by_meaning(tx, scan, vector, among=unseen)
+    return fused(text, cosine)[: scan.query.limit]
+
+
+async def _by_words(tx: Tx, scan: Scan) -> dict[int, float]:
+    """Return how well the best entries fit the query's words, by place; higher is better."""
+    words = query_words(scan.query.text)
+    if not words:
+        return {}
+    where = Where()
+    match tx.dialect:
+        case "sqlite":
+            sql = _match_sqlite(tx, scan, words, where)
+        case "postgresql":
+            sql = _match_postgresql(tx, scan, words, where)
+        case _:
+            assert_never(tx.dialect)
+    # Where a tokenizer drops every word, the scope alone is left to match: everything, for 0.
+    return {row[0]: row[1] for row in await tx.fetch(sql, *where.args) if row[1] > 0.0}
+
+
+def _match_sqlite(tx: Tx, scan: Scan, words: Sequence[str], where: Where) -> str:
+    """BM25. Words are letters and digits only, so that quotes make them plain strings."""
+    index = scan.index
+    asked = " OR ".join(f'"{word}"' for word in words)
+    asked = f"- scope : ({asked})"
+    if scan.owner_id is not None:
+        asked = f"scope : {scope(scan.owner_id)} AND ({asked})"
+    where.add(f"{index.fts} MATCH {where.bind(asked)}")
+    where.add(f"{index.fts}.rank MATCH 'bm25({index.weights})'")
+    allowed = allow(tx, scan, where, key=f"{index.fts}.rowid")
+    return (
+        f"{allowed} SELECT {index.fts}.rowid, -{index.fts}.rank FROM {index.fts} WHERE {where}"
+        f" ORDER BY {index.fts}.rank LIMIT {where.bind(scan.depth)}"
+    )
+
+
+def _match_postgresql(tx: Tx, scan: Scan, words: Sequence[str], where: Where) -> str:
+    """Each word's own rank, times how rare it is among the entries: ranks alone do not know."""
+    index = scan.index
+    terms = where.bind(codec.encode([f"'{word}'" for word in words]))
+    ours = owned(tx, scan, where, table=index.words)
+    where.add(ours)
+    allowed = allow(tx, scan, where, key=f"{index.words}.seq", opening=",")
+    return f"""
+        WITH terms AS MATERIALIZED (
+            SELECT DISTINCT to_tsquery('english', one.value) AS term
+            FROM jsonb_array_elements_text({terms}::jsonb) AS one (value)
+            WHERE numnode(to_tsquery('english', one.value)) > 0
+        ) {allowed}, hits AS (
+            SELECT {index.words}.seq, ts_rank({index.words}.words, terms.term, 1) AS fit,
+                COUNT(*) OVER (PARTITION BY terms.term)::float8 AS matches
+            FROM {index.words} JOIN terms ON {index.words}.words @@ terms.term
+            WHERE {index.words}.words @@ (SELECT string_agg(term::text, ' | ')::tsquery FROM terms)
+            AND {where}
+        )
+        SELECT seq, SUM(fit * ln(1 +
+            ((SELECT COUNT(*) FROM {index.words} WHERE {ours})::float8 - matches + 0.5)
+            / (matches + 0.5))) AS score
+        FROM hits GROUP BY seq ORDER BY score DESC LIMIT {where.bind(scan.depth)}
+    """
+
+
+async def _by_meaning(
+    tx: Tx, scan: Scan, vector: QueryVector, *, among: Iterable[int] | None = None
+) -> dict[int, float]:
+    """Return the cosine of the nearest entries, or of those `among` the given places."""
+    where = Where()
+    match tx.dialect:
+        case "sqlite":
+            sql = _nearest_sqlite(tx, scan, vector, where, among=among)
+        case "postgresql":
+            sql = _nearest_postgresql(tx, scan, vector, where, among=among)
+        case _:
+            assert_never(tx.dialect)
+    return {row[0]: row[1] for row in await tx.fetch(sql, *where.args)}
+
+
+def _nearest_sqlite(
+    tx: Tx, scan: Scan, vector: QueryVector, where: Where, *, among: Iterable[int] | None
+) -> str:
+    """Scan by the sum of differences, which costs half a cosine; order the nearest by cosine."""
+    index, table = scan.index, scan.index.codes
+    asked = where.bind(coded(vector.values))
+    where.add(owned(tx, scan, where, table=table))
+    where.add(f"{table}.embedder = {where.bind(vector.embedder)}")
+    where.add(f"length({table}.code) = length({asked})")
+    opening = ""
+    if among is None:
+        opening = allow(tx, scan, where, key=f"{table}.seq")
+    else:
+        where.add(f"{table}.seq IN {numbers(tx, where.bind(codec.encode(list(among))))}")
+    if index.codes == index.vectors:
+        near = f"vec_distance_cosine(vec_int8(whole.code), vec_int8({asked}))"
+    else:
+        near = f"vec_distance_cosine(whole.vector, {where.bind(packed(vector.values))})"
+    return f"""
+        {f"{opening}," if opening else "WITH"} scanned AS MATERIALIZED (
+            SELECT {table}.{index.owner} AS owner, {table}.seq FROM {table} WHERE {where}
+            ORDER BY vec_distance_l1(vec_int8({table}.code), vec_int8({asked}))
+            LIMIT {where.bind(_SCANNED * scan.depth)}
+        )
+        SELECT scanned.seq, 1 - {near} AS near FROM scanned JOIN {index.vectors} AS whole
+        ON {index.whole} ORDER BY near DESC LIMIT {where.bind(scan.depth)}
+    """
+
+
+def _nearest_postgresql(
+    tx: Tx, scan: Scan, vector: QueryVector, where: Where, *, among: Iterable[int] | None
+) -> str:
+    table = scan.index.vectors
+    asked = where.bind(literal(vector.values))
+    near = f"1 - ({table}.vector <=> (SELECT {asked}::text::vector))"
+    where.add(owned(tx, scan, where, table=table))
+    where.add(f"{table}.embedder = {where.bind(vector.embedder)}")
+    where.add(f"vector_dims({table}.vector) = {where.bind(len(vector.values))}")
+    opening = ""
+    if among is None:
+        opening = allow(tx, scan, where, key=f"{table}.seq")
+    else:
+        where.add(f"{table}.seq IN {numbers(tx, where.bind(codec.encode(list(among))))}")
+    return (
+        f"{opening} SELECT {table}.seq, {near} AS near FROM {table} WHERE {where}"
+        f" ORDER BY near DESC LIMIT {where.bind(scan.depth)}"
+    )
+
+
+async def _with_neighbours(tx: Tx, scan: Scan) -> dict[int, float]:
+    """Return `_by_words` with a share of each fit given to the turns before and after it.
+
+    A question passes its fit on to the answer even where only answers are asked for.
+    """
+    own = await _by_words(tx, scan)
+    sources = own
+    if isinstance(scan.query, MessageQuery) and scan.query.roles:
+        sources = await _by_words(tx, replace(scan, query=replace(scan.query, roles=())))
+    shares: dict[int, float] = defaultdict(float)
+    for seq, before, after in await _neighbours(tx, sources):
+        for neighbour in (before, after):
+            if neighbour is not None:
+                shares[neighbour] += _NEIGHBOUR_SHARE * sources[seq]
+    strangers = shares.keys() - own.keys()
+    allowed = await _passing(tx, scan, strangers) if scan.is_narrowed else strangers
+    return {seq: own.get(seq, 0.0) + shares.get(seq, 0.0) for seq in {*own, *allowed}}
+
+
+async def _neighbours(tx: Tx, seqs: Iterable[int]) -> list[Row]:
+    """Return each place with those of the turns before and after it in the same list."""
+
+    def nearest(sign: str, order: str) -> str:
+        return (
+            "(SELECT near.seq FROM message_texts AS near WHERE near.agent_id = said.agent_id"
+            " AND near.conversation_id = said.conversation_id"
+            f" AND near.seq {sign} said.seq ORDER BY near.seq {order} LIMIT 1)"
+        )
+
+    return await tx.fetch(
+        f"SELECT said.seq, {nearest('<', 'DESC')}, {nearest('>', 'ASC')}"
+        f" FROM message_texts AS said WHERE said.seq IN {numbers(tx, '$1')}",
+        codec.encode(list(seqs)),
+    )
+
+
+async def _passing(tx: Tx, scan: Scan, seqs: Iterable[int]) -> set[int]:
+    where = Where()
+    filter_rows(tx, scan, where)
+    where.add(f"message_texts.seq IN {numbers(tx, where.bind(codec.encode(list(seqs))))}")
+    rows = await tx.fetch(f"SELECT message_texts.seq FROM message_texts WHERE {where}", *where.args)
+    return {row[0] for row in rows}

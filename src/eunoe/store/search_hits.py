@@ -1,0 +1,82 @@
+"""What a search found, read whole: from places and ranks to passages and messages."""
+
+from collections.abc import Sequence
+
+from eunoe.domain.messages import Role
+from eunoe.domain.passages import MessageHit, Passage, PassageHit
+from eunoe.domain.ranking import Ranked
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx, from_micros, optional_time
+from eunoe.store.search_index import numbers, unpacked
+
+
+async def passage_hits(tx: Tx, ranked: Sequence[Ranked]) -> list[PassageHit]:
+    """Return the passages at the ranked places, in that order; one that is gone is left out."""
+    vector = "vectors.vector" if tx.dialect == "sqlite" else "vectors.vector::real[]"
+    rows = await tx.fetch(
+        "SELECT passages.seq, passages.id, passages.archive_id, passages.text, passages.tags_json,"
+        " passages.metadata_json, passages.created_by_id, passages.last_updated_by_id,"
+        f" passages.created_at, passages.updated_at, {vector}, archives.embedding_json"
+        " FROM passages JOIN archives ON archives.id = passages.archive_id"
+        " LEFT JOIN passage_vectors AS vectors ON vectors.seq = passages.seq"
+        f" WHERE passages.seq IN {numbers(tx, '$1')} AND passages.organization_id = $2",
+        codec.encode([one.key for one in ranked]),
+        tx.actor.organization_id,
+    )
+    found = {row[0]: _passage(row) for row in rows}
+    return [
+        PassageHit(
+            passage=found[one.key],
+            score=one.score,
+            text_rank=one.text_rank,
+            vector_rank=one.vector_rank,
+        )
+        for one in ranked
+        if one.key in found
+    ]
+
+
+def _passage(row: Row) -> Passage:
+    vector = row[10]
+    return Passage(
+        id=row[1],
+        archive_id=row[2],
+        text=row[3],
+        tags=tuple(codec.loads(row[4])),
+        metadata=codec.loads(row[5]),
+        created_by_id=row[6],
+        last_updated_by_id=row[7],
+        created_at=from_micros(row[8]),
+        updated_at=optional_time(row[9]),
+        vector=unpacked(vector) if isinstance(vector, bytes) else vector and tuple(vector),
+        embedding=codec.optional(codec.embedding_config, row[11]) if vector else None,
+    )
+
+
+async def message_hits(tx: Tx, ranked: Sequence[Ranked]) -> list[MessageHit]:
+    """Return the messages at the ranked places, in that order; one that is gone is left out."""
+    rows = await tx.fetch(
+        "SELECT messages.seq, messages.id, messages.agent_id, messages.conversation_id,"
+        " message_texts.role, message_texts.text, messages.created_at"
+        " FROM message_texts JOIN messages ON messages.seq = message_texts.seq"
+        f" WHERE message_texts.seq IN {numbers(tx, '$1')} AND messages.organization_id = $2",
+        codec.encode([one.key for one in ranked]),
+        tx.actor.organization_id,
+    )
+    found = {row[0]: row for row in rows}
+    return [_message_hit(found[one.key], one) for one in ranked if one.key in found]
+
+
+def _message_hit(row: Row, ranked: Ranked) -> MessageHit:
+    role: Role = row[4]
+    return MessageHit(
+        message_id=row[1],
+        agent_id=row[2],
+        conversation_id=row[3],
+        role=role,
+        text=row[5],
+        created_at=from_micros(row[6]),
+        score=ranked.score,
+        text_rank=ranked.text_rank,
+        vector_rank=ranked.vector_rank,
+    )

@@ -1,0 +1,156 @@
+"""One search as SQL sees it: which tables, which partition, and what the filters ask."""
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from eunoe.domain.recall import MessageQuery, PassageQuery
+from eunoe.store import codec
+from eunoe.store.db import Tx, Value, listed, to_micros
+
+
+@dataclass(slots=True)
+class Where:
+    """The conditions of one statement and their values, in the order of the placeholders."""
+
+    clauses: list[str] = field(default_factory=list[str])
+    args: list[Value] = field(default_factory=list[Value])
+
+    def bind(self, value: Value) -> str:
+        self.args.append(value)
+        return f"${len(self.args)}"
+
+    def add(self, clause: str) -> None:
+        self.clauses.append(clause)
+
+    def __str__(self) -> str:
+        return " AND ".join(self.clauses) or "1 = 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """Where one kind of thing is indexed.
+
+    `rows` is the table that the filters look at, `words` and `fts` hold the words on
+    PostgreSQL and SQLite, `vectors` the vectors. On SQLite `codes` is scanned first, and
+    `whole` joins what it found to `vectors`.
+    """
+
+    rows: str
+    owner: str
+    owners: str
+    fts: str
+    weights: str
+    words: str
+    codes: str
+    vectors: str
+    whole: str
+
+
+PASSAGES: Final = Index(
+    rows="passages",
+    owner="archive_id",
+    owners="archives",
+    fts="passage_fts",
+    weights="0.0, 1.0, 0.5",
+    words="passage_texts",
+    codes="passage_codes",
+    vectors="passage_vectors",
+    whole="whole.seq = scanned.seq",
+)
+MESSAGES: Final = Index(
+    rows="message_texts",
+    owner="agent_id",
+    owners="agents",
+    fts="message_fts",
+    weights="0.0, 1.0, 0.5, 0.5",
+    words="message_texts",
+    codes="message_vectors",
+    vectors="message_vectors",
+    whole="whole.agent_id = scanned.owner AND whole.seq = scanned.seq",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """One search: `owner_id` is the partition, null for all of the organization's."""
+
+    index: Index
+    owner_id: str | None
+    query: PassageQuery | MessageQuery
+    depth: int
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the partition alone does not decide what may be found."""
+        query = self.query
+        wanted = query.tags if isinstance(query, PassageQuery) else query.roles
+        conversation = None if isinstance(query, PassageQuery) else query.conversation_id
+        bounds = (query.since, query.until, conversation)
+        return bool(wanted) or self.owner_id is None or any(b is not None for b in bounds)
+
+
+def owned(tx: Tx, scan: Scan, where: Where, *, table: str) -> str:
+    """Return the condition that an entry of `table` is in the partition."""
+    owner = f"{table}.{scan.index.owner}"
+    if scan.owner_id is not None:
+        return f"{owner} = {where.bind(scan.owner_id)}"
+    organization = where.bind(tx.actor.organization_id)
+    return f"{owner} IN (SELECT id FROM {scan.index.owners} WHERE organization_id = {organization})"
+
+
+def allow(
+    tx: Tx, scan: Scan, where: Where, *, key: str, opening: Literal["WITH", ","] = "WITH"
+) -> str:
+    """Ask in `where` that the filters let the row at `key` pass; return the WITH clause for it.
+
+    Empty where the partition alone decides. The set is made once, and the plus sign
+    keeps a planner from looking up each of its members in the index instead of scanning.
+    """
+    if not scan.is_narrowed:
+        return ""
+    inner = Where(args=where.args)
+    filter_rows(tx, scan, inner)
+    where.add(f"+{key} IN (SELECT seq FROM allowed)")
+    rows = scan.index.rows
+    return f"{opening} allowed AS MATERIALIZED (SELECT {rows}.seq FROM {rows} WHERE {inner})"
+
+
+def filter_rows(tx: Tx, scan: Scan, where: Where) -> None:
+    """Add everything that the query asks of a row, and that it is the actor's."""
+    rows, query = scan.index.rows, scan.query
+    organization = where.bind(tx.actor.organization_id)
+    if scan.owner_id is None:
+        where.add(f"{rows}.organization_id = {organization}")
+    else:
+        # The owner is asked once whose it is: its rows need not be fetched for that.
+        owner = where.bind(scan.owner_id)
+        owners = f"SELECT id FROM {scan.index.owners} WHERE organization_id = {organization}"
+        where.add(f"{rows}.{scan.index.owner} = {owner}")
+        where.add(f"{owner} IN ({owners} AND id = {owner})")
+    if query.since is not None:
+        where.add(f"{rows}.created_at >= {where.bind(to_micros(query.since))}")
+    if query.until is not None:
+        where.add(f"{rows}.created_at <= {where.bind(to_micros(query.until))}")
+    match query:
+        case PassageQuery():
+            _filter_tags(tx, query, where)
+        case MessageQuery():
+            if query.conversation_id is not None:
+                where.add(f"{rows}.conversation_id = {where.bind(query.conversation_id)}")
+            if query.roles:
+                roles = listed(tx, where.bind(codec.encode(query.roles)))
+                where.add(f"{rows}.role IN {roles}")
+
+
+def _filter_tags(tx: Tx, query: PassageQuery, where: Where) -> None:
+    tags = sorted(set(query.tags))
+    if not tags:
+        return
+    matching = (
+        "SELECT {} FROM passage_tags WHERE passage_tags.passage_seq = passages.seq"
+        f" AND passage_tags.tag IN {listed(tx, where.bind(codec.encode(tags)))}"
+    )
+    if query.tag_match == "any":
+        where.add(f"EXISTS ({matching.format('1')})")
+    else:
+        where.add(f"({matching.format('COUNT(*)')}) = {where.bind(len(tags))}")

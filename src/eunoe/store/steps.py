@@ -1,0 +1,133 @@
+"""Queries on steps: one row for each model call and its tools."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from eunoe.domain.runs import Step
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx, to_micros, unindexed
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import of_organization
+
+_COLUMNS: Final = "id, run_id, feedback, tid, body_json"
+_STEPS: Final = Listing(noun="step", table="steps", columns=_COLUMNS, unknown_cursor="missing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFilter:
+    """Dates are exclusive on both ends (api 19.4)."""
+
+    run_id: str | None = None
+    agent_id: str | None = None
+    model: str | None = None
+    trace_ids: tuple[str, ...] = ()
+    feedback: str | None = None
+    has_feedback: bool | None = None
+    tags: tuple[str, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+async def insert(tx: Tx, step: Step) -> None:
+    """Store a step; where it is stored already (a settled one), replace it."""
+    await tx.execute(
+        "INSERT INTO steps (id, organization_id, run_id, agent_id, status, stop_reason, model,"
+        " feedback, trace_id, tid, body_json, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+        " ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
+        " stop_reason = excluded.stop_reason, body_json = excluded.body_json",
+        step.id,
+        tx.actor.organization_id,
+        step.run_id,
+        step.agent_id,
+        step.status,
+        step.stop_reason,
+        step.model,
+        step.feedback,
+        step.trace_id,
+        step.tid,
+        codec.encode(step),
+        to_micros(step.created_at),
+    )
+
+
+async def get(tx: Tx, step_id: str) -> Step | None:
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM steps WHERE id = $1 AND organization_id = $2",
+        step_id,
+        tx.actor.organization_id,
+    )
+    return None if row is None else _from_row(row)
+
+
+async def of_run(tx: Tx, run_id: str) -> list[Step]:
+    """Return all steps of a run, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM steps WHERE run_id = $1"
+        f" AND {unindexed('organization_id')} = $2"
+        " ORDER BY created_at, id",
+        run_id,
+        tx.actor.organization_id,
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def list_steps(tx: Tx, where: StepFilter, page: Page) -> list[Step]:
+    """Return a page in the order of (creation, id); raise `Missing` for an unknown cursor."""
+    asked = of_organization(tx, "steps")
+    asked.linked("steps.run_id = {}", where.run_id)
+    asked.linked("steps.agent_id = {}", where.agent_id)
+    asked.equal(model=where.model, feedback=where.feedback)
+    asked.among("steps.trace_id", where.trace_ids)
+    asked.tagged(_tags(tx), where.tags, every=False)
+    if where.start is not None:
+        asked.add("steps.created_at > {}", to_micros(where.start))
+    if where.end is not None:
+        asked.add("steps.created_at < {}", to_micros(where.end))
+    if where.has_feedback is not None:
+        asked.add(f"steps.feedback IS {'NOT ' if where.has_feedback else ''}NULL")
+    return [_from_row(row) for row in await listing(tx, _STEPS, asked, page)]
+
+
+async def set_feedback(
+    tx: Tx, step_id: str, *, feedback: str | None, tags: tuple[str, ...]
+) -> Step | None:
+    """Set or clear the feedback of a step; tags replace when there are any (api 19.4)."""
+    step = await get(tx, step_id)
+    if step is None:
+        return None
+    changed = replace(step, feedback=feedback, tags=tags or step.tags)
+    await tx.execute(
+        "UPDATE steps SET feedback = $1, body_json = $2 WHERE id = $3 AND organization_id = $4",
+        feedback,
+        codec.encode(changed),
+        step_id,
+        tx.actor.organization_id,
+    )
+    return changed
+
+
+async def set_transaction(tx: Tx, step_id: str, tid: str) -> Step | None:
+    """Note the caller's own transaction id on a step."""
+    changed = await tx.execute(
+        "UPDATE steps SET tid = $1 WHERE id = $2 AND organization_id = $3",
+        tid,
+        step_id,
+        tx.actor.organization_id,
+    )
+    return await get(tx, step_id) if changed else None
+
+
+def _tags(tx: Tx) -> str:
+    """Return SQL for the JSON array of a step's tags."""
+    match tx.dialect:
+        case "sqlite":
+            return "steps.body_json -> '$.tags'"
+        case "postgresql":
+            return "(steps.body_json::jsonb -> 'tags')::text"
+
+
+def _from_row(row: Row) -> Step:
+    step = codec.step.validate_json(row[4])
+    return replace(step, run_id=row[1], feedback=row[2], tid=row[3])

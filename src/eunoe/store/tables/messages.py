@@ -1,0 +1,93 @@
+"""What was said, and which of it is in a model's window."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+
+from eunoe.store.tables.columns import audit, key, metadata, organization, sequence, to
+
+conversations = Table(
+    "conversations",
+    metadata,
+    key(),
+    organization(),
+    to("agent_id", "agents.id"),
+    Column("summary", Text),
+    Column("model", Text),
+    Column("model_settings_json", Text),
+    Column("last_message_at", BigInteger),
+    *audit(),
+    Index(None, "agent_id"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    # The immutable total order of everything said; lists are sorted and paged by it (G-16).
+    Column("seq", sequence, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    organization(),
+    to("agent_id", "agents.id"),
+    to("conversation_id", "conversations.id", nullable=True),
+    Column("role", Text, nullable=False),
+    Column(
+        "body_json", Text, nullable=False
+    ),  # {"content": [...], "calls": [...], "returns": [...]}
+    Column("model", Text),
+    Column("name", Text),
+    Column("otid", Text),
+    Column("sender_id", Text),
+    Column("group_id", Text),
+    Column("step_id", Text),
+    Column("run_id", Text),
+    Column("is_err", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index(None, "agent_id", "seq"),
+    Index(None, "organization_id", "seq"),
+    Index(None, "conversation_id", "seq"),
+    Index(None, "run_id", "seq"),
+    Index(None, "step_id"),
+)
+
+# Counts the changes of a list that are not appends (evictions, a rewritten system message), so
+# that whoever keeps a window in memory learns with one small read that it must be read anew.
+message_lists = Table(
+    "message_lists",
+    metadata,
+    key(),
+    Column("version", BigInteger, nullable=False),
+)
+
+# A message list is an agent's own (`list_id` is the agent's id) or a conversation's. A row says
+# that the message belongs to the list; `position` is its place in the model's window, null once it
+# was evicted. Positions are never renumbered: a summary takes the place of the first it replaces.
+list_entries = Table(
+    "list_entries",
+    metadata,
+    Column("list_id", Text, nullable=False),
+    Column(
+        "message_seq",
+        BigInteger,
+        ForeignKey("messages.seq", ondelete="CASCADE"),
+        nullable=False,
+    ),
+    Column("position", BigInteger),
+    PrimaryKeyConstraint("list_id", "message_seq"),
+    Index(
+        "ix_list_entries_window",
+        "list_id",
+        "position",
+        unique=True,
+        sqlite_where=text("position IS NOT NULL"),
+        postgresql_where=text("position IS NOT NULL"),
+    ),
+    Index(None, "message_seq"),
+)

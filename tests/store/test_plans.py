@@ -1,0 +1,126 @@
+"""What a message costs must not grow with the organization: how SQLite goes about the hot queries.
+
+It keeps no statistics, and takes all rows of an organization for few. A plan that searches by
+`organization_id` alone, or scans a table, reads every agent's rows to find one's.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eunoe.store import (
+    agents,
+    archives,
+    blocks,
+    events,
+    lists,
+    messages,
+    passages,
+    runs,
+    steps,
+    tools,
+)
+from eunoe.store.agents import AgentFilter
+from eunoe.store.archives import ArchiveFilter
+from eunoe.store.blocks import BlockFilter
+from eunoe.store.database import opened
+from eunoe.store.db import Actor, Tx
+from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.store.paging import Page
+from eunoe.store.passages import PassageFilter
+from eunoe.store.runs import RunFilter
+from eunoe.store.steps import StepFilter
+from eunoe.store.tools import ToolFilter
+
+pytestmark = pytest.mark.anyio
+
+ACTOR = Actor()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
+    "an agent": lambda tx: agents.get(tx, "a"),
+    "an agent's type": lambda tx: agents.type_of(tx, "a"),
+    "agents by id": lambda tx: agents.many(tx, ["a", "b"]),
+    "agents of a block": lambda tx: agents.list_agents(tx, AgentFilter(block_id="b"), Page()),
+    "agents of an archive": lambda tx: agents.list_agents(tx, AgentFilter(archive_id="b"), Page()),
+    "who has a block": lambda tx: blocks.agents_of(tx, "b"),
+    "a block": lambda tx: blocks.get(tx, "b"),
+    "blocks by id": lambda tx: blocks.many(tx, ["b", "c"]),
+    "a block by label": lambda tx: blocks.by_label(tx, "a", "human"),
+    "blocks of agents": lambda tx: blocks.of_agents(tx, ["a", "b"]),
+    "a page of an agent's blocks": lambda tx: blocks.list_blocks(
+        tx, BlockFilter(agent_id="a"), Page()
+    ),
+    "a block's history": lambda tx: blocks.versions(tx, "b"),
+    "tools of agents": lambda tx: tools.of_agents(tx, ["a", "b"]),
+    "a page of an agent's tools": lambda tx: tools.list_tools(tx, ToolFilter(agent_id="a"), Page()),
+    "tools by id": lambda tx: tools.by_ids(tx, ["a", "b"]),
+    "tools by name": lambda tx: tools.by_names(tx, ["a", "b"]),
+    "an agent's archive": lambda tx: archives.attached(tx, "a"),
+    "archives of an agent": lambda tx: archives.list_archives(
+        tx, ArchiveFilter(agent_id="a"), Page()
+    ),
+    "passages of an archive": lambda tx: passages.list_passages(
+        tx, PassageFilter(archive_id="a"), Page(ascending=True)
+    ),
+    "passages of an agent": lambda tx: passages.list_passages(
+        tx, PassageFilter(agent_id="a"), Page(ascending=True)
+    ),
+    "a cursor": lambda tx: agents.list_agents(tx, AgentFilter(block_id="b"), Page(after="a")),
+    "a detached block": lambda tx: blocks.detach(tx, "a", "b"),
+    "a detached tool": lambda tx: tools.detach(tx, "a", ["b"]),
+    "a detached archive": lambda tx: archives.detach(tx, "a", "b"),
+    "an agent's messages": lambda tx: messages.list_messages(
+        tx, MessageFilter(agent_id="a"), MessagePage()
+    ),
+    "a run's messages": lambda tx: messages.list_messages(
+        tx, MessageFilter(run_id="a"), MessagePage()
+    ),
+    "messages by id": lambda tx: messages.many(tx, ["a", "b"]),
+    "a count of messages": lambda tx: messages.count(tx, "a"),
+    "windows of agents": lambda tx: lists.ids(tx, ["a", "b"]),
+    "a window": lambda tx: lists.placed(tx, "a"),
+    "what is new in a window": lambda tx: lists.placed(tx, "a", after_seq=5),
+    "an agent's runs": lambda tx: runs.list_runs(tx, RunFilter(agent_ids=("a",)), Page()),
+    "a list's run": lambda tx: runs.active_on(tx, "a"),
+    "a run's steps": lambda tx: steps.of_run(tx, "a"),
+    "a page of a run's steps": lambda tx: steps.list_steps(tx, StepFilter(run_id="a"), Page()),
+    "old event logs": lambda tx: events.prune(tx, ended_before=NOW, limit=10),
+    "events": lambda tx: events.read(tx, "a", after=3),
+    "a deleted agent": lambda tx: agents.delete(tx, "a"),
+}
+
+
+def grows(step: str) -> bool:
+    """Whether a step of a plan reads more, the more an organization has."""
+    scans = step.startswith("SCAN") and "VIRTUAL TABLE" not in step
+    return scans or step.endswith("(organization_id=?)")
+
+
+@pytest.mark.parametrize("name", list(HOT))
+async def test_no_hot_query_reads_the_whole_organization(name: str, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def trace(_cursor: object, sql: str, _bindings: object) -> bool:
+        asked.append(sql)
+        return True
+
+    async with opened(f"sqlite:///{tmp_path}/eunoe.db") as db, db.write(ACTOR) as tx:
+        connection: Any = tx.raw
+        connection.exec_trace = trace
+        await HOT[name](tx)
+        connection.exec_trace = None
+        assert asked
+        for sql in asked:
+            steps = connection.execute(f"EXPLAIN QUERY PLAN {sql}", Nothing()).fetchall()
+            plan = [str(step[3]) for step in steps]
+            assert not [step for step in plan if grows(step)], (sql, plan)
+
+
+class Nothing(dict[str, None]):
+    """Binds null to every placeholder: a plan does not depend on values."""
+
+    def __missing__(self, key: str) -> None:
+        return None
