@@ -1,0 +1,151 @@
+"""The adapter for every provider that speaks OpenAI's chat completions."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from http import HTTPStatus
+
+import httpx
+import orjson
+
+from eunoe.domain.events import ModelEvent
+from eunoe.engine.ports import ModelRequest
+from eunoe.errors import ModelError, ModelReplyInvalid, ModelTimedOut
+from eunoe.llm.chat_request import chat_body
+from eunoe.llm.chat_stream import EventLines, Reply, whole
+from eunoe.llm.connection import Timeouts, blocks_of, body_of, waits
+from eunoe.llm.faults import Origin, disconnection, refusal
+from eunoe.llm.retries import Retries, wait_s
+from eunoe.llm.transcripts import Transcripts
+
+_DRAIN_S = 0.05
+
+
+class ChatModel:
+    """A model behind chat completions; holds the provider's client, which its owner closes.
+
+    `path` is where requests go below the client's base URL. Whoever stops
+    reading must close the iterator, which closes the connection at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: httpx.AsyncClient,
+        origin: Origin,
+        timeouts: Timeouts,
+        retries: Retries,
+        path: str = "chat/completions",
+    ) -> None:
+        self._client = client
+        self._origin = origin
+        self._timeouts = timeouts
+        self._retries = retries
+        self._path = path
+        self._transcripts = Transcripts()
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        base_url = str(self._client.base_url)
+        body = orjson.dumps(chat_body(request, base_url=base_url, transcripts=self._transcripts))
+        deadline = time.monotonic() + self._timeouts.total_s
+        attempt = 0
+        while True:
+            begun = False
+            try:
+                async with aclosing(self._attempt(body, request, deadline)) as batches:
+                    async for batch in batches:
+                        begun = begun or bool(batch)
+                        for event in batch:
+                            yield event
+            except ModelError as error:
+                wait = wait_s(
+                    error,
+                    attempt=attempt,
+                    left_s=deadline - time.monotonic(),
+                    retries=self._retries,
+                )
+                if begun or wait is None:
+                    raise
+            else:
+                return
+            attempt += 1
+            await asyncio.sleep(wait)
+
+    async def _attempt(
+        self, body: bytes, request: ModelRequest, deadline: float
+    ) -> AsyncGenerator[list[ModelEvent]]:
+        """Ask once; yield what each network read says, for a generator's every step costs.
+
+        A body that is not a stream is read as one whole reply, whatever was asked for.
+        """
+        left_s = max(0.001, deadline - time.monotonic())
+        silence_s = min(self._timeouts.silence_s, left_s) if request.stream else left_s
+        reply = Reply(origin=self._origin)
+        answered = False
+        try:
+            async with self._client.stream(
+                "POST",
+                self._path,
+                content=body,
+                headers={"content-type": "application/json", "accept-encoding": "identity"},
+                timeout=waits(self._timeouts, silence_s=silence_s),
+            ) as response:
+                answered = True
+                if response.status_code != HTTPStatus.OK:
+                    text = await body_of(response)
+                    raise refusal(
+                        response.status_code, text, headers=response.headers, origin=self._origin
+                    )
+                if "text/event-stream" in response.headers.get("content-type", ""):
+                    async with aclosing(self._streamed(response, reply, deadline)) as batches:
+                        async for batch in batches:
+                            yield batch
+                else:
+                    self._check_json(response)
+                    yield whole(await body_of(response), reply=reply)
+        except httpx.RequestError as error:
+            raise disconnection(error, begun=answered, origin=self._origin) from error
+
+    def _check_json(self, response: httpx.Response) -> None:
+        if "html" in response.headers.get("content-type", ""):
+            raise ModelReplyInvalid(
+                f"{self._origin.name} sent an HTML page in place of a reply; check the base URL.",
+                provider=self._origin.name,
+            )
+
+    async def _streamed(
+        self, response: httpx.Response, reply: Reply, deadline: float
+    ) -> AsyncGenerator[list[ModelEvent]]:
+        lines = EventLines()
+        async with aclosing(blocks_of(response)) as blocks:
+            try:
+                async for block in blocks:
+                    batch: list[ModelEvent] = []
+                    fault = reply.accept_all(lines.feed(block), into=batch)
+                    yield batch
+                    if fault is not None:
+                        raise fault
+                    if lines.ended:
+                        break
+                    if time.monotonic() > deadline:
+                        raise ModelTimedOut(f"{self._origin.name} took too long to answer.")
+            except httpx.TransportError:
+                # A reply that the provider finished is whole, whatever becomes of its connection.
+                if not reply.is_finished:
+                    raise
+            if lines.ended:
+                await _drain(blocks)
+        yield reply.close()
+
+
+async def _drain(blocks: AsyncGenerator[bytes]) -> None:
+    """Read a body to its end: only then can its connection be used again.
+
+    The reply is whole by now, so a provider that keeps it open costs the
+    connection and nothing else.
+    """
+    with suppress(TimeoutError, httpx.TransportError):
+        async with asyncio.timeout(_DRAIN_S):
+            async for _ in blocks:
+                continue

@@ -1,0 +1,92 @@
+"""JSON Schemas of tools, reduced to what llama.cpp turns into a grammar.
+
+llama.cpp refuses a whole request over one keyword that it cannot express, and
+a `$ref` that pointed at the root of a tool's own schema points nowhere once
+that schema stands inside another one.
+"""
+
+from typing import Final, TypeAlias, cast
+
+Schema: TypeAlias = dict[str, object]
+
+MAX_DEPTH: Final = 12
+"""Nesting, references included, after which any JSON is allowed; ends recursive schemas."""
+
+_CHOICES: Final = ("anyOf", "oneOf")
+_KEPT: Final = frozenset(
+    {"type", "enum", "const", "required", "minItems", "maxItems", "minLength", "maxLength"}
+)
+
+
+def reduced(schema: Schema) -> Schema:
+    """Return `schema` without references and keywords that are only for people or validators."""
+    return _reduced(schema, definitions=_definitions(schema), depth=0)
+
+
+def _definitions(schema: Schema) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key in ("$defs", "definitions"):
+        for name, definition in _mapping(schema.get(key)).items():
+            found[f"#/{key}/{name}"] = definition
+    return found
+
+
+def _reduced(schema: object, *, definitions: dict[str, object], depth: int) -> Schema:
+    node = _mapping(schema)
+    if depth >= MAX_DEPTH or not node:
+        return {}
+    reference = node.get("$ref")
+    if isinstance(reference, str):
+        return _reduced(definitions.get(reference), definitions=definitions, depth=depth + 1)
+
+    def inner(child: object) -> Schema:
+        return _reduced(child, definitions=definitions, depth=depth + 1)
+
+    kept: Schema = {key: value for key, value in node.items() if key in _KEPT}
+    for key in _CHOICES:
+        if key in node:
+            kept["anyOf"] = [inner(child) for child in _sequence(node[key])]
+    merged = _sequence(node.get("allOf"))
+    if len(merged) == 1:
+        return inner(merged[0])
+    if "items" in node:
+        kept["items"] = inner(node["items"])
+    if "properties" in node:
+        properties = _mapping(node["properties"])
+        kept["properties"] = {name: inner(child) for name, child in properties.items()}
+        kept["additionalProperties"] = False
+    elif isinstance(node.get("additionalProperties"), dict):
+        kept["additionalProperties"] = inner(node["additionalProperties"])
+    return kept
+
+
+def signature(schema: Schema) -> str:
+    """Return an object schema's properties for a prompt: `label: string, limit?: integer`."""
+    required = {str(name) for name in _sequence(schema.get("required"))}
+    return ", ".join(
+        f"{name}{'' if name in required else '?'}: {_type_name(_mapping(property_))}"
+        for name, property_ in _mapping(schema.get("properties")).items()
+    )
+
+
+def _type_name(schema: Schema) -> str:
+    allowed = _sequence(schema.get("enum"))
+    if allowed:
+        return "|".join(str(value) for value in allowed)
+    kind = schema.get("type")
+    if kind == "array":
+        return f"{_type_name(_mapping(schema.get('items')))}[]"
+    if isinstance(kind, str):
+        return kind
+    names = [
+        _type_name(_mapping(choice)) for key in _CHOICES for choice in _sequence(schema.get(key))
+    ]
+    return "|".join(names) or "any"
+
+
+def _mapping(value: object) -> Schema:
+    return cast("Schema", value) if isinstance(value, dict) else {}
+
+
+def _sequence(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -1,0 +1,223 @@
+"""The providers of this server, by handle: what they serve, and who talks to it."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from eunoe.domain.models import (
+    UNKNOWN_CONTEXT_WINDOW,
+    EmbeddingConfig,
+    EmbeddingListing,
+    ModelConfig,
+    ModelListing,
+)
+from eunoe.engine.ports import Embedder, Model
+from eunoe.errors import EmbeddingUnknown, ModelError, ModelUnknown
+from eunoe.llm.catalog import embeds, known_dimensions, known_model, usual_output_tokens
+from eunoe.llm.providers import LISTING_ORDER, ProviderConfig, listed_before, split_handle
+from eunoe.llm.sources import Listed, Source
+
+_FRESH_S: Final = 300.0
+_BROKEN_S: Final = 15.0
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """A source and the last list that it gave; `listed` is None where it never gave one."""
+
+    source: Source
+    listed: Listed | None = None
+    error: ModelError | None = None
+    asked_at: float = float("-inf")
+    asking: "asyncio.Task[None] | None" = field(default=None, repr=False)
+
+    def age_s(self) -> float:
+        return time.monotonic() - self.asked_at
+
+    @property
+    def is_stale(self) -> bool:
+        return self.age_s() > (_FRESH_S if self.error is None else _BROKEN_S)
+
+    def ask(self) -> "asyncio.Task[None]":
+        """Ask the source for its list, once however many want it."""
+        if self.asking is None or self.asking.done():
+            self.asking = asyncio.get_running_loop().create_task(self._ask())
+        return self.asking
+
+    async def _ask(self) -> None:
+        try:
+            self.listed = await self.source.listed()
+            self.error = None
+        except ModelError as error:
+            # A broken provider contributes nothing new and breaks no list (17.6).
+            self.error = error
+        finally:
+            self.asked_at = time.monotonic()
+
+
+class Registry:
+    """All providers of the process. `aclose` ends every client; nothing works after it.
+
+    A handle that is not listed is looked for again, but not within `recheck_s` of the last time.
+    """
+
+    def __init__(self, sources: Iterable[Source] = (), *, recheck_s: float = 2.0) -> None:
+        self._recheck_s = recheck_s
+        self._shelves = {source.provider.name: _Shelf(source) for source in sources}
+
+    @property
+    def providers(self) -> list[ProviderConfig]:
+        return [shelf.source.provider for shelf in self._shelves.values()]
+
+    async def put(self, source: Source) -> None:
+        """Add a provider, or replace the one of that name."""
+        name = source.provider.name
+        await self.drop(name)
+        self._shelves[name] = _Shelf(source)
+
+    async def drop(self, name: str) -> None:
+        """Forget a provider; requests under way through it fail."""
+        shelf = self._shelves.pop(name, None)
+        if shelf is not None:
+            await _close(shelf)
+
+    async def refresh(self, name: str) -> Listed:
+        """Ask a provider for its list now. Raises `ModelUnknown`, or the `ModelError` it gave."""
+        shelf = self._shelf(name)
+        await shelf.ask()
+        if shelf.error is not None:
+            raise shelf.error
+        return shelf.listed or Listed()
+
+    async def models(self) -> list[ModelListing]:
+        """Return every model, by provider and name (17.2); a broken provider adds none (17.6)."""
+        listings = [m for listed in await self._current() for m in listed.models]
+        return sorted(
+            listings, key=lambda m: (listed_before(LISTING_ORDER, m.provider_type), m.model)
+        )
+
+    async def embeddings(self) -> list[EmbeddingListing]:
+        listings = [e for listed in await self._current() for e in listed.embeddings]
+        return sorted(
+            listings, key=lambda e: (listed_before(LISTING_ORDER, e.provider_type), e.model)
+        )
+
+    async def resolve(self, handle: str) -> ModelConfig:
+        """Return how the model is called, as its provider lists it. Raises `ModelUnknown`.
+
+        A provider whose list cannot be had is taken at the handle's word, so that agents can be
+        made while it is down.
+        """
+        name, model = split_handle(handle)
+        shelf = self._shelf(name)
+        if not model:
+            raise ModelUnknown(f"{handle} names no model; write provider/model.")
+        listing = await self._found(shelf, handle)
+        if listing is not None:
+            return _config(listing)
+        if not shelf.source.is_open and shelf.listed is not None:
+            raise ModelUnknown(f"The provider {name} serves no model {model}.")
+        known = known_model(model)
+        provider = shelf.source.provider
+        return ModelConfig(
+            handle=handle,
+            model=model,
+            provider_type=provider.provider_type,
+            provider_name=name,
+            endpoint=provider.base_url,
+            context_window=known.context_window if known else UNKNOWN_CONTEXT_WINDOW,
+            max_output_tokens=usual_output_tokens(model),
+        )
+
+    async def resolve_embedding(self, handle: str) -> EmbeddingConfig:
+        """Return how texts become vectors through `handle`. Raises `EmbeddingUnknown`."""
+        name, model = split_handle(handle)
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            raise EmbeddingUnknown(f"There is no provider {name} for the handle {handle}.")
+        listing = await self._found_embedding(shelf, handle)
+        if listing is not None:
+            dimensions = listing.dimensions
+        elif shelf.listed is None and embeds(model) and (known := known_dimensions(model)):
+            dimensions = known
+        else:
+            raise EmbeddingUnknown(f"The provider {name} serves no embedding model {model}.")
+        provider = shelf.source.provider
+        return EmbeddingConfig(
+            handle=handle,
+            model=model,
+            provider_type=provider.provider_type,
+            endpoint=provider.base_url,
+            dimensions=dimensions,
+        )
+
+    def model_for(self, config: ModelConfig) -> Model:
+        """Return who talks to the model. Raises `ModelUnknown` once its provider is gone."""
+        return self._shelf(config.provider_name).source.model(config)
+
+    def embedder_for(self, config: EmbeddingConfig) -> Embedder:
+        name, _ = split_handle(config.handle)
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            raise EmbeddingUnknown(f"There is no provider {name} for {config.handle}.")
+        return shelf.source.embedder(config)
+
+    async def aclose(self) -> None:
+        for name in list(self._shelves):
+            await self.drop(name)
+
+    def _shelf(self, name: str) -> _Shelf:
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            raise ModelUnknown(f"There is no provider {name}; GET /v1/models/ lists the handles.")
+        return shelf
+
+    async def _current(self) -> list[Listed]:
+        """Return the lists as last known; a stale one is asked for beside, a missing one first."""
+        shelves = list(self._shelves.values())
+        asked = [(shelf, shelf.ask()) for shelf in shelves if shelf.is_stale]
+        missing = [task for shelf, task in asked if shelf.listed is None]
+        if missing:
+            await asyncio.wait(missing)
+        return [shelf.listed for shelf in shelves if shelf.listed is not None]
+
+    async def _found(self, shelf: _Shelf, handle: str) -> ModelListing | None:
+        for _ in range(2):
+            for listing in (shelf.listed or Listed()).models:
+                if listing.handle == handle:
+                    return listing
+            if shelf.age_s() < self._recheck_s:
+                break
+            await asyncio.wait([shelf.ask()])
+        return None
+
+    async def _found_embedding(self, shelf: _Shelf, handle: str) -> EmbeddingListing | None:
+        for _ in range(2):
+            for listing in (shelf.listed or Listed()).embeddings:
+                if listing.handle == handle:
+                    return listing
+            if shelf.age_s() < self._recheck_s:
+                break
+            await asyncio.wait([shelf.ask()])
+        return None
+
+
+async def _close(shelf: _Shelf) -> None:
+    if shelf.asking is not None and not shelf.asking.done():
+        shelf.asking.cancel()
+        await asyncio.wait([shelf.asking])
+    await shelf.source.aclose()
+
+
+def _config(listing: ModelListing) -> ModelConfig:
+    return ModelConfig(
+        handle=listing.handle,
+        model=listing.model,
+        provider_type=listing.provider_type,
+        provider_name=listing.provider_name,
+        endpoint=listing.endpoint,
+        context_window=listing.context_window,
+        max_output_tokens=usual_output_tokens(listing.model),
+    )

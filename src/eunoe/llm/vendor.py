@@ -1,0 +1,102 @@
+"""The adapter for providers with a wire of their own: Anthropic, Google, Bedrock, Responses.
+
+Their libraries take seconds and a hundred megabytes to load, so they are loaded when the first
+request needs them, and in a thread.
+"""
+
+import asyncio
+import importlib
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Literal, Protocol, TypeAlias, cast
+
+from eunoe.domain.events import ModelEvent
+from eunoe.engine.ports import ModelRequest
+from eunoe.errors import ModelError
+from eunoe.llm.connection import Timeouts
+from eunoe.llm.faults import Origin
+from eunoe.llm.providers import ProviderConfig
+from eunoe.llm.retries import Retries, wait_s
+
+Wire: TypeAlias = Literal["anthropic", "google", "bedrock", "responses"]
+
+
+class Talker(Protocol):
+    """A provider's library at work: one attempt at one request."""
+
+    def attempt(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class Talking(Protocol):
+    """Makes the `Talker` of a provider."""
+
+    def __call__(
+        self, provider: ProviderConfig, *, wire: Wire, origin: Origin, timeouts: Timeouts
+    ) -> Talker: ...
+
+
+class VendorModel:
+    """A model behind its vendor's library; owns that library's client."""
+
+    def __init__(
+        self,
+        provider: ProviderConfig,
+        *,
+        wire: Wire,
+        origin: Origin,
+        timeouts: Timeouts,
+        retries: Retries,
+    ) -> None:
+        self._provider = provider
+        self._wire: Wire = wire
+        self._origin = origin
+        self._timeouts = timeouts
+        self._retries = retries
+        self._talker: Talker | None = None
+        self._opening = asyncio.Lock()
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        talker = await self._opened()
+        deadline = time.monotonic() + self._timeouts.total_s
+        attempt = 0
+        while True:
+            begun = False
+            try:
+                async with aclosing(talker.attempt(request)) as events:
+                    async for event in events:
+                        begun = True
+                        yield event
+            except ModelError as error:
+                left_s = deadline - time.monotonic()
+                wait = wait_s(error, attempt=attempt, left_s=left_s, retries=self._retries)
+                if begun or wait is None:
+                    raise
+            else:
+                return
+            attempt += 1
+            await asyncio.sleep(wait)
+
+    async def warm(self) -> None:
+        """Load the library ahead of the first request."""
+        await self._opened()
+
+    async def _opened(self) -> Talker:
+        async with self._opening:
+            if self._talker is None:
+                module = await asyncio.to_thread(importlib.import_module, "eunoe.llm.vendor_talker")
+                talking = cast("Talking", module.talker)
+                self._talker = await asyncio.to_thread(
+                    talking,
+                    self._provider,
+                    wire=self._wire,
+                    origin=self._origin,
+                    timeouts=self._timeouts,
+                )
+            return self._talker
+
+    async def aclose(self) -> None:
+        if self._talker is not None:
+            await self._talker.aclose()

@@ -1,0 +1,100 @@
+"""The clients of the vendors' libraries, each made once and told not to retry by itself.
+
+Each library takes a second or more to load, so that only the one that is asked for is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from pydantic_ai.models import Model as VendorLibrary
+
+from eunoe.errors import ModelRequestRefused
+from eunoe.llm.connection import Timeouts
+from eunoe.llm.providers import ProviderConfig
+from eunoe.llm.vendor import Wire
+
+Library: TypeAlias = Callable[[str], VendorLibrary]
+Close: TypeAlias = Callable[[], Awaitable[None]]
+
+
+def connected(provider: ProviderConfig, *, wire: Wire, timeouts: Timeouts) -> tuple[Library, Close]:
+    """Return what makes the library's model of a name, and what closes its client."""
+    match wire:
+        case "anthropic":
+            return _anthropic(provider, timeouts)
+        case "google":
+            return _google(provider, timeouts)
+        case "responses":
+            return _responses(provider, timeouts)
+        case "bedrock":
+            return _bedrock(provider, timeouts)
+
+
+def _anthropic(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
+    from anthropic import AsyncAnthropic  # noqa: PLC0415 - slow to load
+    from pydantic_ai.models.anthropic import AnthropicModel  # noqa: PLC0415 - slow to load
+    from pydantic_ai.providers.anthropic import AnthropicProvider  # noqa: PLC0415 - slow to load
+
+    client = AsyncAnthropic(
+        api_key=provider.api_key or "none",
+        # The library appends the version itself.
+        base_url=provider.base_url.removesuffix("/v1"),
+        max_retries=0,
+        timeout=timeouts.total_s,
+    )
+    vendor = AnthropicProvider(anthropic_client=client)
+    return lambda name: AnthropicModel(name, provider=vendor), client.close
+
+
+def _google(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
+    import httpx2  # noqa: PLC0415 - comes with the vendors' libraries only
+    from pydantic_ai.models.google import GoogleModel  # noqa: PLC0415 - slow to load
+    from pydantic_ai.providers.google import GoogleProvider  # noqa: PLC0415 - slow to load
+
+    # Google's library leaves a client of its own open, so it is given ours.
+    client = httpx2.AsyncClient(
+        timeout=httpx2.Timeout(timeouts.silence_s, connect=timeouts.connect_s)
+    )
+    vendor = GoogleProvider(
+        api_key=provider.api_key or "none", base_url=provider.base_url, http_client=client
+    )
+    return lambda name: GoogleModel(name, provider=vendor), client.aclose
+
+
+def _responses(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
+    from openai import AsyncOpenAI  # noqa: PLC0415 - slow to load
+    from pydantic_ai.models.openai import OpenAIResponsesModel  # noqa: PLC0415 - slow to load
+    from pydantic_ai.providers.openai import OpenAIProvider  # noqa: PLC0415 - slow to load
+
+    client = AsyncOpenAI(
+        api_key=provider.api_key or "none",
+        base_url=provider.base_url,
+        max_retries=0,
+        timeout=timeouts.total_s,
+    )
+    vendor = OpenAIProvider(openai_client=client)
+    return lambda name: OpenAIResponsesModel(name, provider=vendor), client.close
+
+
+def _bedrock(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
+    try:
+        from pydantic_ai.models.bedrock import BedrockConverseModel  # noqa: PLC0415 - an extra
+        from pydantic_ai.providers.bedrock import BedrockProvider  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ModelRequestRefused(
+            "Bedrock needs AWS's own library; install boto3 beside this server."
+        ) from error
+    vendor: Any = BedrockProvider(
+        aws_access_key_id=provider.access_key,
+        aws_secret_access_key=provider.api_key,
+        base_url=provider.base_url or None,
+        region_name=provider.region,
+        aws_read_timeout=timeouts.silence_s,
+        aws_connect_timeout=timeouts.connect_s,
+    )
+
+    async def close() -> None:
+        await asyncio.to_thread(vendor.client.close)
+
+    return lambda name: BedrockConverseModel(name, provider=vendor), close

@@ -1,0 +1,147 @@
+"""One attempt at a request through pydantic-ai's model layer; imported only when needed."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, Final, TypeAlias, cast
+
+import orjson
+from pydantic_ai.direct import model_request_stream
+from pydantic_ai.exceptions import (
+    ModelAPIError,
+    ModelConnectionError,
+    ModelHTTPError,
+    ModelOverloadedError,
+    ModelQuotaExceededError,
+    ModelRateLimitError,
+    ModelTimeoutError,
+    UnexpectedModelBehavior,
+    UserError,
+)
+from pydantic_ai.models import Model as VendorLibrary
+from pydantic_ai.settings import ModelSettings
+
+from eunoe.domain.events import ModelEvent
+from eunoe.engine.ports import ModelRequest
+from eunoe.errors import (
+    ModelCreditExhausted,
+    ModelError,
+    ModelOverloaded,
+    ModelRateLimited,
+    ModelReplyCut,
+    ModelReplyInvalid,
+    ModelRequestRefused,
+    ModelTimedOut,
+    ModelUnreachable,
+)
+from eunoe.llm.connection import Timeouts
+from eunoe.llm.faults import Origin, classified, redacted
+from eunoe.llm.providers import ProviderConfig
+from eunoe.llm.vendor import Wire
+from eunoe.llm.vendor_clients import connected
+from eunoe.llm.vendor_events import VendorReply
+from eunoe.llm.vendor_request import vendor_messages, vendor_parameters, vendor_settings
+
+Json: TypeAlias = dict[str, Any]
+
+
+class VendorTalker:
+    """Talks to one provider through its library's client, which it owns."""
+
+    def __init__(
+        self,
+        *,
+        library: Callable[[str], VendorLibrary],
+        close: Callable[[], Awaitable[None]],
+        wire: Wire,
+        origin: Origin,
+        timeouts: Timeouts,
+    ) -> None:
+        self._library = library
+        self._close = close
+        self._wire: Wire = wire
+        self._origin = origin
+        self._timeouts = timeouts
+        self._models: dict[str, VendorLibrary] = {}
+
+    async def aclose(self) -> None:
+        await self._close()
+
+    async def attempt(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        """Ask once. Raises `ModelError`; anything else is a fault of ours."""
+        name = request.config.model
+        model = self._models.get(name) or self._models.setdefault(name, self._library(name))
+        settings = vendor_settings(request, wire=self._wire, silence_s=self._timeouts.silence_s)
+        reply = VendorReply(summarised=self._wire == "responses")
+        try:
+            async with model_request_stream(
+                model,
+                vendor_messages(request, system=model.system),
+                model_settings=cast("ModelSettings", settings),
+                model_request_parameters=vendor_parameters(request),
+                instrument=False,
+            ) as stream:
+                async for event in stream:
+                    for said in reply.take(event):
+                        yield said
+                for said in reply.closed(stream, origin=self._origin):
+                    yield said
+        except (ModelAPIError, UnexpectedModelBehavior, UserError) as error:
+            raise self._fault(error, begun=reply.begun) from error
+
+    def _fault(
+        self, error: ModelAPIError | UnexpectedModelBehavior | UserError, *, begun: bool
+    ) -> ModelError:
+        if isinstance(error, ModelHTTPError):
+            return classified(
+                error.status_code,
+                _message(error),
+                code=error.provider_error_code or "",
+                kind=error.provider_error_type or "",
+                headers=_waiting(error),
+                origin=self._origin,
+            )
+        cause = next(ours for theirs, ours in _CAUSES if isinstance(error, theirs))
+        if begun and cause is ModelUnreachable:
+            cause = ModelReplyCut
+        return cause(
+            f"{self._origin.name}: {redacted(str(error), self._origin)}",
+            retry_after_s=error.retry_after if isinstance(error, ModelAPIError) else None,
+            provider=self._origin.name,
+            is_byok=self._origin.is_byok,
+        )
+
+
+_CAUSES: Final[tuple[tuple[type[Exception], type[ModelError]], ...]] = (
+    (ModelTimeoutError, ModelTimedOut),
+    (ModelConnectionError, ModelUnreachable),
+    (ModelOverloadedError, ModelOverloaded),
+    (ModelRateLimitError, ModelRateLimited),
+    (ModelQuotaExceededError, ModelCreditExhausted),
+    (ModelAPIError, ModelError),
+    (UnexpectedModelBehavior, ModelReplyInvalid),
+    (UserError, ModelRequestRefused),
+)
+"""What an error without a status of its own means; the first that fits."""
+
+
+def _message(error: ModelHTTPError) -> str:
+    """Return the provider's own words, out of the body they came in."""
+    body = error.body
+    while isinstance(body, dict):
+        inner = cast("Json", body)
+        body = inner.get("error") or inner.get("message") or orjson.dumps(inner).decode()
+    return str(body or error)
+
+
+def _waiting(error: ModelHTTPError) -> dict[str, str]:
+    headers = error.headers or {}
+    if error.retry_after is None:
+        return {name: value for name, value in headers.items() if name.startswith("retry-after")}
+    return {"retry-after": str(error.retry_after)}
+
+
+def talker(
+    provider: ProviderConfig, *, wire: Wire, origin: Origin, timeouts: Timeouts
+) -> VendorTalker:
+    """Return who talks to `provider` over `wire`."""
+    library, close = connected(provider, wire=wire, timeouts=timeouts)
+    return VendorTalker(library=library, close=close, wire=wire, origin=origin, timeouts=timeouts)

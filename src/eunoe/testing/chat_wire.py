@@ -1,0 +1,157 @@
+"""Chat completions as a provider writes them, from a `Plan`."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import orjson
+
+from eunoe.testing.script import Json, Plan, plan, unpacked
+
+_ARGUMENT_PIECES = 6
+
+
+def planned(request: Json, *, words: int) -> Plan:
+    """Return what to answer to the chat completions request `request`."""
+    said, tool_turns = last_said(cast("Sequence[Json]", request.get("messages") or ()))
+    functions = [tool["function"] for tool in request.get("tools") or ()]
+    return plan(
+        said=said,
+        tool_turns=tool_turns,
+        tools={f["name"]: f.get("parameters") or {} for f in functions},
+        choice=_choice(request.get("tool_choice")),
+        words=words,
+    )
+
+
+def last_said(messages: Sequence[Json]) -> tuple[str, int]:
+    """Return the last user message's text, and how many turns of tool results came after it."""
+    turns = 0
+    previous = ""
+    for message in reversed(messages):
+        role = message.get("role")
+        if role == "user":
+            return unpacked(text_of(message.get("content"))), turns
+        if role == "tool" and previous != "tool":
+            turns += 1
+        previous = str(role)
+    return "", turns
+
+
+def text_of(content: object) -> str:
+    """Return the text of a message's content, a string or a list of parts."""
+    if isinstance(content, str):
+        return content
+    parts = cast("Sequence[Json]", content or ())
+    return "\n".join(str(part["text"]) for part in parts if part.get("text"))
+
+
+def _choice(choice: object) -> str | None:
+    if isinstance(choice, dict):
+        named: Json = cast("Json", choice).get("function") or {}
+        return named.get("name")
+    return choice if isinstance(choice, str) else None
+
+
+def usage(plan_: Plan, *, request_bytes: int) -> Json:
+    """Return made-up but plausible token counts: four bytes a token of prompt, a word a token."""
+    said = plan_.text + plan_.thinking + "".join(c.arguments for c in plan_.calls)
+    prompt, completion = max(1, request_bytes // 4), len(said.split()) + len(plan_.calls)
+    thought = {"completion_tokens_details": {"reasoning_tokens": len(plan_.thinking.split())}}
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": 0},
+    } | (thought if plan_.thinking else {})
+
+
+def _reason(plan_: Plan) -> str:
+    return "tool_calls" if plan_.calls else "stop"
+
+
+def body(plan_: Plan, *, model: str, number: int, request_bytes: int) -> bytes:
+    """Return the whole reply as one JSON body."""
+    message: Json = {"role": "assistant", "content": plan_.text or None}
+    if plan_.thinking:
+        message["reasoning_content"] = plan_.thinking
+    if plan_.calls:
+        message["tool_calls"] = [
+            {
+                "id": f"call_{number}_{index}",
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for index, call in enumerate(plan_.calls)
+        ]
+    choice = {"index": 0, "message": message, "finish_reason": _reason(plan_)}
+    reply = {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": model,
+        "choices": [choice],
+        "usage": usage(plan_, request_bytes=request_bytes),
+    }
+    return orjson.dumps(reply)
+
+
+def content_chunks(plan_: Plan, *, model: str, number: int) -> list[bytes]:
+    """Return the events that carry the reply, without its end."""
+    head = {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion.chunk",
+        "created": 1_700_000_000,
+        "model": model,
+    }
+    deltas: Iterator[Json] = itertools.chain(
+        ({"reasoning_content": piece} for piece in _words(plan_.thinking)),
+        _call_deltas(plan_, number=number),
+        ({"content": piece} for piece in _words(plan_.text)),
+    )
+    return [
+        event(head | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+        for delta in deltas
+    ]
+
+
+def closing(plan_: Plan, *, model: str, number: int, request_bytes: int, with_usage: bool) -> bytes:
+    """Return the events that end a reply: finish reason, usage where asked for, terminator."""
+    head = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "model": model}
+    choice: Json = {"index": 0, "delta": {}, "finish_reason": _reason(plan_)}
+    end = event(head | {"choices": [choice]})
+    if with_usage:
+        counted: Json = {"choices": [], "usage": usage(plan_, request_bytes=request_bytes)}
+        end += event(head | counted)
+    return end + b"data: [DONE]\n\n"
+
+
+def event(value: object) -> bytes:
+    return b"data: " + orjson.dumps(value) + b"\n\n"
+
+
+def _words(text: str) -> Iterator[str]:
+    if text:
+        first, *rest = text.split(" ")
+        yield first
+        yield from (f" {word}" for word in rest)
+
+
+def _call_deltas(plan_: Plan, *, number: int) -> Iterator[Json]:
+    for index, call in enumerate(plan_.calls):
+        opening = {"name": call.name, "arguments": ""}
+        identity = {"id": f"call_{number}_{index}", "type": "function"}
+        yield {"tool_calls": [{"index": index, "function": opening} | identity]}
+        for piece in pieces(call.arguments):
+            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+
+
+def pieces(text: str) -> Iterator[str]:
+    """Cut `text` into a few fragments, as a provider streams arguments."""
+    size = max(1, -(-len(text) // _ARGUMENT_PIECES))
+    return (text[i : i + size] for i in range(0, len(text), size))
+
+
+def refusal(status: int, message: str, *, code: str | None = None) -> bytes:
+    error = {"message": message, "type": "scripted_error", "param": None, "code": code}
+    return orjson.dumps({"error": error})
