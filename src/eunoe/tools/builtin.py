@@ -1,0 +1,213 @@
+"""What models are told of the built-in tools.
+
+Written for small models too: each says when to use the tool, what comes back, and
+shows a value where the form is not obvious. Names and arguments are those of the
+Letta V1 API (agent 5.2 to 5.5).
+"""
+
+from typing import Any, Final
+
+from eunoe import ids
+from eunoe.domain.messages import Json
+from eunoe.domain.tools import Tool, ToolType
+
+
+def builtin_tools() -> tuple[Tool, ...]:
+    """Return the built-in tools with fresh ids; a stored tool of the same name keeps its own."""
+    return tuple(_tool(name, *_TOOLS[name]) for name in _TOOLS)
+
+
+def _tool(name: str, tool_type: ToolType, description: str, parameters: Json) -> Tool:
+    return Tool(
+        id=ids.new("tool"),
+        name=name,
+        tool_type=tool_type,
+        description=description,
+        parameters=parameters,
+        tags=(tool_type,),
+        parallel=name in _PARALLEL,
+    )
+
+
+def _object(required: tuple[str, ...], **properties: dict[str, Any]) -> Json:
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def _text(description: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON Schema values
+    return {"type": "string", "description": description, **more}
+
+
+def _number(description: str) -> dict[str, Any]:
+    return {"type": "integer", "description": description}
+
+
+def _list(description: str, **items: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON Schema values
+    return {"type": "array", "items": {"type": "string", **items}, "description": description}
+
+
+_PARALLEL: Final = frozenset({"conversation_search", "archival_memory_search"})
+_LABEL: Final = _text("Label of the memory block, as it stands in your memory, e.g. `human`.")
+_LINES: Final = "Line numbers that memory is shown with are no part of the text: leave them out."
+_START: Final = "Only from this time on, in ISO 8601: `2024-01-31` or `2024-01-31T14:30`."
+_END: Final = "Only up to this time, in ISO 8601; a date alone includes that whole day."
+
+_TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
+    "send_message": (
+        "letta_core",
+        "Say something to the user. It is the only way the user hears you.",
+        _object(("message",), message=_text("What the user will read.")),
+    ),
+    "conversation_search": (
+        "letta_core",
+        (
+            "Look up what was said in earlier conversations, by meaning and by words. Use it when "
+            "the user refers to something that you cannot see any more. Without a query it lists "
+            "the latest messages that pass the filters."
+        ),
+        _object(
+            (),
+            query=_text("What to look for, in your own words; names and rare words help most."),
+            roles=_list(
+                "Only messages of these speakers. Leave out for all.",
+                enum=["assistant", "user", "tool"],
+            ),
+            limit=_number("How many results at most; 5 if left out."),
+            start_date=_text(_START),
+            end_date=_text(_END),
+        ),
+    ),
+    "archival_memory_insert": (
+        "letta_core",
+        (
+            "Keep a text in your long-term archive, where it stays until you search for it. Write "
+            "it so that it is understood alone, with names and dates: a fact, a decision, a "
+            "summary."
+        ),
+        _object(
+            ("content",),
+            content=_text("The text to keep."),
+            tags=_list("Words to file it under, e.g. `travel`; a search can ask for them."),
+        ),
+    ),
+    "archival_memory_search": (
+        "letta_core",
+        (
+            "Search your long-term archive by meaning and by words. Returns the texts that fit "
+            "best, each with the time it was kept and its tags."
+        ),
+        _object(
+            ("query",),
+            query=_text("What to look for, in your own words."),
+            tags=_list("Only texts with these tags."),
+            tag_match_mode=_text(
+                "Whether a text needs `any` of the tags (the default) or `all` of them.",
+                enum=["any", "all"],
+            ),
+            top_k=_number("How many results at most; 5 if left out."),
+            start_datetime=_text(_START),
+            end_datetime=_text(_END),
+        ),
+    ),
+    "core_memory_append": (
+        "letta_memory_core",
+        "Add a line at the end of a memory block. Use it to note something new.",
+        _object(("label", "content"), label=_LABEL, content=_text("The text to add.")),
+    ),
+    "core_memory_replace": (
+        "letta_memory_core",
+        (
+            "Replace a text in a memory block, wherever it occurs. Use it to correct what has "
+            "changed; an empty new text deletes the old one."
+        ),
+        _object(
+            ("label", "old_content", "new_content"),
+            label=_LABEL,
+            old_content=_text("The text as it stands in the block, exactly."),
+            new_content=_text("The text to put in its place."),
+        ),
+    ),
+    "memory_replace": (
+        "letta_sleeptime_core",
+        (
+            "Replace one passage of a memory block. The old text must occur exactly once; quote "
+            f"more of its surroundings if it does not. An empty new text deletes it. {_LINES}"
+        ),
+        _object(
+            ("label", "old_string", "new_string"),
+            label=_LABEL,
+            old_string=_text("The text to replace, with its spaces and line breaks exactly."),
+            new_string=_text("The text to put in its place."),
+        ),
+    ),
+    "memory_insert": (
+        "letta_sleeptime_core",
+        f"Add text to a memory block, at its end or after a given line. {_LINES}",
+        _object(
+            ("label", "new_string"),
+            label=_LABEL,
+            new_string=_text("The text to add."),
+            insert_line=_number(
+                "Number of the line to add it after: 0 is before the first line, -1 (used when "
+                "left out) is the end."
+            ),
+        ),
+    ),
+    "memory_rethink": (
+        "letta_sleeptime_core",
+        (
+            "Write a memory block anew. Use it to condense or reorganise a whole block, and keep "
+            f"everything that is still true. For a small change use `memory_replace`. {_LINES}"
+        ),
+        _object(
+            ("label", "new_memory"),
+            label=_LABEL,
+            new_memory=_text("The whole new text of the block."),
+        ),
+    ),
+    "memory_apply_patch": (
+        "letta_memory_core",
+        (
+            "Change memory with a patch. In a patch of one block each line starts with a space "
+            "(stays, quoted exactly), `-` (goes) or `+` (comes), and `@@` stands between separate "
+            "places. A patch can also hold several blocks, under lines such as "
+            "`*** Add Block: label`, `*** Update Block: label`, `*** Delete Block: label` and "
+            "`*** Move to: new_label`; then all of it happens, or nothing."
+        ),
+        _object(
+            ("label", "patch"),
+            label=_text("Label of the block that a patch without `***` lines changes."),
+            patch=_text("The patch, for example ` name: Ann\\n-city: Rome\\n+city: Oslo`."),
+        ),
+    ),
+    "memory": (
+        "letta_memory_core",
+        (
+            "Look after your memory blocks. Commands and what they need: `view` (path, or none to "
+            "list the blocks), `create` (path, description, file_text), `str_replace` (path, "
+            "old_string, new_string), `insert` (path, insert_text, insert_line), `delete` (path), "
+            "`rename` (old_path and new_path, or path and description for a new description). A "
+            "path is `/memories/` and the label of a block."
+        ),
+        _object(
+            ("command",),
+            command=_text(
+                "What to do.",
+                enum=["view", "create", "str_replace", "insert", "delete", "rename"],
+            ),
+            path=_text("The block, e.g. `/memories/projects`."),
+            file_text=_text("create: the text of the new block."),
+            description=_text("create, rename: what the block is for, in one sentence."),
+            old_string=_text("str_replace: the text to replace; it must occur exactly once."),
+            new_string=_text("str_replace: the text to put in its place."),
+            insert_line=_number("insert: after which line; 0 is the beginning, left out the end."),
+            insert_text=_text("insert: the text to add."),
+            old_path=_text("rename: the block as it is called now."),
+            new_path=_text("rename: what it shall be called."),
+        ),
+    ),
+    "memory_finish_edits": (
+        "letta_sleeptime_core",
+        "Say that memory is up to date and nothing is left to edit. Call it last.",
+        _object(()),
+    ),
+}

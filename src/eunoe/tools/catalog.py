@@ -1,0 +1,204 @@
+"""The tools of one agent, behind one door: by name, from a call to what came of it."""
+
+import json
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias, cast
+
+from eunoe.domain.agents import Agent
+from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert
+from eunoe.domain.messages import Json, ToolCall
+from eunoe.domain.tools import UNTRUNCATED, Tool, ToolResult, ToolSchema, truncated
+from eunoe.domain.wellformed import well_formed, well_formed_json
+from eunoe.engine.ports import Embedder, Outcome, ToolTraits
+from eunoe.errors import ToolArgumentsInvalid
+from eunoe.tools import fields
+from eunoe.tools.builtin import builtin_tools
+from eunoe.tools.recall import Recall, archival_search, conversation_search, vector_of
+
+__all__ = ("AgentToolbox", "ToolFunction", "builtin_tools")
+
+Run: TypeAlias = Callable[[Json], Awaitable[object]]
+"""Runs a tool with its arguments. Any value is a result; a `ToolResult` is taken as it is, and an
+exception is the tool's failure."""
+
+_BARE_FAILURES: Final = frozenset(
+    {"letta_core", "letta_memory_core", "letta_sleeptime_core", "letta_files_core"}
+)
+"""Types whose failures tell the model the bare reason (X4)."""
+_FRIENDLY_CHARS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFunction:
+    """A tool that runs in this process: what models are told of it, and what runs."""
+
+    tool: Tool
+    run: Run
+
+
+class AgentToolbox:
+    """The tools attached to one agent. No failure of a tool leaves it as an exception (X3)."""
+
+    def __init__(
+        self,
+        *,
+        agent: Agent,
+        tools: Sequence[Tool],
+        recall: Recall,
+        embedder: Embedder | None = None,
+        functions: Mapping[str, ToolFunction] | None = None,
+    ) -> None:
+        self._agent = agent
+        self._tools = {tool.name: tool for tool in tools}
+        self._recall = recall
+        self._embedder = embedder
+        self._functions = functions or {}
+
+    def schemas(self) -> tuple[ToolSchema, ...]:
+        return tuple(tool.schema for tool in self._tools.values())
+
+    def traits(self, name: str) -> ToolTraits:
+        """Return how calls of `name` may be run; built-in tools act on memory alone."""
+        tool = self._tools.get(name)
+        if tool is None:
+            return ToolTraits(effectful=False)
+        inward = tool.idempotent or self._core(tool) is not None
+        return ToolTraits(parallel=tool.parallel, effectful=not inward, tool_type=tool.tool_type)
+
+    async def call(self, call: ToolCall, *, arguments: dict[str, object]) -> Outcome:
+        """Run one call. A name that nothing runs is an error result (X9)."""
+        tool = self._tools.get(call.name)
+        run = None if tool is None else self._runner(tool)
+        if tool is None or run is None:
+            return ToolResult(
+                ok=False, output=f"Tool not found: nothing on this server runs `{call.name}`."
+            )
+        began = time.monotonic_ns()
+        try:
+            value = await run(arguments)
+        except Exception as error:  # noqa: BLE001 -- a tool may fail in any way, and it is a value
+            value = _failed(tool, error)
+        if isinstance(value, BlockEdit | PassageInsert):
+            return value
+        return _bounded(tool, replace(_result(value), duration_ns=time.monotonic_ns() - began))
+
+    def _runner(self, tool: Tool) -> Run | None:
+        core = self._core(tool)
+        if core is not None:
+            return core
+        function = self._functions.get(tool.name)
+        return None if function is None else function.run
+
+    def _core(self, tool: Tool) -> Run | None:
+        """Return what runs a built-in tool; a custom one of the same name is not it (X1)."""
+        if tool.tool_type not in _BARE_FAILURES:
+            return None
+        if tool.name in BLOCK_TOOLS:
+            return _block_edit(tool)
+        return {
+            "send_message": _send_message,
+            "conversation_search": self._conversation_search,
+            "archival_memory_insert": self._archival_insert,
+            "archival_memory_search": self._archival_search,
+        }.get(tool.name)
+
+    async def _conversation_search(self, arguments: Json) -> Json:
+        return await conversation_search(
+            arguments,
+            recall=self._recall,
+            agent_id=self._agent.id,
+            timezone=self._agent.timezone,
+        )
+
+    async def _archival_search(self, arguments: Json) -> list[Json]:
+        return await archival_search(arguments, recall=self._recall, timezone=self._agent.timezone)
+
+    async def _archival_insert(self, arguments: Json) -> PassageInsert:
+        """Embed outside the transaction; without a vector the text is found by its words (M21)."""
+        of = "archival_memory_insert"
+        content = well_formed(fields.text(arguments, "content", of=of))
+        if not content.strip():
+            raise ToolArgumentsInvalid("`content` is empty; there is nothing to keep.")
+        config = self._agent.embedding
+        embedder = None if config is None else self._embedder
+        vector = await vector_of(content, embedder=embedder, purpose="store")
+        return PassageInsert(
+            text=content,
+            tags=fields.texts(arguments, "tags", of=of),
+            vector=vector,
+            embedder=config.handle if config is not None and vector is not None else None,
+        )
+
+
+def _block_edit(tool: Tool) -> Run:
+    """Return what makes an edit of a call whose required arguments are there.
+
+    Everything else is checked where it is applied, against the blocks as they are then.
+    """
+
+    async def run(arguments: Json) -> BlockEdit:
+        for name in tool.parameters.get("required", ()):
+            if arguments.get(name) is None:
+                raise ToolArgumentsInvalid(
+                    f"`{tool.name}` needs the argument `{name}`, and it is missing.", argument=name
+                )
+        return BlockEdit(tool=tool.name, arguments=arguments)
+
+    return run
+
+
+async def _send_message(arguments: Json) -> None:
+    """Say nothing twice: the text is read from the call itself."""
+    fields.text(arguments, "message", of="send_message")
+
+
+def _failed(tool: Tool, error: Exception) -> ToolResult:
+    """Return the failure as the model and the record see it (X3, X4)."""
+    friendly = f"Error executing function {tool.name}: {type(error).__name__}: {error}"
+    friendly = friendly[:_FRIENDLY_CHARS]
+    if tool.tool_type in _BARE_FAILURES:
+        bare = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        return ToolResult(ok=False, output=bare or friendly, stderr=(friendly,))
+    trace = "".join(traceback.format_exception(error))
+    return ToolResult(ok=False, output=friendly, stderr=(trace,))
+
+
+def _result(value: object) -> ToolResult:
+    """Return a tool's value as a result: texts and objects as they are, the rest as text (X10)."""
+    match value:
+        case ToolResult():
+            return value
+        case str():
+            return ToolResult(ok=True, output=value)
+        case dict():
+            return ToolResult(ok=True, output=cast("Json", value))
+        case _:
+            return ToolResult(ok=True, output=str(value))
+
+
+def _bounded(tool: Tool, result: ToolResult) -> ToolResult:
+    """Return the result as it can be stored: plain text or JSON, cut to the tool's limit (X12)."""
+    output = result.output
+    if not isinstance(output, str):
+        whole = _json(output)
+        if whole is None:
+            output = str(output)
+        elif tool.name in UNTRUNCATED or len(whole) <= tool.return_char_limit:
+            return replace(result, output=cast("Json", well_formed_json(json.loads(whole))))
+        else:
+            output = whole
+    text = well_formed(output).replace("\x00", "")
+    if tool.name not in UNTRUNCATED:
+        text = truncated(text, limit=tool.return_char_limit)
+    return replace(result, output=text)
+
+
+def _json(value: Json) -> str | None:
+    """Return an object as JSON text, null for one that holds what JSON cannot."""
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return None

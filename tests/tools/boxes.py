@@ -1,0 +1,128 @@
+"""A toolbox for tests, over a memory that finds what it is given."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal
+
+from eunoe import ids
+from eunoe.domain.agents import Agent
+from eunoe.domain.messages import ToolCall
+from eunoe.domain.models import EmbeddingConfig, ModelConfig
+from eunoe.domain.passages import MessageHit, Passage, PassageHit
+from eunoe.domain.recall import MessageQuery, PassageQuery
+from eunoe.domain.tools import Tool, ToolResult, ToolType
+from eunoe.engine.ports import Outcome
+from eunoe.errors import ModelTimedOut
+from eunoe.tools.catalog import AgentToolbox, Run, ToolFunction, builtin_tools
+
+AT = datetime(2024, 7, 1, 10, tzinfo=UTC)
+AGENT = Agent(
+    id=ids.new("agent"),
+    name="Ada",
+    agent_type="letta_v1_agent",
+    system="",
+    model=ModelConfig(handle="mock/m", model="m", provider_type="openai", provider_name="mock"),
+    embedding=EmbeddingConfig(handle="local/e", model="e", provider_type="local", dimensions=2),
+    timezone="Europe/Rome",
+    created_at=AT,
+    updated_at=AT,
+)
+
+
+@dataclass
+class Memory:
+    """Remembers what it was asked, and finds what it was given."""
+
+    said: list[MessageHit] = field(default_factory=list[MessageHit])
+    kept: list[PassageHit] = field(default_factory=list[PassageHit])
+    asked: list[MessageQuery | PassageQuery] = field(
+        default_factory=list[MessageQuery | PassageQuery]
+    )
+
+    async def conversations(self, query: MessageQuery) -> list[MessageHit]:
+        self.asked.append(query)
+        return self.said[: query.limit]
+
+    async def archive(self, query: PassageQuery) -> list[PassageHit]:
+        self.asked.append(query)
+        return self.kept[: query.limit]
+
+
+class Embedding:
+    async def embed(
+        self, texts: Sequence[str], *, purpose: Literal["store", "search"]
+    ) -> list[tuple[float, ...]]:
+        return [(float(len(text)), 1.0 if purpose == "store" else 0.0) for text in texts]
+
+
+class Broken:
+    async def embed(
+        self, texts: Sequence[str], *, purpose: Literal["store", "search"]
+    ) -> list[tuple[float, ...]]:
+        raise ModelTimedOut
+
+
+class Silent:
+    async def embed(
+        self, texts: Sequence[str], *, purpose: Literal["store", "search"]
+    ) -> list[tuple[float, ...]]:
+        await asyncio.Event().wait()
+        return []
+
+
+def hit(text: str) -> MessageHit:
+    return MessageHit(
+        message_id=ids.new("message"),
+        agent_id=AGENT.id,
+        conversation_id=None,
+        role="user",
+        text=text,
+        created_at=AT,
+        score=0.51234567,
+        text_rank=1,
+        vector_rank=2,
+    )
+
+
+def kept(text: str) -> PassageHit:
+    passage = Passage(id="passage-1", archive_id="archive-1", text=text, tags=("a",), created_at=AT)
+    return PassageHit(passage=passage, score=0.5, text_rank=3)
+
+
+def custom(run: Run, *, name: str = "act", tool_type: ToolType = "custom") -> ToolFunction:
+    tool = Tool(
+        id=ids.new("tool"),
+        name=name,
+        tool_type=tool_type,
+        description="",
+        parameters={"type": "object", "properties": {}},
+    )
+    return ToolFunction(tool=tool, run=run)
+
+
+async def give(arguments: dict[str, object]) -> object:
+    return arguments.get("value")
+
+
+def box(
+    *functions: ToolFunction, memory: Memory | None = None, embedder: object = None
+) -> AgentToolbox:
+    return AgentToolbox(
+        agent=AGENT,
+        tools=(*builtin_tools(), *(one.tool for one in functions)),
+        recall=memory or Memory(),
+        embedder=embedder,  # pyright: ignore[reportArgumentType] -- one of the three above
+        functions={one.tool.name: one for one in functions},
+    )
+
+
+async def call(toolbox: AgentToolbox, name: str, **arguments: object) -> Outcome:
+    return await toolbox.call(ToolCall(id="c", name=name, arguments="{}"), arguments=arguments)
+
+
+async def result(toolbox: AgentToolbox, name: str, **arguments: object) -> ToolResult:
+    outcome = await call(toolbox, name, **arguments)
+    assert isinstance(outcome, ToolResult)
+    return outcome
