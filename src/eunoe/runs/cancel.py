@@ -1,0 +1,70 @@
+"""Stopping runs: a row that whoever owns the run sees, and a wake-up where that is this process."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from eunoe.domain.runs import ACTIVE, Run, is_terminal
+from eunoe.engine.cancellation import Cancellation
+from eunoe.errors import NothingToCancel
+from eunoe.store import runs
+from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.paging import Page
+from eunoe.store.runs import RunFilter
+
+_AT_ONCE = 100
+
+
+async def cancel(
+    db: Database,
+    running: Mapping[str, Cancellation],
+    warn: Callable[[str], None],
+    actor: Actor,
+    *,
+    agent_id: str | None,
+    conversation_id: str | None,
+    run_ids: Sequence[str] | None,
+) -> dict[str, str]:
+    """Ask the chosen runs to stop; return each run's id with `cancelled`, or `failed`.
+
+    `failed` is said of a run that is not there to be cancelled. Repeating the call
+    changes nothing.
+    """
+    async with db.write(actor) as tx:
+        chosen = await _chosen(
+            tx, agent_id=agent_id, conversation_id=conversation_id, run_ids=run_ids
+        )
+        if not chosen:
+            raise NothingToCancel
+        outcomes = {run_id: await _ask(tx, run, agent_id) for run_id, run in chosen.items()}
+    for run_id, outcome in outcomes.items():
+        if outcome == "cancelled":
+            warn(run_id)
+            if run_id in running:
+                running[run_id].request()
+    return outcomes
+
+
+async def _chosen(
+    tx: Tx,
+    *,
+    agent_id: str | None,
+    conversation_id: str | None,
+    run_ids: Sequence[str] | None,
+) -> dict[str, Run | None]:
+    if run_ids:
+        return {run_id: await runs.get(tx, run_id) for run_id in run_ids}
+    where = RunFilter(
+        agent_ids=(agent_id,) if agent_id else (),
+        conversation_id=conversation_id,
+        statuses=ACTIVE,
+    )
+    return {run.id: run for run in await runs.list_runs(tx, where, Page(limit=_AT_ONCE))}
+
+
+async def _ask(tx: Tx, run: Run | None, agent_id: str | None) -> str:
+    """Return what becomes of one run; a run of another agent is not there."""
+    if run is None or (agent_id is not None and run.agent_id != agent_id):
+        return "failed"
+    if is_terminal(run.status):
+        return "cancelled" if run.status == "cancelled" else "failed"
+    await runs.request_cancel(tx, run.id)
+    return "cancelled"

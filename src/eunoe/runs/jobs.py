@@ -1,0 +1,189 @@
+"""Everything that runs is dispatched by PgQueuer: in memory beside SQLite, in PostgreSQL else.
+
+The queue only says that a run wants a worker; the run's own rows are the truth. What they
+say is unfinished is queued again at the start and then every `SCAN_S`, so that no run is
+forgotten with a queue, a worker or a request that died at the wrong moment (G-1, G-10).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final, Protocol, cast
+
+import structlog
+from pgqueuer import AsyncpgDriver, InMemoryQueries, PgQueuer, Queries, RetryRequested
+from pgqueuer.models import Job, Schedule
+
+from eunoe.domain.runs import Run
+from eunoe.errors import EunoeError
+from eunoe.runs.queue_driver import PatientDriver
+from eunoe.store.db import Actor, Database, Tx
+
+_RUN: Final = "run"
+_EMBED: Final = "embed"
+_SWEEP: Final = "sweep"
+_QUIET: Final = timedelta(seconds=2)
+_HOURLY: Final = "0 * * * *"
+_HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
+# How long an idle dispatcher waits to look for jobs whose owner died: nobody announces those.
+_LOOK: Final = timedelta(seconds=5)
+_LOG_ROWS_KEPT: Final = 10_000
+_LONGEST_DELAY_S: Final = 30
+SCAN_S: Final = 10.0
+
+Owned = tuple[Run, Actor]
+"""A run that this process owns from its first moment, and for whom."""
+
+_log = structlog.get_logger("eunoe.jobs")
+
+
+class Jobs(Protocol):
+    """Hands runs to workers. The two calls frame the commit of the transaction that makes one."""
+
+    def taken(self, run: Run) -> Run:
+        """Return a new run as it is to be stored: owned by this process where there is no other."""
+        ...
+
+    async def enqueue_in(self, tx: Tx, run_id: str) -> None:
+        """Queue the run with the transaction, where the queue lives in the same database."""
+        ...
+
+    async def enqueued(self, run: Run, actor: Actor) -> None:
+        """Queue the run after its commit, where the queue lives in this process."""
+        ...
+
+
+class Engine:
+    """The queue and its workers, for the life of the process."""
+
+    def __init__(
+        self,
+        db: Database,
+        work: Callable[[str, Owned | None], Awaitable[None]],
+        *,
+        unfinished: Callable[[], Awaitable[Sequence[str]]],
+        embed: Callable[[str], Awaitable[None]],
+        sweep: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._db = db
+        self._work = work
+        self._unfinished = unfinished
+        self._embed = embed
+        self._sweep = sweep
+        self._queue: PgQueuer | None = None
+        self._memory: InMemoryQueries | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._scan: asyncio.Task[None] | None = None
+        self._done = 0
+        self._owned: dict[str, Owned] = {}
+
+    async def start(self) -> None:
+        """Start dispatching, first what a past process left undone."""
+        match self._db.dialect:
+            case "sqlite":
+                queue = PgQueuer.in_memory()
+                self._memory = cast("InMemoryQueries", queue.queries)
+            case "postgresql":
+                pool: Any = cast("Any", self._db).pool
+                queue = PgQueuer(PatientDriver(pool))
+        queue.entrypoint(_RUN)(self._dispatch)
+        queue.entrypoint(_EMBED, concurrency_limit=1)(self._embedded)
+        queue.schedule(_SWEEP, _HOURLY)(self._swept)
+        self._queue = queue
+        self._task = asyncio.create_task(
+            queue.run(heartbeat_timeout=_HEARTBEAT_TIMEOUT, dequeue_timeout=_LOOK, batch_size=16)
+        )
+        await self._enqueue_unfinished()
+        self._scan = asyncio.create_task(self._scan_on())
+
+    async def stop(self, *, grace_s: float) -> None:
+        """Take no more work and let what runs finish within `grace_s`.
+
+        What is not done by then is left to the next owner.
+        """
+        if self._queue is None or self._task is None:
+            return
+        if self._scan is not None:
+            self._scan.cancel()
+            await asyncio.wait([self._scan])
+        self._queue.shutdown.set()
+        done, _ = await asyncio.wait([self._task], timeout=grace_s)
+        if not done:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if not self._task.cancelled() and (error := self._task.exception()) is not None:
+            _log.error("jobs.stopped_with_error", error=type(error).__name__)
+        self._queue = self._task = None
+
+    def taken(self, run: Run) -> Run:
+        return replace(run, status="running", fence=1) if self._memory is not None else run
+
+    async def enqueue_in(self, tx: Tx, run_id: str) -> None:
+        if tx.dialect == "postgresql":
+            await Queries(AsyncpgDriver(tx.raw)).enqueue(
+                _RUN, run_id.encode(), dedupe_key=run_id, on_conflict="skip"
+            )
+
+    async def enqueued(self, run: Run, actor: Actor) -> None:
+        if self._memory is not None:
+            self._owned[run.id] = (run, actor)
+            await self._memory.enqueue(_RUN, run.id.encode())
+
+    async def embed_later(self, who: str) -> None:
+        """Give vectors to what `who` has said, once it was quiet for a moment.
+
+        A request that is lost is made good by the next one: it does whatever is left.
+        """
+        if self._queue is not None and self._queue.queries is not None:
+            await self._queue.queries.enqueue(
+                _EMBED,
+                who.encode(),
+                execute_after=_QUIET,
+                dedupe_key=f"embed:{who}",
+                on_conflict="skip",
+            )
+
+    def warn(self, run_id: str) -> None:
+        """Let a run that waits here for its worker know that it is to stop."""
+        if run_id in self._owned:
+            run, actor = self._owned[run_id]
+            self._owned[run_id] = (replace(run, cancel_requested=True), actor)
+
+    async def _enqueue_unfinished(self) -> None:
+        """Queue the unfinished runs that nobody carries out and that are not queued yet."""
+        if self._queue is None or self._queue.queries is None:
+            return
+        for run_id in await self._unfinished():
+            await self._queue.queries.enqueue(
+                _RUN, run_id.encode(), dedupe_key=run_id, on_conflict="skip"
+            )
+
+    async def _scan_on(self) -> None:
+        while True:
+            await asyncio.sleep(SCAN_S)
+            try:
+                await self._enqueue_unfinished()
+            except EunoeError as error:
+                _log.warning("jobs.scan_failed", code=error.code)
+
+    async def _embedded(self, job: Job) -> None:
+        await self._embed((job.payload or b"").decode())
+
+    async def _swept(self, schedule: Schedule) -> None:
+        del schedule
+        await self._sweep()
+
+    async def _dispatch(self, job: Job) -> None:
+        run_id = (job.payload or b"").decode()
+        try:
+            await self._work(run_id, self._owned.pop(run_id, None))
+        except Exception as error:
+            # Not the run's fault, which would have ended it: it is taken up again (G-1).
+            delay_s = min(2**job.attempts, _LONGEST_DELAY_S)
+            _log.warning("run.put_off", run_id=run_id, error=type(error).__name__, delay_s=delay_s)
+            raise RetryRequested(timedelta(seconds=delay_s)) from error
+        self._done += 1
+        if self._memory is not None and self._done % _LOG_ROWS_KEPT == 0:
+            # The in-memory engine keeps a row for each change of a job until it is told not to.
+            await self._memory.clear_queue_log()

@@ -1,0 +1,272 @@
+"""A run's durable memory: each checkpoint is one transaction, guarded by the run's fence.
+
+What belongs together is committed together (G-2): the reply, its step, its place in
+the window, the events that show it and, where the run ends, its end.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from eunoe import ids, telemetry
+from eunoe.domain.agents import Agent
+from eunoe.domain.blocks import Block
+from eunoe.domain.events import Ended, Ending, RunEvent, Shown, Stopped, Used, metadata_of
+from eunoe.domain.messages import Message, Text, ToolCall, ToolReturn, unanswered
+from eunoe.domain.models import ModelConfig
+from eunoe.domain.pairing import UNKNOWN_OUTCOME
+from eunoe.domain.prompt import is_current, stable_text, system_text
+from eunoe.domain.runs import Run, Step, finished
+from eunoe.domain.times import stamp
+from eunoe.domain.tools import ToolResult
+from eunoe.domain.views import views
+from eunoe.engine.ports import Settled, Window
+from eunoe.errors import BlockChanged
+from eunoe.runs import memory
+from eunoe.runs.feed import Recorder
+from eunoe.runs.windows import Kept, Windows, window_of
+from eunoe.store import events, facts, lists, runs, search, steps
+from eunoe.store.db import Actor, Database, Tx
+
+# How often edits are made anew that met a block which somebody else changed at that moment.
+_TRIES: Final = 5
+
+
+@dataclass(slots=True, kw_only=True)
+class RunJournal:
+    """Writes for one run while this process owns it; keeps its window as the store has it."""
+
+    db: Database
+    actor: Actor
+    agent: Agent
+    config: ModelConfig
+    blocks: tuple[Block, ...]
+    kept: Kept
+    windows: Windows
+    recorder: Recorder
+    now: Callable[[], datetime]
+    unindexed: list[tuple[int, Message]]
+    """Input of the run that no search finds yet: it is indexed with the first checkpoint."""
+    on_record: bool = False
+    """Whether the ledger holds calls of the reply that is being acted on."""
+
+    @property
+    def window(self) -> Window:
+        return window_of(self.kept, agent=self.agent, blocks=self.blocks, config=self.config)
+
+    async def prepared(self, run: Run) -> None:
+        """Rebuild the list's system message when what it is made from has changed (L23)."""
+        stable = stable_text(self.agent, self.blocks)
+        if is_current(_text(self.kept.system), stable=stable):
+            return
+        async with self.db.write(self.actor) as tx:
+            await runs.hold(tx, run)
+            kept = await self._rebuilt(tx, run, self.kept, self.blocks)
+        self.kept = kept
+
+    async def answered(
+        self,
+        run: Run,
+        *,
+        step: Step,
+        message: Message | None,
+        events: Sequence[RunEvent],
+        ending: Ending | None,
+    ) -> Window:
+        said = [] if message is None else [message]
+        more = [*events, *_last_words(run, ending)]
+        async with self.recorder.writing(more) as rows:
+            async with self.db.write(self.actor) as tx:
+                await self._advance(tx, run, ending)
+                await steps.insert(tx, step)
+                kept = await self._appended(tx, run, said)
+                await _log(tx, run, rows)
+            self.kept, self.unindexed = kept, []
+        return self.window
+
+    async def calls_started(self, run: Run, calls: Sequence[ToolCall]) -> None:
+        if not calls:
+            return
+        async with self.db.write(self.actor) as tx:
+            await runs.hold(tx, run)
+            started = [(call.id, call.name) for call in calls]
+            await runs.call_started(tx, run.id, started, at=self.now())
+        self.on_record = True
+
+    async def call_ended(self, run: Run, call: ToolCall, result: ToolResult) -> None:
+        async with self.db.write(self.actor) as tx:
+            await runs.hold(tx, run)
+            await runs.call_ended(tx, run.id, [(call.id, result)], at=self.now())
+
+    async def settled(
+        self,
+        run: Run,
+        *,
+        step: Step | None,
+        settled: Sequence[Settled],
+        ending: Ending | None,
+    ) -> Window:
+        for _ in range(_TRIES - 1):
+            with suppress(BlockChanged):
+                return await self._settled(run, step=step, settled=settled, ending=ending)
+        return await self._settled(run, step=step, settled=settled, ending=ending)
+
+    async def _settled(
+        self,
+        run: Run,
+        *,
+        step: Step | None,
+        settled: Sequence[Settled],
+        ending: Ending | None,
+    ) -> Window:
+        step_id = step.id if step else self._step_of(settled)
+        source = memory.Source(agent=self.agent, run=run, step_id=step_id, now=self.now())
+        async with self.recorder.writing(()) as rows:
+            async with self.db.write(self.actor) as tx:
+                await self._advance(tx, run, ending)
+                returns, blocks = await memory.settle(tx, settled, source=source)
+                message = _returning(run, returns, step_id=step_id, at=source.now)
+                # Shown is what only the transaction has found out.
+                self.recorder.add(rows, [Shown(view=views(message)[0]), *_last_words(run, ending)])
+                if self.on_record:
+                    await runs.calls_settled(tx, run.id)
+                if step is not None:
+                    await steps.insert(tx, step)
+                kept = await self._appended(tx, run, [message])
+                if blocks is not None and blocks != self.blocks:
+                    kept = await self._rebuilt(tx, run, kept, blocks)
+                await _log(tx, run, rows)
+            self.kept, self.blocks = kept, self.blocks if blocks is None else blocks
+            self.unindexed, self.on_record = [], False
+        return self.window
+
+    async def compacted(
+        self,
+        run: Run,
+        *,
+        evicted: Sequence[str],
+        summary: Message,
+        events: Sequence[RunEvent],
+    ) -> Window:
+        async with self.recorder.writing(events) as rows:
+            async with self.db.write(self.actor) as tx:
+                await runs.advance(tx, run)
+                await lists.evict(tx, run.list_id, evicted, summary=summary)
+                kept = await self.windows.load(tx, run.list_id)
+                kept = await self._rebuilt(tx, run, kept, self.blocks)
+                await _log(tx, run, rows)
+            self.kept = kept
+        return self.window
+
+    async def ended(self, run: Run, *, step: Step | None, ending: Ending) -> None:
+        closing = self._closing(run)
+        more = [Shown(view=view) for message in closing for view in views(message)]
+        async with (
+            self.recorder.writing([*more, *_last_words(run, ending)]) as rows,
+            self.db.write(self.actor) as tx,
+        ):
+            await self._advance(tx, run, ending)
+            if step is not None:
+                await steps.insert(tx, step)
+            kept = await self._appended(tx, run, closing)
+            await _log(tx, run, rows)
+        self.kept = kept
+
+    def _closing(self, run: Run) -> list[Message]:
+        """Return what answers the calls that the run leaves open: an error each (G-2, G-14)."""
+        made = next((m for m in reversed(self.kept.messages) if m.role == "assistant"), None)
+        calls = unanswered(self.kept.messages)
+        if made is None or made.run_id != run.id or not calls:
+            return []
+        now = self.now()
+        time = stamp(now, timezone=self.agent.timezone)
+        returns = [
+            ToolReturn(call_id=call.id, name=call.name, ok=False, output=UNKNOWN_OUTCOME, time=time)
+            for call in calls
+        ]
+        return [_returning(run, returns, step_id=made.step_id, at=now)]
+
+    async def _advance(self, tx: Tx, run: Run, ending: Ending | None) -> None:
+        if ending is None:
+            await runs.advance(tx, run)
+            return
+        now = self.now()
+        duration_ns = int((now - run.created_at).total_seconds() * 1e9)
+        done = finished(run, reason=ending.reason, at=now, duration_ns=duration_ns)
+        if ending.error is not None:
+            done = replace(done, metadata={**run.metadata, "error": metadata_of(ending.error)})
+        await runs.end(tx, done)
+        telemetry.record_run_finished(
+            status=done.status,
+            stop_reason=ending.reason,
+            run_type=str(run.metadata.get("run_type")),
+        )
+
+    async def _appended(self, tx: Tx, run: Run, said: Sequence[Message]) -> Kept:
+        seqs = await lists.append(tx, run.list_id, said)
+        new = [*self.unindexed, *zip(seqs, said, strict=True)]
+        await search.index_messages(tx, [m for _, m in new], [seq for seq, _ in new])
+        if not seqs:
+            return self.kept
+        return replace(self.kept, messages=(*self.kept.messages, *said), seq=seqs[-1])
+
+    async def _rebuilt(self, tx: Tx, run: Run, kept: Kept, blocks: tuple[Block, ...]) -> Kept:
+        outside = await facts.facts(
+            tx,
+            agent_id=run.agent_id,
+            list_id=run.list_id,
+            conversation_id=run.conversation_id,
+            now=self.now(),
+        )
+        text = system_text(self.agent, blocks, outside)
+        system = replace(kept.system, content=(Text(text=text),))
+        await lists.rewrite_system(tx, run.list_id, system)
+        return replace(
+            kept,
+            version=kept.version + 1,
+            system=system,
+            clean=(system, *kept.clean[1:]) if kept.clean else (),
+        )
+
+    def _step_of(self, settled: Sequence[Settled]) -> str | None:
+        """Return the step that made the calls, when another process did."""
+        wanted = {one.call.id for one in settled}
+        for message in reversed(self.kept.messages):
+            if wanted & {call.id for call in message.calls}:
+                return message.step_id
+        return None
+
+
+def _returning(
+    run: Run, returns: Sequence[ToolReturn], *, step_id: str | None, at: datetime
+) -> Message:
+    return Message(
+        id=ids.new("message"),
+        role="tool",
+        agent_id=run.agent_id,
+        conversation_id=run.conversation_id,
+        returns=tuple(returns),
+        step_id=step_id,
+        run_id=run.id,
+        created_at=at,
+    )
+
+
+def _last_words(run: Run, ending: Ending | None) -> list[RunEvent]:
+    """Return the terminal sequence of streaming 2.15, nothing while the run goes on."""
+    if ending is None:
+        return []
+    used = Used(usage=run.usage, step_count=run.step_count, context_tokens=run.context_tokens)
+    error = [] if ending.error is None else [ending.error]
+    return [Stopped(reason=ending.reason), used, *error, Ended()]
+
+
+async def _log(tx: Tx, run: Run, rows: Sequence[tuple[int, RunEvent]]) -> None:
+    if rows:
+        await events.append(tx, run.id, rows)
+
+
+def _text(message: Message) -> str:
+    return "".join(part.text for part in message.content if isinstance(part, Text))

@@ -1,0 +1,109 @@
+"""Memory edits of a turn, applied inside the transaction that stores what came of them.
+
+An edit meets the blocks as they are now, not as they were when the run began, so
+two agents that share a block cannot overwrite each other (FIX-27).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from eunoe import ids
+from eunoe.domain.agents import Agent
+from eunoe.domain.blocks import Block
+from eunoe.domain.edits import BlockEdit, PassageInsert, applied
+from eunoe.domain.messages import ToolReturn
+from eunoe.domain.passages import Passage
+from eunoe.domain.runs import Run
+from eunoe.domain.times import stamp
+from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult, truncated
+from eunoe.engine.ports import Settled
+from eunoe.errors import EunoeError
+from eunoe.store import archives, blocks, passages
+from eunoe.store.db import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Who makes the edits, for the record of every change."""
+
+    agent: Agent
+    run: Run
+    step_id: str | None
+    now: datetime
+
+
+async def settle(
+    tx: Tx, settled: Sequence[Settled], *, source: Source
+) -> tuple[list[ToolReturn], tuple[Block, ...] | None]:
+    """Apply the edits among `settled` in order and return every call's return.
+
+    The agent's blocks come with them if an edit was among them. An edit that fails
+    is an error return and has changed nothing (M5).
+    """
+    time = stamp(source.now, timezone=source.agent.timezone)
+    attached: tuple[Block, ...] | None = None
+    if any(isinstance(one.outcome, BlockEdit) for one in settled):
+        attached = tuple((await blocks.of_agents(tx, [source.agent.id]))[source.agent.id])
+    returns: list[ToolReturn] = []
+    for one in settled:
+        match one.outcome:
+            case ToolResult() as result:
+                pass
+            case PassageInsert() as insert:
+                result = await _insert(tx, insert, source=source)
+            case BlockEdit() as edit:
+                result, attached = await _edit(tx, edit, attached or (), source=source)
+        returns.append(
+            ToolReturn(
+                call_id=one.call.id,
+                name=one.call.name,
+                ok=result.ok,
+                output=result.output,
+                time=time,
+                stdout=result.stdout,
+                stderr=result.stderr,
+            )
+        )
+    return returns, attached
+
+
+async def _edit(
+    tx: Tx, edit: BlockEdit, attached: tuple[Block, ...], *, source: Source
+) -> tuple[ToolResult, tuple[Block, ...]]:
+    try:
+        done = applied(edit, attached, new_id=lambda: ids.new("block"))
+    except EunoeError as error:
+        friendly = f"Error executing function {edit.tool}: {type(error).__name__}: {error}"
+        return ToolResult(ok=False, output=str(error), stderr=(friendly,)), attached
+    for block in done.changed:
+        await blocks.update(
+            tx,
+            block,
+            expected_version=block.version,
+            agent_id=source.agent.id,
+            run_id=source.run.id,
+            step_id=source.step_id,
+        )
+    for block in done.created:
+        await blocks.insert(tx, block)
+        await blocks.attach(tx, source.agent.id, block)
+    for block_id in done.detached:
+        await blocks.detach(tx, source.agent.id, block_id)
+    now = tuple((await blocks.of_agents(tx, [source.agent.id]))[source.agent.id])
+    return ToolResult(ok=True, output=truncated(done.output, limit=RETURN_CHAR_LIMIT)), now
+
+
+async def _insert(tx: Tx, insert: PassageInsert, *, source: Source) -> ToolResult:
+    archive = await archives.of_agent(tx, source.agent)
+    passage = Passage(
+        id=ids.new("passage"),
+        archive_id=archive.id,
+        text=insert.text,
+        tags=insert.tags,
+        vector=insert.vector,
+        embedding=source.agent.embedding if insert.vector is not None else None,
+        created_at=source.now,
+    )
+    await passages.insert(tx, [passage])
+    return ToolResult(ok=True, output="None")

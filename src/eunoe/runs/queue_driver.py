@@ -1,0 +1,92 @@
+"""The job engine's way to PostgreSQL: it waits for a server that went away, and listens again.
+
+The engine's own driver ends the whole dispatcher at the first lost connection, and
+then only after every run under way has ended: one restart of the database, and
+nothing would be started any more.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar, cast
+
+import structlog
+from pgqueuer import AsyncpgPoolDriver
+from pgqueuer.ports.driver import NotifyCallback
+
+from eunoe.errors import DatabaseUnreachable
+from eunoe.store.postgresql_connection import DRIVER_ERRORS, meaning
+
+_PAUSE_S: Final = 0.5
+
+T = TypeVar("T")
+
+_log = structlog.get_logger("eunoe.jobs")
+
+
+class PatientDriver(AsyncpgPoolDriver):
+    """A pool whose statements are repeated until there is a server to take them.
+
+    Repeating is safe: a job that was picked by a statement whose answer got lost is picked
+    again when it shows no heartbeat.
+    """
+
+    def __init__(self, pool: Any) -> None:  # noqa: ANN401 -- asyncpg is untyped
+        super().__init__(pool)
+        self._release: Callable[[object], Awaitable[None]] = pool.release
+        self._wanted: list[tuple[str, NotifyCallback]] = []
+        self._repairing: asyncio.Task[None] | None = None
+
+    async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
+        return await _patiently(lambda: super(PatientDriver, self).fetch(query, *args))
+
+    async def execute(self, query: str, *args: object) -> str:
+        return await _patiently(lambda: super(PatientDriver, self).execute(query, *args))
+
+    async def notify(self, channel: str, payload: str) -> None:
+        await _patiently(lambda: super(PatientDriver, self).notify(channel, payload))
+
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+        await self._listen(channel, callback)
+        self._wanted.append((channel, callback))
+
+    async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
+        self._wanted.remove((channel, callback))
+        await super().remove_listener(channel, callback)
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._repairing is not None:
+            self._repairing.cancel()
+            await asyncio.wait([self._repairing])
+        await super().__aexit__(*error)
+
+    async def _listen(self, channel: str, callback: NotifyCallback) -> None:
+        await super().add_listener(channel, callback)
+        cast("Any", self._listener_connection).add_termination_listener(self._lost)
+
+    def _lost(self, connection: object) -> None:
+        """Listen again on another connection, unless this one was given back on purpose."""
+        if self._listener_connection is not None and self._repairing is None:
+            _log.warning("jobs.listener_lost")
+            self._repairing = asyncio.create_task(self._repair())
+
+    async def _repair(self) -> None:
+        await _patiently(self._listen_anew)
+        self._repairing = None
+
+    async def _listen_anew(self) -> None:
+        gone, self._listener_connection = self._listener_connection, None
+        if gone is not None:
+            await self._release(gone)
+        for channel, callback in self._wanted:
+            await self._listen(channel, callback)
+
+
+async def _patiently(statement: Callable[[], Awaitable[T]]) -> T:
+    while True:
+        try:
+            return await statement()
+        except (OSError, *DRIVER_ERRORS) as error:
+            if not isinstance(meaning(error, closed=True), DatabaseUnreachable):
+                raise
+            _log.warning("jobs.database_lost", error=type(error).__name__)
+        await asyncio.sleep(_PAUSE_S)

@@ -1,0 +1,109 @@
+"""What an agent finds again: its tools' searches over the store, and vectors for what has none."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, TypeVar
+
+from eunoe.domain.agents import Agent
+from eunoe.domain.passages import MessageHit, PassageHit
+from eunoe.domain.recall import MessageQuery, PassageQuery, QueryVector
+from eunoe.engine.ports import Embedder
+from eunoe.store import archives, search
+from eunoe.store.db import Actor, Database, Tx
+from eunoe.tools.recall import vector_of
+
+Q = TypeVar("Q", MessageQuery, PassageQuery)
+Qc = TypeVar("Qc", MessageQuery, PassageQuery, contravariant=True)
+H = TypeVar("H", MessageHit, PassageHit)
+Hc = TypeVar("Hc", MessageHit, PassageHit, covariant=True)
+
+_BATCH: Final = 32
+_EMBEDDED_CHARS: Final = 8_000
+
+
+class _Find(Protocol[Qc, Hc]):
+    async def __call__(
+        self, tx: Tx, query: Qc, /, *, vector: QueryVector | None, words: search.WordScores | None
+    ) -> Sequence[Hc]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRecall:
+    """The searches of one agent: everything it said in any conversation, and its one archive."""
+
+    db: Database
+    actor: Actor
+    agent: Agent
+    embedder: Embedder | None = None
+
+    async def conversations(self, query: MessageQuery) -> list[MessageHit]:
+        own = replace(query, agent_id=self.agent.id)
+        return await self._found(own, search.score_messages, search.find_messages)
+
+    async def archive(self, query: PassageQuery) -> list[PassageHit]:
+        async with self.db.read(self.actor) as tx:
+            archive = await archives.attached(tx, self.agent.id)
+        if archive is None:
+            return []
+        own = replace(query, archive_id=archive.id)
+        return await self._found(own, search.score_passages, search.find_passages)
+
+    async def _found(
+        self,
+        query: Q,
+        score: Callable[[Tx, Q], Awaitable[search.WordScores]],
+        find: _Find[Q, H],
+    ) -> list[H]:
+        """Search the words while the model makes the vector, then search by it and fuse."""
+        embedding = asyncio.create_task(self._vector(query.text))
+        try:
+            async with self.db.read(self.actor, long=True) as tx:
+                words = await score(tx, query)
+            vector = await embedding
+        finally:
+            if not embedding.done():
+                embedding.cancel()
+                with suppress(asyncio.CancelledError):
+                    await embedding
+        async with self.db.read(self.actor, long=True) as tx:
+            return list(await find(tx, query, vector=vector, words=words))
+
+    async def _vector(self, text: str) -> QueryVector | None:
+        if self.agent.embedding is None:
+            return None
+        values = await vector_of(text, embedder=self.embedder, purpose="search")
+        if values is None:
+            return None
+        return QueryVector(embedder=self.agent.embedding.handle, values=values)
+
+
+async def embed_pending(db: Database, actor: Actor, agent: Agent, embedder: Embedder) -> int:
+    """Give vectors to the agent's messages and passages that have none; return how many got one.
+
+    Newest first, in batches of their own, so that what is asked for soonest is ready
+    soonest and a failure keeps what was done. Raises `errors.ModelError`; call it again then.
+    """
+    if agent.embedding is None:
+        return 0
+    handle = agent.embedding.handle
+    batch = agent.embedding.batch_size or _BATCH
+    done = 0
+    for pending, store in (
+        (search.unembedded_messages, search.index_message_vectors),
+        (search.unembedded_passages, search.index_passage_vectors),
+    ):
+        while True:
+            async with db.read(actor) as tx:
+                rows = await pending(tx, agent.id, limit=batch)
+            if not rows:
+                break
+            vectors = await embedder.embed(
+                [text[:_EMBEDDED_CHARS] for _, text in rows], purpose="store"
+            )
+            async with db.write(actor) as tx:
+                pairs = [(seq, v) for (seq, _), v in zip(rows, vectors, strict=True)]
+                await store(tx, handle, pairs)
+            done += len(rows)
+    return done

@@ -1,0 +1,187 @@
+"""The runs of this server: one object for the life of the process, behind every entry point."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from eunoe.domain.events import Compacting, Ended, Failed, RunEvent, Shown, Started, Stopped, Used
+from eunoe.domain.runs import StopReason
+from eunoe.domain.views import View
+from eunoe.errors import EmbeddingUnknown, ModelError, RunExpired
+from eunoe.runs import cancel, submit
+from eunoe.runs.feed import Feed
+from eunoe.runs.jobs import Engine
+from eunoe.runs.recall import embed_pending
+from eunoe.runs.submit import Submission, Submitted
+from eunoe.runs.watch import watch
+from eunoe.runs.windows import Windows
+from eunoe.runs.worker import Models, Toolboxes, Worker
+from eunoe.store import agents, events, runs
+from eunoe.store.db import Actor, Database
+
+_log = structlog.get_logger("eunoe.runner")
+
+_SWEEP_RUNS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A run that has ended, folded from its events: what a blocking reply is made of."""
+
+    views: tuple[View, ...]
+    compactions: tuple[Compacting, ...]
+    reason: StopReason
+    used: Used
+    failed: Failed | None
+
+
+class Runner:
+    """Takes requests in, carries them out, and shows what comes of them."""
+
+    def __init__(
+        self,
+        db: Database,
+        *,
+        models: Models,
+        toolboxes: Toolboxes,
+        retention: timedelta = timedelta(hours=24),
+        grace_s: float = 10.0,
+    ) -> None:
+        self._db = db
+        self._retention = retention
+        self._grace_s = grace_s
+        self._feed = Feed(db)
+        self.windows = Windows()
+        self._models = models
+        self._worker = Worker(
+            db=db,
+            feed=self._feed,
+            windows=self.windows,
+            models=models,
+            toolboxes=toolboxes,
+            remember=self._remember,
+        )
+        self._engine = Engine(
+            db,
+            self._worker.carry_out,
+            unfinished=self._unfinished,
+            embed=self._embed,
+            sweep=self.sweep,
+        )
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start working, first on what a past process left undone (G-1)."""
+        await self._engine.start()
+        self._watch = asyncio.create_task(watch(self._db, self._worker.running))
+
+    async def stop(self) -> None:
+        """Let what runs finish within the grace; the rest is left to the next owner."""
+        await self._engine.stop(grace_s=self._grace_s)
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
+            self._watch = None
+
+    async def _unfinished(self) -> list[str]:
+        async with self._db.read(Actor()) as tx:
+            left = await runs.unfinished(tx)
+        return [run_id for run_id in left if run_id not in self._worker.running]
+
+    async def sweep(self) -> None:
+        """Delete the event logs of runs that ended longer ago than they are kept (G-22)."""
+        before = datetime.now(UTC) - self._retention
+        pruned = _SWEEP_RUNS
+        while pruned == _SWEEP_RUNS:
+            async with self._db.write(Actor()) as tx:
+                pruned = await events.prune(tx, ended_before=before, limit=_SWEEP_RUNS)
+
+    async def _remember(self, actor: Actor, agent_id: str) -> None:
+        await self._engine.embed_later(f"{actor.organization_id} {agent_id}")
+
+    async def _embed(self, who: str) -> None:
+        """Give vectors to what the agent has said and kept, unless its embedder is down."""
+        organization_id, _, agent_id = who.partition(" ")
+        actor = Actor(organization_id=organization_id)
+        async with self._db.read(actor) as tx:
+            agent = await agents.get(tx, agent_id)
+        if agent is None or agent.embedding is None:
+            return
+        try:
+            embedder = self._models.embedder_for(agent.embedding)
+            await embed_pending(self._db, actor, agent, embedder)
+        except (ModelError, EmbeddingUnknown) as error:
+            _log.warning("memory.not_embedded", agent_id=agent_id, code=error.code)
+
+    async def submit(self, actor: Actor, submission: Submission) -> Submitted:
+        """Take a request in; when this returns its input is stored and in the window.
+
+        Raises `ListBusy`, `OtidReused` or `Missing`, and then nothing has happened.
+        """
+        return await submit.submit(self._db, self._engine, self._feed, actor, submission)
+
+    def read(
+        self, actor: Actor, run_id: str, *, after: int = 0
+    ) -> AsyncGenerator[tuple[int, RunEvent]]:
+        """Yield the run's events past `after`: those stored, then live, ending after `Ended`."""
+        return self._feed.read(actor, run_id, after=after)
+
+    async def fold(self, actor: Actor, run_id: str) -> Outcome:
+        """Wait until the run has ended; return all that it said."""
+        return await _folded(self.read(actor, run_id), run_id)
+
+    async def cancel(
+        self,
+        actor: Actor,
+        *,
+        agent_id: str | None = None,
+        conversation_id: str | None = None,
+        run_ids: Sequence[str] | None = None,
+    ) -> dict[str, str]:
+        """Stop runs: those given, else the active ones of the agent or conversation.
+
+        Returns each run's id with `cancelled` or `failed`; raises `NothingToCancel`.
+        """
+        return await cancel.cancel(
+            self._db,
+            self._worker.running,
+            self._engine.warn,
+            actor,
+            agent_id=agent_id,
+            conversation_id=conversation_id,
+            run_ids=run_ids,
+        )
+
+
+async def _folded(said: AsyncGenerator[tuple[int, RunEvent]], run_id: str) -> Outcome:
+    views: list[View] = []
+    compactions: list[Compacting] = []
+    reason: StopReason | None = None
+    used: Used | None = None
+    failed: Failed | None = None
+    async for _, event in said:
+        match event:
+            case Shown(view=view):
+                views.append(view)
+            case Compacting():
+                compactions.append(event)
+            case Stopped(reason=stopped):
+                reason = stopped
+            case Used():
+                used = event
+            case Failed():
+                failed = event
+            case Started() | Ended():
+                pass
+    if reason is None or used is None:
+        raise RunExpired(run_id=run_id)
+    return Outcome(
+        views=tuple(views),
+        compactions=tuple(compactions),
+        reason=reason,
+        used=used,
+        failed=failed,
+    )

@@ -1,0 +1,149 @@
+"""Taking a request in: one transaction after which nothing of it can be lost (G-3)."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
+
+from eunoe import ids, telemetry
+from eunoe.domain.messages import Message, Part
+from eunoe.domain.runs import Run, RunOptions
+from eunoe.errors import ListBusy, Missing, OtidReused
+from eunoe.runs.feed import Feed
+from eunoe.runs.jobs import Jobs
+from eunoe.store import lists, runs
+from eunoe.store.db import Actor, Database, Tx, UniqueViolated
+from eunoe.store.runs import Origin
+
+_OTID_RETENTION: Final = timedelta(hours=24)
+_RETRY_WINDOW: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputMessage:
+    role: Literal["user", "system", "assistant"]
+    content: tuple[Part, ...]
+    otid: str
+    name: str | None = None
+    sender_id: str | None = None
+    group_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A request to an agent. `otids` are those that the client chose itself, in order."""
+
+    agent_id: str
+    conversation_id: str | None = None
+    messages: tuple[InputMessage, ...]
+    options: RunOptions
+    background: bool = False
+    run_type: str = "send_message"
+    otids: tuple[str, ...] = ()
+    request_hash: str | None = None
+    retry_count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """`repeated` says that the run is an earlier one of the same request (G-5, G-6)."""
+
+    run: Run
+    repeated: bool
+
+
+async def submit(
+    db: Database, jobs: Jobs, feed: Feed, actor: Actor, submission: Submission
+) -> Submitted:
+    """Claim the message list, store run and input, queue the run; or find the run it repeats.
+
+    Raises `ListBusy` before any effect when another run holds the list (G-12), and
+    `Missing` for an unknown agent.
+    """
+    run = jobs.taken(_run(submission))
+    origin = Origin(request_hash=submission.request_hash, otids_token=_otids_token(run, submission))
+    said = [_message(run, given) for given in submission.messages]
+    try:
+        async with db.write(actor) as tx:
+            repeated = await _earlier(tx, submission, origin, now=run.created_at)
+            if repeated is not None:
+                return Submitted(run=repeated, repeated=True)
+            await _insert(tx, run, origin, said)
+            await jobs.enqueue_in(tx, run.id)
+    except UniqueViolated as clash:
+        return await _after_clash(db, actor, run, origin, clash)
+    telemetry.record_run_started(submission.run_type)
+    feed.open(run)
+    await jobs.enqueued(run, actor)
+    return Submitted(run=run, repeated=False)
+
+
+async def _insert(tx: Tx, run: Run, origin: Origin, said: list[Message]) -> None:
+    if not await lists.claimable(tx, run.list_id, agent_id=run.agent_id):
+        what = "conversation" if run.conversation_id else "agent"
+        raise Missing(f"There is no {what} {run.list_id}.")
+    await runs.insert(tx, run, origin)
+    await lists.append(tx, run.list_id, said)
+
+
+async def _earlier(tx: Tx, submission: Submission, origin: Origin, *, now: datetime) -> Run | None:
+    """Return the run that an SDK's own retry repeats; a first try is always a new request."""
+    if submission.retry_count == 0 or origin.request_hash is None:
+        return None
+    return await runs.by_origin(tx, replace(origin, otids_token=None), since=now - _RETRY_WINDOW)
+
+
+async def _after_clash(
+    db: Database, actor: Actor, run: Run, origin: Origin, clash: UniqueViolated
+) -> Submitted:
+    """Say what the database refused: a repeat of an earlier request, or a list that is taken."""
+    async with db.read(actor) as tx:
+        if origin.otids_token is not None:
+            earlier = await runs.by_origin(
+                tx,
+                Origin(otids_token=origin.otids_token),
+                since=run.created_at - _OTID_RETENTION,
+            )
+            if earlier is not None:
+                return Submitted(run=earlier, repeated=True)
+            if "otids_token" in clash.constraint:
+                raise OtidReused
+        holder = await runs.active_on(tx, run.list_id)
+    raise ListBusy(run_id=holder.id if holder else None)
+
+
+def _run(submission: Submission) -> Run:
+    return Run(
+        id=ids.new("run"),
+        agent_id=submission.agent_id,
+        list_id=submission.conversation_id or submission.agent_id,
+        conversation_id=submission.conversation_id,
+        background=submission.background,
+        options=submission.options,
+        metadata={"run_type": submission.run_type},
+        created_at=datetime.now(UTC),
+    )
+
+
+def _message(run: Run, given: InputMessage) -> Message:
+    return Message(
+        id=ids.new("message"),
+        role=given.role,
+        agent_id=run.agent_id,
+        conversation_id=run.conversation_id,
+        content=given.content,
+        name=given.name,
+        otid=given.otid,
+        sender_id=given.sender_id,
+        group_id=given.group_id,
+        run_id=run.id,
+        created_at=run.created_at,
+    )
+
+
+def _otids_token(run: Run, submission: Submission) -> str | None:
+    """Return what a repeat of the request shares with it; null unless every item has an otid."""
+    if len(submission.otids) < len(submission.messages):
+        return None
+    text = "|".join((run.list_id, *submission.otids))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,269 @@
+"""Carrying out a run: take it over, load what it needs in one read, give it to the loop."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Final, Protocol
+
+import structlog
+
+from eunoe import telemetry
+from eunoe.domain.agents import Agent
+from eunoe.domain.blocks import Block
+from eunoe.domain.messages import Message, Text
+from eunoe.domain.models import EmbeddingConfig, ModelConfig
+from eunoe.domain.runs import Run
+from eunoe.domain.tools import Tool, ToolResult
+from eunoe.engine.cancellation import Cancellation
+from eunoe.engine.compact import Speaker
+from eunoe.engine.dialects import dialect_of
+from eunoe.engine.failures import crash_ending, ending_of, restart_ending
+from eunoe.engine.loop import Ports, Turn, run_turn
+from eunoe.engine.ports import Embedder, Model, Toolbox
+from eunoe.errors import (
+    DatabaseUnreachable,
+    DiskFull,
+    EmbeddingUnknown,
+    EunoeError,
+    FenceLost,
+    Missing,
+    WriteConflict,
+)
+from eunoe.runs.feed import Feed
+from eunoe.runs.jobs import Owned
+from eunoe.runs.journal import RunJournal
+from eunoe.runs.windows import Kept, Windows, closed
+from eunoe.store import agents, blocks, events, runs, tools
+from eunoe.store.db import Actor, Database, UniqueViolated
+
+# A run that takes its process down with it must not do so for ever.
+_MOST_OWNERS: Final = 10
+
+_log = structlog.get_logger("eunoe.worker")
+
+
+class Models(Protocol):
+    """Where models come from: the registry of providers."""
+
+    async def resolve(self, handle: str) -> ModelConfig: ...
+
+    def model_for(self, config: ModelConfig) -> Model: ...
+
+    def embedder_for(self, config: EmbeddingConfig) -> Embedder: ...
+
+
+class Toolboxes(Protocol):
+    """Makes the toolbox of an agent for one run."""
+
+    def __call__(
+        self, *, actor: Actor, agent: Agent, tools: tuple[Tool, ...], embedder: Embedder | None
+    ) -> Toolbox: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    agent: Agent
+    blocks: tuple[Block, ...]
+    tools: tuple[Tool, ...]
+    kept: Kept
+    ledger: dict[str, ToolResult | None]
+    last_seq: int
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """Carries out runs, any number at once; knows those that go on here."""
+
+    db: Database
+    feed: Feed
+    windows: Windows
+    models: Models
+    toolboxes: Toolboxes
+    remember: Callable[[Actor, str], Awaitable[None]]
+    """Called after a run of an agent that embeds: what was said is to be found by meaning too."""
+    now: Callable[[], datetime] = _now
+    running: dict[str, Cancellation] = field(default_factory=dict[str, Cancellation])
+
+    async def carry_out(self, run_id: str, owned: Owned | None = None) -> None:
+        """Bring the run to its end, taking it over first unless it is `owned` here already.
+
+        Does nothing for one that has ended or that goes on here. Raises what the database
+        refused; the run is then to be tried again, from what is stored.
+        """
+        if run_id in self.running:
+            return
+        cancellation = self.running[run_id] = Cancellation()
+        try:
+            if owned is None:
+                async with self.db.write(Actor()) as tx:
+                    owned = await runs.claim(tx, run_id)
+            if owned is None:
+                return
+            run, actor = owned
+            cancellation.fence = run.fence
+            if run.cancel_requested:
+                cancellation.request()
+            with telemetry.bind(run_id=run.id, agent_id=run.agent_id), telemetry.span("agent_run"):
+                if run.fence > 1:
+                    telemetry.count("run_recovered_total")
+                await self._carry_out(run, actor, cancellation)
+        except FenceLost:
+            _log.warning("run.fence_lost", run_id=run_id)
+        except DiskFull as full:
+            self.feed.stall(run_id, full)
+            raise
+        finally:
+            self.running.pop(run_id, None)
+
+    async def _carry_out(self, run: Run, actor: Actor, cancellation: Cancellation) -> None:
+        try:
+            loaded = await self._load(run, actor)
+        except Missing:
+            # The agent went away with everything of it, this run included.
+            self.feed.forget(run.id)
+            return
+        journal = RunJournal(
+            db=self.db,
+            actor=actor,
+            agent=loaded.agent,
+            config=loaded.agent.model,
+            blocks=loaded.blocks,
+            kept=loaded.kept,
+            windows=self.windows,
+            recorder=self.feed.recorder(run, actor, last_seq=loaded.last_seq),
+            now=self.now,
+            unindexed=[(seq, m) for seq, m in loaded.kept.read if m.run_id == run.id],
+            on_record=bool(loaded.ledger),
+        )
+        ended = False
+        try:
+            await self._to_its_end(run, actor, loaded, journal, cancellation)
+            ended = True
+        finally:
+            await journal.recorder.close()
+            if not ended:
+                # Whoever owns it next goes on from what is stored, and readers follow the log.
+                self.feed.forget(run.id)
+                self.windows.drop(run.list_id)
+        if not loaded.agent.message_buffer_autoclear:
+            self.windows.keep(run.list_id, closed(journal.kept, config=journal.config))
+        if loaded.agent.embedding is not None:
+            await self.remember(actor, loaded.agent.id)
+
+    async def _to_its_end(
+        self,
+        run: Run,
+        actor: Actor,
+        loaded: _Loaded,
+        journal: RunJournal,
+        cancellation: Cancellation,
+    ) -> None:
+        if run.fence > _MOST_OWNERS:
+            await journal.ended(run, step=None, ending=restart_ending(run_id=run.id))
+            return
+        turn: Turn | None = None
+        try:
+            turn, ports = await self._prepared(run, actor, loaded, journal, cancellation)
+            await run_turn(turn, ports)
+        except (FenceLost, DatabaseUnreachable, DiskFull, WriteConflict, UniqueViolated):
+            # A commit whose answer got lost may have been made: only the store knows.
+            raise
+        except EunoeError as error:
+            ending = ending_of(error, run_id=run.id)
+            await journal.ended(turn.run if turn else run, step=None, ending=ending)
+        except Exception as error:  # noqa: BLE001 -- the worker's door: a fault ends its run
+            _log.exception("run.crashed", error=type(error).__name__)
+            ending = crash_ending(run_id=run.id)
+            await journal.ended(turn.run if turn else run, step=None, ending=ending)
+
+    async def _load(self, run: Run, actor: Actor) -> _Loaded:
+        """Read everything the run needs from one snapshot."""
+        recovered = run.fence > 1
+        async with self.db.read(actor) as tx:
+            agent = await agents.get(tx, run.agent_id)
+            if agent is None:
+                raise Missing(f"There is no agent {run.agent_id}.")
+            return _Loaded(
+                agent=agent,
+                blocks=tuple((await blocks.of_agents(tx, [agent.id]))[agent.id]),
+                tools=tuple((await tools.of_agents(tx, [agent.id]))[agent.id]),
+                kept=await self.windows.load(tx, run.list_id),
+                ledger=await runs.ledger(tx, run.id) if recovered else {},
+                # A run's first event is not in its log.
+                last_seq=max(await events.last_seq(tx, run.id), 1) if recovered else 1,
+            )
+
+    async def _prepared(
+        self,
+        run: Run,
+        actor: Actor,
+        loaded: _Loaded,
+        journal: RunJournal,
+        cancellation: Cancellation,
+    ) -> tuple[Turn, Ports]:
+        agent, options = loaded.agent, run.options
+        config = agent.model
+        if options.override_model is not None:
+            config = await self.models.resolve(options.override_model)
+        journal.config = config
+        await journal.prepared(run)
+        summariser = agent.compaction.model
+        summariser_config = config
+        if summariser is not None and summariser != config.handle:
+            # A summariser that is not served is no reason to fail: the agent's own model sums up.
+            with suppress(EunoeError):
+                summariser_config = await self.models.resolve(summariser)
+        turn = Turn(
+            run=run,
+            window=journal.window,
+            config=config,
+            input_id=_input_id(run, journal.kept),
+            ledger=loaded.ledger,
+            system_override=_override(run, journal.kept.system),
+            trace_id=telemetry.trace_id(),
+        )
+        embedder = _embedder_of(self.models, agent)
+        ports = Ports(
+            model=self.models.model_for(config),
+            summariser=Speaker(
+                model=self.models.model_for(summariser_config), config=summariser_config
+            ),
+            toolbox=self.toolboxes(actor=actor, agent=agent, tools=loaded.tools, embedder=embedder),
+            journal=journal,
+            emit=journal.recorder.emit,
+            dialect=dialect_of(agent.agent_type),
+            cancellation=cancellation,
+            now=self.now,
+        )
+        return turn, ports
+
+
+def _embedder_of(models: Models, agent: Agent) -> Embedder | None:
+    """Return who embeds for the agent; without one it remembers and finds by words."""
+    if agent.embedding is None:
+        return None
+    try:
+        return models.embedder_for(agent.embedding)
+    except EmbeddingUnknown as error:
+        _log.warning("agent.embedder_missing", handle=agent.embedding.handle, code=error.code)
+        return None
+
+
+def _input_id(run: Run, kept: Kept) -> str | None:
+    """Return the id of the first message of the run's input, which stands near the end."""
+    first: str | None = None
+    for message in reversed(kept.messages):
+        if message.run_id != run.id:
+            break
+        first = message.id
+    return first
+
+
+def _override(run: Run, system: Message) -> Message | None:
+    text = run.options.override_system
+    return None if text is None else replace(system, content=(Text(text=text),))

@@ -1,0 +1,159 @@
+"""A runner over a real database and a real model server, with tools that count their calls."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from eunoe import ids
+from eunoe.domain.agents import Agent
+from eunoe.domain.blocks import Block
+from eunoe.domain.edits import BlockEdit
+from eunoe.domain.events import RunEvent
+from eunoe.domain.messages import Json, Message, Text, ToolCall
+from eunoe.domain.runs import RunOptions
+from eunoe.domain.tools import Tool, ToolResult, ToolSchema
+from eunoe.engine.ports import Embedder, Toolbox, ToolTraits
+from eunoe.engine.ports import Outcome as ToolOutcome
+from eunoe.llm.providers import ProviderConfig
+from eunoe.llm.registry import Registry
+from eunoe.llm.sources import Endpoint
+from eunoe.runs.runner import Outcome, Runner
+from eunoe.runs.submit import InputMessage, Submission, Submitted
+from eunoe.runs.worker import Toolboxes
+from eunoe.store import agents, blocks, lists
+from eunoe.store.db import Actor, Database
+from eunoe.testing.http_server import serving
+from eunoe.testing.model_server import ModelServer, ServerOptions
+
+ACTOR = Actor()
+EDITS = ("core_memory_append", "core_memory_replace")
+
+
+@dataclass(slots=True)
+class CountingTools:
+    """Counts what it is asked for; `gate` holds a call of `wait` until it is set."""
+
+    calls: list[tuple[str, Json]] = field(default_factory=list[tuple[str, Json]])
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def schemas(self) -> tuple[ToolSchema, ...]:
+        names = ("count", "wait", "fail", "look", *EDITS)
+        anything: Json = {"type": "object", "properties": {}}
+        return tuple(ToolSchema(name=n, description=n, parameters=anything) for n in names)
+
+    def traits(self, name: str) -> ToolTraits:
+        return ToolTraits(parallel=name == "look", effectful=name not in {"look", *EDITS})
+
+    async def call(self, call: ToolCall, *, arguments: Json) -> ToolOutcome:
+        if call.name in EDITS:
+            return BlockEdit(tool=call.name, arguments=arguments)
+        self.calls.append((call.name, arguments))
+        if call.name == "wait":
+            self.entered.set()
+            await self.gate.wait()
+        return ToolResult(ok=call.name != "fail", output=f"{call.name} {len(self.calls)}")
+
+
+def toolboxes(counting: CountingTools) -> Toolboxes:
+    def toolbox(
+        *, actor: Actor, agent: Agent, tools: tuple[Tool, ...], embedder: Embedder | None
+    ) -> Toolbox:
+        return counting
+
+    return toolbox
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    db: Database
+    registry: Registry
+    model: ModelServer
+    tools: CountingTools
+    runner: Runner
+
+    async def agent(self, **changes: Any) -> Agent:
+        """Make an agent with a `human` block and a system message that is out of date."""
+        now = datetime.now(UTC)
+        config = replace(await self.registry.resolve("openai/scripted-1"), parallel_tool_calls=True)
+        agent = Agent(
+            id=ids.new("agent"),
+            name="Ada",
+            agent_type="letta_v1_agent",
+            system="You remember.",
+            model=config,
+            created_at=now,
+            updated_at=now,
+        )
+        agent = replace(agent, **changes)
+        block = Block(id=ids.new("block"), label="human", value="Name: Bob", created_at=now)
+        system = Message(
+            id=ids.new("message"),
+            role="system",
+            agent_id=agent.id,
+            content=(Text(text="old"),),
+            created_at=now,
+        )
+        async with self.db.write(ACTOR) as tx:
+            await agents.insert(tx, agent)
+            await blocks.insert(tx, block)
+            await blocks.attach(tx, agent.id, block)
+            await lists.create(tx, agent.id)
+            await lists.append(tx, agent.id, [system])
+        return agent
+
+    async def submit(
+        self, agent: Agent, *texts: str, otids: tuple[str, ...] = (), **options: Any
+    ) -> Submitted:
+        said = tuple(
+            InputMessage(role="user", content=(Text(text=text),), otid=f"otid-{place}")
+            for place, text in enumerate(texts)
+        )
+        chosen = RunOptions(**options)
+        submission = Submission(agent_id=agent.id, messages=said, options=chosen, otids=otids)
+        return await self.runner.submit(ACTOR, submission)
+
+    async def say(self, agent: Agent, *texts: str, **options: Any) -> Outcome:
+        submitted = await self.submit(agent, *texts, **options)
+        return await self.runner.fold(ACTOR, submitted.run.id)
+
+    async def window(self, agent: Agent) -> list[Message]:
+        async with self.db.read(ACTOR) as tx:
+            found, _ = await lists.window(tx, agent.id)
+        return found
+
+    async def events(self, run_id: str, *, after: int = 0) -> list[tuple[int, RunEvent]]:
+        return [one async for one in self.runner.read(ACTOR, run_id, after=after)]
+
+    def successor(self) -> Runner:
+        """Return another runner on the same database, as a process that starts later has it."""
+        return Runner(self.db, models=self.registry, toolboxes=toolboxes(self.tools), grace_s=0)
+
+
+@asynccontextmanager
+async def running(runner: Runner) -> AsyncGenerator[Runner]:
+    await runner.start()
+    try:
+        yield runner
+    finally:
+        await runner.stop()
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncGenerator[World]:
+    model = ModelServer(ServerOptions())
+    async with serving(model.answer, host="127.0.0.1", port=0) as url:
+        provider = ProviderConfig(
+            name="openai", provider_type="openai", base_url=f"{url}/v1", api_key="key"
+        )
+        registry = Registry([Endpoint(provider)])
+        tools = CountingTools()
+        runner = Runner(database, models=registry, toolboxes=toolboxes(tools), grace_s=0.2)
+        async with running(runner):
+            yield World(db=database, registry=registry, model=model, tools=tools, runner=runner)
+        await registry.aclose()

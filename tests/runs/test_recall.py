@@ -1,0 +1,129 @@
+"""An agent's searches over the store, and the vectors that come later."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import pytest
+
+from eunoe import ids
+from eunoe.domain.agents import Agent
+from eunoe.domain.messages import Message, Role, Text
+from eunoe.domain.recall import MessageQuery, PassageQuery
+from eunoe.errors import ModelTimedOut
+from eunoe.runs.recall import StoreRecall, embed_pending
+from eunoe.store import agents, archives, messages, passages, search
+from eunoe.store.db import Actor, Database
+from eunoe.testing.vectors import vector
+from tests.store.samples import EMBEDDING, at, plain_agent, plain_archive, plain_passage
+
+pytestmark = pytest.mark.anyio
+
+ACTOR = Actor()
+DIMENSIONS = 64
+
+
+class Embedding:
+    """Knows that a feline is a cat; fails while `down`."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.batches: list[int] = []
+
+    async def embed(
+        self, texts: Sequence[str], *, purpose: Literal["store", "search"]
+    ) -> list[tuple[float, ...]]:
+        if self.down:
+            raise ModelTimedOut
+        self.batches.append(len(texts))
+        return [
+            tuple(vector(text.lower().replace("felines", "cats"), dimensions=DIMENSIONS))
+            for text in texts
+        ]
+
+
+@pytest.fixture
+async def agent(database: Database) -> Agent:
+    agent = replace(plain_agent(), embedding=replace(EMBEDDING, batch_size=4))
+    async with database.write(ACTOR) as tx:
+        await agents.insert(tx, agent)
+    return agent
+
+
+async def say(db: Database, agent: Agent, *texts: str) -> None:
+    roles: tuple[Role, Role] = ("user", "assistant")
+    turns = [
+        Message(
+            id=ids.new("message"),
+            role=roles[n % 2],
+            agent_id=agent.id,
+            created_at=at(n),
+            content=(Text(text=text),),
+        )
+        for n, text in enumerate(texts)
+    ]
+    async with db.write(ACTOR) as tx:
+        await search.index_messages(tx, turns, await messages.insert(tx, turns))
+
+
+def recall(db: Database, agent: Agent, embedder: Embedding | None) -> StoreRecall:
+    return StoreRecall(db=db, actor=ACTOR, agent=agent, embedder=embedder)
+
+
+@pytest.mark.rule("M30", "FIX-43")
+async def test_what_was_said_is_found_by_words_then_by_meaning(
+    database: Database, agent: Agent
+) -> None:
+    embedder = Embedding()
+    await say(database, agent, "Felines nap.", "Ships sail.", "Markets fell.", "Rain came.")
+    found = await recall(database, agent, embedder).conversations(MessageQuery(text="cats"))
+    assert found == []
+    assert await embed_pending(database, ACTOR, agent, embedder) == 4
+    assert await embed_pending(database, ACTOR, agent, embedder) == 0
+    found = await recall(database, agent, embedder).conversations(MessageQuery(text="cats"))
+    assert found[0].text == "Felines nap."
+    words = await recall(database, agent, None).conversations(MessageQuery(text="nap"))
+    assert words[0].text == "Felines nap."
+
+
+async def test_a_search_is_always_the_agents_own(database: Database, agent: Agent) -> None:
+    other = plain_agent("Bob")
+    async with database.write(ACTOR) as tx:
+        await agents.insert(tx, other)
+    await say(database, other, "Bob's secret.")
+    own = recall(database, agent, None)
+    assert await own.conversations(MessageQuery(text="secret", agent_id=other.id)) == []
+    assert await own.conversations(MessageQuery()) == []
+
+
+async def test_an_agent_without_an_archive_finds_nothing(database: Database, agent: Agent) -> None:
+    assert await recall(database, agent, Embedding()).archive(PassageQuery(text="tea")) == []
+
+
+async def test_passages_wait_for_the_embedder(database: Database, agent: Agent) -> None:
+    archive = plain_archive()
+    texts = ["Felines nap.", *(f"Note {number}." for number in range(9))]
+    async with database.write(ACTOR) as tx:
+        await archives.insert(tx, archive)
+        await archives.attach(tx, agent.id, archive.id)
+        await passages.insert(tx, [plain_passage(archive, text) for text in texts])
+    embedder = Embedding()
+    embedder.down = True
+    own = recall(database, agent, embedder)
+    assert [hit.passage.text for hit in await own.archive(PassageQuery(text="nap"))] == texts[:1]
+    with pytest.raises(ModelTimedOut):
+        await embed_pending(database, ACTOR, agent, embedder)
+    embedder.down = False
+    assert await embed_pending(database, ACTOR, agent, embedder) == 10
+    assert embedder.batches == [4, 4, 2]
+    assert (await own.archive(PassageQuery(text="cats")))[0].passage.text == texts[0]
+
+
+async def test_an_agent_without_an_embedding_has_nothing_to_embed(
+    database: Database, agent: Agent
+) -> None:
+    await say(database, agent, "Hello.")
+    plain = replace(agent, embedding=None)
+    assert await embed_pending(database, ACTOR, plain, Embedding()) == 0
+    found = await recall(database, plain, Embedding()).conversations(MessageQuery(text="hello"))
+    assert [hit.vector_rank for hit in found] == [None]
