@@ -1,0 +1,155 @@
+"""The composition root: settings in, a running server out.
+
+Nothing else reads settings or knows all the parts; what the parts need of each
+other they are given here.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+
+from eunoe import telemetry
+from eunoe.domain.agents import Agent
+from eunoe.domain.tools import Tool
+from eunoe.engine.ports import Embedder
+from eunoe.http.api import Policy, build_api
+from eunoe.http.deps import Runtime
+from eunoe.llm.connection import Timeouts
+from eunoe.llm.local_catalog import DEFAULT_CHAT, DEFAULT_EMBEDDING
+from eunoe.llm.local_files import is_present
+from eunoe.llm.local_source import LocalProvider
+from eunoe.llm.providers import ProviderConfig, providers_from
+from eunoe.llm.registry import Registry
+from eunoe.llm.sources import Endpoint, Source
+from eunoe.runs.recall import StoreRecall
+from eunoe.runs.runner import Runner
+from eunoe.runs.worker import Toolboxes
+from eunoe.service.images import ImageFetcher
+from eunoe.settings import Settings
+from eunoe.store import tools
+from eunoe.store.database import open_database, upgrade
+from eunoe.store.db import Actor, Database
+from eunoe.tools.catalog import AgentToolbox, ToolFunction, builtin_tools
+
+VERSION: Final = version("eunoe")
+
+
+def create_app(
+    settings: Settings, *, functions: Mapping[str, ToolFunction] | None = None
+) -> FastAPI:
+    """Return the server as an ASGI application; it opens when it is started.
+
+    `functions` are tools of the embedding program, run in this process for agents
+    that have a tool of that name attached.
+    """
+    password = settings.password
+    return build_api(
+        lambda: open_runtime(settings, functions=functions or {}),
+        version=VERSION,
+        policy=Policy(
+            password=None if password is None else password.get_secret_value(),
+            cors_origins=settings.cors_origins,
+            body_limit=settings.max_body_bytes,
+        ),
+    )
+
+
+@asynccontextmanager
+async def open_runtime(
+    settings: Settings, *, functions: Mapping[str, ToolFunction]
+) -> AsyncGenerator[Runtime]:
+    """Open database, providers and workers; close them in the opposite order.
+
+    Raises `DatabaseUnreachable` or `DatabaseNewer` before anything is served.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    providers = providers_from(settings.provider_values)
+    async with AsyncExitStack() as stack:
+        stack.callback(_watched(settings, providers))
+        db = await open_database(settings.database_url)
+        stack.push_async_callback(db.close)
+        await upgrade(db)
+        async with db.write(Actor()) as tx:
+            await tools.seed(tx, (*builtin_tools(), *(f.tool for f in functions.values())))
+        registry = Registry(_sources(settings, providers))
+        stack.push_async_callback(registry.aclose)
+        images = ImageFetcher()
+        stack.push_async_callback(images.close)
+        runner = Runner(
+            db,
+            models=registry,
+            toolboxes=toolboxes(db, functions),
+            retention=timedelta(hours=settings.event_retention_hours),
+            grace_s=settings.shutdown_grace_s,
+        )
+        stack.push_async_callback(runner.stop)
+        await runner.start()
+        local = _local_defaults(settings, providers)
+        yield Runtime(
+            db=db,
+            registry=registry,
+            runner=runner,
+            images=images,
+            version=VERSION,
+            default_model=settings.default_model or local.get("chat"),
+            default_embedding=settings.default_embedding or local.get("embedding"),
+            keepalive_s=settings.keepalive_s,
+        )
+
+
+def toolboxes(db: Database, functions: Mapping[str, ToolFunction]) -> Toolboxes:
+    def toolbox(
+        *, actor: Actor, agent: Agent, tools: tuple[Tool, ...], embedder: Embedder | None
+    ) -> AgentToolbox:
+        recall = StoreRecall(db=db, actor=actor, agent=agent, embedder=embedder)
+        return AgentToolbox(
+            agent=agent, tools=tools, recall=recall, embedder=embedder, functions=functions
+        )
+
+    return toolbox
+
+
+def _sources(settings: Settings, providers: Sequence[ProviderConfig]) -> list[Source]:
+    timeouts = Timeouts(silence_s=settings.model_timeout_s)
+    endpoints: list[Source] = [Endpoint(provider, timeouts=timeouts) for provider in providers]
+    if settings.runs_local(providers):
+        endpoints.append(LocalProvider(settings.local_models))
+    return endpoints
+
+
+def _local_defaults(settings: Settings, providers: Sequence[ProviderConfig]) -> dict[str, str]:
+    """Return the handles that count where nobody names one: those of the models that run here."""
+    if not settings.runs_local(providers):
+        return {}
+    return {
+        one.kind: one.handle
+        for one in (DEFAULT_CHAT, DEFAULT_EMBEDDING)
+        if is_present(one, settings.local_models)
+    }
+
+
+def _watched(settings: Settings, providers: Sequence[ProviderConfig]) -> Callable[[], None]:
+    """Set logging and telemetry up; return what ends them."""
+    secrets = {provider.api_key for provider in providers} | {settings.database_url}
+    telemetry.configure_logging(
+        level=settings.log_level,
+        format=settings.log_format,
+        content=settings.log_content,
+        secrets=[secret for secret in secrets if secret],
+    )
+    dsn = settings.sentry_dsn
+    telemetry.configure_reports(
+        dsn=None if dsn is None else dsn.get_secret_value(),
+        version=VERSION,
+        environment=settings.environment,
+    )
+    return telemetry.configure_telemetry(
+        endpoint=settings.otlp_endpoint,
+        version=VERSION,
+        environment=settings.environment,
+        content=settings.log_content,
+    )

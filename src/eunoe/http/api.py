@@ -1,0 +1,100 @@
+"""The HTTP application: every route, in front of a runtime that is opened when it starts."""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from eunoe.http import errors
+from eunoe.http.auth import PasswordGate
+from eunoe.http.deps import Runtime
+from eunoe.http.intake import DEFAULT_BODY_LIMIT, Intake
+from eunoe.http.routes import (
+    agents,
+    archives,
+    blocks,
+    health,
+    message_search,
+    messages,
+    models,
+    passages,
+    runs,
+    steps,
+    tags,
+    tools,
+)
+
+OpenRuntime = Callable[[], AbstractAsyncContextManager[Runtime]]
+
+# What is asked most often is looked up first; a fixed path stands before one with an id in it.
+_ROUTERS: Final[Sequence[APIRouter]] = (
+    message_search.router,
+    messages.router,
+    agents.router,
+    blocks.of_agent,
+    tools.of_agent,
+    passages.of_agent,
+    archives.of_agent,
+    runs.router,
+    blocks.router,
+    tools.router,
+    archives.router,
+    passages.router,
+    message_search.everywhere,
+    messages.everywhere,
+    steps.router,
+    steps.telemetry,
+    models.router,
+    tags.router,
+    health.router,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Who may send what: a password for all, the browsers' origins, the size of a body."""
+
+    password: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    body_limit: int = DEFAULT_BODY_LIMIT
+
+
+def build_api(open_runtime: OpenRuntime, *, version: str, policy: Policy | None = None) -> FastAPI:
+    """Return the application; `open_runtime` is entered at start-up and left at shutdown."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        async with open_runtime() as runtime:
+            app.state.runtime = runtime
+            yield
+
+    app = FastAPI(
+        title="Eunoe",
+        version=version,
+        summary="A server for stateful agents that speaks the Letta V1 API.",
+        lifespan=lifespan,
+        strict_content_type=False,
+    )
+    for router in _ROUTERS:
+        app.include_router(router, prefix="/v1")
+    errors.install(app)
+    _guard(app, policy or Policy())
+    return app
+
+
+def _guard(app: FastAPI, policy: Policy) -> None:
+    """Put up what a request passes; the last one added is the first it meets."""
+    app.add_middleware(Intake, limit=policy.body_limit)
+    if policy.password is not None:
+        app.add_middleware(PasswordGate, password=policy.password)
+    if policy.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=policy.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            allow_credentials=True,
+        )

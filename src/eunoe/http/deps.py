@@ -1,0 +1,88 @@
+"""What a route is given: the running server, and who acts."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Annotated, Final, TypeAlias
+
+from fastapi import Depends, Header, Request
+
+from eunoe.domain.agents import AgentType
+from eunoe.errors import Invalid, Missing
+from eunoe.http.sse import KEEPALIVE_S
+from eunoe.ids import DEFAULT_USER, is_id
+from eunoe.llm.registry import Registry
+from eunoe.runs.runner import Runner
+from eunoe.service.images import ImageFetcher
+from eunoe.service.models import Defaults
+from eunoe.store import agents, users
+from eunoe.store.db import Actor, Database
+
+_TYPES_KEPT: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """The parts of a running server, made by `app` and closed by it."""
+
+    db: Database
+    registry: Registry
+    runner: Runner
+    images: ImageFetcher
+    version: str
+    default_model: str | None = None
+    default_embedding: str | None = None
+    keepalive_s: float = KEEPALIVE_S
+    agent_types: OrderedDict[tuple[str, str], AgentType] = field(
+        default_factory=OrderedDict[tuple[str, str], AgentType]
+    )
+    """The types of the agents last asked for: a type never changes, so it is read once."""
+
+    @property
+    def defaults(self) -> Defaults:
+        """The handles that count where a caller names none."""
+        return Defaults(model=self.default_model, embedding=self.default_embedding)
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+RuntimeDep: TypeAlias = Annotated[Runtime, Depends(_runtime)]
+
+
+async def _actor(
+    runtime: RuntimeDep,
+    user_id: Annotated[
+        str | None,
+        Header(convert_underscores=False, description="The acting user; absent, the default user."),
+    ] = None,
+) -> Actor:
+    """Return who acts (api 1.10): a malformed id is refused, an unknown one is the default user."""
+    if user_id is None or user_id == DEFAULT_USER:
+        return Actor()
+    if not is_id("user", user_id):
+        raise Invalid("The header user_id is not a user id of the form user-{uuid4}.")
+    async with runtime.db.read(Actor()) as tx:
+        organization_id = await users.organization_of(tx, user_id)
+    if organization_id is None:
+        return Actor()
+    return Actor(organization_id=organization_id, user_id=user_id)
+
+
+ActorDep: TypeAlias = Annotated[Actor, Depends(_actor)]
+
+
+async def agent_type(runtime: Runtime, actor: Actor, agent_id: str) -> AgentType:
+    """Return the type of an agent; raise `Missing` for an unknown or foreign one."""
+    known, key = runtime.agent_types, (actor.organization_id, agent_id)
+    found = known.get(key)
+    if found is None:
+        async with runtime.db.read(actor) as tx:
+            found = await agents.type_of(tx, agent_id)
+        if found is None:
+            raise Missing(f"There is no agent {agent_id}.")
+        known[key] = found
+        if len(known) > _TYPES_KEPT:
+            known.popitem(last=False)
+    return found

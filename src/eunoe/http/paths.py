@@ -1,0 +1,16 @@
+"""Ids in paths, checked before a handler runs (api 2.2): a malformed one is 422 with a sample."""
+
+from typing import Annotated, TypeAlias
+
+from fastapi import Path
+
+from eunoe.ids import pattern
+
+AgentId: TypeAlias = Annotated[str, Path(pattern=pattern("agent"))]
+ArchiveId: TypeAlias = Annotated[str, Path(pattern=pattern("archive"))]
+BlockId: TypeAlias = Annotated[str, Path(pattern=pattern("block"))]
+ConversationId: TypeAlias = Annotated[str, Path(pattern=pattern("conversation"))]
+MessageId: TypeAlias = Annotated[str, Path(pattern=pattern("message"))]
+PassageId: TypeAlias = Annotated[str, Path(pattern=pattern("passage"))]
+StepId: TypeAlias = Annotated[str, Path(pattern=pattern("step"))]
+ToolId: TypeAlias = Annotated[str, Path(pattern=pattern("tool"))]

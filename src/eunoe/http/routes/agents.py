@@ -1,0 +1,226 @@
+"""Agents: made, found, changed, removed; their prompt and window (api 6)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from eunoe.domain.runs import StopReason
+from eunoe.http.callers import RelationsDep
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import After, Before, Limit, Order, rows
+from eunoe.http.paths import AgentId
+from eunoe.http.replies import JsonReply
+from eunoe.service import agents, windows
+from eunoe.store import agents as stored
+from eunoe.store.agents import AgentFilter
+from eunoe.store.paging import Page
+from eunoe.wire.agent_requests import CreateAgentBody, UpdateAgentBody
+from eunoe.wire.agents import AgentState, memory, state
+from eunoe.wire.overviews import CompactBody, ResetBody, context_window
+
+router = APIRouter(tags=["agents"], prefix="/agents")
+
+SortField = Literal["created_at", "updated_at", "last_run_completion"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which agents are wanted (api 6.4); nobody has identities, so asking by one finds none."""
+
+    name: str | None = None
+    query_text: str | None = None
+    tags: Annotated[list[str] | None, Query()] = None
+    match_all_tags: bool = False
+    project_id: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    created_by_id: str | None = None
+    last_stop_reason: StopReason | None = None
+    identity_id: str | None = None
+    identifier_keys: Annotated[list[str] | None, Query()] = None
+    show_hidden_agents: Annotated[bool | None, Query(include_in_schema=False)] = None
+
+    @property
+    def is_empty(self) -> bool:
+        return bool(self.identity_id or self.identifier_keys)
+
+    def where(self) -> AgentFilter:
+        return AgentFilter(
+            name=self.name,
+            query_text=self.query_text,
+            tags=tuple(dict.fromkeys(self.tags or ())),
+            match_all_tags=self.match_all_tags,
+            project_id=self.project_id,
+            template_id=self.template_id,
+            base_template_id=self.base_template_id,
+            created_by_id=self.created_by_id,
+            last_stop_reason=self.last_stop_reason,
+            show_hidden=bool(self.show_hidden_agents),
+        )
+
+
+def _page(
+    limit: Limit = 50,
+    before: Before = None,
+    after: After = None,
+    order: Order | None = None,
+    order_by: SortField | None = None,
+    *,
+    ascending: Annotated[bool, Query(deprecated=True)] = False,
+    sort_by: Annotated[SortField | None, Query(deprecated=True)] = None,
+) -> Page:
+    """Read the page; `order` and `order_by` win over their deprecated forms (6.4)."""
+    return Page(
+        limit=rows(limit, default=50),
+        before=before,
+        after=after,
+        ascending=ascending if order is None else order == "asc",
+        order_by=order_by or sort_by or "created_at",
+    )
+
+
+@router.get("/", operation_id="list_agents", responses={200: {"model": list[AgentState]}})
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    wanted: RelationsDep,
+    asked: Annotated[Asked, Depends()],
+    page: Annotated[Page, Depends(_page)],
+) -> Response:
+    """List agents, the newest first; relations are empty unless they are asked for."""
+    if asked.is_empty:
+        return JsonReply([])
+    found = await agents.list_agents(runtime.db, actor, asked.where(), page, include=wanted)
+    return JsonReply([state(one) for one in found])
+
+
+@router.get("/count", operation_id="count_agents", responses={200: {"model": int}})
+async def count(
+    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends()]
+) -> Response:
+    """Count agents; hidden ones are left out."""
+    if asked.is_empty:
+        return JsonReply(0)
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(await stored.count(tx, asked.where()))
+
+
+@router.post("/", operation_id="create_agent", responses={200: {"model": AgentState}})
+async def create(body: CreateAgentBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Make an agent with its blocks, tools and first messages."""
+    draft = await body.draft(fetch=runtime.images)
+    made = await agents.create(
+        runtime.db, actor, draft, models=runtime.registry, defaults=runtime.defaults
+    )
+    return JsonReply(state(made))
+
+
+@router.get("/{agent_id}", operation_id="retrieve_agent", responses={200: {"model": AgentState}})
+async def retrieve(
+    agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, wanted: RelationsDep
+) -> Response:
+    return JsonReply(state(await agents.get(runtime.db, actor, agent_id, include=wanted)))
+
+
+@router.patch("/{agent_id}", operation_id="modify_agent", responses={200: {"model": AgentState}})
+async def update(
+    agent_id: AgentId, body: UpdateAgentBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Change an agent; what changes its prompt shows from its next turn on."""
+    changed = await agents.update(
+        runtime.db, actor, agent_id, body.patch(), models=runtime.registry
+    )
+    return JsonReply(state(changed))
+
+
+@router.delete("/{agent_id}", operation_id="delete_agent")
+async def delete(agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Delete an agent with its messages and runs; its blocks, tools and archives stay."""
+    await agents.delete(runtime.db, actor, agent_id)
+    runtime.agent_types.pop((actor.organization_id, agent_id), None)
+    return JsonReply({"message": f"The agent {agent_id} was deleted."})
+
+
+@router.get("/{agent_id}/core-memory", operation_id="retrieve_agent_memory", deprecated=True)
+async def retrieve_memory(agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Get the agent's blocks as one memory object."""
+    found = await agents.get(runtime.db, actor, agent_id, include={"blocks"})
+    return JsonReply(memory(found))
+
+
+@router.get(
+    "/{agent_id}/context",
+    operation_id="retrieve_agent_context_window",
+    responses={200: {"model": dict[str, Any]}},
+)
+async def retrieve_context(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    conversation_id: str | None = None,
+) -> Response:
+    """Get what fills the agent's context window, part by part."""
+    conversation_id = None if conversation_id in {"default", agent_id} else conversation_id
+    found = await windows.context(runtime.db, actor, agent_id, conversation_id=conversation_id)
+    return JsonReply(context_window(found))
+
+
+@router.post(
+    "/{agent_id}/recompile", operation_id="recompile_agent", responses={200: {"model": str}}
+)
+@router.post(
+    "/{agent_id}/system-prompt/recompile",
+    operation_id="recompile_agent_system_prompt",
+    responses={200: {"model": str}},
+    deprecated=True,
+)
+async def recompile(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    update_timestamp: bool = False,
+    dry_run: bool = False,
+) -> Response:
+    """Build the system message anew and get its text."""
+    text = await windows.recompile(
+        runtime.db, actor, agent_id, update_timestamp=update_timestamp, dry_run=dry_run
+    )
+    return JsonReply(text)
+
+
+@router.patch(
+    "/{agent_id}/reset-messages",
+    operation_id="reset_messages",
+    responses={200: {"model": AgentState}},
+)
+async def reset_messages(
+    agent_id: AgentId, body: ResetBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Shrink the window to the system message; what was said stays stored."""
+    found = await windows.reset(
+        runtime.db, actor, agent_id, add_default_messages=body.add_default_initial_messages
+    )
+    return JsonReply(state(found))
+
+
+@router.post("/{agent_id}/summarize", operation_id="summarize_messages")
+async def summarise(
+    agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, body: CompactBody | None = None
+) -> Response:
+    """Put a summary in the place of what was said so far."""
+    done = await windows.summarise(
+        runtime.db,
+        actor,
+        agent_id,
+        None if body is None else body.patch(),
+        models=runtime.registry,
+    )
+    return JsonReply(
+        {
+            "summary": done.summary,
+            "num_messages_before": done.before,
+            "num_messages_after": done.after,
+        }
+    )

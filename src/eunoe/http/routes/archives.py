@@ -1,0 +1,171 @@
+"""Archives, the passages in them, and which one an agent has (api 6.70, 14.1, 14.3)."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from eunoe.errors import Invalid
+from eunoe.http.callers import RelationsDep
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import page_of
+from eunoe.http.paths import AgentId, ArchiveId, PassageId
+from eunoe.http.replies import JsonReply
+from eunoe.ids import is_id
+from eunoe.service import agents, archives, states
+from eunoe.store import archives as stored
+from eunoe.store.agents import AgentFilter
+from eunoe.store.archives import ArchiveFilter
+from eunoe.store.paging import Page
+from eunoe.wire.agents import AgentState, state
+from eunoe.wire.archives import Archive, CreateArchiveBody, UpdateArchiveBody, archive
+from eunoe.wire.passages import CreatePassageBody, CreatePassagesBody, Passage, passage
+
+router = APIRouter(tags=["archives"], prefix="/archives")
+of_agent = APIRouter(tags=["agents"], prefix="/agents")
+
+Newest = Annotated[Page, Depends(page_of(limit=50, order="desc"))]
+
+
+@router.post("/", operation_id="create_archive", responses={200: {"model": Archive}})
+async def create(body: CreateArchiveBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    made = await archives.create(
+        runtime.db,
+        actor,
+        name=body.name,
+        description=body.description,
+        embedding=body.embedding_handle(),
+        models=runtime.registry,
+        defaults=runtime.defaults,
+    )
+    return JsonReply(archive(made, organization_id=actor.organization_id))
+
+
+@router.get("/", operation_id="list_archives", responses={200: {"model": list[Archive]}})
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Newest,
+    name: str | None = None,
+    agent_id: str | None = None,
+) -> Response:
+    """List archives, the newest first."""
+    async with runtime.db.read(actor) as tx:
+        if agent_id is not None:
+            await states.known(tx, agent_id)
+        where = ArchiveFilter(name=name, agent_id=agent_id)
+        found = await stored.list_archives(tx, where, page)
+    return JsonReply([archive(one, organization_id=actor.organization_id) for one in found])
+
+
+@router.get("/{archive_id}", operation_id="retrieve_archive", responses={200: {"model": Archive}})
+async def retrieve(archive_id: ArchiveId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    found = await archives.get(runtime.db, actor, archive_id)
+    return JsonReply(archive(found, organization_id=actor.organization_id))
+
+
+@router.patch("/{archive_id}", operation_id="modify_archive", responses={200: {"model": Archive}})
+async def update(
+    archive_id: ArchiveId, body: UpdateArchiveBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    changed = await archives.update(
+        runtime.db, actor, archive_id, name=body.name, description=body.description
+    )
+    return JsonReply(archive(changed, organization_id=actor.organization_id))
+
+
+@router.delete("/{archive_id}", operation_id="delete_archive", status_code=204)
+async def delete(archive_id: ArchiveId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Delete an archive with its passages."""
+    await archives.delete(runtime.db, actor, archive_id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/{archive_id}/agents",
+    operation_id="list_agents_for_archive",
+    responses={200: {"model": list[AgentState]}},
+)
+async def list_agents(
+    archive_id: ArchiveId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    wanted: RelationsDep,
+    page: Newest,
+) -> Response:
+    """List the agents that have the archive; an unknown one has none."""
+    where = AgentFilter(archive_id=archive_id, show_hidden=True)
+    found = await agents.list_agents(runtime.db, actor, where, page, include=wanted)
+    return JsonReply([state(one) for one in found])
+
+
+@router.post(
+    "/{archive_id}/passages",
+    operation_id="create_passage_in_archive",
+    responses={200: {"model": Passage}},
+)
+async def create_passage(
+    archive_id: ArchiveId, body: CreatePassageBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Keep a text in the archive."""
+    made = await archives.add(
+        runtime.db, actor, archive_id, [body.draft()], models=runtime.registry
+    )
+    return JsonReply(passage(made[0], organization_id=actor.organization_id))
+
+
+@router.post(
+    "/{archive_id}/passages/batch",
+    operation_id="create_passages_in_archive",
+    responses={200: {"model": list[Passage]}},
+)
+async def create_passages(
+    archive_id: ArchiveId, body: CreatePassagesBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Keep several texts in the archive, all or none."""
+    drafts = [one.draft() for one in body.passages]
+    made = await archives.add(runtime.db, actor, archive_id, drafts, models=runtime.registry)
+    return JsonReply([passage(one, organization_id=actor.organization_id) for one in made])
+
+
+@router.delete(
+    "/{archive_id}/passages/{passage_id}",
+    operation_id="delete_passage_from_archive",
+    status_code=204,
+)
+async def delete_passage(
+    archive_id: ArchiveId, passage_id: PassageId, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    await archives.forget(runtime.db, actor, archive_id, passage_id)
+    return Response(status_code=204)
+
+
+# On an agent
+
+
+@of_agent.patch("/{agent_id}/archives/attach/{archive_id}", operation_id="attach_archive_to_agent")
+async def attach(
+    agent_id: AgentId, archive_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Give the agent an archive; it can have one."""
+    _check(archive_id)
+    await archives.attach(runtime.db, actor, agent_id, archive_id)
+    return JsonReply(None)
+
+
+@of_agent.patch(
+    "/{agent_id}/archives/detach/{archive_id}", operation_id="detach_archive_from_agent"
+)
+async def detach(
+    agent_id: AgentId, archive_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Take an archive off the agent; the archive stays."""
+    _check(archive_id)
+    await archives.detach(runtime.db, actor, agent_id, archive_id)
+    return JsonReply(None)
+
+
+def _check(archive_id: str) -> None:
+    """Refuse a malformed id with 400: in these paths it is not checked before (api 2.2)."""
+    if not is_id("archive", archive_id):
+        raise Invalid("The archive id is not of the form archive-{uuid4}.")

@@ -1,0 +1,254 @@
+"""Memory blocks, by themselves and on an agent (api 6.60, 12)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from eunoe.http.callers import RelationsDep
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import page_of
+from eunoe.http.paths import AgentId, BlockId
+from eunoe.http.replies import JsonReply
+from eunoe.ids import pattern
+from eunoe.service import blocks
+from eunoe.store import blocks as stored
+from eunoe.store.blocks import BlockFilter
+from eunoe.store.paging import Page
+from eunoe.wire.agents import AgentState, state
+from eunoe.wire.blocks import (
+    BlockResponse,
+    BlockVersionResponse,
+    CreateBlockBody,
+    UpdateBlockBody,
+    block,
+    version,
+)
+
+router = APIRouter(tags=["blocks"], prefix="/blocks")
+of_agent = APIRouter(tags=["agents"], prefix="/agents")
+
+Text = Annotated[str | None, Query(max_length=200)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Which blocks are counted (12.2.6). `name` is the template's name."""
+
+    label: str | None = None
+    templates_only: bool = False
+    name: str | None = None
+    tags: Annotated[list[str] | None, Query()] = None
+    match_all_tags: bool = False
+    project_id: str | None = None
+
+    def where(self) -> BlockFilter:
+        """Return the filter; without any, everything counts, hidden blocks and templates too."""
+        asked = (self.label, self.name, self.tags, self.project_id)
+        narrowed = self.templates_only or any(one is not None for one in asked)
+        return BlockFilter(
+            label=self.label,
+            name=self.name,
+            tags=tuple(dict.fromkeys(self.tags or ())),
+            match_all_tags=self.match_all_tags,
+            project_id=self.project_id,
+            templates_only=self.templates_only if narrowed else None,
+            show_hidden=True,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which blocks are wanted (12.2). Nobody has identities here, so asking by one finds none."""
+
+    label: str | None = None
+    label_search: Text = None
+    templates_only: bool = False
+    name: str | None = None
+    value_search: Text = None
+    description_search: Text = None
+    tags: Annotated[list[str] | None, Query()] = None
+    match_all_tags: bool = False
+    project_id: str | None = None
+    identity_id: Annotated[
+        str | None, Query(pattern=pattern("block").replace("block", "identity"))
+    ] = None
+    identifier_keys: Annotated[list[str] | None, Query()] = None
+    connected_to_agents_count_gt: int | None = None
+    connected_to_agents_count_lt: int | None = None
+    connected_to_agents_count_eq: Annotated[list[int] | None, Query()] = None
+    show_hidden_blocks: Annotated[bool | None, Query(include_in_schema=False)] = None
+
+    @property
+    def is_empty(self) -> bool:
+        return bool(self.identity_id or self.identifier_keys)
+
+    def where(self) -> BlockFilter:
+        return BlockFilter(
+            label=self.label,
+            label_search=self.label_search,
+            name=self.name,
+            value_search=self.value_search,
+            description_search=self.description_search,
+            tags=tuple(dict.fromkeys(self.tags or ())),
+            match_all_tags=self.match_all_tags,
+            project_id=self.project_id,
+            templates_only=self.templates_only,
+            connected_gt=self.connected_to_agents_count_gt,
+            connected_lt=self.connected_to_agents_count_lt,
+            connected_eq=tuple(self.connected_to_agents_count_eq or ()),
+            show_hidden=bool(self.show_hidden_blocks),
+        )
+
+
+@router.get("/", operation_id="list_blocks", responses={200: {"model": list[BlockResponse]}})
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    asked: Annotated[Asked, Depends()],
+    page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
+) -> Response:
+    """List blocks, the oldest first."""
+    if asked.is_empty:
+        return JsonReply([])
+    async with runtime.db.read(actor) as tx:
+        found = await stored.list_blocks(tx, asked.where(), page)
+    return JsonReply([block(one) for one in found])
+
+
+@router.get("/count", operation_id="count_blocks", responses={200: {"model": int}})
+async def count(
+    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Counted, Depends()]
+) -> Response:
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(await stored.count(tx, asked.where()))
+
+
+@router.post("/", operation_id="create_block", responses={200: {"model": BlockResponse}})
+async def create(body: CreateBlockBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    return JsonReply(block(await blocks.create(runtime.db, actor, body.draft())))
+
+
+@router.get("/{block_id}", operation_id="retrieve_block", responses={200: {"model": BlockResponse}})
+async def retrieve(block_id: BlockId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    return JsonReply(block(await blocks.get(runtime.db, actor, block_id)))
+
+
+@router.patch("/{block_id}", operation_id="modify_block", responses={200: {"model": BlockResponse}})
+async def update(
+    block_id: BlockId, body: UpdateBlockBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Change a block for every agent that has it."""
+    return JsonReply(block(await blocks.update(runtime.db, actor, block_id, body.patch())))
+
+
+@router.delete("/{block_id}", operation_id="delete_block")
+async def delete(block_id: BlockId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Delete a block; it leaves every agent that has it."""
+    await blocks.delete(runtime.db, actor, block_id)
+    return JsonReply(None)
+
+
+@router.get(
+    "/{block_id}/history",
+    operation_id="list_block_history",
+    responses={200: {"model": list[BlockVersionResponse]}},
+)
+async def list_history(block_id: BlockId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """List what the block has been, oldest first: by whom, in which run, and when."""
+    found = await blocks.history(runtime.db, actor, block_id)
+    return JsonReply([version(one) for one in found])
+
+
+@router.get(
+    "/{block_id}/agents",
+    operation_id="list_agents_for_block",
+    responses={200: {"model": list[AgentState]}},
+)
+async def list_agents(
+    block_id: BlockId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    wanted: RelationsDep,
+    page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
+) -> Response:
+    """List the agents that have the block."""
+    found = await blocks.agents_of(runtime.db, actor, block_id, page, include=wanted)
+    return JsonReply([state(one) for one in found])
+
+
+# On an agent
+
+
+@of_agent.get(
+    "/{agent_id}/core-memory/blocks",
+    operation_id="list_core_memory_blocks",
+    responses={200: {"model": list[BlockResponse]}},
+)
+@of_agent.get("/{agent_id}/core-memory/blocks/", include_in_schema=False)
+async def list_attached(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=100, order="desc"))],
+) -> Response:
+    """List the agent's blocks."""
+    found = await blocks.of_agent(runtime.db, actor, agent_id, page)
+    return JsonReply([block(one) for one in found])
+
+
+@of_agent.patch(
+    "/{agent_id}/core-memory/blocks/attach/{block_id}",
+    operation_id="attach_core_memory_block",
+    responses={200: {"model": AgentState}},
+)
+async def attach(
+    agent_id: AgentId, block_id: BlockId, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Give the agent a block."""
+    return JsonReply(state(await blocks.attach(runtime.db, actor, agent_id, block_id)))
+
+
+@of_agent.patch(
+    "/{agent_id}/core-memory/blocks/detach/{block_id}",
+    operation_id="detach_core_memory_block",
+    responses={200: {"model": AgentState}},
+)
+async def detach(
+    agent_id: AgentId, block_id: BlockId, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Take a block off the agent; the block stays."""
+    return JsonReply(state(await blocks.detach(runtime.db, actor, agent_id, block_id)))
+
+
+# A label may hold slashes, so these two come after every path that they would swallow.
+
+
+@of_agent.get(
+    "/{agent_id}/core-memory/blocks/{block_label:path}",
+    operation_id="retrieve_core_memory_block",
+    responses={200: {"model": BlockResponse}},
+)
+async def retrieve_labelled(
+    agent_id: AgentId, block_label: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Get the agent's block with this label."""
+    return JsonReply(block(await blocks.labelled(runtime.db, actor, agent_id, block_label)))
+
+
+@of_agent.patch(
+    "/{agent_id}/core-memory/blocks/{block_label:path}",
+    operation_id="modify_core_memory_block",
+    responses={200: {"model": BlockResponse}},
+)
+async def update_labelled(
+    agent_id: AgentId,
+    block_label: str,
+    body: UpdateBlockBody,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    """Change the agent's block with this label, for every agent that has it."""
+    changed = await blocks.update_labelled(runtime.db, actor, agent_id, block_label, body.patch())
+    return JsonReply(block(changed))

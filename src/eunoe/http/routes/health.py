@@ -1,0 +1,25 @@
+"""Whether the server is up (api 20): open to all, and without a look at the database."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+from typing_extensions import TypedDict
+
+from eunoe.http.deps import RuntimeDep
+from eunoe.http.replies import JsonReply
+
+router = APIRouter(tags=["health"])
+
+
+class Health(TypedDict):
+    version: str
+    status: str
+
+
+@router.get("/health/", operation_id="check_health", responses={200: {"model": Health}})
+async def health(runtime: RuntimeDep) -> Response:
+    return JsonReply({"version": runtime.version, "status": "ok"})
+
+
+@router.get("/ready/", operation_id="check_readiness", responses={200: {"model": Health}})
+async def ready(runtime: RuntimeDep) -> Response:
+    return JsonReply({"version": runtime.version, "status": "ok"})

@@ -1,0 +1,66 @@
+"""Searching what was said, by words and by meaning (api 8.20)."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from eunoe.domain.messages import Message
+from eunoe.domain.passages import MessageHit
+from eunoe.http.deps import ActorDep, Runtime, RuntimeDep
+from eunoe.http.replies import JsonReply
+from eunoe.service.message_search import find
+from eunoe.store.db import Actor
+from eunoe.wire.message_search import (
+    MessageSearchRequest,
+    MessageSearchResult,
+    SearchAllMessagesRequest,
+    SearchedMessage,
+    query_of,
+    result_of,
+    searched,
+)
+
+everywhere = APIRouter(tags=["messages"], prefix="/messages")
+router = APIRouter(tags=["agents"], prefix="/agents")
+
+
+@everywhere.post(
+    "/search",
+    operation_id="search_all_messages",
+    responses={200: {"model": list[SearchedMessage]}},
+)
+async def search_everywhere(
+    body: SearchAllMessagesRequest, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Find messages that fit the query best, shown part by part."""
+    hits = await _hits(runtime, actor, body)
+    seen = [part for _, message in hits for part in searched(message)]
+    return JsonReply(seen[: body.limit])
+
+
+@router.post(
+    "/messages/search",
+    operation_id="search_messages",
+    responses={200: {"model": list[MessageSearchResult]}},
+)
+async def search_agents(
+    body: MessageSearchRequest, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Find messages of agents in their stored form, with how each was found."""
+    hits = await _hits(runtime, actor, body)
+    return JsonReply([result_of(hit, message) for hit, message in hits])
+
+
+async def _hits(
+    runtime: Runtime, actor: Actor, body: SearchAllMessagesRequest | MessageSearchRequest
+) -> list[tuple[MessageHit, Message]]:
+    query = query_of(body)
+    if query is None:
+        return []
+    return await find(
+        runtime.db,
+        actor,
+        query,
+        by_meaning=body.search_mode != "fts",
+        models=runtime.registry,
+        defaults=runtime.defaults,
+    )

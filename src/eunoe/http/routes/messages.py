@@ -1,0 +1,232 @@
+"""Messages of an agent: sending, listing, cancelling; and messages wherever they are (api 8)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eunoe.domain.messages import Message
+from eunoe.errors import Missing
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import message_page_of
+from eunoe.http.paths import AgentId, MessageId
+from eunoe.http.replies import JsonReply
+from eunoe.http.sending import Target, answered, streamed, submitted
+from eunoe.store import agents
+from eunoe.store import messages as stored
+from eunoe.store.db import Tx
+from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.wire.messages import (
+    Lens,
+    MessageType,
+    WireMessage,
+    listed_lens,
+    shown,
+)
+from eunoe.wire.runs import Run
+from eunoe.wire.runs import shown as shown_run
+from eunoe.wire.sends import (
+    AgentMessageRequest,
+    CancelAgentRunRequest,
+    LettaAsyncRequest,
+    LettaStreamingRequest,
+)
+from eunoe.wire.stream import LettaResponse
+
+router = APIRouter(tags=["agents"], prefix="/agents")
+everywhere = APIRouter(tags=["messages"], prefix="/messages")
+
+Newest = Annotated[MessagePage, Depends(message_page_of(order="desc"))]
+Types = Annotated[list[MessageType] | None, Query()]
+_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be listed of an agent's messages, and how (api 8.14).
+
+    `include_err` changes nothing: messages of failed turns are listed either way.
+    """
+
+    conversation_id: str | None = None
+    group_id: str | None = None
+    include_err: bool | None = None
+    include_return_message_types: Types = None
+    use_assistant_message: bool = True
+    assistant_message_tool_name: str = "send_message"
+    assistant_message_tool_kwarg: str = "message"
+
+    def speech(self) -> tuple[str, str] | None:
+        if not self.use_assistant_message:
+            return None
+        return self.assistant_message_tool_name, self.assistant_message_tool_kwarg
+
+
+@router.post(
+    "/{agent_id}/messages",
+    operation_id="send_message",
+    responses={200: {"model": LettaResponse, "content": _STREAM}},
+)
+async def send(
+    agent_id: AgentId,
+    body: AgentMessageRequest,
+    request: Request,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    """Send messages and get the answer: whole, or as a stream where `streaming` is true."""
+    target = Target(
+        agent_id=agent_id,
+        run_type="send_message",
+        background=body.background,
+        stream_tokens=body.stream_tokens,
+    )
+    run = await submitted(request, runtime, actor, body, target)
+    if body.streaming:
+        return await streamed(runtime, actor, run, pings=body.include_pings)
+    return await answered(runtime, actor, run)
+
+
+@router.post(
+    "/{agent_id}/messages/stream",
+    operation_id="create_agent_message_stream",
+    deprecated=True,
+    responses={200: {"content": _STREAM}},
+)
+async def send_streaming(
+    agent_id: AgentId,
+    body: LettaStreamingRequest,
+    request: Request,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    """Send messages and get the answer as a stream."""
+    target = Target(
+        agent_id=agent_id,
+        run_type="send_message_streaming",
+        background=body.background,
+        stream_tokens=body.stream_tokens,
+    )
+    run = await submitted(request, runtime, actor, body, target)
+    return await streamed(runtime, actor, run, pings=body.include_pings)
+
+
+@router.post(
+    "/{agent_id}/messages/async",
+    operation_id="create_agent_message_async",
+    responses={200: {"model": Run}},
+)
+async def send_async(
+    agent_id: AgentId,
+    body: LettaAsyncRequest,
+    request: Request,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    """Send messages and get the run that will answer them, at once."""
+    target = Target(
+        agent_id=agent_id,
+        run_type="send_message_async",
+        background=True,
+        callback_url=body.callback_url,
+    )
+    return JsonReply(shown_run(await submitted(request, runtime, actor, body, target)))
+
+
+@router.post(
+    "/{agent_id}/messages/cancel",
+    operation_id="cancel_message",
+    responses={200: {"model": dict[str, str]}},
+)
+async def cancel(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    body: Annotated[CancelAgentRunRequest | None, Body()] = None,
+) -> Response:
+    """Stop runs of the agent: those named, else those under way. None is 409."""
+    run_ids = (body.run_ids if body else None) or None
+    done = await runtime.runner.cancel(
+        actor, agent_id=agent_id, conversation_id=None, run_ids=run_ids
+    )
+    return JsonReply(done)
+
+
+@router.get(
+    "/{agent_id}/messages",
+    operation_id="list_messages",
+    responses={200: {"model": list[WireMessage]}},
+)
+async def list_of_agent(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Newest,
+    asked: Annotated[Asked, Depends()],
+) -> Response:
+    """List what was said, always oldest first; `order` says which end the rows come from."""
+    where = MessageFilter(
+        agent_id=agent_id, conversation_id=asked.conversation_id, group_id=asked.group_id
+    )
+    async with runtime.db.read(actor) as tx:
+        kind = await agents.type_of(tx, agent_id)
+        if kind is None:
+            raise Missing(f"There is no agent {agent_id}.")
+        found = await stored.list_messages(tx, where, page)
+    lens = listed_lens(
+        agent_type=kind, types=asked.include_return_message_types, speech=asked.speech()
+    )
+    return _listed(found, lens)
+
+
+@router.patch("/{agent_id}/messages/{message_id}", operation_id="modify_message", deprecated=True)
+async def modify(agent_id: AgentId, message_id: MessageId) -> Response:
+    """Messages are never changed: always 405."""
+    text = f"The message {message_id} of {agent_id} is kept as it was said; send another instead."
+    return JsonReply({"detail": text}, status=405, headers={"Allow": "GET"})
+
+
+@everywhere.get(
+    "/", operation_id="list_all_messages", responses={200: {"model": list[WireMessage]}}
+)
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Newest,
+    conversation_id: str | None = None,
+    include_return_message_types: Types = None,
+) -> Response:
+    """List what was said to and by all agents, always oldest first."""
+    async with runtime.db.read(actor) as tx:
+        found = await stored.list_messages(tx, MessageFilter(conversation_id=conversation_id), page)
+    lens = Lens(types=_types(include_return_message_types))
+    return _listed(found, lens)
+
+
+@everywhere.get(
+    "/{message_id}",
+    operation_id="retrieve_message",
+    responses={200: {"model": list[WireMessage]}},
+)
+async def retrieve(message_id: MessageId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Get the parts of one stored message, in natural order; calls stay calls."""
+    async with runtime.db.read(actor) as tx:
+        message = await _message(tx, message_id)
+    return JsonReply(shown(message, Lens()))
+
+
+async def _message(tx: Tx, message_id: str) -> Message:
+    message = await stored.get(tx, message_id)
+    if message is None:
+        raise Missing(f"There is no message {message_id}.")
+    return message
+
+
+def _types(types: list[MessageType] | None) -> frozenset[str] | None:
+    return None if types is None else frozenset(types)
+
+
+def _listed(found: list[Message], lens: Lens) -> Response:
+    return JsonReply([body for message in found for body in shown(message, lens)])

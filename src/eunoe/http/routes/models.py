@@ -1,0 +1,42 @@
+"""The models that the configured providers serve (api 17)."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from eunoe.http.deps import RuntimeDep
+from eunoe.http.replies import JsonReply
+from eunoe.wire.models import listed_embedding_model, listed_model
+
+router = APIRouter(tags=["models"], prefix="/models")
+
+
+@router.get("/", operation_id="list_models", responses={200: {"model": list[dict[str, Any]]}})
+async def list_all(
+    runtime: RuntimeDep,
+    provider_category: Annotated[list[Literal["base", "byok"]] | None, Query()] = None,
+    provider_name: str | None = None,
+    provider_type: str | None = None,
+) -> Response:
+    """List the models to speak with; a provider that cannot be reached adds none."""
+    category = {one.name: one.category for one in runtime.registry.providers}
+    found = [
+        listed_model(listing)
+        for listing in await runtime.registry.models()
+        if provider_name in (None, listing.provider_name)
+        and provider_type in (None, listing.provider_type)
+        and (not provider_category or category.get(listing.provider_name) in provider_category)
+    ]
+    return JsonReply(found)
+
+
+@router.get(
+    "/embedding",
+    operation_id="list_embedding_models",
+    responses={200: {"model": list[dict[str, Any]]}},
+)
+async def list_embedding(runtime: RuntimeDep) -> Response:
+    """List the models that turn text into vectors."""
+    listings = await runtime.registry.embeddings()
+    return JsonReply([listed_embedding_model(listing) for listing in listings])

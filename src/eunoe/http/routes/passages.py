@@ -1,0 +1,148 @@
+"""An agent's archival memory, and the search of passages everywhere (api 14.4, 14.5)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from eunoe.domain.recall import PassageQuery
+from eunoe.errors import Invalid, Missing
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import After, Before, Limit, rows
+from eunoe.http.paths import AgentId
+from eunoe.http.replies import JsonReply
+from eunoe.ids import is_id
+from eunoe.service import archives, states
+from eunoe.store import passages
+from eunoe.store.paging import Page
+from eunoe.store.passages import PassageFilter
+from eunoe.wire.passages import (
+    ArchivalMemorySearchResponse,
+    CreateMemoryBody,
+    Passage,
+    PassageSearchResult,
+    SearchPassagesBody,
+    TagMode,
+    distinct,
+    hit,
+    memories,
+    passage,
+)
+
+router = APIRouter(tags=["passages"], prefix="/passages")
+of_agent = APIRouter(tags=["agents"], prefix="/agents")
+
+DEFAULT_TOP_K: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A search of an agent's archive; the times are ISO 8601, as M24 reads them."""
+
+    query: str
+    tags: Annotated[list[str] | None, Query()] = None
+    tag_match_mode: TagMode = "any"
+    top_k: Annotated[int | None, Query(ge=1, le=1_000)] = None
+    start_datetime: str | None = None
+    end_datetime: str | None = None
+
+
+def _page(
+    limit: Limit = 100, before: Before = None, after: After = None, *, ascending: bool = True
+) -> Page:
+    return Page(limit=rows(limit, default=100), before=before, after=after, ascending=ascending)
+
+
+@router.post(
+    "/search", operation_id="search_passages", responses={200: {"model": list[PassageSearchResult]}}
+)
+async def search(body: SearchPassagesBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Search an agent's archive, one archive, or all of them, by words and meaning."""
+    found = await archives.find(
+        runtime.db,
+        actor,
+        body.asked(),
+        agent_id=body.agent_id,
+        models=runtime.registry,
+        defaults=runtime.defaults,
+    )
+    return JsonReply([hit(one, organization_id=actor.organization_id) for one in found])
+
+
+@of_agent.post(
+    "/{agent_id}/archival-memory",
+    operation_id="create_passage",
+    responses={200: {"model": list[Passage]}},
+)
+async def create(
+    agent_id: AgentId, body: CreateMemoryBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Keep a text in the agent's archive, which is made on first use."""
+    made = await archives.remember(
+        runtime.db, actor, agent_id, body.draft(), models=runtime.registry
+    )
+    return JsonReply([passage(made, organization_id=actor.organization_id)])
+
+
+@of_agent.get(
+    "/{agent_id}/archival-memory",
+    operation_id="list_passages",
+    responses={200: {"model": list[Passage]}},
+)
+async def list_all(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(_page)],
+    search: Annotated[str | None, Query(description="A part of the text.")] = None,
+) -> Response:
+    """List the passages in the agent's archive, the oldest first; vectors are left out."""
+    async with runtime.db.read(actor) as tx:
+        await states.known(tx, agent_id)
+        where = PassageFilter(agent_id=agent_id, search=search or None)
+        found = await passages.list_passages(tx, where, page)
+    return JsonReply([passage(one, organization_id=actor.organization_id) for one in found])
+
+
+@of_agent.get(
+    "/{agent_id}/archival-memory/search",
+    operation_id="search_archival_memory",
+    responses={200: {"model": ArchivalMemorySearchResponse}},
+)
+async def recall(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    asked: Annotated[Asked, Depends()],
+) -> Response:
+    """Search the agent's archive by words and meaning."""
+    found = await archives.recall(
+        runtime.db,
+        actor,
+        agent_id,
+        PassageQuery(
+            text=asked.query,
+            tags=distinct(asked.tags),
+            tag_match=asked.tag_match_mode,
+            limit=asked.top_k or DEFAULT_TOP_K,
+        ),
+        start=asked.start_datetime,
+        end=asked.end_datetime,
+        models=runtime.registry,
+    )
+    return JsonReply(memories(found.hits, timezone=found.timezone))
+
+
+@of_agent.delete("/{agent_id}/archival-memory/{memory_id}", operation_id="delete_passage")
+async def delete(
+    agent_id: AgentId, memory_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Delete a passage; which agent the path names is not looked at (14.4)."""
+    del agent_id
+    if not is_id("passage", memory_id):
+        raise Invalid("The memory id is not of the form passage-{uuid4}.")
+    async with runtime.db.write(actor) as tx:
+        if not await passages.delete(tx, memory_id):
+            raise Missing(f"There is no passage {memory_id}.")
+    return JsonReply({"message": f"The passage {memory_id} was deleted."})

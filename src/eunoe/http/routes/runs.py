@@ -1,0 +1,244 @@
+"""Runs: what an agent did on one request, while it goes on and afterwards (streaming 4)."""
+
+from dataclasses import dataclass
+from typing import Annotated, Final, get_args
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from eunoe.domain import runs as domain
+from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
+from eunoe.errors import Invalid, Missing, RunExpired
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, page_of
+from eunoe.http.replies import JsonReply
+from eunoe.http.sending import streamed
+from eunoe.ids import is_id
+from eunoe.store import agents, events, messages, run_tools, runs, steps
+from eunoe.store.db import Tx
+from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.store.paging import Page
+from eunoe.store.runs import RunFilter
+from eunoe.store.steps import StepFilter
+from eunoe.wire.messages import WireMessage, listed_lens, shown
+from eunoe.wire.runs import Run, RunMetrics, RunUsage, shown_metrics, shown_usage
+from eunoe.wire.runs import shown as shown_run
+from eunoe.wire.sends import RetrieveStreamRequest
+from eunoe.wire.steps import Step
+from eunoe.wire.steps import shown as shown_step
+
+router = APIRouter(tags=["runs"], prefix="/runs")
+
+RunId = Annotated[str, Path(description="The id of a run; a malformed one is 400.")]
+_STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)
+_ACTIVE_SHOWN: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The parameters of the list of runs."""
+
+    agent_id: str | None = None
+    agent_ids: Annotated[list[str] | None, Query(deprecated=True)] = None
+    statuses: Annotated[list[str] | None, Query()] = None
+    background: bool | None = None
+    stop_reason: StopReason | None = None
+    conversation_id: str | None = None
+    active: bool = False
+    limit: Annotated[int | None, Query(ge=1, le=1000)] = 100
+    before: Before = None
+    after: After = None
+    order: Order = "desc"
+    order_by: ByCreation = "created_at"
+    ascending: Annotated[bool, Query(deprecated=True)] = False
+
+    def where(self) -> RunFilter:
+        return RunFilter(
+            agent_ids=(self.agent_id,) if self.agent_id else tuple(self.agent_ids or ()),
+            statuses=_statuses(self.statuses, active=self.active),
+            background=self.background,
+            stop_reason=self.stop_reason,
+            conversation_id=self.conversation_id,
+        )
+
+    def page(self) -> Page:
+        return Page(
+            limit=self.limit or 100,
+            before=self.before,
+            after=self.after,
+            ascending=self.ascending or self.order == "asc",
+            order_by=self.order_by,
+        )
+
+
+@router.get("/", operation_id="list_runs", responses={200: {"model": list[Run]}})
+async def list_all(
+    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends()]
+) -> Response:
+    """List runs, the newest first; `active` stands for those created or running."""
+    where, page = asked.where(), asked.page()
+    async with runtime.db.read(actor) as tx:
+        found = await runs.list_runs(tx, where, page)
+    return JsonReply([shown_run(run) for run in found])
+
+
+@router.get(
+    "/active",
+    operation_id="list_active_runs",
+    deprecated=True,
+    responses={200: {"model": list[Run]}},
+)
+async def list_active(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    agent_id: str | None = None,
+    background: bool | None = None,
+) -> Response:
+    where = RunFilter(
+        agent_ids=(agent_id,) if agent_id else (), statuses=ACTIVE, background=background
+    )
+    async with runtime.db.read(actor) as tx:
+        found = await runs.list_runs(tx, where, Page(limit=_ACTIVE_SHOWN))
+    return JsonReply([shown_run(run) for run in found])
+
+
+@router.get("/{run_id}", operation_id="retrieve_run", responses={200: {"model": Run}})
+async def retrieve(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(shown_run(await _run(tx, run_id)))
+
+
+@router.get(
+    "/{run_id}/messages",
+    operation_id="list_messages_for_run",
+    responses={200: {"model": list[WireMessage]}},
+)
+async def list_messages(
+    run_id: RunId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[MessagePage, Depends(message_page_of(order="asc"))],
+) -> Response:
+    """List what was said in the run, its input included, as its request wanted it shown."""
+    async with runtime.db.read(actor) as tx:
+        run = await _run(tx, run_id)
+        kind = await agents.type_of(tx, run.agent_id)
+        found = await messages.list_messages(tx, MessageFilter(run_id=run_id), page)
+    options = run.options
+    speech = (options.assistant_message_tool_name, options.assistant_message_tool_kwarg)
+    lens = listed_lens(
+        agent_type=kind,
+        types=options.return_types,
+        speech=speech if options.use_assistant_message else None,
+    )
+    seen = [body for message in found for body in shown(message, lens)]
+    if page.newest:
+        seen.reverse()
+    return JsonReply(seen)
+
+
+@router.get(
+    "/{run_id}/usage", operation_id="retrieve_usage_for_run", responses={200: {"model": RunUsage}}
+)
+async def retrieve_usage(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Get the tokens of the run: the sum of all its steps (G-18)."""
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(shown_usage((await _run(tx, run_id)).usage))
+
+
+@router.get(
+    "/{run_id}/metrics",
+    operation_id="retrieve_metrics_for_run",
+    responses={200: {"model": RunMetrics}},
+)
+async def retrieve_metrics(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        run = await _run(tx, run_id)
+        used = await run_tools.tools_used(tx, run_id)
+    return JsonReply(shown_metrics(run, organization_id=actor.organization_id, tools_used=used))
+
+
+@router.get(
+    "/{run_id}/steps",
+    operation_id="list_steps_for_run",
+    responses={200: {"model": list[Step]}},
+)
+async def list_steps(
+    run_id: RunId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=100, order="desc"))],
+) -> Response:
+    async with runtime.db.read(actor) as tx:
+        await _run(tx, run_id)
+        found = await steps.list_steps(tx, StepFilter(run_id=run_id), page)
+    return JsonReply([shown_step(step, organization_id=actor.organization_id) for step in found])
+
+
+@router.get("/{run_id}/trace", operation_id="retrieve_trace_for_run")
+async def retrieve_trace(
+    run_id: RunId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+) -> Response:
+    """Spans go to the operator's own collector, so there is no store to read them from: 501."""
+    async with runtime.db.read(actor) as tx:
+        await _run(tx, run_id)
+    raise HTTPException(501, f"No trace store is set up, so no {limit} spans can be shown.")
+
+
+@router.delete("/{run_id}", operation_id="delete_run")
+async def delete(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Remove a run that is over; its messages stay. One that goes on must be cancelled first."""
+    async with runtime.db.write(actor) as tx:
+        run = await _run(tx, run_id)
+        if not is_terminal(run.status):
+            raise Invalid(f"The run {run_id} is {run.status}; cancel it first.")
+        await runs.delete(tx, run_id)
+    return JsonReply(None)
+
+
+@router.post(
+    "/{run_id}/stream",
+    operation_id="retrieve_stream_for_run",
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
+async def stream(
+    run_id: RunId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    body: Annotated[RetrieveStreamRequest | None, Body()] = None,
+) -> Response:
+    """Follow any run from any place: what it said, then what it says (streaming 4.6)."""
+    asked = body or RetrieveStreamRequest()
+    async with runtime.db.read(actor) as tx:
+        run = await _run(tx, run_id)
+        if is_terminal(run.status) and not await events.last_seq(tx, run_id):
+            raise RunExpired(run_id=run_id)
+    return await streamed(
+        runtime,
+        actor,
+        run,
+        pings=asked.include_pings is not False,
+        after=asked.starting_after,
+    )
+
+
+async def _run(tx: Tx, run_id: str) -> domain.Run:
+    """Return the run; a malformed id is 400, an unknown or foreign one 404 (api 2.2)."""
+    if not is_id("run", run_id):
+        raise Invalid("The id of a run has the form run-{uuid4}.")
+    run = await runs.get(tx, run_id)
+    if run is None:
+        raise Missing(f"There is no run {run_id}.")
+    return run
+
+
+def _statuses(given: list[str] | None, *, active: bool) -> tuple[RunStatus, ...]:
+    if not given:
+        return ACTIVE if active else ()
+    if not set(given) <= set(_STATUSES):
+        raise Invalid(f"The status of a run is one of {', '.join(_STATUSES)}.")
+    return tuple(status for status in _STATUSES if status in given)

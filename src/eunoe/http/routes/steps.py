@@ -1,0 +1,172 @@
+"""Steps: one model call and its tools each (api 19.4, streaming 5)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from eunoe.domain import runs as domain
+from eunoe.errors import Invalid, Missing
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import message_page_of, page_of
+from eunoe.http.paths import StepId
+from eunoe.http.replies import JsonReply
+from eunoe.store import agents, messages, steps
+from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.store.paging import Page
+from eunoe.store.steps import StepFilter
+from eunoe.wire.messages import WireMessage, listed_lens, shown
+from eunoe.wire.steps import ModifyFeedbackRequest, Step, StepMetrics, shown_metrics
+from eunoe.wire.steps import shown as shown_step
+
+router = APIRouter(tags=["steps"], prefix="/steps")
+telemetry = APIRouter(tags=["telemetry"], prefix="/telemetry")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The parameters of the list of steps; `tags` matches any of them, dates are exclusive."""
+
+    model: str | None = None
+    agent_id: str | None = None
+    trace_ids: Annotated[list[str] | None, Query()] = None
+    feedback: Literal["positive", "negative"] | None = None
+    has_feedback: bool | None = None
+    tags: Annotated[list[str] | None, Query()] = None
+    project_id: str | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+
+    def where(self) -> StepFilter:
+        return StepFilter(
+            agent_id=self.agent_id,
+            model=self.model,
+            trace_ids=tuple(self.trace_ids or ()),
+            feedback=self.feedback,
+            has_feedback=self.has_feedback,
+            tags=tuple(self.tags or ()),
+            start=_date(self.start_date),
+            end=_date(self.end_date),
+        )
+
+
+@router.get("/", operation_id="list_steps", responses={200: {"model": list[Step]}})
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
+    asked: Annotated[Asked, Depends()],
+) -> Response:
+    """List steps, the newest first."""
+    where = asked.where()
+    if asked.project_id is not None:
+        return JsonReply([])  # Steps belong to no project here, so none matches.
+    async with runtime.db.read(actor) as tx:
+        found = await steps.list_steps(tx, where, page)
+    return JsonReply([shown_step(step, organization_id=actor.organization_id) for step in found])
+
+
+@router.get("/{step_id}", operation_id="retrieve_step", responses={200: {"model": Step}})
+async def retrieve(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        step = _there(await steps.get(tx, step_id), step_id)
+    return JsonReply(shown_step(step, organization_id=actor.organization_id))
+
+
+@router.get(
+    "/{step_id}/metrics",
+    operation_id="retrieve_metrics_for_step",
+    responses={200: {"model": StepMetrics}},
+)
+async def retrieve_metrics(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        step = _there(await steps.get(tx, step_id), step_id)
+    return JsonReply(shown_metrics(step, organization_id=actor.organization_id))
+
+
+@router.get("/{step_id}/trace", operation_id="retrieve_trace_for_step")
+async def retrieve_trace(step_id: StepId) -> Response:
+    """Get what was sent to and received from the provider: null, for it is not kept."""
+    del step_id  # An unknown step has no trace either; this is never 404.
+    return JsonReply(None)
+
+
+@telemetry.get("/{step_id}", operation_id="retrieve_provider_trace", deprecated=True)
+async def retrieve_provider_trace(step_id: str) -> Response:
+    """Get the trace of a step by its old name."""
+    del step_id
+    return JsonReply(None)
+
+
+@router.get(
+    "/{step_id}/messages",
+    operation_id="list_messages_for_step",
+    responses={200: {"model": list[WireMessage]}},
+)
+async def list_messages(
+    step_id: StepId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[MessagePage, Depends(message_page_of(order="asc"))],
+) -> Response:
+    async with runtime.db.read(actor) as tx:
+        step = _there(await steps.get(tx, step_id), step_id)
+        kind = await agents.type_of(tx, step.agent_id)
+        found = await messages.list_messages(tx, MessageFilter(step_id=step_id), page)
+    lens = listed_lens(agent_type=kind, types=None, speech=("send_message", "message"))
+    seen = [body for message in found for body in shown(message, lens)]
+    if page.newest:
+        seen.reverse()
+    return JsonReply(seen)
+
+
+@router.patch(
+    "/{step_id}/feedback",
+    operation_id="modify_feedback_for_step",
+    responses={200: {"model": Step}},
+)
+async def modify_feedback(
+    step_id: StepId, body: ModifyFeedbackRequest, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Say whether the step was good; null takes it back."""
+    async with runtime.db.write(actor) as tx:
+        changed = await steps.set_feedback(
+            tx, step_id, feedback=body.feedback, tags=tuple(body.tags or ())
+        )
+    step = _there(changed, step_id)
+    return JsonReply(shown_step(step, organization_id=actor.organization_id))
+
+
+@router.patch(
+    "/{step_id}/transaction/{transaction_id}",
+    operation_id="update_step_transaction_id",
+    responses={200: {"model": Step}},
+)
+async def modify_transaction(
+    step_id: StepId, transaction_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Note the caller's own transaction id on the step."""
+    async with runtime.db.write(actor) as tx:
+        changed = await steps.set_transaction(tx, step_id, transaction_id)
+    step = _there(changed, step_id)
+    return JsonReply(shown_step(step, organization_id=actor.organization_id))
+
+
+def _there(step: domain.Step | None, step_id: str) -> domain.Step:
+    if step is None:
+        raise Missing(f"There is no step {step_id}.")
+    return step
+
+
+def _date(text: str | None) -> datetime | None:
+    """Read an ISO date; without an offset it is UTC, and anything else is 400 (api 19.4)."""
+    if text is None:
+        return None
+    try:
+        # A plus sign that was not escaped arrives as a space.
+        at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Invalid(f"{text[:60]!r} is not an ISO 8601 date.") from error

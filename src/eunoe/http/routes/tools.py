@@ -1,0 +1,185 @@
+"""Tools, and which of them an agent has (api 6.50, 13.3)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, get_args
+
+from fastapi import APIRouter, Depends, Header, Query
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import Response
+
+from eunoe.domain import agent_states
+from eunoe.domain.tools import ToolType
+from eunoe.errors import Invalid, Missing
+from eunoe.http.callers import SdkDep
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import page_of
+from eunoe.http.paths import AgentId, ToolId
+from eunoe.http.replies import JsonReply
+from eunoe.service import states, tools
+from eunoe.store import tools as stored
+from eunoe.store.paging import Page
+from eunoe.store.tools import ToolFilter
+from eunoe.wire.agents import AgentState, state
+from eunoe.wire.tools import ApprovalBody, Tool, tool
+
+router = APIRouter(tags=["tools"], prefix="/tools")
+of_agent = APIRouter(tags=["agents"], prefix="/agents")
+
+Words = Annotated[list[str] | None, Query(description="Repeated, or separated by commas.")]
+ProjectId = Annotated[str | None, Header(alias="X-Project-Id")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which tools are wanted (13.3)."""
+
+    name: str | None = None
+    names: Words = None
+    tool_ids: Words = None
+    search: str | None = None
+    tool_types: Words = None
+    exclude_tool_types: Words = None
+    return_only_letta_tools: bool = False
+    project_id: ProjectId = None
+
+    def where(self, *, exclude_letta: bool = False) -> ToolFilter:
+        return ToolFilter(
+            name=self.name,
+            names=_words(self.names),
+            tool_ids=_words(self.tool_ids),
+            search=self.search,
+            tool_types=_types(self.tool_types),
+            exclude_tool_types=_types(self.exclude_tool_types),
+            letta_only=True if self.return_only_letta_tools else False if exclude_letta else None,
+            project_id=self.project_id,
+        )
+
+
+@router.get("/", operation_id="list_tools", responses={200: {"model": list[Tool]}})
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    asked: Annotated[Asked, Depends()],
+    page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
+) -> Response:
+    """List tools, the newest first."""
+    async with runtime.db.read(actor) as tx:
+        found = await stored.list_tools(tx, asked.where(), page)
+    return JsonReply([tool(one) for one in found])
+
+
+@router.get("/count", operation_id="count_tools", responses={200: {"model": int}})
+async def count(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    asked: Annotated[Asked, Depends()],
+    exclude_letta_tools: bool = False,
+) -> Response:
+    where = asked.where(exclude_letta=exclude_letta_tools)
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(await stored.count(tx, where))
+
+
+@router.get("/{tool_id}", operation_id="retrieve_tool", responses={200: {"model": Tool}})
+async def retrieve(tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        found = await stored.get(tx, tool_id)
+    if found is None:
+        raise Missing(f"There is no tool {tool_id}.")
+    return JsonReply(tool(found))
+
+
+# On an agent
+
+
+@of_agent.get(
+    "/{agent_id}/tools",
+    operation_id="list_tools_for_agent",
+    responses={200: {"model": list[Tool]}},
+)
+async def list_attached(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=10, order="desc"))],
+) -> Response:
+    """List the agent's tools."""
+    async with runtime.db.read(actor) as tx:
+        await states.known(tx, agent_id)
+        found = await stored.list_tools(tx, ToolFilter(agent_id=agent_id), page)
+    return JsonReply([tool(one) for one in found])
+
+
+@of_agent.patch(
+    "/{agent_id}/tools/attach/{tool_id}",
+    operation_id="attach_tool_to_agent",
+    responses={200: {"model": AgentState | None}},
+)
+async def attach(
+    agent_id: AgentId, tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
+) -> Response:
+    """Give the agent a tool."""
+    return _answer(await tools.attach(runtime.db, actor, agent_id, tool_id), sdk=sdk)
+
+
+@of_agent.patch(
+    "/{agent_id}/tools/detach/{tool_id}",
+    operation_id="detach_tool_from_agent",
+    responses={200: {"model": AgentState | None}},
+)
+async def detach(
+    agent_id: AgentId, tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
+) -> Response:
+    """Take a tool off the agent; the rules that name it stay."""
+    return _answer(await tools.detach(runtime.db, actor, agent_id, tool_id), sdk=sdk)
+
+
+@of_agent.patch(
+    "/{agent_id}/tools/approval/{tool_name}",
+    operation_id="modify_approval_for_tool",
+    responses={200: {"model": AgentState | None}},
+)
+async def require_approval(
+    agent_id: AgentId,
+    tool_name: str,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    sdk: SdkDep,
+    body: ApprovalBody | None = None,
+    requires_approval: Annotated[bool | None, Query(deprecated=True)] = None,
+) -> Response:
+    """Say whether calls of this tool wait for a person's approval."""
+    required = requires_approval if body is None else body.requires_approval
+    if required is None:
+        raise RequestValidationError(
+            [
+                {
+                    "type": "missing",
+                    "loc": ("body", "requires_approval"),
+                    "msg": "Say whether approval is required, in the body",
+                }
+            ]
+        )
+    changed = await tools.require_approval(
+        runtime.db, actor, agent_id, tool_name, required=required
+    )
+    return _answer(changed, sdk=sdk)
+
+
+def _answer(changed: agent_states.AgentState, *, sdk: bool) -> Response:
+    """Return null to a 1.x SDK and the whole agent to anybody else (1.12)."""
+    return JsonReply(None if sdk else state(changed))
+
+
+def _words(given: Iterable[str] | None) -> tuple[str, ...]:
+    words = (word.strip() for one in given or () for word in one.split(","))
+    return tuple(dict.fromkeys(word for word in words if word))
+
+
+def _types(given: Iterable[str] | None) -> tuple[str, ...]:
+    types = _words(given)
+    unknown = sorted(set(types) - set(get_args(ToolType)))
+    if unknown:
+        raise Invalid(f"There is no tool type {', '.join(unknown)}.")
+    return types

@@ -1,0 +1,105 @@
+"""What every entrance to a run shares: take the request in, then answer it whole or as a stream."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eunoe.domain.runs import Run
+from eunoe.http.deps import Runtime, agent_type
+from eunoe.http.errors import answer_of_failed
+from eunoe.http.replies import JsonReply
+from eunoe.http.sse import EventStream
+from eunoe.runs.submit import Submission
+from eunoe.store.db import Actor
+from eunoe.wire.messages import Lens, lens_of
+from eunoe.wire.sends import LettaRequest, client_otids, inputs_of, items_of, options_of
+from eunoe.wire.stream import answer
+
+_DIGITS: Final = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Whom a request addresses, and which entrance it came by."""
+
+    agent_id: str
+    conversation_id: str | None = None
+    run_type: str
+    background: bool = False
+    stream_tokens: bool = False
+    callback_url: str | None = None
+
+
+async def submitted(
+    request: Request, runtime: Runtime, actor: Actor, body: LettaRequest, target: Target
+) -> Run:
+    """Store the request as a run, or find the run that it repeats (G-3, G-5, G-6).
+
+    Raises `Missing` for an unknown or foreign agent, and for a model that no provider
+    serves, before anything is fetched or stored.
+    """
+    await agent_type(runtime, actor, target.agent_id)
+    if body.override_model is not None:
+        await runtime.registry.resolve(body.override_model)
+    items = items_of(body)
+    submission = Submission(
+        agent_id=target.agent_id,
+        conversation_id=target.conversation_id,
+        messages=await inputs_of(items, fetch=runtime.images),
+        options=options_of(
+            body, stream_tokens=target.stream_tokens, callback_url=target.callback_url
+        ),
+        background=target.background,
+        run_type=target.run_type,
+        otids=client_otids(items),
+        request_hash=await _request_hash(request, actor),
+        retry_count=_retry_count(request),
+    )
+    return (await runtime.runner.submit(actor, submission)).run
+
+
+async def answered(runtime: Runtime, actor: Actor, run: Run) -> Response:
+    """Wait for the run's end and return the whole reply (streaming 3)."""
+    outcome = await runtime.runner.fold(actor, run.id)
+    if outcome.failed is not None:
+        return answer_of_failed(outcome.failed)
+    lens = await _lens(runtime, actor, run)
+    body = answer(
+        outcome.views, outcome.compactions, lens, reason=outcome.reason, used=outcome.used
+    )
+    return JsonReply(body, headers={"X-Letta-Run-Id": run.id})
+
+
+async def streamed(
+    runtime: Runtime, actor: Actor, run: Run, *, pings: bool, after: int = 0
+) -> Response:
+    """Return the run's events past place `after` as a stream (streaming 2, 4.6)."""
+    return EventStream(
+        runtime.runner.read(actor, run.id, after=after),
+        run_id=run.id,
+        lens=await _lens(runtime, actor, run),
+        pings=pings,
+        keepalive_s=runtime.keepalive_s,
+    )
+
+
+async def _lens(runtime: Runtime, actor: Actor, run: Run) -> Lens:
+    kind = await agent_type(runtime, actor, run.agent_id)
+    return lens_of(run.options, agent_type=kind)
+
+
+async def _request_hash(request: Request, actor: Actor) -> str:
+    """Return what an SDK's own retry of this request shares with it: actor, path and body."""
+    digest = hashlib.sha256()
+    for part in (actor.user_id.encode(), request.url.path.encode(), await request.body()):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _retry_count(request: Request) -> int:
+    """Return how often the SDK has sent this request before; anything odd counts as a first try."""
+    text = request.headers.get("x-stainless-retry-count", "0")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else 0

@@ -1,0 +1,265 @@
+"""Agents: made whole in one transaction, read with what somebody asked for, changed, removed."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from eunoe import ids
+from eunoe.domain.agent_states import AgentState, Relation
+from eunoe.domain.agents import Agent
+from eunoe.domain.base_tools import (
+    approval_rules,
+    base_rules,
+    base_tool_names,
+    wants_base_rules,
+    with_rules,
+)
+from eunoe.domain.blocks import Block
+from eunoe.domain.compaction_settings import filled, followed, merged
+from eunoe.domain.drafts import AgentDraft, AgentPatch
+from eunoe.domain.messages import Json
+from eunoe.domain.models import EmbeddingConfig, ModelConfig
+from eunoe.domain.names import random_name
+from eunoe.domain.systems import default_system
+from eunoe.domain.tools import Tool
+from eunoe.errors import BlockExists, Invalid, Missing
+from eunoe.service import states
+from eunoe.service.blocks import drafted
+from eunoe.service.models import Defaults, Models, changed_model, embedding_of, model_of
+from eunoe.service.opening import first_messages
+from eunoe.service.windows import rearrange
+from eunoe.store import agents, blocks, lists, search, tools
+from eunoe.store.agents import AgentFilter
+from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.paging import Page
+
+SERVED_TYPES = frozenset({"letta_v1_agent"})
+
+
+async def create(
+    db: Database, actor: Actor, draft: AgentDraft, *, models: Models, defaults: Defaults
+) -> AgentState:
+    """Make an agent with its blocks, tools and first messages; all of it or nothing (api 6.5).
+
+    Raises `Invalid` for an agent type that is not served and for tools that do not
+    exist, `Missing` for a block that does not, `BlockExists` for two blocks of one label.
+    """
+    if draft.agent_type not in SERVED_TYPES:
+        served = ", ".join(sorted(SERVED_TYPES))
+        raise Invalid(
+            f"This server does not run agents of type {draft.agent_type}; it runs {served}."
+        )
+    config = await model_of(
+        draft.model, agent_type=draft.agent_type, models=models, defaults=defaults
+    )
+    embedding = await embedding_of(
+        draft.embedding, models=models, defaults=defaults, chunk_size=draft.embedding_chunk_size
+    )
+    now = datetime.now(UTC)
+    created = [drafted(block, actor=actor, at=now) for block in draft.memory_blocks]
+    async with db.write(actor) as tx:
+        held = await _wanted_tools(tx, draft)
+        attached = [*await _wanted_blocks(tx, draft.block_ids), *created]
+        _check_labels(attached)
+        agent = _agent(draft, config, embedding, held, actor=actor, at=now)
+        await agents.insert(tx, agent)
+        for block in created:
+            await blocks.insert(tx, block)
+        for block in attached:
+            await blocks.attach(tx, agent.id, block)
+        await tools.attach(tx, agent.id, [tool.id for tool in held])
+        said = first_messages(agent, attached, draft.opening or (), at=now)
+        await lists.create(tx, agent.id)
+        seqs = await lists.append(tx, agent.id, said)
+        await search.index_messages(tx, said, seqs)
+    return AgentState(
+        agent=agent,
+        message_ids=tuple(message.id for message in said),
+        blocks=tuple(attached),
+        tools=tuple(held),
+        tags=agent.tags,
+    )
+
+
+async def get(
+    db: Database, actor: Actor, agent_id: str, *, include: Collection[Relation]
+) -> AgentState:
+    """Return an agent with the relations in `include`; raise `Missing`."""
+    async with db.read(actor) as tx:
+        return await states.one(tx, agent_id, include=include)
+
+
+async def list_agents(
+    db: Database, actor: Actor, where: AgentFilter, page: Page, *, include: Collection[Relation]
+) -> list[AgentState]:
+    """Return a page of agents in one snapshot and a fixed number of statements."""
+    async with db.read(actor) as tx:
+        return await states.of(tx, await agents.list_agents(tx, where, page), include=include)
+
+
+async def update(
+    db: Database,
+    actor: Actor,
+    agent_id: str,
+    patch: AgentPatch,
+    *,
+    models: Models,
+) -> AgentState:
+    """Change what the patch says and answer with the whole agent (api 6.30).
+
+    The system message is left alone: the next run rebuilds it if it has become
+    another one (FIX-4b).
+    """
+    async with db.read(actor) as tx:
+        before = await states.known(tx, agent_id)
+    after = await _changed(before, patch, models=models)
+    after = replace(after, last_updated_by_id=actor.user_id, updated_at=datetime.now(UTC))
+    async with db.write(actor) as tx:
+        now = await states.known(tx, agent_id)
+        await agents.update(tx, _onto(now, before=before, after=after))
+        if patch.block_ids is not None:
+            await _replace_blocks(tx, agent_id, patch.block_ids)
+        if patch.tool_ids is not None:
+            await _replace_tools(tx, agent_id, patch.tool_ids)
+        if patch.message_ids is not None:
+            await rearrange(tx, agent_id, patch.message_ids)
+        return await states.one(tx, agent_id)
+
+
+async def delete(db: Database, actor: Actor, agent_id: str) -> None:
+    """Remove an agent and what is its own; blocks, tools and archives stay (api 6.45)."""
+    async with db.write(actor) as tx:
+        if not await agents.delete(tx, agent_id):
+            raise Missing(f"There is no agent {agent_id}.")
+
+
+async def _wanted_tools(tx: Tx, draft: AgentDraft) -> list[Tool]:
+    """Return the tools asked for, base tools first, each once."""
+    base = (
+        base_tool_names(draft.agent_type, multi_agent=draft.include_multi_agent_tools)
+        if draft.include_base_tools
+        else ()
+    )
+    names = tuple(dict.fromkeys((*base, *draft.tools)))
+    by_name = await tools.by_names(tx, names) if names else {}
+    by_id = await tools.by_ids(tx, draft.tool_ids) if draft.tool_ids else {}
+    missing = [name for name in names if name not in by_name]
+    missing += [tool_id for tool_id in draft.tool_ids if tool_id not in by_id]
+    if missing:
+        raise Invalid(f"There are no such tools: {', '.join(missing)}.")
+    wanted = [by_name[name] for name in names] + [by_id[tool_id] for tool_id in draft.tool_ids]
+    return list({tool.id: tool for tool in wanted}.values())
+
+
+async def _wanted_blocks(tx: Tx, block_ids: Sequence[str]) -> list[Block]:
+    if not block_ids:
+        return []
+    found = await blocks.many(tx, block_ids)
+    missing = [block_id for block_id in block_ids if block_id not in found]
+    if missing:
+        raise Missing(f"There are no such blocks: {', '.join(missing)}.")
+    return [found[block_id] for block_id in dict.fromkeys(block_ids)]
+
+
+def _check_labels(attached: Sequence[Block]) -> None:
+    labels: set[str] = set()
+    for block in attached:
+        if block.label in labels:
+            raise BlockExists(f"The agent would have two blocks with the label `{block.label}`.")
+        labels.add(block.label)
+
+
+def _agent(
+    draft: AgentDraft,
+    config: ModelConfig,
+    embedding: EmbeddingConfig | None,
+    held: Sequence[Tool],
+    *,
+    actor: Actor,
+    at: datetime,
+) -> Agent:
+    return Agent(
+        id=ids.new("agent"),
+        name=draft.name or random_name(),
+        agent_type=draft.agent_type,
+        system=default_system(draft.agent_type) if draft.system is None else draft.system,
+        model=config,
+        embedding=embedding,
+        compaction=filled(draft.compaction, model=config),
+        description=draft.description,
+        metadata=draft.metadata,
+        timezone=draft.timezone or "UTC",
+        tool_rules=_rules(draft, config, held),
+        tags=draft.tags,
+        message_buffer_autoclear=draft.message_buffer_autoclear,
+        response_format=draft.response_format,
+        hidden=draft.hidden,
+        max_files_open=draft.max_files_open,
+        per_file_view_window_char_limit=draft.per_file_view_window_char_limit,
+        project_id=draft.project_id,
+        template_id=draft.template_id,
+        base_template_id=draft.base_template_id,
+        created_by_id=actor.user_id,
+        last_updated_by_id=actor.user_id,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def _rules(draft: AgentDraft, config: ModelConfig, held: Sequence[Tool]) -> tuple[Json, ...]:
+    """Return the agent's rules: its own, those of its base tools, those of careful tools (6.10)."""
+    own = draft.tool_rules or ()
+    wanted = wants_base_rules(
+        draft.include_base_tool_rules,
+        agent_type=draft.agent_type,
+        model=config.model,
+        own_rules=bool(own),
+        base_tools=draft.include_base_tools,
+    )
+    rules = with_rules(own, base_rules(held) if wanted else ())
+    return with_rules(rules, approval_rules(held))
+
+
+async def _changed(agent: Agent, patch: AgentPatch, *, models: Models) -> Agent:
+    changed = replace(agent, **patch.values)
+    if patch.model is not None:
+        config = await changed_model(
+            agent.model, patch.model, agent_type=agent.agent_type, models=models
+        )
+        compaction = followed(agent.compaction, before=agent.model, after=config)
+        changed = replace(changed, model=config, compaction=compaction)
+    if patch.embedding is not None:
+        embedding = await embedding_of(patch.embedding, models=models, defaults=Defaults())
+        changed = replace(changed, embedding=embedding)
+    if patch.compaction is not None:
+        changed = replace(changed, compaction=merged(changed.compaction, patch.compaction))
+    return changed
+
+
+def _onto(now: Agent, *, before: Agent, after: Agent) -> Agent:
+    """Return `now` with what the patch changed: a run that ended meanwhile is not undone."""
+    changes = {
+        name: getattr(after, name)
+        for name in Agent.__slots__
+        if getattr(after, name) != getattr(before, name)
+    }
+    return replace(now, **changes)
+
+
+async def _replace_blocks(tx: Tx, agent_id: str, block_ids: Sequence[str]) -> None:
+    wanted = await _wanted_blocks(tx, block_ids)
+    _check_labels(wanted)
+    for block in (await blocks.of_agents(tx, [agent_id]))[agent_id]:
+        await blocks.detach(tx, agent_id, block.id)
+    for block in wanted:
+        await blocks.attach(tx, agent_id, block)
+
+
+async def _replace_tools(tx: Tx, agent_id: str, tool_ids: Sequence[str]) -> None:
+    found = await tools.by_ids(tx, tool_ids)
+    missing = [tool_id for tool_id in tool_ids if tool_id not in found]
+    if missing:
+        raise Missing(f"There are no such tools: {', '.join(missing)}.")
+    held = (await tools.of_agents(tx, [agent_id]))[agent_id]
+    await tools.detach(tx, agent_id, [tool.id for tool in held])
+    await tools.attach(tx, agent_id, tool_ids)

@@ -1,0 +1,161 @@
+"""Memory blocks, by themselves and on an agent (api 6.60, 12).
+
+Nothing here touches a system message: a run rebuilds its own when the blocks have
+changed (FIX-4b, FIX-5).
+"""
+
+from collections.abc import Collection
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+
+from eunoe import ids
+from eunoe.domain.agent_states import AgentState, Relation
+from eunoe.domain.blocks import Block, BlockVersion, built_in_description
+from eunoe.domain.drafts import BlockDraft, BlockPatch
+from eunoe.errors import BlockMissing, Missing
+from eunoe.service import states
+from eunoe.store import agents, blocks
+from eunoe.store.agents import AgentFilter
+from eunoe.store.blocks import BlockFilter
+from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.paging import Page
+
+
+def drafted(draft: BlockDraft, *, actor: Actor, at: datetime) -> Block:
+    """Return the new block; raise `BlockFull` for a text past its limit (12.2.2, FIX-25).
+
+    `human` and `persona` get a description of what they are for (6.8.2, A10).
+    """
+    values = {field.name: getattr(draft, field.name) for field in fields(draft)}
+    values["description"] = draft.description or built_in_description(draft.label)
+    block = Block(
+        **values,
+        id=ids.new("block"),
+        created_by_id=actor.user_id,
+        last_updated_by_id=actor.user_id,
+        created_at=at,
+    )
+    return block.with_value(draft.value)
+
+
+async def create(db: Database, actor: Actor, draft: BlockDraft) -> Block:
+    block = drafted(draft, actor=actor, at=datetime.now(UTC))
+    async with db.write(actor) as tx:
+        await blocks.insert(tx, block)
+    return block
+
+
+async def get(db: Database, actor: Actor, block_id: str) -> Block:
+    async with db.read(actor) as tx:
+        return await known(tx, block_id)
+
+
+async def known(tx: Tx, block_id: str) -> Block:
+    """Return the block; raise `Missing` for an unknown or foreign one."""
+    block = await blocks.get(tx, block_id)
+    if block is None:
+        raise Missing(f"There is no block {block_id}.")
+    return block
+
+
+async def update(db: Database, actor: Actor, block_id: str, patch: BlockPatch) -> Block:
+    """Change a block for everyone who has it; a rename follows to the agents (12.20).
+
+    Raises `BlockFull`, `BlockExists` where an agent has the new label already, and
+    `BlockChanged` when somebody else was faster.
+    """
+    async with db.write(actor) as tx:
+        return await _changed(tx, await known(tx, block_id), patch)
+
+
+async def delete(db: Database, actor: Actor, block_id: str) -> None:
+    """Remove a block; it leaves every agent that has it (12.30)."""
+    async with db.write(actor) as tx:
+        if not await blocks.delete(tx, block_id):
+            raise Missing(f"There is no block {block_id}.")
+
+
+async def history(db: Database, actor: Actor, block_id: str) -> list[BlockVersion]:
+    """Return what the block has been, oldest first."""
+    async with db.read(actor) as tx:
+        await known(tx, block_id)
+        return await blocks.versions(tx, block_id)
+
+
+async def agents_of(
+    db: Database, actor: Actor, block_id: str, page: Page, *, include: Collection[Relation]
+) -> list[AgentState]:
+    """Return the agents that have the block; an unknown block is `Missing` (12.40)."""
+    async with db.read(actor) as tx:
+        await known(tx, block_id)
+        found = await agents.list_agents(tx, AgentFilter(block_id=block_id), page)
+        return await states.of(tx, found, include=include)
+
+
+# On an agent
+
+
+async def of_agent(db: Database, actor: Actor, agent_id: str, page: Page) -> list[Block]:
+    """Return a page of the agent's blocks."""
+    where = BlockFilter(agent_id=agent_id, templates_only=None, show_hidden=True)
+    async with db.read(actor) as tx:
+        await states.known(tx, agent_id)
+        return await blocks.list_blocks(tx, where, page)
+
+
+async def labelled(db: Database, actor: Actor, agent_id: str, label: str) -> Block:
+    """Return the agent's block with this label; raise `BlockMissing`."""
+    async with db.read(actor) as tx:
+        await states.known(tx, agent_id)
+        return await _labelled(tx, agent_id, label)
+
+
+async def update_labelled(
+    db: Database, actor: Actor, agent_id: str, label: str, patch: BlockPatch
+) -> Block:
+    async with db.write(actor) as tx:
+        await states.known(tx, agent_id)
+        return await _changed(tx, await _labelled(tx, agent_id, label), patch, agent_id=agent_id)
+
+
+async def attach(db: Database, actor: Actor, agent_id: str, block_id: str) -> AgentState:
+    """Give the agent a block; one it has already is no change (6.60).
+
+    Raises `BlockExists` when it has another block with that label.
+    """
+    async with db.write(actor) as tx:
+        await states.known(tx, agent_id)
+        block = await known(tx, block_id)
+        await blocks.attach(tx, agent_id, block)
+        return await states.one(tx, agent_id)
+
+
+async def detach(db: Database, actor: Actor, agent_id: str, block_id: str) -> AgentState:
+    """Take a block off the agent; the block stays. One it does not have is `BlockMissing`."""
+    async with db.write(actor) as tx:
+        await states.known(tx, agent_id)
+        if not await blocks.detach(tx, agent_id, block_id):
+            raise BlockMissing(f"The agent has no block {block_id}.")
+        return await states.one(tx, agent_id)
+
+
+async def _labelled(tx: Tx, agent_id: str, label: str) -> Block:
+    block = await blocks.by_label(tx, agent_id, label)
+    if block is None:
+        raise BlockMissing(f"The agent has no block labelled `{label}`.")
+    return block
+
+
+async def _changed(
+    tx: Tx, block: Block, patch: BlockPatch, *, agent_id: str | None = None
+) -> Block:
+    given = {
+        field.name: getattr(patch, field.name)
+        for field in fields(patch)
+        if getattr(patch, field.name) is not None
+    }
+    wanted = replace(block, **given)
+    wanted = wanted.with_value(wanted.value)
+    if wanted == block:
+        return block
+    return await blocks.update(tx, wanted, expected_version=block.version, agent_id=agent_id)

@@ -1,0 +1,155 @@
+"""Images behind URLs, fetched when the message is accepted and stored as base64 (L6).
+
+The server fetches on a caller's word, so it never does so inside its own network:
+every address of the host is checked, and the request goes to the checked address
+itself, so that a second look-up cannot answer differently.
+"""
+
+import asyncio
+import base64
+import ipaddress
+import mimetypes
+import socket
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+import httpx
+
+from eunoe.domain.messages import Image
+from eunoe.errors import Invalid
+
+_TIMEOUT_S: Final = 5.0
+_REDIRECTS: Final = 3
+_BYTES: Final = 20 * 1024 * 1024
+_HEADERS: Final = {"Accept": "image/*", "User-Agent": "eunoe"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What one request came to: a place to look instead, or the image."""
+
+    location: httpx.URL | None
+    media_type: str
+    data: bytes
+
+
+class ImageFetcher:
+    """Fetches images, with one HTTP client for the life of the process.
+
+    `allow_private` lets it into private and loopback networks; an operator's choice.
+    `timeout_s` bounds a fetch with its one retry, which waits for a tenth of it.
+    """
+
+    def __init__(self, *, allow_private: bool = False, timeout_s: float = _TIMEOUT_S) -> None:
+        self._allow_private = allow_private
+        self._timeout_s = timeout_s
+        self._client: httpx.AsyncClient | None = None
+
+    async def __call__(self, url: str) -> Image:
+        """Return the image at an http, https or data URL; raise `Invalid` when it cannot be had."""
+        if url.startswith("data:"):
+            return _inline(url)
+        try:
+            return await self._fetch_twice(url)
+        except TimeoutError as error:
+            raise Invalid(f"The image {_brief(url)} did not arrive in time.") from error
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            raise Invalid(f"The image {_brief(url)} cannot be fetched.") from error
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _fetch_twice(self, url: str) -> Image:
+        """Fetch within the time given to both tries, the second after a timed-out first."""
+        async with asyncio.timeout(self._timeout_s):
+            try:
+                async with asyncio.timeout(self._timeout_s / 2):
+                    return await self._follow(httpx.URL(url))
+            except (TimeoutError, httpx.TimeoutException):
+                await asyncio.sleep(self._timeout_s / 10)
+                return await self._follow(httpx.URL(url))
+
+    async def _follow(self, url: httpx.URL) -> Image:
+        for _ in range(_REDIRECTS + 1):
+            reply = await self._get(url)
+            if reply.location is None:
+                return _image(reply.data, media_type=reply.media_type, url=url)
+            url = url.join(reply.location)
+        raise Invalid(f"The image {_brief(str(url))} redirects too often.")
+
+    async def _get(self, url: httpx.URL) -> _Reply:
+        if url.scheme not in ("http", "https") or not url.host:
+            raise Invalid(f"The image {_brief(str(url))} is not at an http, https or data URL.")
+        address = await self._address(url)
+        if self._client is None:
+            self._client = httpx.AsyncClient(follow_redirects=False, trust_env=False)
+        async with self._client.stream(
+            "GET",
+            url.copy_with(host=address),
+            headers={**_HEADERS, "Host": url.netloc.decode("ascii")},
+            extensions={"sni_hostname": url.host},
+            timeout=self._timeout_s,
+        ) as response:
+            if response.has_redirect_location:
+                location = httpx.URL(response.headers["location"])
+                return _Reply(location=location, media_type="", data=b"")
+            response.raise_for_status()
+            data = bytearray()
+            async for piece in response.aiter_bytes():
+                data += piece
+                if len(data) > _BYTES:
+                    raise Invalid(f"The image {_brief(str(url))} has more than {_BYTES} bytes.")
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip()
+        return _Reply(location=None, media_type=media_type, data=bytes(data))
+
+    async def _address(self, url: httpx.URL) -> str:
+        """Return the address to connect to, which the policy allows."""
+        port = url.port or (443 if url.scheme == "https" else 80)
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]) for entry in found]
+        if not self._allow_private and not all(map(_is_public, addresses)):
+            raise Invalid(f"The image {_brief(str(url))} is not at a public address.")
+        return addresses[0]
+
+
+def _is_public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_global and not parsed.is_multicast
+
+
+def _inline(url: str) -> Image:
+    head, comma, body = url.removeprefix("data:").partition(",")
+    media_type, _, encoding = head.partition(";")
+    if not comma:
+        raise Invalid("The data URL of an image has no data.")
+    try:
+        data = (
+            base64.b64decode(body, validate=True)
+            if encoding.endswith("base64")
+            else unquote_to_bytes(body)
+        )
+    except ValueError as error:
+        raise Invalid("The data URL of an image is not base64.") from error
+    return _image(data, media_type=media_type, url=None)
+
+
+def _image(data: bytes, *, media_type: str, url: httpx.URL | None) -> Image:
+    if not media_type.startswith("image/"):
+        guessed = mimetypes.guess_type(url.path)[0] if url is not None else None
+        media_type = guessed or media_type
+    if not media_type.startswith("image/") or not data:
+        raise Invalid("What the URL of an image holds is not an image.")
+    return Image(media_type=media_type, data=base64.b64encode(data).decode())
+
+
+def _brief(url: str) -> str:
+    """Return a URL to name in an error: without query and credentials, which may be secret."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        return "at this URL"
+    return str(parsed.copy_with(query=None, username=None, password=None, fragment=None))[:200]

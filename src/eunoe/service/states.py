@@ -1,0 +1,40 @@
+"""Agents with what is attached to them, read in a fixed number of statements."""
+
+from collections.abc import Collection, Sequence
+
+from eunoe.domain.agent_states import ATTACHED, AgentState, Relation
+from eunoe.domain.agents import Agent
+from eunoe.errors import Missing
+from eunoe.store import agents, blocks, lists, tools
+from eunoe.store.db import Tx
+
+
+async def known(tx: Tx, agent_id: str) -> Agent:
+    """Return the agent; raise `Missing` for an unknown or foreign one."""
+    agent = await agents.get(tx, agent_id)
+    if agent is None:
+        raise Missing(f"There is no agent {agent_id}.")
+    return agent
+
+
+async def one(tx: Tx, agent_id: str, *, include: Collection[Relation] = ATTACHED) -> AgentState:
+    """Return an agent with the relations in `include`; raise `Missing`."""
+    return (await of(tx, [await known(tx, agent_id)], include=include))[0]
+
+
+async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -> list[AgentState]:
+    """Return `found` with their windows and what `include` names: a statement for each."""
+    agent_ids = [agent.id for agent in found]
+    windows = await lists.ids(tx, agent_ids)
+    held = await blocks.of_agents(tx, agent_ids) if "blocks" in include else {}
+    used = await tools.of_agents(tx, agent_ids) if "tools" in include else {}
+    return [
+        AgentState(
+            agent=agent,
+            message_ids=tuple(windows[agent.id]),
+            blocks=tuple(held.get(agent.id, ())),
+            tools=tuple(used.get(agent.id, ())),
+            tags=agent.tags if "tags" in include else (),
+        )
+        for agent in found
+    ]

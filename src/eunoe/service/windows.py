@@ -1,0 +1,236 @@
+"""What a model sees of an agent's own list, looked at and changed from outside a run.
+
+A run keeps its window in memory, so nothing here happens while one is active: the
+caller gets `ListBusy` and may try again.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from eunoe.domain.agent_states import AgentState
+from eunoe.domain.agents import Agent, CompactionSettings
+from eunoe.domain.blocks import Block
+from eunoe.domain.compaction import is_summary
+from eunoe.domain.compaction_settings import merged
+from eunoe.domain.drafts import CompactionPatch
+from eunoe.domain.messages import Message, Text, text_of
+from eunoe.domain.model_settings import with_settings
+from eunoe.domain.models import ModelConfig
+from eunoe.domain.overview import Overview, overview
+from eunoe.domain.prompt import system_text
+from eunoe.domain.summaries import summary_of
+from eunoe.domain.times import stamp
+from eunoe.engine.compact import Compaction, Occasion, Speaker, compact
+from eunoe.engine.ports import Window
+from eunoe.errors import EunoeError, Invalid, ListBusy, Missing
+from eunoe.service import states
+from eunoe.service.models import Models
+from eunoe.store import blocks, lists, messages, runs, tools
+from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.facts import facts
+
+_COMPILED: str = "- The system prompt was last recompiled at: "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """An agent's own list, as one snapshot has it."""
+
+    agent: Agent
+    blocks: tuple[Block, ...]
+    window: tuple[Message, ...]
+    version: int
+
+    @property
+    def system(self) -> Message:
+        return self.window[0]
+
+
+async def recompile(
+    db: Database, actor: Actor, agent_id: str, *, update_timestamp: bool, dry_run: bool
+) -> str:
+    """Return the system message as it would be built now, and store it unless `dry_run` (6.80).
+
+    Without `update_timestamp` it keeps saying when it was last compiled.
+    """
+    if dry_run:
+        async with db.read(actor) as tx:
+            return await _compiled(tx, await _held(tx, agent_id), fresh=update_timestamp)
+    async with db.write(actor) as tx:
+        held = await _idle(tx, agent_id)
+        text = await _compiled(tx, held, fresh=update_timestamp)
+        await _store_system(tx, held, text)
+        return text
+
+
+async def reset(
+    db: Database, actor: Actor, agent_id: str, *, add_default_messages: bool
+) -> AgentState:
+    """Shrink the window to the system message, built anew; stored messages stay (8.12).
+
+    An agent that answers in plain text has no default messages to add (6.13).
+    """
+    del add_default_messages
+    async with db.write(actor) as tx:
+        held = await _idle(tx, agent_id)
+        await lists.arrange(tx, agent_id, [held.system.id])
+        await _store_system(tx, held, await _compiled(tx, held, fresh=True))
+        return await states.one(tx, agent_id)
+
+
+async def rearrange(tx: Tx, agent_id: str, message_ids: Sequence[str]) -> None:
+    """Make these messages the window, in this order; the first is the system message (6.30).
+
+    Raises `Missing` for a message that is not the agent's own.
+    """
+    held = await _idle(tx, agent_id)
+    if not message_ids or message_ids[0] != held.system.id:
+        raise Invalid(f"message_ids has to begin with the system message {held.system.id}.")
+    if len(set(message_ids)) != len(message_ids):
+        raise Invalid("message_ids names a message twice; name each once.")
+    if not await lists.arrange(tx, agent_id, message_ids):
+        raise Missing("message_ids names a message that is not one of this agent's own list.")
+
+
+async def context(
+    db: Database, actor: Actor, agent_id: str, *, conversation_id: str | None
+) -> Overview:
+    """Return what fills the window, part by part (6.80, agent C4)."""
+    async with db.read(actor) as tx:
+        held = await _held(tx, agent_id, list_id=conversation_id)
+        used = (await tools.of_agents(tx, [agent_id]))[agent_id]
+        found = await facts(
+            tx,
+            agent_id=agent_id,
+            list_id=conversation_id or agent_id,
+            conversation_id=conversation_id,
+            now=datetime.now(UTC),
+        )
+        stored = await messages.count(tx, agent_id)
+    return overview(
+        held.agent,
+        held.blocks,
+        found,
+        window=held.window,
+        tools=[tool.schema for tool in used],
+        stored=stored,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summarised:
+    """The summary in the window, null for none, and how many messages it has come to."""
+
+    summary: str | None
+    before: int
+    after: int
+
+
+async def summarise(
+    db: Database, actor: Actor, agent_id: str, patch: CompactionPatch | None, *, models: Models
+) -> Summarised:
+    """Put a summary in the place of the window's messages (8.12, agent C23).
+
+    Where there is nothing but the system message and summaries, nothing changes.
+    Raises `Invalid` where the window would not get smaller, and `ListBusy` where
+    somebody else changed it while the summary was written.
+    """
+    async with db.read(actor) as tx:
+        held = await _idle(tx, agent_id)
+        used = (await tools.of_agents(tx, [agent_id]))[agent_id]
+    before = len(held.window)
+    rest = held.window[1:]
+    if all(is_summary(message) for message in rest):
+        summary = summary_of(rest[-1]) if rest else None
+        return Summarised(summary=summary, before=before, after=before)
+    settings = held.agent.compaction
+    settings = settings if patch is None else merged(settings, patch)
+    own, small = await _speakers(held.agent, settings, models=models)
+    done = await compact(
+        Window(agent=held.agent, system=held.system, messages=rest, blocks=held.blocks),
+        occasion=Occasion(trigger=None, now=datetime.now(UTC), settings=settings),
+        own=own,
+        summariser=small,
+        tools=[tool.schema for tool in used],
+    )
+    if done is None or done.stats.messages_count_after >= before:
+        raise Invalid("There is nothing to sum up: the window would not get smaller.")
+    async with db.write(actor) as tx:
+        await _replace(tx, held, done)
+    return Summarised(summary=done.text, before=before, after=done.stats.messages_count_after)
+
+
+async def _replace(tx: Tx, held: _Held, done: Compaction) -> None:
+    now = await _idle(tx, held.agent.id)
+    if now.version != held.version or len(now.window) != len(held.window):
+        raise ListBusy(run_id=None)
+    await lists.evict(tx, held.agent.id, done.evicted, summary=done.summary)
+
+
+async def _speakers(
+    agent: Agent, settings: CompactionSettings, *, models: Models
+) -> tuple[Speaker, Speaker]:
+    """Return the agent's model and the one that sums up, the former where the latter is gone."""
+    own = Speaker(model=models.model_for(agent.model), config=agent.model)
+    config: ModelConfig = agent.model
+    speaker = own
+    if settings.model is not None and settings.model != agent.model.handle:
+        # A summariser that is not served is no reason to fail (C10).
+        with suppress(EunoeError):
+            config = await models.resolve(settings.model)
+            speaker = Speaker(model=models.model_for(config), config=config)
+    if settings.model_settings:
+        config = with_settings(speaker.config, settings.model_settings)
+        speaker = Speaker(model=speaker.model, config=config)
+    return own, speaker
+
+
+async def _idle(tx: Tx, agent_id: str) -> _Held:
+    """Return the agent's list; raise `ListBusy` while a run works on it."""
+    held = await _held(tx, agent_id)
+    active = await runs.active_on(tx, agent_id)
+    if active is not None:
+        raise ListBusy(run_id=active.id)
+    return held
+
+
+async def _held(tx: Tx, agent_id: str, *, list_id: str | None = None) -> _Held:
+    list_id = list_id or agent_id
+    agent = await states.known(tx, agent_id)
+    version = await lists.version(tx, list_id)
+    window, _ = await lists.window(tx, list_id)
+    if version is None or not window or window[0].agent_id != agent_id:
+        raise Missing(f"The agent has no message list {list_id} with a system message.")
+    return _Held(
+        agent=agent,
+        blocks=tuple((await blocks.of_agents(tx, [agent_id]))[agent_id]),
+        window=tuple(window),
+        version=version,
+    )
+
+
+async def _compiled(tx: Tx, held: _Held, *, fresh: bool) -> str:
+    now = datetime.now(UTC)
+    found = await facts(
+        tx, agent_id=held.agent.id, list_id=held.agent.id, conversation_id=None, now=now
+    )
+    text = system_text(held.agent, held.blocks, found)
+    said = _compiled_at(text_of(held.system))
+    if fresh or said is None:
+        return text
+    head, line, tail = text.rpartition(_COMPILED + stamp(now, timezone=held.agent.timezone))
+    return f"{head}{_COMPILED}{said}{tail}" if line else text
+
+
+def _compiled_at(stored: str) -> str | None:
+    """Return what the stored system message says of when it was compiled."""
+    _, line, tail = stored.rpartition(_COMPILED)
+    return tail.partition("\n")[0] if line else None
+
+
+async def _store_system(tx: Tx, held: _Held, text: str) -> None:
+    if text != text_of(held.system):
+        system = replace(held.system, content=(Text(text=text),))
+        await lists.rewrite_system(tx, held.agent.id, system)

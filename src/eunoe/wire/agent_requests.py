@@ -1,0 +1,342 @@
+"""Agents on the wire: what a caller sends to create or change one (api 6.5 to 6.15, 6.30, 6.40)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from eunoe.domain.agents import AgentType, CompactionMode
+from eunoe.domain.drafts import (
+    AgentDraft,
+    AgentPatch,
+    BlockDraft,
+    CompactionPatch,
+    ModelWish,
+    OpeningMessage,
+)
+from eunoe.domain.messages import Json
+from eunoe.domain.runs import StopReason
+from eunoe.errors import Invalid
+from eunoe.ids import pattern
+from eunoe.wire.blocks import CreateBlockBody
+from eunoe.wire.content import Content, FetchImage, parts_of
+from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat
+from eunoe.wire.models import EmbeddingConfigBody, LlmConfigBody
+from eunoe.wire.tool_rules import ToolRuleBody, stored
+
+SUBAGENT_TAG: Final = "role:subagent"
+GIT_MEMORY_TAG: Final = "git-memory-enabled"
+MAX_FILES_OPEN: Final = 1_000
+MAX_FILE_CHARS: Final = 2**31 - 1
+
+BlockId = Annotated[str, Field(pattern=pattern("block"))]
+ToolId = Annotated[str, Field(pattern=pattern("tool"))]
+MessageId = Annotated[str, Field(pattern=pattern("message"))]
+
+# Fields whose nouns this server does not serve: accepted only while they say nothing.
+_NOT_SERVED: Final = {
+    "secrets": "secrets",
+    "tool_exec_environment_variables": "secrets",
+    "identity_ids": "identities",
+    "folder_ids": "folders",
+    "source_ids": "folders",
+    "enable_sleeptime": "sleeptime agents",
+}
+_NAME: Final = re.compile(r"[\w \-']+")
+
+
+class CompactionBody(BaseModel):
+    mode: CompactionMode | None = None
+    model: str | None = None
+    model_settings: ModelSettingsBody | None = None
+    prompt: str | None = None
+    prompt_acknowledgement: bool | None = None
+    clip_chars: Annotated[int, Field(ge=1)] | None = None
+    sliding_window_percentage: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    def patch(self) -> CompactionPatch:
+        """Return the fields that were sent; `clip_chars` alone may be set to null (6.20)."""
+        changes = self.model_dump(exclude_unset=True)
+        if self.model_settings is not None:
+            changes["model_settings"] = self.model_settings.sent()
+        return CompactionPatch(
+            changes={
+                name: value
+                for name, value in changes.items()
+                if value is not None or name == "clip_chars"
+            }
+        )
+
+
+class OpeningBody(BaseModel):
+    """One entry of `initial_message_sequence` (6.13)."""
+
+    type: Literal["message"] | None = "message"
+    role: Literal["user", "system", "assistant"]
+    content: Content
+    name: str | None = None
+    otid: str | None = None
+    sender_id: str | None = None
+    group_id: str | None = None
+
+    async def message(self, *, fetch: FetchImage) -> OpeningMessage:
+        return OpeningMessage(
+            role=self.role,
+            content=await parts_of(self.content, fetch=fetch),
+            name=self.name,
+            otid=self.otid,
+            sender_id=self.sender_id,
+            group_id=self.group_id,
+        )
+
+
+class _AgentBody(BaseModel):
+    """What create and update have in common. Null says nothing, unknown fields are ignored."""
+
+    name: str | None = None
+    system: str | None = None
+    description: str | None = None
+    metadata: dict[str, Any] | None = None
+    timezone: str | None = None
+    tags: list[str] | None = None
+    hidden: bool | None = None
+    tool_rules: list[ToolRuleBody] | None = None
+    tool_ids: list[ToolId] | None = None
+    block_ids: list[BlockId] | None = None
+    model: str | None = None
+    llm_config: LlmConfigBody | None = None
+    model_settings: ModelSettingsBody | None = None
+    embedding: str | None = None
+    embedding_config: EmbeddingConfigBody | None = None
+    context_window_limit: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    reasoning: bool | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    compaction_settings: CompactionBody | None = None
+    max_files_open: int | None = None
+    per_file_view_window_char_limit: int | None = None
+    project_id: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_what_is_not_served(cls, data: object) -> object:
+        if not isinstance(data, Mapping):
+            return data
+        fields = cast("Mapping[str, object]", data)
+        for name, noun in _NOT_SERVED.items():
+            if fields.get(name):
+                raise ValueError(f"`{name}`: this server does not serve {noun}; leave it out")
+        return fields
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_plain(cls, name: str | None) -> str | None:
+        if name is not None and _NAME.fullmatch(name) is None:
+            raise ValueError("a name holds letters, digits, spaces, hyphens, _ and ' only")
+        return name
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, timezone: str | None) -> str | None:
+        if timezone is None:
+            return None
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("not an IANA time zone such as Europe/Rome") from None
+        return timezone
+
+    @field_validator("tags")
+    @classmethod
+    def _tags_are_served(cls, tags: list[str] | None) -> list[str] | None:
+        if tags is not None and GIT_MEMORY_TAG in tags:
+            raise ValueError(f"the tag {GIT_MEMORY_TAG} is not served; leave it out")
+        return tags
+
+    @field_validator("model")
+    @classmethod
+    def _model_is_a_handle(cls, model: str | None) -> str | None:
+        # 400, where a bad embedding handle is 422 (api 3.4.3).
+        if model is not None and "/" not in model:
+            raise Invalid(f"The model `{model[:80]}` is not a handle; write it provider/model.")
+        return model
+
+    @field_validator("embedding")
+    @classmethod
+    def _embedding_is_a_handle(cls, embedding: str | None) -> str | None:
+        if embedding is not None and "/" not in embedding:
+            raise ValueError("an embedding handle is written provider/model")
+        return embedding
+
+    @model_validator(mode="after")
+    def _files_are_bounded(self) -> "_AgentBody":
+        if (self.max_files_open or 0) > MAX_FILES_OPEN:
+            raise Invalid(f"max_files_open may be {MAX_FILES_OPEN} at most.")
+        if (self.per_file_view_window_char_limit or 0) > MAX_FILE_CHARS:
+            raise Invalid(f"per_file_view_window_char_limit may be {MAX_FILE_CHARS} at most.")
+        return self
+
+    def embedding_handle(self) -> str | None:
+        """Return the embedding asked for; the deprecated object wins, as for the model (6.6.1)."""
+        if self.embedding_config is not None:
+            return self.embedding_config.as_handle()
+        return self.embedding
+
+    def wish(self) -> ModelWish:
+        """Return what was asked of the model; `llm_config` wins over the handle (6.6.1)."""
+        base = ModelWish() if self.llm_config is None else self.llm_config.wish()
+        sent = {} if self.model_settings is None else self.model_settings.sent()
+        settings = (base.settings or {}) | sent
+        shown = self.response_format
+        formatted = None if shown is None else shown.model_dump(exclude_unset=True)
+        return ModelWish(
+            handle=base.handle or self.model,
+            context_window=self.context_window_limit or base.context_window,
+            max_output_tokens=self.max_tokens or base.max_output_tokens,
+            max_reasoning_tokens=base.max_reasoning_tokens,
+            enable_reasoner=base.enable_reasoner,
+            reasoning=self.reasoning,
+            reasoning_effort=base.reasoning_effort,
+            temperature=base.temperature,
+            parallel_tool_calls=_first(self.parallel_tool_calls, base.parallel_tool_calls),
+            strict=base.strict,
+            response_format=formatted or base.response_format,
+            settings=settings or None,
+        )
+
+
+class CreateAgentBody(_AgentBody):
+    agent_type: AgentType = "letta_v1_agent"
+    memory_blocks: list[CreateBlockBody] | None = None
+    tools: list[str] | None = None
+    include_base_tools: bool = True
+    include_multi_agent_tools: bool = False
+    include_base_tool_rules: bool | None = None
+    initial_message_sequence: list[OpeningBody] | None = None
+    message_buffer_autoclear: bool = False
+    embedding_chunk_size: Annotated[int, Field(ge=1)] | None = None
+    enable_reasoner: bool | None = None
+    max_reasoning_tokens: Annotated[int, Field(ge=0)] | None = None
+
+    async def draft(self, *, fetch: FetchImage) -> AgentDraft:
+        """Return the agent asked for, the images of its opening messages fetched."""
+        opening = self.initial_message_sequence
+        tags = tuple(dict.fromkeys(self.tags or ()))
+        formatted = self.response_format
+        return AgentDraft(
+            agent_type=self.agent_type,
+            name=self.name,
+            system=self.system,
+            model=self._create_wish(),
+            embedding=self.embedding_handle(),
+            embedding_chunk_size=self.embedding_chunk_size,
+            compaction=None
+            if self.compaction_settings is None
+            else self.compaction_settings.patch(),
+            memory_blocks=_drafts(self.memory_blocks),
+            block_ids=tuple(self.block_ids or ()),
+            tools=tuple(dict.fromkeys(self.tools or ())),
+            tool_ids=tuple(dict.fromkeys(self.tool_ids or ())),
+            tool_rules=stored(self.tool_rules),
+            include_base_tools=self.include_base_tools,
+            include_multi_agent_tools=self.include_multi_agent_tools,
+            include_base_tool_rules=self.include_base_tool_rules,
+            opening=None
+            if opening is None
+            else tuple([await one.message(fetch=fetch) for one in opening]),
+            tags=tags,
+            description=self.description,
+            metadata=self.metadata,
+            timezone=self.timezone,
+            message_buffer_autoclear=self.message_buffer_autoclear,
+            response_format=None if formatted is None else formatted.model_dump(exclude_unset=True),
+            hidden=True if SUBAGENT_TAG in tags else self.hidden,
+            max_files_open=self.max_files_open,
+            per_file_view_window_char_limit=self.per_file_view_window_char_limit,
+            project_id=self.project_id,
+            template_id=self.template_id,
+            base_template_id=self.base_template_id,
+        )
+
+    def _create_wish(self) -> ModelWish:
+        wish = self.wish()
+        return replace(
+            wish,
+            enable_reasoner=_first(self.enable_reasoner, wish.enable_reasoner),
+            max_reasoning_tokens=self.max_reasoning_tokens or wish.max_reasoning_tokens,
+        )
+
+
+class UpdateAgentBody(_AgentBody):
+    message_ids: list[MessageId] | None = None
+    message_buffer_autoclear: bool | None = None
+    enable_sleeptime: bool | None = None
+    last_run_completion: datetime | None = None
+    last_run_duration_ms: int | None = None
+    last_stop_reason: StopReason | None = None
+
+    def patch(self) -> AgentPatch:
+        """Return what is to change; null says nothing, save for `max_tokens` (6.40)."""
+        formatted = self.response_format
+        values: Json = {
+            name: getattr(self, name) for name in _PLAIN if getattr(self, name) is not None
+        }
+        if self.tool_rules is not None:
+            values["tool_rules"] = stored(self.tool_rules)
+        if self.tags is not None:
+            values["tags"] = tuple(dict.fromkeys(self.tags))
+        if formatted is not None:
+            values["response_format"] = formatted.model_dump(exclude_unset=True)
+        return AgentPatch(
+            values=values,
+            model=self._update_wish(),
+            embedding=self.embedding_handle(),
+            compaction=None
+            if self.compaction_settings is None
+            else self.compaction_settings.patch(),
+            block_ids=None if self.block_ids is None else tuple(dict.fromkeys(self.block_ids)),
+            tool_ids=None if self.tool_ids is None else tuple(dict.fromkeys(self.tool_ids)),
+            message_ids=None if self.message_ids is None else tuple(self.message_ids),
+        )
+
+    def _update_wish(self) -> ModelWish | None:
+        wish = replace(
+            self.wish(),
+            clear_max_output="max_tokens" in self.model_fields_set and self.max_tokens is None,
+        )
+        return None if wish == ModelWish() else wish
+
+
+_PLAIN: Final = (
+    "name",
+    "system",
+    "description",
+    "metadata",
+    "timezone",
+    "hidden",
+    "message_buffer_autoclear",
+    "enable_sleeptime",
+    "max_files_open",
+    "per_file_view_window_char_limit",
+    "project_id",
+    "template_id",
+    "base_template_id",
+    "last_run_completion",
+    "last_run_duration_ms",
+    "last_stop_reason",
+)
+
+
+def _drafts(bodies: list[CreateBlockBody] | None) -> tuple[BlockDraft, ...]:
+    return tuple(body.draft() for body in bodies or ())
+
+
+def _first(given: bool | None, otherwise: bool | None) -> bool | None:
+    return otherwise if given is None else given

@@ -1,0 +1,234 @@
+"""Agents on the wire: what the server answers (api 6.1); the requests are in `agent_requests`."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, TypeAlias
+
+from typing_extensions import TypedDict
+
+from eunoe.domain import agent_states
+from eunoe.domain.agent_states import ATTACHED, Relation
+from eunoe.domain.agents import AgentType, CompactionMode, CompactionSettings
+from eunoe.domain.messages import Json
+from eunoe.domain.runs import StopReason
+from eunoe.errors import Invalid
+from eunoe.wire import blocks, tools
+from eunoe.wire.model_settings import model_settings
+from eunoe.wire.models import (
+    EmbeddingConfigResponse,
+    LLMConfig,
+    embedding_config,
+    llm_config,
+)
+from eunoe.wire.times import entity_time, optional_entity_time
+
+Include: TypeAlias = Literal[
+    "agent.blocks",
+    "agent.tools",
+    "agent.sources",
+    "agent.tags",
+    "agent.identities",
+    "agent.managed_group",
+    "agent.secrets",
+    "agent.pending_approval",
+]
+INCLUDES: Final[dict[Include, Relation]] = {
+    "agent.blocks": "blocks",
+    "agent.tools": "tools",
+    "agent.sources": "sources",
+    "agent.tags": "tags",
+    "agent.identities": "identities",
+    "agent.managed_group": "managed_group",
+    "agent.secrets": "secrets",
+    "agent.pending_approval": "pending_approval",
+}
+RELATIONSHIPS: Final[dict[str, Relation]] = {
+    "memory": "blocks",
+    "tools": "tools",
+    "sources": "sources",
+    "tags": "tags",
+    "identity_ids": "identities",
+    "multi_agent_group": "managed_group",
+    "tool_exec_environment_variables": "secrets",
+    "secrets": "secrets",
+}
+_FILE_BOUNDS: Final = (
+    (8_000, 3, 5_000),
+    (32_000, 5, 15_000),
+    (128_000, 10, 25_000),
+    (200_000, 10, 40_000),
+)
+
+
+class Memory(TypedDict):
+    agent_type: AgentType
+    git_enabled: bool
+    blocks: list[blocks.BlockResponse]
+    file_blocks: list[Json]
+    prompt_template: str
+
+
+class CompactionSettingsResponse(TypedDict):
+    mode: CompactionMode
+    model: str | None
+    model_settings: Json | None
+    prompt: str | None
+    prompt_acknowledgement: bool
+    clip_chars: int | None
+    sliding_window_percentage: float
+
+
+class AgentState(TypedDict):
+    id: str
+    name: str
+    description: str | None
+    metadata: Json | None
+    system: str
+    agent_type: AgentType
+    timezone: str
+    hidden: bool | None
+    message_ids: Sequence[str]
+    llm_config: LLMConfig
+    embedding_config: EmbeddingConfigResponse | None
+    model: str
+    embedding: str | None
+    model_settings: Json
+    compaction_settings: CompactionSettingsResponse
+    response_format: Json | None
+    tool_rules: Sequence[Json]
+    message_buffer_autoclear: bool
+    enable_sleeptime: bool | None
+    max_files_open: int
+    per_file_view_window_char_limit: int
+    project_id: str | None
+    template_id: str | None
+    base_template_id: str | None
+    deployment_id: str | None
+    entity_id: str | None
+    last_run_completion: str | None
+    last_run_duration_ms: int | None
+    last_stop_reason: StopReason | None
+    created_by_id: str | None
+    last_updated_by_id: str | None
+    created_at: str
+    updated_at: str
+    memory: Memory
+    blocks: list[blocks.BlockResponse]
+    tools: list[tools.Tool]
+    sources: list[Json]
+    tags: Sequence[str]
+    identities: list[Json]
+    identity_ids: list[str]
+    secrets: list[Json]
+    tool_exec_environment_variables: list[Json]
+    managed_group: Json | None
+    multi_agent_group: Json | None
+    pending_approval: Json | None
+
+
+def state(one: agent_states.AgentState) -> AgentState:
+    """Return an agent, every field present."""
+    agent = one.agent
+    files, chars = _file_bounds(agent.model.context_window)
+    held = [blocks.block(block) for block in one.blocks]
+    return {
+        "id": agent.id,
+        "name": agent.name,
+        "description": agent.description,
+        "metadata": agent.metadata,
+        "system": agent.system,
+        "agent_type": agent.agent_type,
+        "timezone": agent.timezone,
+        "hidden": agent.hidden,
+        "message_ids": one.message_ids,
+        "llm_config": llm_config(agent.model),
+        "embedding_config": embedding_config(agent.embedding),
+        "model": agent.model.handle,
+        "embedding": None if agent.embedding is None else agent.embedding.handle,
+        "model_settings": model_settings(agent.model),
+        "compaction_settings": compaction_settings(agent.compaction),
+        "response_format": agent.response_format,
+        "tool_rules": agent.tool_rules,
+        "message_buffer_autoclear": agent.message_buffer_autoclear,
+        "enable_sleeptime": agent.enable_sleeptime,
+        "max_files_open": files if agent.max_files_open is None else agent.max_files_open,
+        "per_file_view_window_char_limit": chars
+        if agent.per_file_view_window_char_limit is None
+        else agent.per_file_view_window_char_limit,
+        "project_id": agent.project_id,
+        "template_id": agent.template_id,
+        "base_template_id": agent.base_template_id,
+        "deployment_id": agent.deployment_id,
+        "entity_id": agent.entity_id,
+        "last_run_completion": optional_entity_time(agent.last_run_completion),
+        "last_run_duration_ms": agent.last_run_duration_ms,
+        "last_stop_reason": agent.last_stop_reason,
+        "created_by_id": agent.created_by_id,
+        "last_updated_by_id": agent.last_updated_by_id,
+        "created_at": entity_time(agent.created_at),
+        "updated_at": entity_time(agent.updated_at),
+        "memory": memory(one, held),
+        "blocks": held,
+        "tools": [tools.tool(tool) for tool in one.tools],
+        "sources": [],
+        "tags": one.tags,
+        "identities": [],
+        "identity_ids": [],
+        "secrets": [],
+        "tool_exec_environment_variables": [],
+        "managed_group": None,
+        "multi_agent_group": None,
+        "pending_approval": None,
+    }
+
+
+def memory(one: agent_states.AgentState, held: list[blocks.BlockResponse] | None = None) -> Memory:
+    """Return the deprecated memory object, which clients need even when it is empty (6.1)."""
+    return {
+        "agent_type": one.agent.agent_type,
+        "git_enabled": False,
+        "blocks": [blocks.block(block) for block in one.blocks] if held is None else held,
+        "file_blocks": [],
+        "prompt_template": "",
+    }
+
+
+def compaction_settings(settings: CompactionSettings) -> CompactionSettingsResponse:
+    return {
+        "mode": settings.mode,
+        "model": settings.model,
+        "model_settings": settings.model_settings,
+        "prompt": settings.prompt,
+        "prompt_acknowledgement": settings.prompt_acknowledgement,
+        "clip_chars": settings.clip_chars,
+        "sliding_window_percentage": settings.sliding_window_percentage,
+    }
+
+
+def _file_bounds(context_window: int) -> tuple[int, int]:
+    """Return how many files stay open and how many characters of each are shown (15.22)."""
+    for ceiling, files, chars in _FILE_BOUNDS:
+        if context_window <= ceiling:
+            return files, chars
+    return 15, 40_000
+
+
+def relations(
+    include: Iterable[Include], relationships: Iterable[str] | None, *, sdk: bool
+) -> frozenset[Relation]:
+    """Return what the caller wants loaded (6.3).
+
+    An SDK 1.x caller gets what `include` names, any other caller everything but the
+    pending approval; `include_relationships`, if given, decides for both. Raises
+    `Invalid` for an unknown relationship.
+    """
+    wanted: set[Relation] = {INCLUDES[name] for name in include}
+    if relationships is not None:
+        named = list(relationships)
+        unknown = sorted(set(named) - RELATIONSHIPS.keys())
+        if unknown:
+            known = ", ".join(RELATIONSHIPS)
+            raise Invalid(f"There is no relationship {', '.join(unknown)}; there are: {known}.")
+        wanted.update(RELATIONSHIPS[name] for name in named)
+    elif not sdk:
+        wanted.update(ATTACHED)
+    return frozenset(wanted)

@@ -1,0 +1,59 @@
+"""Archives on the wire (api 14.1)."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+from eunoe.domain import passages
+from eunoe.domain.messages import Json
+from eunoe.wire.models import EmbeddingConfigBody, EmbeddingConfigResponse, embedding_config
+from eunoe.wire.times import entity_time, optional_entity_time
+
+
+class CreateArchiveBody(BaseModel):
+    name: str
+    description: str | None = None
+    embedding: str | None = None
+    embedding_config: EmbeddingConfigBody | None = None
+
+    def embedding_handle(self) -> str | None:
+        """Return the handle asked for; the deprecated object counts where no handle was given."""
+        if self.embedding is None and self.embedding_config is not None:
+            return self.embedding_config.as_handle()
+        return self.embedding
+
+
+class UpdateArchiveBody(BaseModel):
+    name: str | None = None
+    description: str | None = None
+
+
+class Archive(TypedDict):
+    id: str
+    name: str
+    description: str | None
+    organization_id: str
+    vector_db_provider: Literal["native"]
+    embedding_config: EmbeddingConfigResponse | None
+    metadata: Json | None
+    created_by_id: str | None
+    last_updated_by_id: str | None
+    created_at: str
+    updated_at: str | None
+
+
+def archive(one: passages.Archive, *, organization_id: str) -> Archive:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.description,
+        "organization_id": organization_id,
+        "vector_db_provider": "native",
+        "embedding_config": embedding_config(one.embedding),
+        "metadata": one.metadata,
+        "created_by_id": one.created_by_id,
+        "last_updated_by_id": one.last_updated_by_id,
+        "created_at": entity_time(one.created_at),
+        "updated_at": optional_entity_time(one.updated_at),
+    }

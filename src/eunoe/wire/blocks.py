@@ -1,0 +1,157 @@
+"""Blocks on the wire (api 12)."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from typing_extensions import TypedDict
+
+from eunoe.domain.blocks import DEFAULT_LIMIT, Block, BlockVersion, built_in_description
+from eunoe.domain.drafts import BlockDraft, BlockPatch
+from eunoe.domain.messages import Json
+from eunoe.wire.times import entity_time
+
+Limit = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class CreateBlockBody(BaseModel):
+    label: Annotated[str, Field(min_length=1)]
+    value: str = ""
+    limit: Limit = DEFAULT_LIMIT
+    description: str | None = None
+    read_only: bool = False
+    metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
+    tags: list[str] = Field(default_factory=list[str])
+    hidden: bool | None = None
+    is_template: bool = False
+    template_name: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    deployment_id: str | None = None
+    entity_id: str | None = None
+    preserve_on_migration: bool | None = False
+    project_id: str | None = None
+
+    @field_validator(
+        "value", "limit", "read_only", "metadata", "tags", "is_template", mode="before"
+    )
+    @classmethod
+    def _null_is_absent(cls, value: object, info: ValidationInfo) -> object:
+        if value is not None:
+            return value
+        field = cls.model_fields[info.field_name or ""]
+        return field.get_default(call_default_factory=True, validated_data={})
+
+    def draft(self) -> BlockDraft:
+        given = self.model_dump()
+        given["tags"] = tuple(self.tags)
+        return BlockDraft(**given)
+
+
+class UpdateBlockBody(BaseModel):
+    """A null field says nothing (12.20)."""
+
+    label: Annotated[str, Field(min_length=1)] | None = None
+    value: str | None = None
+    limit: Limit | None = None
+    description: str | None = None
+    read_only: bool | None = None
+    metadata: dict[str, Any] | None = None
+    tags: list[str] | None = None
+    hidden: bool | None = None
+    is_template: bool | None = None
+    template_name: str | None = None
+    template_id: str | None = None
+    base_template_id: str | None = None
+    deployment_id: str | None = None
+    entity_id: str | None = None
+    preserve_on_migration: bool | None = None
+    project_id: str | None = None
+
+    def patch(self) -> BlockPatch:
+        given = self.model_dump()
+        given["tags"] = None if self.tags is None else tuple(self.tags)
+        return BlockPatch(**given)
+
+
+class BlockResponse(TypedDict):
+    id: str
+    label: str
+    value: str
+    limit: int
+    description: str | None
+    read_only: bool
+    metadata: Json
+    tags: list[str]
+    hidden: bool | None
+    is_template: bool
+    template_name: str | None
+    template_id: str | None
+    base_template_id: str | None
+    deployment_id: str | None
+    entity_id: str | None
+    preserve_on_migration: bool | None
+    project_id: str | None
+    created_by_id: str | None
+    last_updated_by_id: str | None
+
+
+class BlockVersionResponse(TypedDict):
+    """One entry of a block's history; this server's own addition."""
+
+    id: str
+    block_id: str
+    version: int
+    label: str
+    value: str
+    limit: int
+    description: str | None
+    read_only: bool
+    actor_id: str | None
+    agent_id: str | None
+    run_id: str | None
+    step_id: str | None
+    created_at: str
+
+
+def block(one: Block) -> BlockResponse:
+    """Return a block, every field present; `human` and `persona` always say what they are for."""
+    return {
+        "id": one.id,
+        "label": one.label,
+        "value": one.value,
+        "limit": one.limit,
+        "description": one.description or built_in_description(one.label),
+        "read_only": one.read_only,
+        "metadata": one.metadata,
+        "tags": list(one.tags),
+        "hidden": one.hidden,
+        "is_template": one.is_template,
+        "template_name": one.template_name,
+        "template_id": one.template_id,
+        "base_template_id": one.base_template_id,
+        "deployment_id": one.deployment_id,
+        "entity_id": one.entity_id,
+        "preserve_on_migration": one.preserve_on_migration,
+        "project_id": one.project_id,
+        "created_by_id": one.created_by_id,
+        "last_updated_by_id": one.last_updated_by_id,
+    }
+
+
+def version(one: BlockVersion) -> BlockVersionResponse:
+    """Return one entry of a block's history: what it became, by whom, in which run, and when."""
+    return {
+        "id": f"{one.block_id}:{one.version}",
+        "block_id": one.block_id,
+        "version": one.version,
+        "label": one.label,
+        "value": one.value,
+        "limit": one.limit,
+        "description": one.description,
+        "read_only": one.read_only,
+        "actor_id": one.actor_id,
+        "agent_id": one.agent_id,
+        "run_id": one.run_id,
+        "step_id": one.step_id,
+        "created_at": entity_time(one.created_at),
+    }

@@ -1,0 +1,275 @@
+"""Content parts as the wire has them, both directions (api 9.20)."""
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, assert_never, cast
+
+import orjson
+from pydantic import BaseModel, Discriminator, Tag
+
+from eunoe.domain.messages import (
+    Image,
+    Json,
+    OmittedReasoning,
+    Part,
+    Reasoning,
+    RedactedReasoning,
+    SummarizedReasoning,
+    Text,
+)
+from eunoe.errors import Invalid
+
+
+class TextContent(BaseModel):
+    type: Literal["text"] = "text"
+    text: str
+    signature: str | None = None
+
+
+class UrlImage(BaseModel):
+    type: Literal["url"] = "url"
+    url: str
+
+
+class Base64Image(BaseModel):
+    type: Literal["base64"] = "base64"
+    media_type: str
+    data: str
+    detail: str | None = None
+
+
+class LettaImage(BaseModel):
+    """An image of a file; accepted where the caller sends its bytes along."""
+
+    type: Literal["letta"] = "letta"
+    file_id: str
+    media_type: str | None = None
+    data: str | None = None
+    detail: str | None = None
+
+
+class ImageContent(BaseModel):
+    type: Literal["image"] = "image"
+    source: Annotated[UrlImage | Base64Image | LettaImage, Discriminator("type")]
+
+
+class ToolCallContent(BaseModel):
+    type: Literal["tool_call"] = "tool_call"
+    id: str
+    name: str
+    input: dict[str, Any]
+    signature: str | None = None
+
+
+class ToolReturnContent(BaseModel):
+    type: Literal["tool_return"] = "tool_return"
+    tool_call_id: str
+    content: str
+    is_error: bool
+
+
+class ReasoningContent(BaseModel):
+    type: Literal["reasoning"] = "reasoning"
+    is_native: bool
+    reasoning: str
+    signature: str | None = None
+
+
+class RedactedReasoningContent(BaseModel):
+    type: Literal["redacted_reasoning"] = "redacted_reasoning"
+    data: str
+
+
+class OmittedReasoningContent(BaseModel):
+    type: Literal["omitted_reasoning"] = "omitted_reasoning"
+    signature: str | None = None
+
+
+class SummarizedReasoningPart(BaseModel):
+    index: int
+    text: str
+
+
+class SummarizedReasoningContent(BaseModel):
+    type: Literal["summarized_reasoning"] = "summarized_reasoning"
+    id: str
+    summary: list[SummarizedReasoningPart]
+    encrypted_content: str | None = None
+
+
+def _kind(value: object) -> object:
+    """Return the kind of a part; a part without `type` is text, or an image if it has a source."""
+    if isinstance(value, BaseModel):
+        return getattr(value, "type", None)
+    if not isinstance(value, dict):
+        return None
+    fields = cast("Json", value)
+    return fields.get("type") or ("image" if "source" in fields else "text")
+
+
+ContentPart: TypeAlias = Annotated[
+    Annotated[TextContent, Tag("text")]
+    | Annotated[ImageContent, Tag("image")]
+    | Annotated[ToolCallContent, Tag("tool_call")]
+    | Annotated[ToolReturnContent, Tag("tool_return")]
+    | Annotated[ReasoningContent, Tag("reasoning")]
+    | Annotated[RedactedReasoningContent, Tag("redacted_reasoning")]
+    | Annotated[OmittedReasoningContent, Tag("omitted_reasoning")]
+    | Annotated[SummarizedReasoningContent, Tag("summarized_reasoning")],
+    Discriminator(_kind),
+]
+Content: TypeAlias = str | list[ContentPart]
+
+_THOUGHTS: Final = {
+    "reasoning",
+    "redacted_reasoning",
+    "omitted_reasoning",
+    "summarized_reasoning",
+}
+SENDABLE: Final[dict[str, set[str]]] = {
+    "user": {"text", "image"},
+    "system": {"text"},
+    "assistant": {"text", *_THOUGHTS},
+}
+"""Which parts a sent message may hold, by role: what a model can be told in that role."""
+
+
+class FetchImage(Protocol):
+    """Gets the image behind a URL; raises `errors.Invalid` when it cannot (L6)."""
+
+    async def __call__(self, url: str) -> Image: ...
+
+
+async def parts_of(content: Content, *, fetch: FetchImage) -> tuple[Part, ...]:
+    """Return what a caller sent as parts, images by URL fetched; raise `Invalid` if empty (L6)."""
+    if isinstance(content, str):
+        parts: list[Part] = [Text(text=content)]
+    else:
+        parts = [await _part(part, fetch=fetch) for part in content]
+    said = [part for part in parts if not isinstance(part, Text) or part.text]
+    if not said:
+        raise Invalid("The content of the message is empty; say something.")
+    return tuple(said)
+
+
+async def _part(part: ContentPart, *, fetch: FetchImage) -> Part:
+    match part:
+        case TextContent():
+            return Text(text=part.text, signature=part.signature)
+        case ImageContent():
+            return await _image(part.source, fetch=fetch)
+        case ReasoningContent():
+            return Reasoning(text=part.reasoning, signature=part.signature, native=part.is_native)
+        case RedactedReasoningContent():
+            return RedactedReasoning(data=part.data)
+        case OmittedReasoningContent():
+            return OmittedReasoning(signature=part.signature)
+        case SummarizedReasoningContent():
+            ordered = sorted(part.summary, key=lambda one: one.index)
+            return SummarizedReasoning(
+                id=part.id,
+                summary=tuple(one.text for one in ordered),
+                encrypted=part.encrypted_content,
+            )
+        case ToolCallContent() | ToolReturnContent():
+            raise Invalid(f"A part of type {part.type} cannot be sent.")
+        case _:
+            assert_never(part)
+
+
+async def _image(source: UrlImage | Base64Image | LettaImage, *, fetch: FetchImage) -> Image:
+    match source:
+        case UrlImage():
+            return await fetch(source.url)
+        case Base64Image():
+            return _checked(source.media_type, source.data, source.detail)
+        case LettaImage(data=str() as data):
+            return _checked(source.media_type or "image/png", data, source.detail)
+        case LettaImage():
+            raise Invalid(
+                f"The image of file {source.file_id} has no data; send its bytes as base64."
+            )
+        case _:
+            assert_never(source)
+
+
+def _checked(media_type: str, data: str, detail: str | None) -> Image:
+    try:
+        base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Invalid("The data of an image is not base64.") from error
+    return Image(media_type=media_type, data=data, detail=detail)
+
+
+def shown_content(parts: Sequence[Part]) -> str | list[Json]:
+    """Return the content of a user message: text alone as a string, else its parts."""
+    if len(parts) == 1 and isinstance(parts[0], Text):
+        return opened(parts[0].text)
+    return list(part_bodies(parts))
+
+
+def part_bodies(parts: Iterable[Part]) -> Iterable[Json]:
+    """Yield each part as the wire stores and shows it."""
+    return map(_part_body, parts)
+
+
+def _part_body(part: Part) -> Json:
+    match part:
+        case Text():
+            return {"type": "text", "text": part.text, "signature": part.signature}
+        case Image():
+            return {
+                "type": "image",
+                "source": {
+                    "type": "base64",
+                    "media_type": part.media_type,
+                    "data": part.data,
+                    "detail": part.detail,
+                },
+            }
+        case Reasoning():
+            return {
+                "type": "reasoning",
+                "is_native": part.native,
+                "reasoning": part.text,
+                "signature": part.signature,
+            }
+        case RedactedReasoning():
+            return {"type": "redacted_reasoning", "data": part.data}
+        case OmittedReasoning():
+            return {"type": "omitted_reasoning", "signature": part.signature}
+        case SummarizedReasoning():
+            return {
+                "type": "summarized_reasoning",
+                "id": part.id,
+                "summary": [
+                    {"index": index, "text": text} for index, text in enumerate(part.summary)
+                ],
+                "encrypted_content": part.encrypted,
+            }
+        case _:
+            assert_never(part)
+
+
+def opened(text: str) -> str:
+    """Return what a user's text says: the inner message of a user envelope (api 9.14).
+
+    Any other text stays as it is; logins, heartbeats and alerts keep their JSON.
+    """
+    if not text.startswith("{"):
+        return text
+    envelope = envelope_of(text)
+    message = envelope.get("message")
+    if envelope.get("type") != "user_message" or not isinstance(message, str):
+        return text
+    return message
+
+
+def envelope_of(text: str) -> Json:
+    """Return the JSON object that `text` is, empty for any other text."""
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return cast("Json", value) if isinstance(value, dict) else {}

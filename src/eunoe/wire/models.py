@@ -1,0 +1,263 @@
+"""Models on the wire: listings, and both forms of an agent's configuration (api 17)."""
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from eunoe.domain.drafts import ModelWish
+from eunoe.domain.messages import Json
+from eunoe.domain.models import EmbeddingConfig, EmbeddingListing, ModelConfig, ModelListing
+from eunoe.wire.model_settings import ResponseFormat, temperature
+
+EMBEDDING_CHUNK_SIZE: Final = 300
+EMBEDDING_BATCH_SIZE: Final = 32
+
+_PROVIDER_TYPES: Final = frozenset(
+    {
+        "anthropic", "azure", "baseten", "bedrock", "cerebras", "chatgpt_oauth", "deepseek",
+        "fireworks", "google_ai", "google_vertex", "groq", "hugging-face", "letta",
+        "lmstudio_openai", "minimax", "moonshot", "moonshot_coding", "mistral", "ollama",
+        "openai", "together", "vllm", "sglang", "openrouter", "xai", "zai", "zai_coding",
+    }
+)  # fmt: skip
+_ENDPOINT_TYPES: Final = frozenset(
+    {
+        "openai", "anthropic", "google_ai", "google_vertex", "azure", "groq", "ollama",
+        "webui", "lmstudio", "llamacpp", "koboldcpp", "vllm", "hugging-face", "minimax",
+        "moonshot", "moonshot_coding", "mistral", "together", "bedrock", "deepseek", "xai",
+        "zai", "zai_coding", "baseten", "fireworks", "openrouter", "chatgpt_oauth",
+    }
+)  # fmt: skip
+_EMBEDDING_ENDPOINT_TYPES: Final = frozenset(
+    {
+        "openai", "anthropic", "bedrock", "google_ai", "google_vertex", "azure", "groq",
+        "ollama", "lmstudio", "llamacpp", "koboldcpp", "vllm", "hugging-face", "mistral",
+        "together",
+    }
+)  # fmt: skip
+_ENDPOINT_ALIASES: Final = {"lmstudio_openai": "lmstudio", "sglang": "vllm"}
+
+
+# Requests
+
+
+class LlmConfigBody(BaseModel):
+    """The deprecated `llm_config`.
+
+    Where to connect comes from the provider that is configured, never from the caller,
+    so `model_endpoint` is not read.
+    """
+
+    model: str
+    model_endpoint_type: str
+    context_window: Annotated[int, Field(ge=1)]
+    provider_name: str | None = None
+    handle: str | None = None
+    temperature: float | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    enable_reasoner: bool | None = None
+    reasoning_effort: str | None = None
+    max_reasoning_tokens: int | None = None
+    effort: str | None = None
+    verbosity: str | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    strict: bool | None = None
+
+    def wish(self) -> ModelWish:
+        """Return the configuration as a wish; without a handle it is provider/model."""
+        shown = self.response_format
+        own = {"effort": self.effort, "verbosity": self.verbosity}
+        return ModelWish(
+            handle=self.handle or f"{self.provider_name or self.model_endpoint_type}/{self.model}",
+            context_window=self.context_window,
+            max_output_tokens=self.max_tokens,
+            max_reasoning_tokens=self.max_reasoning_tokens or None,
+            enable_reasoner=self.enable_reasoner,
+            reasoning_effort=self.reasoning_effort,
+            temperature=self.temperature,
+            parallel_tool_calls=self.parallel_tool_calls,
+            strict=self.strict,
+            response_format=None if shown is None else shown.model_dump(exclude_unset=True),
+            settings={name: value for name, value in own.items() if value is not None} or None,
+        )
+
+
+class EmbeddingConfigBody(BaseModel):
+    """The deprecated `embedding_config`, read only for the handle it amounts to."""
+
+    embedding_endpoint_type: str
+    embedding_model: str
+    embedding_dim: int
+    handle: str | None = None
+
+    def as_handle(self) -> str:
+        return self.handle or f"{self.embedding_endpoint_type}/{self.embedding_model}"
+
+
+# Answers
+
+
+class LLMConfig(TypedDict):
+    model: str
+    display_name: str | None
+    model_endpoint_type: str
+    model_endpoint: str | None
+    provider_name: str
+    provider_category: str
+    model_wrapper: str | None
+    context_window: int
+    put_inner_thoughts_in_kwargs: bool
+    handle: str
+    temperature: float
+    max_tokens: int | None
+    enable_reasoner: bool
+    reasoning_effort: str | None
+    max_reasoning_tokens: int
+    effort: str | None
+    frequency_penalty: float | None
+    compatibility_type: str | None
+    verbosity: str | None
+    tier: str | None
+    parallel_tool_calls: bool
+    response_format: Json | None
+    strict: bool
+    return_logprobs: bool
+    top_logprobs: int | None
+    return_token_ids: bool
+    tool_call_parser: str | None
+
+
+class Model(LLMConfig):
+    name: str
+    provider_type: str
+    model_type: Literal["llm"]
+    max_context_window: int
+
+
+class EmbeddingConfigResponse(TypedDict):
+    embedding_endpoint_type: str
+    embedding_endpoint: str | None
+    embedding_model: str
+    embedding_dim: int
+    embedding_chunk_size: int
+    handle: str
+    batch_size: int
+    azure_endpoint: str | None
+    azure_version: str | None
+    azure_deployment: str | None
+
+
+class EmbeddingModel(EmbeddingConfigResponse):
+    name: str
+    display_name: str
+    provider_type: str
+    provider_name: str
+    model_type: Literal["embedding"]
+
+
+def llm_config(config: ModelConfig) -> LLMConfig:
+    """Return the deprecated configuration object, every field of it (api 6.1)."""
+    return {
+        "model": config.model,
+        "display_name": config.model,
+        "model_endpoint_type": _endpoint_type(config.provider_type),
+        "model_endpoint": config.endpoint,
+        "provider_name": config.provider_name,
+        "provider_category": "base",
+        "model_wrapper": None,
+        "context_window": config.context_window,
+        "put_inner_thoughts_in_kwargs": False,
+        "handle": config.handle,
+        "temperature": temperature(config),
+        "max_tokens": config.max_output_tokens,
+        "enable_reasoner": config.enable_reasoner,
+        "reasoning_effort": config.reasoning_effort,
+        "max_reasoning_tokens": config.max_reasoning_tokens,
+        "effort": config.settings.get("effort"),
+        "frequency_penalty": None,
+        "compatibility_type": None,
+        "verbosity": config.settings.get("verbosity"),
+        "tier": None,
+        "parallel_tool_calls": config.parallel_tool_calls,
+        "response_format": config.response_format,
+        "strict": config.strict,
+        "return_logprobs": False,
+        "top_logprobs": None,
+        "return_token_ids": False,
+        "tool_call_parser": config.settings.get("tool_call_parser"),
+    }
+
+
+def embedding_config(config: EmbeddingConfig | None) -> EmbeddingConfigResponse | None:
+    if config is None:
+        return None
+    return {
+        "embedding_endpoint_type": _embedding_endpoint_type(config.provider_type),
+        "embedding_endpoint": config.endpoint,
+        "embedding_model": config.model,
+        "embedding_dim": config.dimensions,
+        "embedding_chunk_size": config.chunk_size,
+        "handle": config.handle,
+        "batch_size": config.batch_size,
+        "azure_endpoint": None,
+        "azure_version": None,
+        "azure_deployment": None,
+    }
+
+
+def listed_model(listing: ModelListing) -> Model:
+    """Return one entry of the model list, with the deprecated configuration fields (17.3)."""
+    config = ModelConfig(
+        handle=listing.handle,
+        model=listing.model,
+        provider_type=listing.provider_type,
+        provider_name=listing.provider_name,
+        endpoint=listing.endpoint,
+        context_window=listing.context_window,
+        max_output_tokens=listing.max_output_tokens,
+    )
+    return {
+        **llm_config(config),
+        "name": listing.model,
+        "provider_type": _provider_type(listing.provider_type),
+        "model_type": "llm",
+        "max_context_window": listing.context_window,
+    }
+
+
+def listed_embedding_model(listing: EmbeddingListing) -> EmbeddingModel:
+    """Return one entry of the embedding model list (17.4)."""
+    return {
+        "handle": listing.handle,
+        "name": listing.model,
+        "display_name": listing.model,
+        "provider_type": _provider_type(listing.provider_type),
+        "provider_name": listing.provider_name,
+        "model_type": "embedding",
+        "embedding_endpoint_type": _embedding_endpoint_type(listing.provider_type),
+        "embedding_endpoint": listing.endpoint,
+        "embedding_model": listing.model,
+        "embedding_dim": listing.dimensions,
+        "embedding_chunk_size": EMBEDDING_CHUNK_SIZE,
+        "batch_size": EMBEDDING_BATCH_SIZE,
+        "azure_endpoint": None,
+        "azure_version": None,
+        "azure_deployment": None,
+    }
+
+
+def _provider_type(provider_type: str) -> str:
+    """Return a provider type that the clients know; a server of our own speaks OpenAI's dialect."""
+    return provider_type if provider_type in _PROVIDER_TYPES else "openai"
+
+
+def _endpoint_type(provider_type: str) -> str:
+    shown = _ENDPOINT_ALIASES.get(provider_type, provider_type)
+    return shown if shown in _ENDPOINT_TYPES else "openai"
+
+
+def _embedding_endpoint_type(provider_type: str) -> str:
+    shown = _ENDPOINT_ALIASES.get(provider_type, provider_type)
+    return shown if shown in _EMBEDDING_ENDPOINT_TYPES else "openai"

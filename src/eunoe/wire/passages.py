@@ -1,0 +1,183 @@
+"""Passages on the wire (api 14.2 to 14.5)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from eunoe.domain import passages
+from eunoe.domain.drafts import PassageDraft
+from eunoe.domain.messages import Json
+from eunoe.domain.moments import local
+from eunoe.domain.passages import PassageHit
+from eunoe.domain.recall import PassageQuery
+from eunoe.errors import Invalid
+from eunoe.wire.models import EmbeddingConfigResponse, embedding_config
+from eunoe.wire.times import entity_time, optional_entity_time
+
+TagMode = Literal["any", "all"]
+
+
+class CreatePassageBody(BaseModel):
+    """`created_at` is ISO text here; what cannot be read is 400, not 422 (14.3)."""
+
+    text: str
+    metadata: dict[str, Any] | None = None
+    tags: list[str] | None = None
+    created_at: str | None = None
+
+    def draft(self) -> PassageDraft:
+        return PassageDraft(
+            text=self.text,
+            tags=distinct(self.tags),
+            metadata=self.metadata or {},
+            created_at=None if self.created_at is None else _moment(self.created_at),
+        )
+
+
+class CreatePassagesBody(BaseModel):
+    passages: list[CreatePassageBody]
+
+
+class CreateMemoryBody(BaseModel):
+    text: str
+    tags: list[str] | None = None
+    created_at: datetime | None = None
+
+    def draft(self) -> PassageDraft:
+        at = self.created_at
+        return PassageDraft(
+            text=self.text,
+            tags=distinct(self.tags),
+            created_at=None if at is None else in_utc(at),
+        )
+
+
+class SearchPassagesBody(BaseModel):
+    query: str | None = None
+    agent_id: str | None = None
+    archive_id: str | None = None
+    tags: list[str] | None = None
+    tag_match_mode: TagMode = "any"
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+
+    def asked(self) -> PassageQuery:
+        """Return the search; `agent_id` is looked up by the service and wins (14.5)."""
+        return PassageQuery(
+            text=self.query or "",
+            archive_id=self.archive_id,
+            tags=distinct(self.tags),
+            tag_match=self.tag_match_mode,
+            since=None if self.start_date is None else in_utc(self.start_date),
+            until=None if self.end_date is None else in_utc(self.end_date),
+            limit=self.limit,
+        )
+
+
+class Passage(TypedDict):
+    id: str
+    text: str
+    embedding: Sequence[float] | None
+    embedding_config: EmbeddingConfigResponse | None
+    archive_id: str | None
+    source_id: str | None
+    file_id: str | None
+    file_name: str | None
+    metadata: Json
+    tags: list[str]
+    organization_id: str
+    is_deleted: bool
+    created_at: str
+    updated_at: str | None
+    created_by_id: str | None
+    last_updated_by_id: str | None
+
+
+class PassageSearchResult(TypedDict):
+    passage: Passage
+    score: float
+    metadata: Json
+
+
+class ArchivalMemorySearchResult(TypedDict):
+    id: str
+    timestamp: str
+    content: str
+    tags: list[str]
+
+
+class ArchivalMemorySearchResponse(TypedDict):
+    results: list[ArchivalMemorySearchResult]
+    count: int
+
+
+def passage(one: passages.Passage, *, organization_id: str) -> Passage:
+    """Return a passage with its own vector; it is not padded (14.2, ours)."""
+    return {
+        "id": one.id,
+        "text": one.text,
+        "embedding": one.vector,
+        "embedding_config": embedding_config(one.embedding),
+        "archive_id": one.archive_id,
+        "source_id": None,
+        "file_id": None,
+        "file_name": None,
+        "metadata": one.metadata,
+        "tags": list(one.tags),
+        "organization_id": organization_id,
+        "is_deleted": False,
+        "created_at": entity_time(one.created_at),
+        "updated_at": optional_entity_time(one.updated_at),
+        "created_by_id": one.created_by_id,
+        "last_updated_by_id": one.last_updated_by_id,
+    }
+
+
+def hit(found: PassageHit, *, organization_id: str) -> PassageSearchResult:
+    """Return one result of the search everywhere: higher scores are better (14.5)."""
+    return {
+        "passage": passage(found.passage, organization_id=organization_id),
+        "score": found.score,
+        "metadata": {
+            "combined_score": found.score,
+            "fts_rank": found.text_rank,
+            "vector_rank": found.vector_rank,
+        },
+    }
+
+
+def memories(hits: Sequence[PassageHit], *, timezone: str) -> ArchivalMemorySearchResponse:
+    """Return an agent's archival search, its times in the agent's zone (14.4.1)."""
+    results: list[ArchivalMemorySearchResult] = [
+        {
+            "id": found.passage.id,
+            "timestamp": local(found.passage.created_at, timezone=timezone),
+            "content": found.passage.text,
+            "tags": list(found.passage.tags),
+        }
+        for found in hits
+    ]
+    return {"results": results, "count": len(results)}
+
+
+def distinct(tags: list[str] | None) -> tuple[str, ...]:
+    """Return the tags without repetitions, in the order given."""
+    return tuple(dict.fromkeys(tags or ()))
+
+
+def in_utc(at: datetime) -> datetime:
+    """Return `at` in UTC; without an offset it is read as UTC (4.1)."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return in_utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        raise Invalid(
+            f"created_at is `{text[:60]}`; write an ISO 8601 time such as 2025-04-01T09:30:00Z."
+        ) from None

@@ -1,0 +1,139 @@
+"""Runs as the wire shows them (api 19.1)."""
+
+from typing_extensions import TypedDict
+
+from eunoe.domain import runs
+from eunoe.domain.messages import Json
+from eunoe.domain.runs import RunStatus, StopReason, Usage
+from eunoe.wire.times import entity_time, optional_entity_time
+
+
+class LettaRequestConfig(TypedDict):
+    use_assistant_message: bool
+    assistant_message_tool_name: str
+    assistant_message_tool_kwarg: str
+    include_return_message_types: list[str] | None
+
+
+class Run(TypedDict):
+    id: str
+    status: RunStatus
+    created_at: str
+    completed_at: str | None
+    agent_id: str
+    conversation_id: str | None
+    base_template_id: str | None
+    background: bool
+    metadata: Json
+    request_config: LettaRequestConfig
+    stop_reason: StopReason | None
+    callback_url: str | None
+    callback_sent_at: str | None
+    callback_status_code: int | None
+    callback_error: str | None
+    ttft_ns: int | None
+    total_duration_ns: int | None
+
+
+class RunMetrics(TypedDict):
+    id: str
+    organization_id: str
+    agent_id: str
+    project_id: str | None
+    run_start_ns: int
+    run_ns: int | None
+    num_steps: int
+    tools_used: list[str]
+    template_id: str | None
+    base_template_id: str | None
+
+
+class UsageStatisticsPromptTokenDetails(TypedDict):
+    cached_tokens: int | None
+    cache_read_tokens: int | None
+    cache_creation_tokens: int | None
+
+
+class UsageStatisticsCompletionTokenDetails(TypedDict):
+    reasoning_tokens: int | None
+
+
+class RunUsage(TypedDict):
+    completion_tokens: int
+    prompt_tokens: int
+    total_tokens: int
+    prompt_tokens_details: UsageStatisticsPromptTokenDetails | None
+    completion_tokens_details: UsageStatisticsCompletionTokenDetails | None
+
+
+def shown(run: runs.Run) -> Run:
+    options = run.options
+    return {
+        "id": run.id,
+        "status": run.status,
+        "created_at": entity_time(run.created_at),
+        "completed_at": optional_entity_time(run.completed_at),
+        "agent_id": run.agent_id,
+        "conversation_id": run.conversation_id,
+        "base_template_id": None,
+        "background": run.background,
+        "metadata": run.metadata,
+        "request_config": {
+            "use_assistant_message": options.use_assistant_message,
+            "assistant_message_tool_name": options.assistant_message_tool_name,
+            "assistant_message_tool_kwarg": options.assistant_message_tool_kwarg,
+            "include_return_message_types": None
+            if options.return_types is None
+            else list(options.return_types),
+        },
+        "stop_reason": run.stop_reason,
+        "callback_url": options.callback_url,
+        "callback_sent_at": None,
+        "callback_status_code": None,
+        "callback_error": None,
+        "ttft_ns": run.ttft_ns,
+        "total_duration_ns": run.total_duration_ns,
+    }
+
+
+def shown_usage(usage: Usage) -> RunUsage:
+    """Return tokens in the OpenAI manner, with the details that the provider reported (G-18)."""
+    return {
+        "completion_tokens": usage.completion_tokens,
+        "prompt_tokens": usage.prompt_tokens,
+        "total_tokens": usage.total_tokens,
+        "prompt_tokens_details": prompt_details(usage),
+        "completion_tokens_details": completion_details(usage),
+    }
+
+
+def prompt_details(usage: Usage) -> UsageStatisticsPromptTokenDetails | None:
+    if usage.cached_input_tokens is None and usage.cache_write_tokens is None:
+        return None
+    return {
+        "cached_tokens": usage.cached_input_tokens,
+        "cache_read_tokens": usage.cached_input_tokens,
+        "cache_creation_tokens": usage.cache_write_tokens,
+    }
+
+
+def completion_details(usage: Usage) -> UsageStatisticsCompletionTokenDetails | None:
+    if usage.reasoning_tokens is None:
+        return None
+    return {"reasoning_tokens": usage.reasoning_tokens}
+
+
+def shown_metrics(run: runs.Run, *, organization_id: str, tools_used: list[str]) -> RunMetrics:
+    """Return a run's times; `tools_used` holds tool ids (streaming 4.4)."""
+    return {
+        "id": run.id,
+        "organization_id": organization_id,
+        "agent_id": run.agent_id,
+        "project_id": None,
+        "run_start_ns": int(run.created_at.timestamp() * 1_000_000) * 1_000,
+        "run_ns": run.total_duration_ns,
+        "num_steps": run.step_count,
+        "tools_used": tools_used,
+        "template_id": None,
+        "base_template_id": None,
+    }

@@ -1,0 +1,301 @@
+"""What a caller sends to make an agent run, and how it becomes a submission's parts (api 8.1, 8.2).
+
+Every field is honoured, refused with a sentence, or one of those that the API
+declares as accepted and ignored (G-26): `enable_thinking`, `batch_item_id`,
+`top_logprobs` without `return_logprobs`, `poll_interval`.
+"""
+
+import uuid
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, cast
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from eunoe.domain.messages import Json
+from eunoe.domain.runs import DEFAULT_MAX_STEPS, RunOptions
+from eunoe.errors import Invalid
+from eunoe.runs.submit import InputMessage
+from eunoe.wire.content import SENDABLE, Content, FetchImage, parts_of
+from eunoe.wire.messages import MessageType
+
+Role: TypeAlias = Literal["user", "system", "assistant"]
+
+_STEP_CEILING: Final = 100_000
+_NOT_SUPPORTED: Final = {
+    "client_tools": "Tools that run on the client are not supported by this server yet; leave "
+    "client_tools out and attach tools to the agent.",
+    "client_skills": "Skills listed by the client are not supported by this server; leave "
+    "client_skills out and describe them in the system prompt or a memory block.",
+    "return_logprobs": "Log probabilities are not supported by this server; leave "
+    "return_logprobs out.",
+    "return_token_ids": "Token ids are not supported by this server; leave return_token_ids out.",
+}
+
+
+def _check_sendable(content: Content, *, role: Role) -> None:
+    if isinstance(content, str):
+        return
+    foreign = sorted({part.type for part in content} - SENDABLE[role])
+    if foreign:
+        raise ValueError(
+            f"A {role} message holds parts of type {', '.join(sorted(SENDABLE[role]))}, "
+            f"not {', '.join(foreign)}."
+        )
+
+
+class MessageCreate(BaseModel):
+    type: Literal["message"] | None = "message"
+    role: Role
+    content: Content
+    name: str | None = None
+    otid: str | None = None
+    sender_id: str | None = None
+    group_id: str | None = None
+    batch_item_id: str | None = None
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        _check_sendable(self.content, role=self.role)
+        return self
+
+
+class ApprovalReturn(BaseModel):
+    type: Literal["approval"] = "approval"
+    tool_call_id: str
+    approve: bool
+    reason: str | None = None
+
+
+class ToolReturn(BaseModel):
+    type: Literal["tool"] = "tool"
+    tool_call_id: str
+    tool_return: Content
+    status: Literal["success", "error"]
+    stdout: list[str] | None = None
+    stderr: list[str] | None = None
+
+
+def _approval_kind(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return getattr(value, "type", None)
+    fields = cast("Json", value) if isinstance(value, dict) else {}
+    return fields.get("type") or ("tool" if "tool_return" in fields else "approval")
+
+
+Approval: TypeAlias = Annotated[
+    Annotated[ApprovalReturn, Tag("approval")] | Annotated[ToolReturn, Tag("tool")],
+    Discriminator(_approval_kind),
+]
+
+
+class ApprovalCreate(BaseModel):
+    type: Literal["approval"] = "approval"
+    approvals: list[Approval] | None = None
+    approve: bool | None = None
+    approval_request_id: str | None = None
+    reason: str | None = None
+    otid: str | None = None
+    group_id: str | None = None
+
+
+class ToolReturnCreate(BaseModel):
+    type: Literal["tool_return"] = "tool_return"
+    tool_returns: list[ToolReturn]
+    otid: str | None = None
+    group_id: str | None = None
+
+
+def _item_kind(value: object) -> object:
+    """Return the kind of an item; without `type` it is told by its fields (api 8.1)."""
+    if isinstance(value, BaseModel):
+        return getattr(value, "type", None)
+    if not isinstance(value, dict):
+        return None
+    fields = cast("Json", value)
+    kind = fields.get("type")
+    if kind is not None:
+        return kind
+    answers = fields.get("approval_request_id") is not None or fields.get("approve") is not None
+    return "approval" if answers else "message"
+
+
+Item: TypeAlias = Annotated[
+    Annotated[MessageCreate, Tag("message")]
+    | Annotated[ApprovalCreate, Tag("approval")]
+    | Annotated[ToolReturnCreate, Tag("tool_return")],
+    Discriminator(_item_kind),
+]
+
+
+class ClientTool(BaseModel):
+    name: str
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class ClientSkill(BaseModel):
+    name: str
+    description: str
+    location: str
+
+
+class LettaRequest(BaseModel):
+    """What every send has in common."""
+
+    messages: Annotated[list[Item], Field(min_length=1)] | None = None
+    input: Content | None = None
+    max_steps: int = Field(default=DEFAULT_MAX_STEPS, ge=1, le=_STEP_CEILING)
+    use_assistant_message: bool = True
+    assistant_message_tool_name: str = "send_message"
+    assistant_message_tool_kwarg: str = "message"
+    include_return_message_types: list[MessageType] | None = None
+    include_compaction_messages: bool = False
+    enable_thinking: str | bool = "true"
+    client_tools: list[ClientTool] | None = None
+    client_skills: list[ClientSkill] | None = None
+    override_model: str | None = None
+    override_system: str | None = Field(
+        default=None, validation_alias=AliasChoices("override_system", "system")
+    )
+    return_logprobs: bool = False
+    top_logprobs: int | None = None
+    return_token_ids: bool = False
+
+    @model_validator(mode="after")
+    def _check_one_input(self) -> Self:
+        if (self.messages is None) == (self.input is None):
+            raise ValueError("Give either messages or input, one of the two.")
+        later = (self.messages or [])[1:]
+        if any(not isinstance(item, MessageCreate) for item in later):
+            raise ValueError("An approval or tool return must be the first of the messages.")
+        return self
+
+    @field_validator("input")
+    @classmethod
+    def _check_parts(cls, given: Content | None) -> Content | None:
+        _check_sendable(given or "", role="user")
+        return given
+
+    @field_validator(*_NOT_SUPPORTED)
+    @classmethod
+    def _refuse_unsupported(cls, given: object, info: ValidationInfo) -> object:
+        if given:
+            raise ValueError(_NOT_SUPPORTED[info.field_name or ""])
+        return given
+
+
+class LettaStreamingRequest(LettaRequest):
+    """A send whose answer may be a stream; `streaming` says whether it is."""
+
+    streaming: bool = False
+    stream_tokens: bool = False
+    include_pings: bool = True
+    background: bool = False
+
+
+class AgentMessageRequest(LettaStreamingRequest):
+    """A send to an agent: blocking by default, and then without streaming options."""
+
+    @model_validator(mode="after")
+    def _check_stream_options(self) -> Self:
+        if self.streaming:
+            return self
+        wrong = [
+            name
+            for name, set_ in (
+                ("stream_tokens=true", self.stream_tokens),
+                ("include_pings=false", not self.include_pings),
+                ("background=true", self.background),
+            )
+            if set_
+        ]
+        if wrong:
+            raise ValueError(f"{', '.join(wrong)} needs streaming=true.")
+        return self
+
+
+class LettaAsyncRequest(LettaRequest):
+    callback_url: str | None = None
+
+
+class CancelAgentRunRequest(BaseModel):
+    run_ids: list[str] | None = None
+
+
+class RetrieveStreamRequest(BaseModel):
+    """How to follow a run that is under way or over (streaming 4.6).
+
+    The server pushes, so `poll_interval` and `batch_size` only have to be sensible.
+    """
+
+    starting_after: int = Field(default=0, ge=0, le=2**62)
+    include_pings: bool | None = True
+    poll_interval: float | None = Field(default=0.1, gt=0)
+    batch_size: int | None = 100
+    run_id: str | None = None
+    otid: str | None = None
+    agent_id: str | None = None
+
+
+def options_of(
+    request: LettaRequest, *, stream_tokens: bool, callback_url: str | None = None
+) -> RunOptions:
+    types = request.include_return_message_types
+    return RunOptions(
+        max_steps=request.max_steps,
+        stream_tokens=stream_tokens,
+        override_model=request.override_model,
+        override_system=request.override_system,
+        include_compaction=request.include_compaction_messages,
+        return_types=None if types is None else tuple(types),
+        use_assistant_message=request.use_assistant_message,
+        assistant_message_tool_name=request.assistant_message_tool_name,
+        assistant_message_tool_kwarg=request.assistant_message_tool_kwarg,
+        callback_url=callback_url,
+    )
+
+
+def items_of(request: LettaRequest) -> Sequence[Item]:
+    """Return what was sent; `input` stands for one user message."""
+    if request.input is not None:
+        return [MessageCreate(role="user", content=request.input)]
+    return request.messages or []
+
+
+def client_otids(items: Sequence[Item]) -> tuple[str, ...]:
+    """Return the otids that the client chose, in order: only they make a repeat known (G-5)."""
+    return tuple(item.otid for item in items if item.otid)
+
+
+async def inputs_of(items: Sequence[Item], *, fetch: FetchImage) -> tuple[InputMessage, ...]:
+    """Return the messages to store.
+
+    Raises `Invalid` for empty content, an image that cannot be had, and for an answer to a
+    tool call that nobody asked about.
+    """
+    return tuple([await _input(item, fetch=fetch) for item in items])
+
+
+async def _input(item: Item, *, fetch: FetchImage) -> InputMessage:
+    if not isinstance(item, MessageCreate):
+        raise Invalid(
+            "No tool call is currently awaiting approval, so there is nothing to answer; "
+            "send an ordinary message."
+        )
+    return InputMessage(
+        role=item.role,
+        content=await parts_of(item.content, fetch=fetch),
+        otid=item.otid or str(uuid.uuid4()),
+        name=item.name,
+        sender_id=item.sender_id,
+        group_id=item.group_id,
+    )

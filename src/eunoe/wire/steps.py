@@ -1,0 +1,128 @@
+"""Steps as the wire shows them (api 19.4)."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+from typing_extensions import TypedDict
+
+from eunoe.domain import runs
+from eunoe.domain.messages import Json
+from eunoe.domain.runs import StepStatus, StopReason
+from eunoe.wire.runs import (
+    UsageStatisticsCompletionTokenDetails,
+    UsageStatisticsPromptTokenDetails,
+    completion_details,
+    prompt_details,
+)
+
+
+class Step(TypedDict):
+    id: str
+    origin: str | None
+    organization_id: str
+    provider_id: str | None
+    run_id: str | None
+    agent_id: str | None
+    provider_name: str | None
+    provider_category: str | None
+    model: str | None
+    model_handle: str | None
+    model_endpoint: str | None
+    context_window_limit: int | None
+    completion_tokens: int
+    prompt_tokens: int
+    total_tokens: int
+    cached_input_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    completion_tokens_details: UsageStatisticsCompletionTokenDetails | None
+    prompt_tokens_details: UsageStatisticsPromptTokenDetails | None
+    stop_reason: StopReason | None
+    tags: list[str]
+    tid: str | None
+    trace_id: str | None
+    request_id: str | None
+    messages: list[Json]
+    feedback: str | None
+    project_id: str | None
+    error_type: str | None
+    error_data: Json | None
+    status: StepStatus
+
+
+class StepMetrics(TypedDict):
+    id: str
+    organization_id: str
+    provider_id: str | None
+    run_id: str | None
+    agent_id: str | None
+    step_start_ns: int | None
+    llm_request_start_ns: int | None
+    llm_request_ns: int | None
+    tool_execution_ns: int | None
+    step_ns: int | None
+    base_template_id: str | None
+    template_id: str | None
+    project_id: str | None
+
+
+class ModifyFeedbackRequest(BaseModel):
+    """Null feedback clears it; tags replace those there are when any are given."""
+
+    feedback: Literal["positive", "negative"] | None = None
+    tags: list[str] | None = None
+
+
+def shown(step: runs.Step, *, organization_id: str) -> Step:
+    usage = step.usage
+    return {
+        "id": step.id,
+        "origin": None,
+        "organization_id": organization_id,
+        "provider_id": None,
+        "run_id": step.run_id,
+        "agent_id": step.agent_id,
+        "provider_name": step.provider_name,
+        "provider_category": step.provider_category,
+        "model": step.model,
+        "model_handle": step.model_handle,
+        "model_endpoint": step.model_endpoint,
+        "context_window_limit": step.context_window_limit,
+        "completion_tokens": usage.completion_tokens,
+        "prompt_tokens": usage.prompt_tokens,
+        "total_tokens": usage.total_tokens,
+        "cached_input_tokens": usage.cached_input_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "completion_tokens_details": completion_details(usage),
+        "prompt_tokens_details": prompt_details(usage),
+        "stop_reason": step.stop_reason,
+        "tags": list(step.tags),
+        "tid": step.tid,
+        "trace_id": step.trace_id,
+        "request_id": step.request_id,
+        "messages": [],
+        "feedback": step.feedback,
+        "project_id": None,
+        "error_type": step.error_type,
+        "error_data": step.error_data,
+        "status": step.status,
+    }
+
+
+def shown_metrics(step: runs.Step, *, organization_id: str) -> StepMetrics:
+    return {
+        "id": step.id,
+        "organization_id": organization_id,
+        "provider_id": None,
+        "run_id": step.run_id,
+        "agent_id": step.agent_id,
+        "step_start_ns": step.started_ns,
+        "llm_request_start_ns": step.llm_started_ns,
+        "llm_request_ns": step.llm_ns,
+        "tool_execution_ns": step.tools_ns,
+        "step_ns": step.total_ns,
+        "base_template_id": None,
+        "template_id": None,
+        "project_id": None,
+    }

@@ -1,0 +1,174 @@
+"""Events of a run as the wire shows them, and the answer they add up to (streaming 2, 3)."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal, assert_never
+
+from typing_extensions import TypedDict
+
+from eunoe.domain.events import (
+    Compacting,
+    Ended,
+    Failed,
+    RunEvent,
+    Shown,
+    Started,
+    Stopped,
+    Used,
+)
+from eunoe.domain.messages import Json
+from eunoe.domain.runs import StopReason
+from eunoe.domain.views import Summarised, View
+from eunoe.wire.messages import Lens, WireMessage, bodies
+from eunoe.wire.times import message_date
+
+
+class WireStopReason(TypedDict):
+    message_type: Literal["stop_reason"]
+    stop_reason: StopReason
+
+
+class UsageStatistics(TypedDict):
+    message_type: Literal["usage_statistics"]
+    completion_tokens: int
+    prompt_tokens: int
+    total_tokens: int
+    step_count: int
+    run_ids: list[str] | None
+    cached_input_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    context_tokens: int | None
+
+
+class LettaResponse(TypedDict):
+    messages: list[WireMessage]
+    stop_reason: WireStopReason
+    usage: UsageStatistics
+    logprobs: Json | None
+    turns: list[Json] | None
+
+
+def chunks(event: RunEvent, lens: Lens, *, seq: int, pings: bool) -> list[Json]:
+    """Return the chunks of one event: none where the reader did not ask for it.
+
+    A failure is one chunk too; how it is framed, and the terminator, are http's.
+    """
+    match event:
+        case Shown(view=view):
+            made = list(bodies(view, lens, seq=seq))
+        case Started():
+            alive = ping(event.ping_id, at=event.at, run_id=event.run_id, seq=seq)
+            made = [alive] if pings else []
+        case Compacting():
+            made = [_compacting(event, seq=seq)] if lens.summaries else []
+        case Stopped(reason=reason):
+            made = [{**stop_reason(reason)}]
+        case Used():
+            made = [{**usage(event)}]
+        case Failed():
+            made = [failure(event, seq=seq)]
+        case Ended():
+            made = []
+        case _:
+            assert_never(event)
+    return made
+
+
+def ping(ping_id: str, *, at: str, run_id: str, seq: int | None) -> Json:
+    """Return a sign of life that also hands out the run's id (streaming 2.14); `at` is ISO."""
+    return {
+        "id": ping_id,
+        "date": _date(at),
+        "name": None,
+        "message_type": "ping",
+        "otid": None,
+        "sender_id": None,
+        "step_id": None,
+        "is_err": None,
+        "seq_id": seq,
+        "run_id": run_id,
+    }
+
+
+def stop_reason(reason: StopReason) -> WireStopReason:
+    return {"message_type": "stop_reason", "stop_reason": reason}
+
+
+def usage(used: Used) -> UsageStatistics:
+    """Return a run's usage; null means that the provider never reported it (streaming 3.2)."""
+    return {
+        "message_type": "usage_statistics",
+        "completion_tokens": used.usage.completion_tokens,
+        "prompt_tokens": used.usage.prompt_tokens,
+        "total_tokens": used.usage.total_tokens,
+        "step_count": used.step_count,
+        "run_ids": None if used.run_ids is None else list(used.run_ids),
+        "cached_input_tokens": used.usage.cached_input_tokens,
+        "cache_write_tokens": used.usage.cache_write_tokens,
+        "reasoning_tokens": used.usage.reasoning_tokens,
+        "context_tokens": used.context_tokens,
+    }
+
+
+def failure(failed: Failed, *, seq: int | None) -> Json:
+    return {
+        "message_type": "error_message",
+        "run_id": failed.run_id,
+        "error_type": failed.error_type,
+        "message": failed.message,
+        "detail": failed.detail,
+        "seq_id": seq,
+    }
+
+
+def _compacting(event: Compacting, *, seq: int | None) -> Json:
+    return {
+        "id": event.id,
+        "date": _date(event.at),
+        "name": None,
+        "message_type": "event_message",
+        "otid": None,
+        "sender_id": None,
+        "step_id": None,
+        "is_err": None,
+        "seq_id": seq,
+        "run_id": event.run_id,
+        "event_type": "compaction",
+        "event_data": {
+            "trigger": event.trigger,
+            "context_token_estimate": event.context_token_estimate,
+            "context_window": event.context_window,
+        },
+    }
+
+
+def _date(at: str) -> str:
+    return message_date(datetime.fromisoformat(at))
+
+
+def answer(
+    seen: Iterable[View],
+    compactions: Sequence[Compacting],
+    lens: Lens,
+    *,
+    reason: StopReason,
+    used: Used,
+) -> Json:
+    """Return the whole reply of a blocking send (streaming 3.1).
+
+    A compaction's event stands before the summary that it came to.
+    """
+    said: list[Json] = []
+    waiting = list(compactions) if lens.summaries else []
+    for view in seen:
+        if waiting and isinstance(view.body, Summarised):
+            said.append(_compacting(waiting.pop(0), seq=None))
+        said.extend(bodies(view, lens))
+    return {
+        "messages": said,
+        "stop_reason": stop_reason(reason),
+        "usage": usage(used),
+        "logprobs": None,
+        "turns": None,
+    }

@@ -1,0 +1,219 @@
+"""Agents made over HTTP, read with the official client's types."""
+
+import pytest
+from letta_client.types import AgentState
+
+from eunoe.domain.messages import Json, text_of
+from eunoe.store import lists
+from eunoe.store.db import Actor
+from tests.fixtures.apis import EMBEDDING, MODEL, Api, names
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.rule("api 6.1", "api 6.5", "api 6.9", "api 6.10")
+async def test_an_agent_made_of_nothing_has_every_default(api: Api) -> None:
+    made = await api.agent()
+
+    read = AgentState.model_validate(made)
+    assert read.name.isalpha()
+    assert (read.agent_type, read.timezone) == ("letta_v1_agent", "UTC")
+    assert (read.model, read.embedding) == (MODEL, EMBEDDING)
+    assert names(made) == ["conversation_search", "memory_replace", "memory_insert"]
+    assert made["tool_rules"] == []
+    assert (read.blocks, read.memory.blocks, read.tags) == ([], [], [])
+    assert len(made["message_ids"]) == 1
+    assert (read.max_files_open, read.per_file_view_window_char_limit) == (10, 25_000)
+    assert read.compaction_settings is not None
+    assert read.compaction_settings.mode == "sliding_window"
+    assert read.compaction_settings.prompt
+    assert made["created_at"].endswith("Z")
+
+
+@pytest.mark.rule("api 4.4")
+async def test_deprecated_twins_are_equal(api: Api) -> None:
+    made = await api.agent(memory_blocks=[{"label": "human", "value": "Ada"}])
+    assert made["memory"]["blocks"] == made["blocks"]
+    assert made["secrets"] == made["tool_exec_environment_variables"]
+    assert made["managed_group"] == made["multi_agent_group"]
+    assert made["llm_config"]["handle"] == made["model"]
+    assert made["embedding_config"]["handle"] == made["embedding"]
+
+
+@pytest.mark.rule("api 6.3", "api 6.8", "A10")
+async def test_given_blocks_come_before_made_ones_and_are_described(api: Api) -> None:
+    shared = await api.block("project", "Eunoe")
+    made = await api.agent(
+        block_ids=[shared["id"]],
+        memory_blocks=[{"label": "human", "value": "Ada"}, {"label": "notes", "value": ""}],
+    )
+    assert [block["label"] for block in made["blocks"]] == ["project", "human", "notes"]
+    assert made["blocks"][0]["id"] == shared["id"]
+    assert made["blocks"][1]["description"]
+    assert made["blocks"][2]["description"] is None
+
+
+@pytest.mark.rule("api 6.8")
+@pytest.mark.parametrize("labels", [["human", "human"], ["project", "human"]])
+async def test_two_blocks_of_one_label_are_a_conflict_and_leave_nothing(
+    api: Api, labels: list[str]
+) -> None:
+    shared = await api.block("project")
+    body = {
+        "block_ids": [shared["id"]],
+        "memory_blocks": [{"label": label, "value": ""} for label in [*labels, labels[0]]],
+    }
+    reply = await api.sdk.post("/v1/agents/", json=body)
+    assert reply.status_code == 409
+    assert reply.headers["x-should-retry"] == "false"
+    assert await api.got("/v1/agents/count") == 0
+    assert await api.got("/v1/blocks/count") == 1
+
+
+@pytest.mark.rule("api 6.13", "api 9.14")
+async def test_the_first_message_is_the_compiled_system_message(api: Api) -> None:
+    made = await api.agent(
+        system="Be kind. {CORE_MEMORY}",
+        memory_blocks=[{"label": "human", "value": "Ada"}],
+        initial_message_sequence=[
+            {"role": "user", "content": "Hello."},
+            {"role": "assistant", "content": "Hi, Ada."},
+            {"role": "system", "content": [{"type": "text", "text": "It rains."}]},
+        ],
+    )
+    async with api.db.read(Actor()) as tx:
+        window, _ = await lists.window(tx, made["id"])
+    assert [message.id for message in window] == made["message_ids"]
+    assert [message.role for message in window] == ["system", "user", "assistant", "system"]
+    texts = [text_of(message) for message in window]
+    assert "Be kind. <memory_blocks>" in texts[0]
+    assert '"type": "user_message"' in texts[1]
+    assert texts[2] == "Hi, Ada."
+    assert '"type": "system_alert"' in texts[3]
+
+
+@pytest.mark.rule("api 6.5", "api 6.6", "R9")
+async def test_model_fields_are_merged(api: Api) -> None:
+    made = await api.agent(
+        model=MODEL,
+        context_window_limit=9_000,
+        max_tokens=500,
+        model_settings={"provider_type": "openai", "temperature": 0.1},
+        parallel_tool_calls=True,
+        compaction_settings={"mode": "all", "clip_chars": None},
+    )
+    config, settings = made["llm_config"], made["model_settings"]
+    assert (config["context_window"], config["max_tokens"]) == (9_000, 500)
+    assert (config["temperature"], settings["temperature"]) == (0.1, 0.1)
+    assert (settings["max_output_tokens"], settings["provider_type"]) == (500, "openai")
+    assert settings["parallel_tool_calls"] is True
+    assert made["compaction_settings"]["mode"] == "all"
+    assert made["compaction_settings"]["clip_chars"] is None
+    assert (
+        made["compaction_settings"]["prompt"]
+        != (await api.agent())["compaction_settings"]["prompt"]
+    )
+
+
+@pytest.mark.rule("api 6.6")
+async def test_an_old_configuration_wins_over_the_handle(api: Api) -> None:
+    made = await api.agent(
+        model="openai/gpt-4.1",
+        llm_config={
+            "model": "gpt-4o-mini",
+            "model_endpoint_type": "openai",
+            "model_endpoint": "http://elsewhere.invalid",
+            "context_window": 7_000,
+        },
+    )
+    assert (made["model"], made["llm_config"]["context_window"]) == (MODEL, 7_000)
+    assert "elsewhere" not in made["llm_config"]["model_endpoint"]
+
+
+@pytest.mark.rule("api 6.9", "api 6.10", "api 6.11")
+async def test_tools_by_name_and_id_bring_their_rules(api: Api) -> None:
+    wipe = (await api.got("/v1/tools/", name="wipe_disk"))[0]
+    made = await api.agent(
+        tools=["send_message", "memory_insert"],
+        tool_ids=[wipe["id"]],
+        tool_rules=[
+            {"type": "max_count_per_step", "tool_name": "send_message", "max_count_limit": 1}
+        ],
+    )
+    assert set(names(made)) == {
+        "conversation_search",
+        "memory_replace",
+        "memory_insert",
+        "send_message",
+        "wipe_disk",
+    }
+    rules = {(rule["type"], rule["tool_name"]) for rule in made["tool_rules"]}
+    assert rules == {
+        ("max_count_per_step", "send_message"),
+        ("exit_loop", "send_message"),
+        ("continue_loop", "conversation_search"),
+        ("continue_loop", "memory_replace"),
+        ("continue_loop", "memory_insert"),
+        ("requires_approval", "wipe_disk"),
+    }
+    AgentState.model_validate(made)
+
+
+@pytest.mark.rule("api 6.9")
+async def test_without_base_tools_there_are_none(api: Api) -> None:
+    assert (await api.agent(include_base_tools=False))["tools"] == []
+
+
+REFUSED: list[tuple[Json, int, str]] = [
+    ({"agent_type": "memgpt_agent"}, 400, "memgpt_agent"),
+    ({"agent_type": "nonsense"}, 422, "agent_type"),
+    ({"model": "no-slash"}, 400, "no-slash"),
+    ({"model": "nobody/model"}, 404, "nobody"),
+    ({"embedding": "no-slash"}, 422, "embedding"),
+    ({"embedding": "nobody/model"}, 400, "nobody"),
+    ({"tools": ["no_such_tool"]}, 400, "no_such_tool"),
+    ({"tool_ids": ["tool-00000000-0000-4000-8000-000000000009"]}, 400, "tool-0000"),
+    ({"tool_ids": ["nonsense"]}, 422, "tool-"),
+    ({"block_ids": ["block-00000000-0000-4000-8000-000000000009"]}, 404, "block-0000"),
+    ({"name": "bad/name"}, 422, "name"),
+    ({"timezone": "Mars/Olympus"}, 422, "timezone"),
+    ({"max_files_open": 1_001}, 400, "max_files_open"),
+    ({"secrets": {"KEY": "hunter2"}}, 422, "secrets"),
+    ({"tool_exec_environment_variables": {"KEY": "hunter2"}}, 422, "secrets"),
+    ({"identity_ids": ["identity-00000000-0000-4000-8000-000000000009"]}, 422, "identities"),
+    ({"folder_ids": ["source-00000000-0000-4000-8000-000000000009"]}, 422, "folders"),
+    ({"enable_sleeptime": True}, 422, "enable_sleeptime"),
+    ({"tool_rules": [{"type": "unheard_of", "tool_name": "x"}]}, 422, "tool_rules"),
+    ({"tool_rules": [{"type": "conditional", "tool_name": "x", "child_output_mapping": {}}]}, 422, "child"),
+    ({"memory_blocks": [{"label": "human", "value": "12345", "limit": 4}]}, 422, "human"),
+    ({"model_settings": {"provider_type": "unheard_of"}}, 422, "provider_type"),
+    ({"max_tokens": 100, "max_reasoning_tokens": 200}, 400, "max_reasoning_tokens"),
+    ({"include_multi_agent_tools": True}, 400, "send_message_to_agent"),
+]  # fmt: skip
+
+
+@pytest.mark.rule("api 3.2", "api 3.4", "api 6.5", "api 6.11", "FIX-25")
+@pytest.mark.parametrize(("body", "status", "named"), REFUSED)
+async def test_what_cannot_be_made_is_refused_by_name(
+    api: Api, body: Json, status: int, named: str
+) -> None:
+    reply = await api.sdk.post("/v1/agents/", json=body)
+    assert (reply.status_code, named in reply.json()["detail"]) == (status, True), reply.text
+    assert "hunter2" not in reply.text
+    assert await api.got("/v1/agents/count") == 0
+
+
+@pytest.mark.rule("api 3.4")
+async def test_empty_requests_for_what_is_not_served_and_unknown_fields_pass(api: Api) -> None:
+    made = await api.agent(
+        secrets={}, identity_ids=[], folder_ids=None, enable_sleeptime=False, colour="red"
+    )
+    assert made["secrets"] == []
+
+
+@pytest.mark.rule("A9")
+async def test_a_subagent_is_hidden(api: Api) -> None:
+    made = await api.agent(tags=["role:subagent"])
+    assert made["hidden"] is True
+    assert await api.got("/v1/agents/") == []
+    assert len(await api.got("/v1/agents/", show_hidden_agents=True)) == 1
