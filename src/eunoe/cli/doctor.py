@@ -1,0 +1,229 @@
+"""`eunoe doctor`: look at everything a server needs, and say how to mend what is wrong."""
+
+import asyncio
+import os
+import platform
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from rich.console import Console
+from rich.text import Text
+
+from eunoe import errors, settings
+from eunoe.cli.banner import NO_MODEL
+from eunoe.cli.client import Client
+from eunoe.cli.failure import FAILED
+from eunoe.cli.models import DEFAULTS
+from eunoe.llm.local_files import is_intact, is_present
+from eunoe.llm.local_source import is_installed
+from eunoe.llm.providers import ProviderConfig, providers_from
+from eunoe.llm.sources import Endpoint
+from eunoe.settings import Settings
+from eunoe.store.database import Finding, check, open_database
+
+_ROOM_BYTES: Final = 1024**3
+_PROVIDER_S: Final = 10.0
+_MARKS: Final = {"good": ("✓", "green"), "poor": ("!", "yellow"), "bad": ("✗", "red")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """One thing that was looked at. `poor` works, with less; `remedy` says how to mend it."""
+
+    what: str
+    state: Literal["good", "poor", "bad"]
+    found: str
+    remedy: str = ""
+
+
+def doctor() -> int:
+    """Print every diagnosis as it is made; 1 if something is bad."""
+    console = Console(highlight=False)
+    worst = 0
+    for diagnosis in diagnoses():
+        mark, style = _MARKS[diagnosis.state]
+        console.print(
+            Text(f"{mark} ", style)
+            + Text(f"{diagnosis.what:<12} ", "bold")
+            + Text(diagnosis.found),
+            soft_wrap=True,
+        )
+        if diagnosis.remedy:
+            console.print(Text(f"  {'':<12} → {diagnosis.remedy}", style), soft_wrap=True)
+        worst = max(worst, FAILED if diagnosis.state == "bad" else 0)
+    return worst
+
+
+def diagnoses() -> Iterator[Diagnosis]:
+    """Yield what was found, the cause of later findings first."""
+    yield Diagnosis(
+        what="python",
+        state="good",
+        found=f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+    )
+    try:
+        configured = settings.load()
+    except errors.EunoeError as error:
+        yield Diagnosis(
+            what="settings", state="bad", found=str(error), remedy="correct or unset it"
+        )
+        return
+    yield Diagnosis(what="settings", state="good", found=_described(configured))
+    looks: list[Callable[[Settings], Iterator[Diagnosis]]] = [
+        _data_dir,
+        _database,
+        _port,
+        _providers,
+    ]
+    for look in looks:
+        yield from look(configured)
+
+
+def _described(configured: Settings) -> str:
+    names = [name for name in settings.variable_names() if os.environ.get(name)]
+    password = "a password" if configured.password else "no password, this machine only"
+    return f"{password}; set: {', '.join(names) or 'nothing, all defaults'}"
+
+
+def _data_dir(configured: Settings) -> Iterator[Diagnosis]:
+    """Try to write where the data are, or will be: in the nearest folder that exists."""
+    folder = configured.data_dir.absolute()
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            room = shutil.disk_usage(nearest).free
+    except OSError as error:
+        yield Diagnosis(
+            what="data folder",
+            state="bad",
+            found=f"{folder}: {error.strerror}",
+            remedy="make it writable, or set EUNOE_DATA_DIR to a folder that is",
+        )
+        return
+    found = f"{folder}, {room / 1024**3:,.1f} GiB free"
+    if room < _ROOM_BYTES:
+        remedy = "make room: local models and the database need it"
+        yield Diagnosis(what="data folder", state="poor", found=found, remedy=remedy)
+    else:
+        yield Diagnosis(what="data folder", state="good", found=found)
+
+
+def _database(configured: Settings) -> Iterator[Diagnosis]:
+    label = configured.database_label
+    if configured.is_sqlite and not Path(label).exists():
+        found = f"{label} does not exist yet; the server makes it"
+        yield Diagnosis(what="database", state="good", found=found)
+        return
+
+    async def look() -> list[Finding]:
+        db = await open_database(configured.database_url)
+        try:
+            return await check(db)
+        finally:
+            await db.close()
+
+    try:
+        findings = asyncio.run(look())
+    except errors.EunoeError as error:
+        remedy = "check EUNOE_DATABASE_URL, and that the database runs"
+        found = f"{label}: {error}"
+        yield Diagnosis(what="database", state="bad", found=found, remedy=remedy)
+        return
+    if not findings:
+        yield Diagnosis(what="database", state="good", found=f"{label}: nothing is wrong")
+    for finding in findings:
+        remedy = _DATABASE_REMEDIES.get(finding.code, "stop the server and restore a backup")
+        is_bad = finding.code not in {"schema_old", "schema_missing", "jobs_old"}
+        yield Diagnosis(
+            what="database",
+            state="bad" if is_bad else "poor",
+            found=f"{label}: {finding.message}",
+            remedy=remedy,
+        )
+
+
+_DATABASE_REMEDIES: Final = {
+    "schema_missing": "eunoe db upgrade, or just start the server",
+    "schema_old": "eunoe db upgrade, or just start the server",
+    "jobs_old": "eunoe db upgrade, or just start the server",
+    "extension_missing": "install pgvector on the database server",
+    "database_newer": "use the newer Eunoe that wrote it, or another database",
+}
+
+
+def _port(configured: Settings) -> Iterator[Diagnosis]:
+    place = f"{configured.host}:{configured.port}"
+    password = configured.password.get_secret_value() if configured.password else None
+    with Client(configured.url, password=password) as client:
+        running = client.version()
+    if running is not None:
+        yield Diagnosis(what="port", state="good", found=f"{place}: Eunoe {running} runs there")
+        return
+    family = socket.AF_INET6 if ":" in configured.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((configured.host, configured.port))
+        except OSError as error:
+            yield Diagnosis(
+                what="port",
+                state="bad",
+                found=f"{place}: {error.strerror}",
+                remedy="stop what is there, or set EUNOE_PORT to another",
+            )
+            return
+    yield Diagnosis(what="port", state="good", found=f"{place} is free")
+
+
+def _providers(configured: Settings) -> Iterator[Diagnosis]:
+    providers = providers_from(configured.provider_values)
+    if configured.runs_local(providers):
+        yield _local(configured)
+    elif not providers:
+        yield Diagnosis(what="models", state="bad", found="none", remedy=NO_MODEL)
+    for provider in providers:
+        yield asyncio.run(_asked(provider))
+
+
+def _local(configured: Settings) -> Diagnosis:
+    if not is_installed():
+        found = "no provider is configured, and what runs the local model is not installed"
+        return Diagnosis(what="local model", state="bad", found=found, remedy=NO_MODEL)
+    for one in DEFAULTS:
+        if not is_present(one, configured.local_models):
+            found = f"{one.handle} is not fetched yet; the server does so when it starts"
+            remedy = "eunoe models pull fetches it now"
+            return Diagnosis(what="local model", state="poor", found=found, remedy=remedy)
+        if not is_intact(one, configured.local_models):
+            found = f"{one.handle} in {configured.local_models} is damaged"
+            remedy = f"eunoe models pull {one.name}"
+            return Diagnosis(what="local model", state="bad", found=found, remedy=remedy)
+    handles = ", ".join(one.handle for one in DEFAULTS)
+    return Diagnosis(what="local model", state="good", found=f"{handles}, as they should be")
+
+
+async def _asked(provider: ProviderConfig) -> Diagnosis:
+    endpoint = Endpoint(provider)
+    what = provider.name
+    try:
+        async with asyncio.timeout(_PROVIDER_S):
+            listed = await endpoint.listed()
+    except TimeoutError:
+        found = f"{provider.base_url} did not answer within {_PROVIDER_S:.0f} s"
+        remedy = "check the address and the network"
+        return Diagnosis(what=what, state="bad", found=found, remedy=remedy)
+    except errors.ModelError as error:
+        is_key = isinstance(error, errors.ModelKeyRefused)
+        remedy = "set another key" if is_key else "check the address, the key and the network"
+        found = f"{provider.base_url}: {error}"
+        return Diagnosis(what=what, state="bad", found=found, remedy=remedy)
+    finally:
+        await endpoint.aclose()
+    models, embeddings = len(listed.models), len(listed.embeddings)
+    found = f"{provider.base_url}: {models} models, {embeddings} embedding models"
+    return Diagnosis(what=what, state="good", found=found)

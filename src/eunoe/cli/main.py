@@ -1,0 +1,138 @@
+"""The command `eunoe`. What a command needs is imported when it is given, so that help is quick."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final, cast
+
+import typer
+
+from eunoe import errors
+from eunoe.cli.failure import FAILED, INTERRUPTED, MISUSED, CommandFailed
+
+app: Final = typer.Typer(
+    name="eunoe",
+    help="A server for stateful LLM agents that speaks the Letta V1 API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+db: Final = typer.Typer(help="Look after the database.", no_args_is_help=True)
+models: Final = typer.Typer(help="The models that run on this machine.", no_args_is_help=True)
+app.add_typer(db, name="db")
+app.add_typer(models, name="models")
+
+_Url = Annotated[
+    str | None, typer.Option("--url", help="The server, if it is not the configured one.")
+]
+_Model = Annotated[str | None, typer.Option("--model", help="Handle of the model to use.")]
+
+
+@app.command()
+def server(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; PostgreSQL only.")] = None,
+    *,
+    secure: Annotated[
+        bool, typer.Option("--secure", help="Want a password; make one up if none is set.")
+    ] = False,
+) -> None:
+    """Start the server."""
+    _do("serve", "serve", host=host, port=port, workers=workers, secure=secure)
+
+
+@app.command()
+def chat(
+    agent: Annotated[str | None, typer.Argument(help="Name or id; the newest if absent.")] = None,
+    url: _Url = None,
+    model: _Model = None,
+) -> None:
+    """Talk to an agent of the running server; makes a first one if there is none."""
+    _do("chat", "chat", agent=agent, url=url, model=model)
+
+
+@app.command()
+def demo(
+    model: _Model = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where to keep the data; forgotten if absent.")
+    ] = None,
+) -> None:
+    """Tell an agent three facts, restart the server, and see what it remembers."""
+    _do("demo", "demo", model=model, data_dir=data_dir)
+
+
+@app.command()
+def doctor() -> None:
+    """Check everything a server needs, and say how to mend what is wrong."""
+    _do("doctor", "doctor")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(importlib.import_module("importlib.metadata").version("eunoe"))
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the database up to this version; the server does so itself when it starts."""
+    _do("db", "upgrade")
+
+
+@db.command("check")
+def db_check() -> None:
+    """Look for damage; exits with 1 when there is some."""
+    _do("db", "check")
+
+
+@db.command("backup")
+def db_backup(
+    path: Annotated[Path, typer.Argument(help="A file that does not exist yet.")],
+) -> None:
+    """Copy the database to a file, while the server runs."""
+    _do("db", "backup", path=path)
+
+
+@models.command("pull")
+def models_pull(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which; the default ones if absent.")
+    ] = None,
+) -> None:
+    """Fetch the weights of local models, and check them."""
+    _do("models", "pull", names=names or [])
+
+
+@models.command("list")
+def models_list() -> None:
+    """List the local models, and what the configured providers serve."""
+    _do("models", "show")
+
+
+def main() -> None:
+    """Run the command line; what goes wrong is one sentence on standard error."""
+    try:
+        app()
+    except CommandFailed as failure:
+        _quit(str(failure), failure.code)
+    except errors.EunoeError as error:
+        misused = isinstance(error, (errors.SettingUnknown, errors.SettingInvalid))
+        _quit(str(error), MISUSED if misused else FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _do(module: str, deed: str, **options: object) -> None:
+    """Run a command's function, which returns the exit code."""
+    found = getattr(importlib.import_module(f"eunoe.cli.{module}"), deed)
+    code = cast("Callable[..., int]", found)(**options)
+    if code:
+        sys.exit(code)
+
+
+def _quit(sentence: str, code: int) -> None:
+    sys.stderr.write(f"eunoe: {sentence}\n")
+    sys.exit(code)

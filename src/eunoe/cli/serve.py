@@ -1,0 +1,117 @@
+"""`eunoe server`: check what can be checked, run uvicorn, and say what is there once it is."""
+
+import asyncio
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import uvicorn
+from pydantic import SecretStr
+from rich.console import Console
+from uvicorn.supervisors import Multiprocess
+
+from eunoe import settings
+from eunoe.app import VERSION, create_app
+from eunoe.cli import models
+from eunoe.cli.banner import announce
+from eunoe.cli.failure import CommandFailed
+from eunoe.settings import PREFIX, Settings
+from eunoe.store.database import open_database, upgrade
+
+Application: TypeAlias = Callable[..., Any]
+"""An ASGI application. Which framework it is made with is not this command's to know."""
+
+_PASSWORD_BYTES: Final = 24
+_KEEP_ALIVE_S: Final = 30
+
+
+def serve(*, host: str | None, port: int | None, workers: int | None, secure: bool) -> int:
+    """Serve until told to stop. Raises `CommandFailed` when the address cannot be had."""
+    made_up = secrets.token_urlsafe(_PASSWORD_BYTES) if secure and not _has_password() else None
+    configured = settings.load(
+        host=host,
+        port=port,
+        workers=workers,
+        password=None if made_up is None else SecretStr(made_up),
+    )
+    with _bound(configured) as listener:
+        models.ensure(configured, Console(highlight=False))
+        actual = configured.model_copy(update={"port": listener.getsockname()[1]})
+        asyncio.run(_prepare(actual))
+        threading.Thread(target=announce, args=(actual, VERSION, made_up), daemon=True).start()
+        _run(actual, listener)
+    return 0
+
+
+def _run(configured: Settings, listener: socket.socket) -> None:
+    if configured.workers == 1:
+        uvicorn.Server(_config(configured, create_app(configured))).run(sockets=[listener])
+    else:
+        _hand_down(configured)
+        config = _config(configured, "eunoe.cli.serve:worker_app")
+        Multiprocess(config, sockets=[listener]).run()
+
+
+def worker_app() -> Application:
+    """Return the application of one of several processes, which inherit the environment."""
+    return create_app(settings.load())
+
+
+def _has_password() -> bool:
+    """Whether a password is set. A host that lacks one is not yet refused here."""
+    return settings.load(host="127.0.0.1").password is not None
+
+
+def _bound(configured: Settings) -> socket.socket:
+    """Take the address now, so that nothing is started where it is taken already."""
+    family = socket.AF_INET6 if ":" in configured.host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((configured.host, configured.port))
+    except OSError as error:
+        listener.close()
+        sentence = (
+            f"Cannot listen on {configured.host}:{configured.port}: {error.strerror}. "
+            "Stop what is there, or choose another port with --port."
+        )
+        raise CommandFailed(sentence) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+async def _prepare(configured: Settings) -> None:
+    """Bring the database up to date once, before any worker opens it; its errors end here."""
+    db = await open_database(configured.database_url)
+    try:
+        await upgrade(db)
+    finally:
+        await db.close()
+
+
+def _hand_down(configured: Settings) -> None:
+    """Put what options said into the environment of the processes to come."""
+    os.environ[f"{PREFIX}HOST"] = configured.host
+    os.environ[f"{PREFIX}PORT"] = str(configured.port)
+    os.environ[f"{PREFIX}WORKERS"] = str(configured.workers)
+    if configured.password is not None:
+        os.environ[f"{PREFIX}PASSWORD"] = configured.password.get_secret_value()
+
+
+def _config(configured: Settings, app: Application | str) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=configured.workers,
+        access_log=configured.log_level == "debug",
+        lifespan="on",
+        # The application sets up the logs, one form for all; uvicorn must not set up its own.
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, round(configured.shutdown_grace_s)),
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        ws="none",
+    )

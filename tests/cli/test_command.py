@@ -1,0 +1,113 @@
+"""The command line without a server: help, mistakes, and the database."""
+
+import sqlite3
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - refused, so never bound
+
+
+def test_help_is_quick_and_names_every_command(shell: Shell) -> None:
+    started = time.perf_counter()
+    done = shell.run("--help")
+    assert time.perf_counter() - started < 2, "0.2 s where nothing else runs"
+    assert done.returncode == 0
+    for command in ("server", "chat", "demo", "doctor", "db", "models", "version"):
+        assert f" {command} " in done.stdout
+
+
+def test_help_imports_nothing_that_a_command_needs(shell: Shell) -> None:
+    traced = shell.with_variables({"PYTHONPROFILEIMPORTTIME": "1"}).run("--help")
+    imported = {line.rsplit("|", 1)[-1].strip() for line in traced.stderr.splitlines()}
+    assert "typer" in imported
+    assert imported & {"fastapi", "uvicorn", "httpx", "pydantic", "asyncio", "apsw"} == set()
+
+
+def test_the_version_is_printed(shell: Shell) -> None:
+    assert shell.run("version").stdout.strip() == version("eunoe")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "sentence"),
+    [
+        (["frobnicate"], {}, "No such command"),
+        (["server", "--port", "many"], {}, "valid integer"),
+        (["server", "--port", "99999"], {}, "less than or equal to 65535"),
+        (["server", "--host", EVERYWHERE], {}, "EUNOE_PASSWORD"),
+        (["server", "--workers", "2"], {}, "EUNOE_DATABASE_URL=postgresql://"),
+        (["server", "--workers", "0"], {}, "greater than or equal to 1"),
+        (["server"], {"EUNOE_DATABSE_URL": "x"}, "did you mean EUNOE_DATABASE_URL?"),
+        (["db", "check"], {"EUNOE_DATABASE_URL": "mysql://x"}, "postgresql://"),
+        (["chat", "a", "b"], {}, "unexpected extra argument"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    shell: Shell, arguments: list[str], variables: dict[str, str], sentence: str
+) -> None:
+    done = shell.with_variables(variables).run(*arguments)
+    assert done.returncode == 2
+    assert sentence in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_is_made_checked_and_copied(shell: Shell, tmp_path: Path) -> None:
+    made = shell.run("db", "upgrade")
+    assert made.returncode == 0
+    assert "upgraded from nothing" in made.stdout
+    assert "was up to date" in shell.run("db", "upgrade").stdout
+    assert "nothing is wrong" in shell.run("db", "check").stdout
+    copy = tmp_path / "copy.db"
+    assert shell.run("db", "backup", str(copy)).returncode == 0
+    with sqlite3.connect(copy) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+    again = shell.run("db", "backup", str(copy))
+    assert (again.returncode, "Traceback" in again.stderr) == (1, False)
+
+
+def test_damage_is_found(shell: Shell, tmp_path: Path) -> None:
+    shell.run("db", "upgrade")
+    file = tmp_path / "data/eunoe.db"
+    data = bytearray(file.read_bytes())
+    data[8192:12288] = b"\xff" * 4096
+    file.write_bytes(data)
+    done = shell.run("db", "check")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_server_chat_says_how_to_start_one(shell: Shell) -> None:
+    done = shell.run("chat", "--url", "http://127.0.0.1:9", said="hello\n")
+    assert done.returncode == 1
+    assert "start one with: eunoe server" in done.stderr
+
+
+def test_the_doctor_finds_what_is_wrong_and_how_to_mend_it(shell: Shell) -> None:
+    done = shell.with_variables({"OPENAI_BASE_URL": "http://127.0.0.1:9", "EUNOE_PORT": "0"}).run(
+        "doctor"
+    )
+    assert done.returncode == 1
+    assert "✗ openai" in done.stdout
+    assert "→ check the address" in done.stdout
+    unset = shell.run("doctor")
+    assert unset.returncode == 1
+    assert "OPENAI_API_KEY" in unset.stdout
+    wrong = shell.with_variables({"EUNOE_PORT": "x"}).run("doctor")
+    assert (wrong.returncode, "✗ settings" in wrong.stdout) == (1, True)
+
+
+def test_the_doctor_finds_nothing_where_nothing_is_wrong(with_model: Shell) -> None:
+    done = with_model.with_variables({"EUNOE_PORT": "0"}).run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "✓ openai" in done.stdout
+    assert "✗" not in done.stdout
+
+
+def test_the_doctor_makes_nothing(shell: Shell, tmp_path: Path) -> None:
+    shell.run("doctor")
+    assert list(tmp_path.iterdir()) == []
