@@ -1,0 +1,1 @@
+"""The project's own benchmark: the rows of `docs/benchmarks.md`, measured over HTTP."""

@@ -1,0 +1,95 @@
+"""`python -m bench`: measure the rows, print them, and write `docs/benchmarks.md`."""
+
+import argparse
+import asyncio
+import os
+import platform
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import footprint, rows
+from bench.client import Connection
+from bench.processes import eunoe_server, model_server
+from bench.rows import Bench, Row
+
+Measure = Callable[[Bench], Awaitable[list[Row]]]
+MEASURES: dict[str, Measure] = {
+    "message": rows.message,
+    "throughput": rows.throughput,
+    "first_token": rows.first_token,
+    "six_steps": rows.six_steps,
+    "growth": rows.growth,
+    "listing": rows.listing,
+    "agents": rows.agents,
+    "archival": rows.archival,
+    "burst": rows.burst,
+}
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+async def measured(names: list[str], *, database: str, n: int) -> list[Row]:
+    """Return the rows, from a server of their own on a database of their own."""
+    found: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder, footprint.database(database, folder) as url:
+        async with (
+            model_server() as model,
+            eunoe_server(model.url, data_dir=Path(folder), database_url=url) as warm,
+        ):
+            found += await footprint.idle(warm)
+            client = Connection(warm.url)
+            for name in names:
+                found += await MEASURES[name](Bench(warm, client, n))
+                print(f"{database}: {name} done", flush=True)
+            await client.close()
+        async with (
+            model_server() as model,
+            eunoe_server(model.url, data_dir=Path(folder), database_url=url) as again,
+        ):
+            # The second start is the cold start of every day: the schema is there already.
+            found.append(
+                Row("cold start to healthy", again.start_s * 1000, "ms", "≤ 2000", "≤ 1000")
+            )
+    found += await footprint.statements(database)
+    return found
+
+
+def table(found: list[Row]) -> str:
+    lines = ["| Work | Measured | Must | Aim |", "| --- | --- | --- | --- |"]
+    lines += [f"| {r.work} | {r.measured:.3g} {r.unit} | {r.must} | {r.aim} |" for r in found]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure this server; writes docs/benchmarks.md.")
+    parser.add_argument("--only", default="", help="rows to measure, separated by commas")
+    parser.add_argument("--database", default="sqlite,postgresql", help="engines to measure")
+    parser.add_argument("-n", type=int, default=200, help="requests a row")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    chosen = parser.parse_args()
+    names = chosen.only.split(",") if chosen.only else list(MEASURES)
+    sections: list[str] = []
+    for database in chosen.database.split(","):
+        found = asyncio.run(measured(names, database=database, n=chosen.n))
+        found += footprint.installed() if database == "sqlite" else []
+        sections.append(f"## {database}\n\n{table(found)}\n")
+        print(sections[-1])
+    if chosen.write:
+        PAGE.write_text(_page(sections))
+
+
+def _page(sections: list[str]) -> str:
+    note = PAGE.with_name("benchmarks-notes.md")
+    about = (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make bench`, on {os.cpu_count()} cores "
+        f"({platform.machine()}, Linux, Python {platform.python_version()}), with the scripted "
+        "model server of `eunoe.testing`, which answers at once. Machines differ: compare rows, "
+        "not single milliseconds.\n"
+    )
+    limits = note.read_text() if note.exists() else ""
+    return "\n".join(["# Benchmarks", "", about, *sections, limits]).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""A small HTTP/1.1 client on asyncio streams: it costs little of what is measured."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class Refused(Exception):
+    """The server answered with another status than 200."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"{status}: {body[:300].decode(errors='replace')}")
+        self.status = status
+
+
+@dataclass(slots=True)
+class Connection:
+    """One keep-alive connection; one request at a time."""
+
+    base_url: str
+    _reader: asyncio.StreamReader | None = None
+    _writer: asyncio.StreamWriter | None = None
+
+    async def json(self, method: str, path: str, body: Any = None) -> Any:
+        """Return the parsed answer; raise `Refused` for any status but 200."""
+        status, headers, reader = await self._ask(method, path, body)
+        if "content-length" in headers:
+            data = await reader.readexactly(int(headers["content-length"]))
+        else:
+            data = b"".join([chunk async for chunk in _chunks(reader)])
+        if status != 200:
+            raise Refused(status, data)
+        return json.loads(data)
+
+    async def events(self, path: str, body: Any) -> AsyncIterator[bytes]:
+        """Yield the data of each server-sent event."""
+        status, _, reader = await self._ask("POST", path, body)
+        held = b""
+        async for chunk in _chunks(reader):
+            if status != 200:
+                raise Refused(status, chunk)
+            *whole, held = (held + chunk).split(b"\n\n")
+            for event in whole:
+                yield event.removeprefix(b"data: ")
+
+    async def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            await self._writer.wait_closed()
+            self._reader = self._writer = None
+
+    async def _ask(
+        self, method: str, path: str, body: Any
+    ) -> tuple[int, dict[str, str], asyncio.StreamReader]:
+        reader, writer = await self._connected()
+        data = b"" if body is None else json.dumps(body).encode()
+        writer.write(
+            f"{method} {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+            f"x-stainless-package-version: 1.12.1\r\ncontent-length: {len(data)}\r\n\r\n".encode()
+            + data
+        )
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+        return int(head[0].split(" ")[1]), headers, reader
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._reader is None or self._writer is None:
+            url = urlsplit(self.base_url)
+            self._reader, self._writer = await asyncio.open_connection(
+                url.hostname, url.port, limit=2**24
+            )
+        return self._reader, self._writer
+
+
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while size := int((await reader.readline()).strip() or b"0", 16):
+        yield await reader.readexactly(size)
+        await reader.readexactly(2)
+    await reader.readexactly(2)
