@@ -139,8 +139,6 @@ class Settings(BaseSettings):
     """Whether to run a small model here: `auto` does when no provider is configured"""
     model_timeout_s: Seconds = 600
     """Longest silence of a model provider, in seconds"""
-    tool_timeout_s: Seconds = 180
-    """Longest time a tool call may take, in seconds"""
     keepalive_s: Seconds = 20
     """Silence on a stream after which it is kept alive by a ping, in seconds"""
     shutdown_grace_s: Seconds = 10

@@ -66,7 +66,10 @@ def test_a_stream_and_the_list_show_the_same_parts(
 
 @pytest.mark.rule("streaming-1.1", "api-8.4")
 def test_the_old_stream_method_is_the_same_stream(client: Letta, agent: AgentState) -> None:
-    with client.agents.messages.stream(agent.id, input="SAY Good evening.") as stream:  # pyright: ignore[reportDeprecated] -- it is what is tested
+    with (
+        pytest.warns(DeprecationWarning),
+        client.agents.messages.stream(agent.id, input="SAY Good evening.") as stream,  # pyright: ignore[reportDeprecated] -- it is what is tested
+    ):
         got = heard(stream)
     assert [part[2] for part in got.parts.values()] == ["Good evening."]
 
@@ -222,16 +225,16 @@ def test_cancel_stops_a_stream_and_keeps_what_was_said(client: Letta, agent: Age
 
 @pytest.mark.rule("api-3.3", "streaming-9.3", "api-10.6", "G-3", "G-14")
 @pytest.mark.parametrize(
-    ("script", "status", "error_type"),
+    ("script", "status", "error_type", "streamed_type"),
     [
-        ("FAIL 401", 401, "llm_authentication"),
-        ("FAIL 402", 402, "llm_insufficient_credits"),
-        ("FAIL 400", 400, "llm_bad_request"),
-        ("EOF 2", 500, "llm_error"),
+        ("FAIL 401", 401, "llm_authentication", "llm_authentication"),
+        ("FAIL 402", 402, "llm_insufficient_credits", "llm_error"),
+        ("FAIL 400", 400, "llm_bad_request", "llm_error"),
+        ("EOF 2", 500, "llm_error", "llm_error"),
     ],
 )
 def test_a_failing_provider_is_named_and_nothing_is_lost(
-    client: Letta, agent: AgentState, script: str, status: int, error_type: str
+    client: Letta, agent: AgentState, script: str, status: int, error_type: str, streamed_type: str
 ) -> None:
     with pytest.raises(APIStatusError) as refused:
         client.agents.messages.create(agent.id, input=script)
@@ -244,7 +247,7 @@ def test_a_failing_provider_is_named_and_nothing_is_lost(
     ):
         heard(stream)
     told: Any = broken.value.body
-    assert told["error_type"] == error_type
+    assert told["error_type"] == streamed_type
     assert client.runs.retrieve(told["run_id"]).status == "failed"
     client.agents.messages.create(agent.id, input="SAY well")
     said = [content_of(part) for part in client.agents.messages.list(agent.id).items[1:]]

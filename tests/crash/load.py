@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
@@ -33,6 +33,8 @@ class Turn:
     run_id: str | None = None
     frames: list[bytes] = field(default_factory=list[bytes])
     readings: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the client has seen more than the first event."""
 
     @property
     def seen(self) -> int:
@@ -87,22 +89,27 @@ class Load:
     async def _take(self) -> None:
         free = _Once(self._at_once)
         try:
-            agent_id = self._idle.pop() if self._idle else await self._agent()
+            agent_id = self._idle.pop() if self._idle else await self.agent()
             turn = self._turn(agent_id)
             self.turns.append(turn)
-            try:
-                await self._send(turn)
-            except httpx.TransportError:
-                # Recovery takes its time; others go on talking meanwhile.
-                free()
-                await self._recover(turn)
+            await self.see_to_the_end(turn, lost=free)
             self._idle.append(agent_id)
         except httpx.TransportError:
             await asyncio.sleep(0)
         finally:
             free()
 
-    async def _agent(self) -> str:
+    async def see_to_the_end(self, turn: Turn, *, lost: Callable[[], None] | None = None) -> None:
+        """Send the turn and follow it over as many servers as it takes; call `lost` with the first."""
+        try:
+            await self.send(turn)
+        except httpx.TransportError:
+            # Recovery takes its time; others go on talking meanwhile.
+            if lost is not None:
+                lost()
+            await self._recover(turn)
+
+    async def agent(self) -> str:
         reply = await self.client.post(
             "/v1/agents/",
             json={
@@ -142,7 +149,7 @@ class Load:
         text = f"{name} {said}"
         return Turn(agent_id=agent_id, number=number, kind=kind, text=text, lines=lines)
 
-    async def _send(self, turn: Turn) -> None:
+    async def send(self, turn: Turn) -> None:
         body: Json = {"messages": [{"role": "user", "content": turn.text}]}
         path = f"/v1/agents/{turn.agent_id}/messages"
         match turn.kind:
@@ -176,6 +183,8 @@ class Load:
             self._accepted(turn, reply)
             async for frame in _frames(reply):
                 turn.frames.append(frame)
+                if turn.seen > 1:
+                    turn.begun.set()
         assert turn.frames[-1] == DONE, f"{turn.run_id}: a stream without its end"
         run = await self.client.get(f"/v1/runs/{turn.run_id}")
         assert run.json()["status"] not in ACTIVE, f"{turn.run_id}: its stream ended before it"

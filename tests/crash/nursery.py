@@ -7,7 +7,7 @@ clients wait in the backlog.
     python -m tests.crash.nursery URL FOLDER     then one line on stdin for each start
 
 A line is the point to die at, or `-`; each is answered with the new server's process id. A
-point is `before:METHOD:N` or `after:METHOD:N`: the N-th call of a journal's method.
+point is `before:METHOD:N` or `after:METHOD:N`: the N-th call of one of `METHODS`.
 """
 
 import os
@@ -25,11 +25,22 @@ from eunoe.app import create_app
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool
 from eunoe.runs.journal import RunJournal
+from eunoe.runs.runner import Runner
+from eunoe.runs.worker import Worker
 from eunoe.settings import Settings
 from eunoe.tools.catalog import ToolFunction
 
 GRACE_S: Final = 2
-METHODS: Final = ("prepared", "answered", "calls_started", "call_ended", "settled", "ended")
+METHODS: Final[dict[str, type]] = {
+    "submit": Runner,
+    "carry_out": Worker,
+    "prepared": RunJournal,
+    "answered": RunJournal,
+    "calls_started": RunJournal,
+    "call_ended": RunJournal,
+    "settled": RunJournal,
+}
+"""Whose they are; between them lie all the places where a run can be (streaming 10.3)."""
 
 
 def counter(file: Path) -> ToolFunction:
@@ -79,7 +90,8 @@ def deadly(method: Callable[..., Awaitable[Any]], *, when: str, nth: int) -> Cal
 def serve(listener: socket.socket, *, url: str, folder: Path, model_url: str, point: str) -> None:
     if point != "-":
         when, name, nth = point.split(":")
-        setattr(RunJournal, name, deadly(getattr(RunJournal, name), when=when, nth=int(nth)))
+        owner = METHODS[name]
+        setattr(owner, name, deadly(getattr(owner, name), when=when, nth=int(nth)))
     settings = Settings(
         data_dir=folder,
         database_url=url,

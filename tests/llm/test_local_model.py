@@ -71,6 +71,19 @@ async def test_a_reply_is_streamed_and_measured(model: LocalModel, server: Local
 
 
 @pytest.mark.local_model
+async def test_requests_follow_each_other_at_once_and_wait_for_each_other(
+    model: LocalModel, server: LocalServer
+) -> None:
+    request = replace(smol("Say hello."), config=replace(CONFIG, max_output_tokens=4))
+    for _ in range(3):
+        assert text_in(await said(model, request))
+    first = server.running
+    together = await asyncio.gather(*(said(model, request) for _ in range(3)))
+    assert all(text_in(events) for events in together)
+    assert server.running == first
+
+
+@pytest.mark.local_model
 @pytest.mark.parametrize("name", ["echo", "noop"])
 async def test_a_call_that_is_asked_for_is_made_as_its_schema_says(
     model: LocalModel, name: str

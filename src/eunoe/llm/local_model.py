@@ -23,8 +23,8 @@ from eunoe.llm.retries import Retries
 _TIMEOUTS: Final = Timeouts(silence_s=600.0, total_s=1_800.0)
 """A small machine reads a long prompt for minutes, and requests wait for each other."""
 
-_TEMPERATURE: Final = 0.2
-"""Small models choose tools worse the more they wander; an agent's own setting wins."""
+_TEMPERATURE: Final = 0.0
+"""Chance only makes a small model choose worse; an agent's own setting wins."""
 
 _MOST_OUTPUT_TOKENS: Final = 1_024
 _ONCE: Final = Retries(most=0)
@@ -78,7 +78,9 @@ class LocalModel:
             self._running = running
             self._client = client(
                 base_url=running.base_url,
-                headers={"authorization": f"Bearer {running.key}"},
+                # llama.cpp closes a connection after a stream without having said so, and
+                # a request that is already on its way would be lost.
+                headers={"authorization": f"Bearer {running.key}", "connection": "close"},
                 params={},
                 timeouts=_TIMEOUTS,
             )

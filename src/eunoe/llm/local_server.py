@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, Final, cast
 
 _FAILED: Final = 1
-_PROMPT_CACHE_MIB: Final = 512
+_PROMPT_CACHE_MIB: Final = 256
 """Room for the prompts of agents that take turns, so that none is read twice."""
 
 _QUIET: Final = 1

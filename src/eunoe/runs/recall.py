@@ -6,10 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, Protocol, TypeVar
 
+import structlog
+
 from eunoe.domain.agents import Agent
 from eunoe.domain.passages import MessageHit, PassageHit
 from eunoe.domain.recall import MessageQuery, PassageQuery, QueryVector
 from eunoe.engine.ports import Embedder
+from eunoe.errors import ModelError
 from eunoe.store import archives, search
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.tools.recall import vector_of
@@ -19,7 +22,11 @@ Qc = TypeVar("Qc", MessageQuery, PassageQuery, contravariant=True)
 H = TypeVar("H", MessageHit, PassageHit)
 Hc = TypeVar("Hc", MessageHit, PassageHit, covariant=True)
 
+_log = structlog.get_logger("eunoe.recall")
+
 _BATCH: Final = 32
+_CATCH_UP: Final = 64
+_CATCH_UP_S: Final = 1.0
 _EMBEDDED_CHARS: Final = 8_000
 
 
@@ -39,8 +46,21 @@ class StoreRecall:
     embedder: Embedder | None = None
 
     async def conversations(self, query: MessageQuery) -> list[MessageHit]:
+        if query.text.strip() and self.embedder is not None:
+            await self._catch_up(self.embedder)
         own = replace(query, agent_id=self.agent.id)
         return await self._found(own, search.score_messages, search.find_messages)
+
+    async def _catch_up(self, embedder: Embedder) -> None:
+        """Give vectors to what was said last; only agents that search pay for them.
+
+        Whatever cannot be done at once is found by its words, and gets its vector later.
+        """
+        try:
+            async with asyncio.timeout(_CATCH_UP_S):
+                await embed_pending(self.db, self.actor, self.agent, embedder, most=_CATCH_UP)
+        except (ModelError, TimeoutError) as error:
+            _log.warning("recall.not_caught_up", reason=type(error).__name__)
 
     async def archive(self, query: PassageQuery) -> list[PassageHit]:
         async with self.db.read(self.actor) as tx:
@@ -79,8 +99,17 @@ class StoreRecall:
         return QueryVector(embedder=self.agent.embedding.handle, values=values)
 
 
-async def embed_pending(db: Database, actor: Actor, agent: Agent, embedder: Embedder) -> int:
+async def embed_pending(
+    db: Database,
+    actor: Actor,
+    agent: Agent,
+    embedder: Embedder,
+    *,
+    most: int | None = None,
+) -> int:
     """Give vectors to the agent's messages and passages that have none; return how many got one.
+
+    `most` bounds how many of each.
 
     Newest first, in batches of their own, so that what is asked for soonest is ready
     soonest and a failure keeps what was done. Raises `errors.ModelError`; call it again then.
@@ -94,9 +123,11 @@ async def embed_pending(db: Database, actor: Actor, agent: Agent, embedder: Embe
         (search.unembedded_messages, search.index_message_vectors),
         (search.unembedded_passages, search.index_passage_vectors),
     ):
-        while True:
+        left = most
+        while left is None or left > 0:
             async with db.read(actor) as tx:
-                rows = await pending(tx, agent.id, limit=batch)
+                size = batch if left is None else min(batch, left)
+                rows = await pending(tx, agent.id, limit=size)
             if not rows:
                 break
             vectors = await embedder.embed(
@@ -106,4 +137,5 @@ async def embed_pending(db: Database, actor: Actor, agent: Agent, embedder: Embe
                 pairs = [(seq, v) for (seq, _), v in zip(rows, vectors, strict=True)]
                 await store(tx, handle, pairs)
             done += len(rows)
+            left = None if left is None else left - len(rows)
     return done

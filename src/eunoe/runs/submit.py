@@ -17,6 +17,8 @@ from eunoe.store.runs import Origin
 
 _OTID_RETENTION: Final = timedelta(hours=24)
 _RETRY_WINDOW: Final = timedelta(minutes=10)
+_ATTEMPTS: Final = 5
+"""How often a list is asked for that was taken and is free again when one looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +65,21 @@ async def submit(
     run = jobs.taken(_run(submission))
     origin = Origin(request_hash=submission.request_hash, otids_token=_otids_token(run, submission))
     said = [_message(run, given) for given in submission.messages]
-    try:
-        async with db.write(actor) as tx:
-            repeated = await _earlier(tx, submission, origin, now=run.created_at)
-            if repeated is not None:
-                return Submitted(run=repeated, repeated=True)
-            await _insert(tx, run, origin, said)
-            await jobs.enqueue_in(tx, run.id)
-    except UniqueViolated as clash:
-        return await _after_clash(db, actor, run, origin, clash)
+    for _ in range(_ATTEMPTS):
+        try:
+            async with db.write(actor) as tx:
+                repeated = await _earlier(tx, submission, origin, now=run.created_at)
+                if repeated is not None:
+                    return Submitted(run=repeated, repeated=True)
+                await _insert(tx, run, origin, said)
+                await jobs.enqueue_in(tx, run.id)
+            break
+        except UniqueViolated as clash:
+            repeated = await _after_clash(db, actor, run, origin, clash)
+        if repeated is not None:
+            return Submitted(run=repeated, repeated=True)
+    else:
+        raise ListBusy(run_id=None)
     telemetry.record_run_started(submission.run_type)
     feed.open(run)
     await jobs.enqueued(run, actor)
@@ -95,8 +103,11 @@ async def _earlier(tx: Tx, submission: Submission, origin: Origin, *, now: datet
 
 async def _after_clash(
     db: Database, actor: Actor, run: Run, origin: Origin, clash: UniqueViolated
-) -> Submitted:
-    """Say what the database refused: a repeat of an earlier request, or a list that is taken."""
+) -> Run | None:
+    """Return the run that the refused request repeats, or null where its rival has just ended.
+
+    Raises `ListBusy` naming the run that has the list, and `OtidReused`.
+    """
     async with db.read(actor) as tx:
         if origin.otids_token is not None:
             earlier = await runs.by_origin(
@@ -105,11 +116,13 @@ async def _after_clash(
                 since=run.created_at - _OTID_RETENTION,
             )
             if earlier is not None:
-                return Submitted(run=earlier, repeated=True)
+                return earlier
             if "otids_token" in clash.constraint:
                 raise OtidReused
         holder = await runs.active_on(tx, run.list_id)
-    raise ListBusy(run_id=holder.id if holder else None)
+    if holder is not None:
+        raise ListBusy(run_id=holder.id)
+    return None
 
 
 def _run(submission: Submission) -> Run:

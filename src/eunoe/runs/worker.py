@@ -1,5 +1,6 @@
 """Carrying out a run: take it over, load what it needs in one read, give it to the loop."""
 
+import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -85,7 +86,7 @@ class Worker:
     models: Models
     toolboxes: Toolboxes
     remember: Callable[[Actor, str], Awaitable[None]]
-    """Called after a run of an agent that embeds: what was said is to be found by meaning too."""
+    """Called after a run that searched what was said: the rest is to be found by meaning too."""
     now: Callable[[], datetime] = _now
     running: dict[str, Cancellation] = field(default_factory=dict[str, Cancellation])
 
@@ -152,7 +153,7 @@ class Worker:
                 self.windows.drop(run.list_id)
         if not loaded.agent.message_buffer_autoclear:
             self.windows.keep(run.list_id, closed(journal.kept, config=journal.config))
-        if loaded.agent.embedding is not None:
+        if loaded.agent.embedding is not None and _has_searched(run, journal.kept):
             await self.remember(actor, loaded.agent.id)
 
     async def _to_its_end(
@@ -241,6 +242,16 @@ class Worker:
             now=self.now,
         )
         return turn, ports
+
+
+def _has_searched(run: Run, kept: Kept) -> bool:
+    return any(
+        call.name == "conversation_search"
+        for message in itertools.takewhile(
+            lambda message: message.run_id == run.id, reversed(kept.messages)
+        )
+        for call in message.calls
+    )
 
 
 def _embedder_of(models: Models, agent: Agent) -> Embedder | None:

@@ -21,7 +21,7 @@ Vectors: TypeAlias = Sequence[tuple[int, Sequence[float]]]
 """Pairs of a place and the vector of what stands there."""
 
 _PASSAGE_CHARS: Final = 200_000
-_BYTE: Final = 127.0
+_BYTE: Final = 127
 _WIDEST: Final = 8.0
 _PUT_MESSAGE: Final = (
     "INSERT INTO message_texts"
@@ -253,8 +253,7 @@ def numbers(tx: Tx, placeholder: str) -> str:
 
 def is_usable(vector: Sequence[float]) -> bool:
     """Whether a vector has a direction; one of zeros or of no numbers is near to nothing."""
-    size = sum(part * part for part in vector)
-    return 0.0 < size < math.inf
+    return 0.0 < math.hypot(*vector) < math.inf
 
 
 def packed(vector: Sequence[float]) -> bytes:
@@ -274,9 +273,13 @@ def coded(vector: Sequence[float]) -> bytes:
     Parts of a unit vector are about one over the root of their number; eight times that
     is the most a byte holds, and the few parts beyond are as large for every text of a model.
     """
-    length = math.sqrt(math.fsum(part * part for part in vector))
+    length = math.hypot(*vector)
     scale = _BYTE * math.sqrt(len(vector)) / (_WIDEST * length) if length else 0.0
-    return array("b", [round(max(-_BYTE, min(_BYTE, part * scale))) for part in vector]).tobytes()
+    # Cut, not rounded: it is the fastest way, and the same for all vectors that are compared.
+    parts = [int(part * scale) for part in vector]
+    if max(parts) > _BYTE or min(parts) < -_BYTE:
+        parts = [max(-_BYTE, min(_BYTE, part)) for part in parts]
+    return array("b", parts).tobytes()
 
 
 def literal(vector: Sequence[float]) -> str:

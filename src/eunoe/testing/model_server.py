@@ -165,19 +165,27 @@ class ModelServer:
         return self._whole(plan, wanted, request_bytes=len(request.body))
 
     def _whole(self, plan: Plan, wanted: Json, *, request_bytes: int) -> Answer:
-        reply = chat_wire.body(
-            plan,
-            model=wanted["model"],
-            number=self.stats["replies"],
-            request_bytes=request_bytes,
-        )
+        model, number = wanted["model"], self.stats["replies"]
+        reply = chat_wire.body(plan, model=model, number=number, request_bytes=request_bytes)
         answer = response(200, reply)
-        if plan.fault is None and not self.options.first_token_s:
+        # It takes as long as the same reply takes in chunks.
+        chunks = len(chat_wire.content_chunks(plan, model=model, number=number))
+        wait_s = self.options.first_token_s + chunks * self._interval_s(plan)
+        if plan.fault is None and not wait_s:
             return answer
-        return self._late(answer, fault=plan.fault)
+        return self._late(answer, fault=plan.fault, wait_s=wait_s)
 
-    async def _late(self, answer: bytes, *, fault: str | None) -> AsyncIterator[bytes]:
-        await asyncio.sleep(self.options.first_token_s)
+    def _interval_s(self, plan: Plan) -> float:
+        return plan.interval_s or self.options.interval_s
+
+    async def _late(
+        self, answer: bytes, *, fault: str | None, wait_s: float
+    ) -> AsyncIterator[bytes]:
+        try:
+            await asyncio.sleep(wait_s)
+        except asyncio.CancelledError:
+            self.stats["aborted"] += 1
+            raise
         if fault == "hang":
             await self._held.wait()
         if fault is None:
@@ -197,13 +205,13 @@ class ModelServer:
             request_bytes=request_bytes,
             with_usage=self.options.usage and bool(asked.get("include_usage")),
         )
-        slow = plan.interval_s or self.options.interval_s or self.options.first_token_s
+        slow = self._interval_s(plan) or self.options.first_token_s
         if plan.fault is None and not slow:
             return STREAM_HEAD + b"".join(map(chunk, chunks)) + chunk(end) + STREAM_END
         return self._slowly(chunks, end, plan=plan)
 
     async def _slowly(self, chunks: list[bytes], end: bytes, *, plan: Plan) -> AsyncIterator[bytes]:
-        interval_s = plan.interval_s or self.options.interval_s
+        interval_s = self._interval_s(plan)
         try:
             await asyncio.sleep(self.options.first_token_s)
             yield STREAM_HEAD

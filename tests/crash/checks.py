@@ -1,0 +1,83 @@
+"""What must be true after the servers died: of the streams, the windows, the calls and the rows."""
+
+import signal
+from collections import Counter
+
+from eunoe.domain.messages import Message, text_of
+from eunoe.store import lists
+from eunoe.store.database import opened
+from eunoe.store.db import Actor
+from tests.crash.invariants import faults
+from tests.crash.load import DONE, Load, Turn, frames_of
+
+
+async def check(load: Load, database_url: str) -> str:
+    """Hold everything that clients were told against what is stored; return what was found.
+
+    Ends the server: the rows are looked at when nobody changes them.
+    """
+    for turn in load.turns:
+        await check_stream(load, turn)
+    await check_agents_go_on(load)
+    await load.client.aclose()
+    await load.servers.signal(signal.SIGTERM)
+    async with opened(database_url) as db:
+        assert await faults(db) == []
+        async with db.read(Actor()) as tx:
+            windows = {one: (await lists.window(tx, one))[0] for one in load.agents}
+    check_inputs(load.turns, windows)
+    counted = load.servers.counted.read_text().splitlines() if load.servers.counted.exists() else []
+    unknown = check_calls(load.turns, windows, counted)
+    return f"{len(counted)} calls ran, {unknown} have an unknown outcome"
+
+
+async def check_stream(load: Load, turn: Turn) -> None:
+    """What the client pieced together is what is on record, byte for byte (G-4, G-8)."""
+    if turn.run_id is None:
+        return
+    run = (await load.client.get(f"/v1/runs/{turn.run_id}")).json()
+    assert run["status"] == "completed", run
+    if not turn.frames:
+        return
+    assert sum(b'"message_type":"stop_reason"' in frame for frame in turn.frames) == 1
+    assert turn.frames.count(DONE) == 1
+    assert turn.frames == await frames_of(load, turn.run_id)
+
+
+async def check_agents_go_on(load: Load) -> None:
+    """The next ordinary message is answered (G-14)."""
+    for agent_id in load.agents:
+        reply = await load.client.post(
+            f"/v1/agents/{agent_id}/messages", json={"input": "SAY all is well"}
+        )
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["stop_reason"]["stop_reason"] == "end_turn"
+
+
+def check_inputs(turns: list[Turn], windows: dict[str, list[Message]]) -> None:
+    """Every message that was acknowledged is in the window, once and in order (G-3)."""
+    for agent_id, window in windows.items():
+        stored = [text_of(message) for message in window if message.role == "user"][:-1]
+        assert len(set(stored)) == len(stored)
+        own = [turn for turn in turns if turn.agent_id == agent_id]
+        assert {turn.text for turn in own if turn.told} <= set(stored)
+        assert [turn.text for turn in own if turn.text in stored] == stored
+
+
+def check_calls(turns: list[Turn], windows: dict[str, list[Message]], counted: list[str]) -> int:
+    """Every call ran once at most, and is said to have run only if it did (G-17).
+
+    Returns how many have an unknown outcome.
+    """
+    assert [line for line, times in Counter(counted).items() if times > 1] == []
+    assert set(counted) <= {line for turn in turns for line in turn.lines}
+    unknown = 0
+    for window in windows.values():
+        calls = {call.id: call for message in window for call in message.calls}
+        for returned in (one for message in window for one in message.returns):
+            if returned.name != "append_counter":
+                continue
+            ran = any(f'"{line}"' in calls[returned.call_id].arguments for line in counted)
+            assert ran or not returned.ok
+            unknown += not returned.ok
+    return unknown
