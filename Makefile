@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 WORKERS ?= logical
+CRASHES ?= 500
 ARGS ?=
 
 BIN := .venv/bin
@@ -17,7 +18,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint format types layers docs-current docs bench lock clean
+.PHONY: help setup run test chaos check lint format types layers docs-current docs bench lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +30,9 @@ run: $(INSTALLED)  ## start the server
 
 test: setup  ## run the whole test suite, on SQLite and PostgreSQL
 	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+
+chaos: setup  ## kill the server very often (CRASHES) at random moments, and look whether anything is lost
+	EUNOE_CRASHES=$(CRASHES) $(BIN)/pytest tests/crash -s -o faulthandler_timeout=0 $(ARGS)
 
 check: lint types layers docs-current  ## run every check that is not a test
 

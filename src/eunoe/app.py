@@ -4,6 +4,7 @@ Nothing else reads settings or knows all the parts; what the parts need of each
 other they are given here.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -69,7 +70,7 @@ async def open_runtime(
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     providers = providers_from(settings.provider_values)
     async with AsyncExitStack() as stack:
-        stack.callback(_watched(settings, providers))
+        stack.callback(_watched(settings))
         db = await open_database(settings.database_url)
         stack.push_async_callback(db.close)
         await upgrade(db)
@@ -89,6 +90,10 @@ async def open_runtime(
         stack.push_async_callback(runner.stop)
         await runner.start()
         local = _local_defaults(settings, providers)
+        watch = asyncio.create_task(telemetry.watch_event_loop())
+        stack.callback(watch.cancel)
+        telemetry.record_readiness("ready")
+        stack.callback(telemetry.record_readiness, "draining")
         yield Runtime(
             db=db,
             registry=registry,
@@ -132,14 +137,13 @@ def _local_defaults(settings: Settings, providers: Sequence[ProviderConfig]) -> 
     }
 
 
-def _watched(settings: Settings, providers: Sequence[ProviderConfig]) -> Callable[[], None]:
+def _watched(settings: Settings) -> Callable[[], None]:
     """Set logging and telemetry up; return what ends them."""
-    secrets = {provider.api_key for provider in providers} | {settings.database_url}
     telemetry.configure_logging(
         level=settings.log_level,
         format=settings.log_format,
         content=settings.log_content,
-        secrets=[secret for secret in secrets if secret],
+        secrets=settings.secrets,
     )
     dsn = settings.sentry_dsn
     telemetry.configure_reports(

@@ -32,10 +32,10 @@ def test_without_a_model_it_starts_and_says_how_to_get_one(shell: Shell) -> None
         assert "OPENAI_API_KEY" in "\n".join(server.out)
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_when_told_to(shell: Shell, how: signal.Signals) -> None:
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_it_stops_when_told_to(shell: Shell, how: signal.Signals, code: int) -> None:
     with shell.serving("--port", "0") as server:
-        assert server.stop(how) in {-how, 130}
+        assert server.stop(how) == code
         assert "Traceback" not in server.err.read_text()
     assert shell.run("db", "check").returncode == 0
 
@@ -48,7 +48,7 @@ def test_a_reader_of_a_stream_does_not_hold_it_up(with_model: Shell, connect: Co
         stream = client.send(agent.id, "SLOW 60000 hello")
         next(stream)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(30) == -signal.SIGTERM
+        assert server.process.wait(30) == 0
 
 
 def test_an_address_that_is_taken_is_a_sentence(shell: Shell) -> None:

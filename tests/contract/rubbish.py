@@ -33,8 +33,6 @@ WRONG: Final[dict[str, bytes]] = {
         200, b"data: " + orjson.dumps(_ERROR) + b"\n\ndata: [DONE]\n\n", content_type=_SSE
     ),
     "no-finish": response(200, _DELTA + b"data: [DONE]\n\n", content_type=_SSE),
-    "too-short": b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9999\r\n\r\n"
-    + _DELTA,
     "wrong-types": response(
         200, b'data: {"choices":[{"delta":{"content":[1,2]},"index":"x"}]}\n\n', content_type=_SSE
     ),
@@ -44,15 +42,23 @@ WRONG: Final[dict[str, bytes]] = {
     "html-500": response(500, b"<html>oh no</html>", content_type="text/html"),
     "teapot": response(418, b"\xff\xfe\x00", content_type="application/json"),
 }
-CUT: Final = "cut-in-a-chunk"
-KINDS: Final = (*WRONG, CUT)
+_TOO_LONG: Final = response(200, _DELTA, content_type=_SSE, headers={"x-odd": "\x7f"}).replace(
+    b"content-length: ", b"content-length: 9"
+)
+CUT: Final[dict[str, bytes]] = {
+    "cut-in-a-chunk": STREAM_HEAD + chunk(_DELTA)[:-20],
+    "cut-before-its-length": _TOO_LONG,
+    "cut-at-once": b"",
+}
+"""Answers after which the connection is closed."""
+KINDS: Final = (*WRONG, *CUT)
 
 _KIND: Final = re.compile(rb"RUBBISH ([\w-]+)")
 _LISTED: Final = json_response({"object": "list", "data": [{"id": "rubbish", "object": "model"}]})
 
 
-async def _cut() -> AsyncIterator[bytes]:
-    yield STREAM_HEAD + chunk(_DELTA)[:-20]
+async def _cut(sent: bytes) -> AsyncIterator[bytes]:
+    yield sent
     raise ConnectionCut
 
 
@@ -61,7 +67,7 @@ def _answer(request: Request) -> Answer:
         return _LISTED
     kinds = _KIND.findall(request.body)
     kind = kinds[-1].decode() if kinds else "html"
-    return _cut() if kind == CUT else WRONG[kind]
+    return _cut(CUT[kind]) if kind in CUT else WRONG[kind]
 
 
 @contextmanager

@@ -36,7 +36,9 @@ async def check_stream(load: Load, turn: Turn) -> None:
     if turn.run_id is None:
         return
     run = (await load.client.get(f"/v1/runs/{turn.run_id}")).json()
-    assert run["status"] == "completed", run
+    if run["status"] != "completed":
+        # The one proper reason to fail: it lost owner after owner and got nowhere (G-1).
+        assert run["metadata"]["error"]["error_type"] == "server_restart", run
     if not turn.frames:
         return
     assert sum(b'"message_type":"stop_reason"' in frame for frame in turn.frames) == 1

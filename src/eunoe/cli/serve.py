@@ -3,7 +3,9 @@
 import asyncio
 import os
 import secrets
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
@@ -37,6 +39,8 @@ def serve(*, host: str | None, port: int | None, workers: int | None, secure: bo
         workers=workers,
         password=None if made_up is None else SecretStr(made_up),
     )
+    # uvicorn raises the signal that ended it once more when all is closed: to stop is no failure.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     with _bound(configured) as listener:
         models.ensure(configured, Console(highlight=False))
         actual = configured.model_copy(update={"port": listener.getsockname()[1]})

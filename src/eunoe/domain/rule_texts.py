@@ -48,7 +48,8 @@ def _max_count(rule: Json) -> str:
 
 
 def _parent(rule: Json) -> str:
-    return f"You may use {_either(rule['children'])} only right after `{rule['tool_name']}`."
+    children, parent = _either(rule["children"]), f"`{rule['tool_name']}`"
+    return f"You may use {children} only right after {parent}, and nothing else right after it."
 
 
 def _either(names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from eunoe import telemetry
 from eunoe.domain.arguments import call_arguments
 from eunoe.domain.messages import ToolCall
 from eunoe.domain.runs import Run
+from eunoe.domain.tool_rules import refusal
 from eunoe.domain.tools import ToolResult, grouped
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Journal, Outcome, Settled, Toolbox
@@ -101,13 +102,7 @@ class _Acting:
 async def _call(call: ToolCall, *, toolbox: Toolbox) -> Outcome:
     names = [schema.name for schema in toolbox.schemas()]
     if call.name not in names:
-        return ToolResult(
-            ok=False,
-            output=(
-                f"[ToolConstraintError] There is no tool `{call.name}` to call now. "
-                f"Valid tools: {', '.join(names) or 'none'}."
-            ),
-        )
+        return ToolResult(ok=False, output=refusal(call.name, valid=names))
     try:
         arguments = call_arguments(call.arguments)
     except ToolArgumentsInvalid as error:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from eunoe.domain.agents import Agent, AgentType
+from eunoe.domain.agents import AgentType
 from eunoe.domain.messages import Message, ToolCall
 from eunoe.domain.runs import StopReason
 from eunoe.domain.tools import ToolSchema
 from eunoe.engine.ports import ToolChoice
+from eunoe.engine.tool_rules import Ruling
 from eunoe.errors import Invalid
 
 
@@ -39,13 +40,13 @@ class Dialect(Protocol):
         """Return the tools as the model sees them."""
         ...
 
-    def choice(self, agent: Agent) -> ToolChoice: ...
+    def choice(self, ruling: Ruling) -> ToolChoice: ...
 
     def judged(self, reply: Message, *, finish: Finish) -> Verdict:
         """Return what a whole reply asks for."""
         ...
 
-    def after(self, calls: Sequence[ToolCall], *, agent: Agent) -> StopReason | None:
+    def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
         """Return why the turn stops once `calls` have run, null when the model goes on."""
         ...
 
@@ -56,8 +57,8 @@ class PlainText:
     def offered(self, schemas: Sequence[ToolSchema]) -> tuple[ToolSchema, ...]:
         return tuple(schemas)
 
-    def choice(self, agent: Agent) -> ToolChoice:
-        return ToolChoice(mode="auto")
+    def choice(self, ruling: Ruling) -> ToolChoice:
+        return ruling.choice
 
     def judged(self, reply: Message, *, finish: Finish) -> Verdict:
         if finish == "length":
@@ -66,9 +67,8 @@ class PlainText:
             return Yield(reason="end_turn")
         return Act(calls=reply.calls)
 
-    def after(self, calls: Sequence[ToolCall], *, agent: Agent) -> StopReason | None:
-        ends = {r.get("tool_name") for r in agent.tool_rules if r.get("type") == "exit_loop"}
-        return "tool_rule" if any(call.name in ends for call in calls) else None
+    def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
+        return "tool_rule" if ruling.ends(calls) else None
 
 
 def dialect_of(agent_type: AgentType) -> Dialect:

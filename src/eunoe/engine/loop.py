@@ -17,7 +17,8 @@ from eunoe.domain import window as windows
 from eunoe.domain.events import Compacting, Ending, Shown
 from eunoe.domain.messages import Message, ToolCall, unanswered
 from eunoe.domain.models import ModelConfig
-from eunoe.domain.runs import Run, Step, Usage
+from eunoe.domain.runs import Run, Step, StopReason, Usage
+from eunoe.domain.tool_rules import History
 from eunoe.domain.tools import ToolResult
 from eunoe.domain.views import View, views
 from eunoe.engine.acting import act
@@ -27,6 +28,7 @@ from eunoe.engine.dialects import Act, Dialect, Yield
 from eunoe.engine.failures import ending_of
 from eunoe.engine.ports import Emit, Journal, Model, ModelRequest, Settled, Toolbox, Window
 from eunoe.engine.reply import Reply
+from eunoe.engine.tool_rules import Ruling, prepared, reminder, ruling_of
 from eunoe.errors import ContextOverflow, EunoeError, SystemPromptTooLarge
 
 _COMPACTIONS_PER_STEP: Final = 3
@@ -48,13 +50,17 @@ class Ports:
 
 @dataclass(slots=True, kw_only=True)
 class Turn:
-    """One run while it goes on. `input_id` is the first message of its input."""
+    """One run while it goes on. `input_id` is the first message of its input.
+
+    `history` is what it has called: a compaction may take the calls out of the window.
+    """
 
     run: Run
     window: Window
     config: ModelConfig
     input_id: str | None
     ledger: dict[str, ToolResult | None] = field(default_factory=dict[str, ToolResult | None])
+    history: History = field(default_factory=History)
     first_token_ns: int | None = None
     system_override: Message | None = None
     trace_id: str | None = None
@@ -179,16 +185,25 @@ async def _judge(
         return True
     match ports.dialect.judged(message, finish=reply.finish):
         case Yield(reason=reason):
-            full = _is_full(turn)
-            ending = None if full else Ending(reason=reason)
-            await _answered(turn, ports, step=step, message=message, ending=ending)
-            if full:
-                await _compact(turn, ports, trigger="post_step_context_check")
-                await ports.journal.ended(turn.run, step=None, ending=Ending(reason=reason))
-            return True
+            return await _yielded(turn, ports, step=step, message=message, reason=reason)
         case Act(calls=calls):
             await _answered(turn, ports, step=step, message=message, ending=None)
             return await _act(turn, ports, calls, step=step)
+
+
+async def _yielded(
+    turn: Turn, ports: Ports, *, step: Step, message: Message, reason: StopReason
+) -> bool:
+    """Store a reply that would end the turn; whether it does, as far as the rules allow."""
+    full = _is_full(turn)
+    told = reminder(_ruling(turn, ports), window=turn.window, run=turn.run, step=step)
+    ending = None if full or told else Ending(reason=reason)
+    await _answered(turn, ports, step=step, message=message, told=told, ending=ending)
+    if full:
+        await _compact(turn, ports, trigger="post_step_context_check")
+    if told is None and full:
+        await ports.journal.ended(turn.run, step=None, ending=Ending(reason=reason))
+    return told is None
 
 
 async def _asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tuple[Reply, Step]:
@@ -244,16 +259,20 @@ def _request(turn: Turn, ports: Ports) -> ModelRequest:
     )
     if turn.system_override is not None:
         messages = (turn.system_override, *messages[1:])
-    tools = ports.dialect.offered(ports.toolbox.schemas())
+    ruling = _ruling(turn, ports)
     return ModelRequest(
         config=turn.config,
         messages=messages,
-        tools=tools,
-        choice=ports.dialect.choice(window.agent),
+        tools=ports.dialect.offered(ruling.tools),
+        choice=ports.dialect.choice(ruling),
         parallel=_parallel(turn),
         stream=turn.run.options.stream_tokens,
         list_id=turn.run.list_id,
     )
+
+
+def _ruling(turn: Turn, ports: Ports) -> Ruling:
+    return ruling_of(turn.window.agent, schemas=ports.toolbox.schemas(), history=turn.history)
 
 
 def _parallel(turn: Turn) -> bool:
@@ -270,33 +289,44 @@ def _first_call_only(message: Message, turn: Turn) -> Message:
 
 
 async def _answered(
-    turn: Turn, ports: Ports, *, step: Step, message: Message | None, ending: Ending | None
+    turn: Turn,
+    ports: Ports,
+    *,
+    step: Step,
+    message: Message | None,
+    told: Message | None = None,
+    ending: Ending | None,
 ) -> None:
     whole = message is not None and not turn.run.options.stream_tokens
     events = [Shown(view=view) for view in views(message)] if message and whole else []
     if ending is not None:
         step = replace(step, stop_reason=ending.reason)
+    said = [one for one in (message, told) if one is not None]
     turn.window = await ports.journal.answered(
-        turn.run, step=step, message=message, events=events, ending=ending
+        turn.run, step=step, said=said, events=events, ending=ending
     )
 
 
 async def _act(turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Step | None) -> bool:
     """Run `calls`, store what came of them, and say whether the turn is over."""
     began = monotonic_ns()
+    ruling = _ruling(turn, ports)
+    ready = prepared(calls, ruling)
     settled: list[Settled] = await act(
-        calls,
+        ready.calls,
         toolbox=ports.toolbox,
         journal=ports.journal,
         run=turn.run,
-        ledger=turn.ledger,
+        ledger={**ready.refused, **turn.ledger},
         cancellation=ports.cancellation,
     )
     turn.ledger = {}
     ending: Ending | None = None
     if ports.cancellation.requested:
         ending = Ending(reason="cancelled")
-    elif (reason := ports.dialect.after(calls, agent=turn.window.agent)) is not None:
+    elif ready.spoilt:
+        ending = Ending(reason="invalid_tool_call")
+    elif (reason := ports.dialect.after(ready.run, ruling=ruling)) is not None:
         ending = Ending(reason=reason)
     if step is not None:
         step = replace(
@@ -306,6 +336,8 @@ async def _act(turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Ste
             stop_reason=ending.reason if ending else None,
         )
     turn.window = await ports.journal.settled(turn.run, step=step, settled=settled, ending=ending)
+    if ruling.rules and ending is None:
+        turn.history = turn.history.followed(turn.window.messages[-1])
     if ending is None and _is_full(turn):
         await _compact(turn, ports, trigger="post_step_context_check")
     return ending is not None

@@ -122,11 +122,14 @@ class Journal(Protocol):
         run: Run,
         *,
         step: Step,
-        message: Message | None,
+        said: Sequence[Message],
         events: Sequence[RunEvent],
         ending: Ending | None,
     ) -> Window:
-        """Checkpoint A: the model's reply, its step and, where the run ends here, its end."""
+        """Checkpoint A: the model's reply, its step and, where the run ends here, its end.
+
+        `said` is the reply, nothing where there is none, and what is answered to it at once.
+        """
         ...
 
     async def calls_started(self, run: Run, calls: Sequence[ToolCall]) -> None:

@@ -12,6 +12,7 @@ from eunoe.http import errors
 from eunoe.http.auth import PasswordGate
 from eunoe.http.deps import Runtime
 from eunoe.http.intake import DEFAULT_BODY_LIMIT, Intake
+from eunoe.http.observed import Observed
 from eunoe.http.routes import (
     agents,
     archives,
@@ -98,3 +99,4 @@ def _guard(app: FastAPI, policy: Policy) -> None:
             allow_headers=["*"],
             allow_credentials=True,
         )
+    app.add_middleware(Observed)

@@ -14,6 +14,7 @@ import anyio
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from eunoe import telemetry
 from eunoe.domain.events import Ended, Failed, RunEvent, Stopped
 from eunoe.domain.messages import Json
 from eunoe.errors import EunoeError
@@ -73,12 +74,17 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
-            tasks.start_soon(self._stay_alive, send)
-            await self._read_all(send)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            tasks.cancel_scope.cancel()
+        with telemetry.observe_sse("runs") as session:
+            whole = False
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
+                tasks.start_soon(self._stay_alive, send)
+                await self._read_all(send)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                whole = True
+                tasks.cancel_scope.cancel()
+            if not whole:
+                session.departure = "client_cancel"
 
     async def _read_all(self, send: Send) -> None:
         stopped = failed = ended = False

@@ -18,10 +18,15 @@ _EARLIER: Final = "The user asks about an earlier conversation"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guide:
-    """Why the tool is called, and the arguments worth offering; none of the optional ones."""
+    """Why the tool is called, and the arguments worth offering; none of the optional ones.
+
+    `is_quiet` where the result is the memory block, which the prompt shows already:
+    a small model that reads it again writes it again.
+    """
 
     because: str
     arguments: tuple[str, ...]
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +44,14 @@ class Shown:
 
 
 GUIDES: Final = {
-    "core_memory_append": Guide(because=_NEWS, arguments=("label", "content")),
+    "core_memory_append": Guide(because=_NEWS, arguments=("label", "content"), is_quiet=True),
     "core_memory_replace": Guide(
-        because=_CORRECTION, arguments=("label", "old_content", "new_content")
+        because=_CORRECTION, arguments=("label", "old_content", "new_content"), is_quiet=True
     ),
-    "memory_insert": Guide(because=_NEWS, arguments=("label", "new_string")),
-    "memory_replace": Guide(because=_CORRECTION, arguments=("label", "old_string", "new_string")),
+    "memory_insert": Guide(because=_NEWS, arguments=("label", "new_string"), is_quiet=True),
+    "memory_replace": Guide(
+        because=_CORRECTION, arguments=("label", "old_string", "new_string"), is_quiet=True
+    ),
     "conversation_search": Guide(because=_EARLIER, arguments=("query",)),
     "archival_memory_search": Guide(
         because="The answer may be in my archive", arguments=("query",)
@@ -93,7 +100,7 @@ EXAMPLES: Final = (
     Shown(said="What is the capital of Peru?", reply="Lima."),
     Shown(
         said="I'm Olga and I bake bread in Oslo.",
-        calls=_noted("Name: Olga. Bakes bread in Oslo."),
+        calls=_noted("Is called Olga. Bakes bread in Oslo."),
         reply="Nice to meet you, Olga!",
     ),
 )

@@ -165,7 +165,7 @@ def _turns(one: Shown, offered: dict[str, ToolSchema]) -> Iterator[tuple[str, st
             return
         name = known[0][0]
         yield said, written_call(name, json.dumps(arguments, ensure_ascii=False))
-        said = f"[{name} done] {one.result}".rstrip()
+        said = _done(name, one.result)
     yield said, written_reply(one.reply)
 
 
@@ -215,4 +215,11 @@ def _shown(message: Message) -> Message:
 
 def _returned(item: ToolReturn) -> str:
     output = item.output if isinstance(item.output, str) else json.dumps(item.output)
-    return f"[{item.name} {'done' if item.ok else 'failed'}] {output}"
+    if not item.ok:
+        return f"[{item.name} failed] {output}"
+    guide = GUIDES.get(item.name)
+    return _done(item.name, "" if guide is not None and guide.is_quiet else output)
+
+
+def _done(name: str, result: str) -> str:
+    return f"[{name} done] {result}".rstrip()

@@ -19,9 +19,9 @@ import structlog
 from eunoe.domain.events import Ended, Failed, RunEvent, Shown, Started, Stopped, Used
 from eunoe.domain.runs import Run, Usage, is_terminal
 from eunoe.domain.views import Answered, CallFragment, Thought
-from eunoe.errors import EunoeError, FenceLost, RunExpired
+from eunoe.errors import EunoeError, RunExpired
 from eunoe.store import events, runs
-from eunoe.store.db import Actor, Database
+from eunoe.store.db import Actor, Database, UniqueViolated
 
 INTERVAL_S: Final = 0.01
 _KEPT_LIVE: Final = 2_000
@@ -174,6 +174,7 @@ class Recorder:
         self._pending: list[RunEvent] = []
         self._flush: asyncio.Task[None] | None = None
         self._flushed_at = 0.0
+        self._refused: EunoeError | UniqueViolated | None = None
 
     def emit(self, event: RunEvent) -> None:
         """Take an event towards the readers; it is durable and shown within the interval."""
@@ -181,7 +182,7 @@ class Recorder:
             self._pending[-1] = merged
         else:
             self._pending.append(event)
-        if self._flush is None:
+        if self._flush is None and self._refused is None:
             self._flush = asyncio.create_task(self._flush_soon())
 
     @asynccontextmanager
@@ -189,9 +190,12 @@ class Recorder:
         """Give what is pending, then `more`, with their places, to be written in the block.
 
         When the block ends they are durable and shown; when it raises they are pending
-        again, all but `more`. The block may `add` to them.
+        again, all but `more`. The block may `add` to them. Raises what the database refused
+        before: whether those events are stored is not known then, so nothing can follow them.
         """
         async with self._lock:
+            if self._refused is not None:
+                raise self._refused
             taken, self._pending = self._pending, []
             rows = list(enumerate([*taken, *more], self._last_seq + 1))
             try:
@@ -225,12 +229,10 @@ class Recorder:
                 async with self.writing(()) as rows:
                     if rows:
                         await self._write(rows)
-        except FenceLost:
-            _log.warning("feed.fence_lost", run_id=self._run.id)
-        except EunoeError as error:
-            # What could not be written stays pending and goes with the next checkpoint, which
-            # fails the run when the database still refuses.
-            _log.warning("feed.flush_failed", run_id=self._run.id, code=error.code)
+        except (EunoeError, UniqueViolated) as error:
+            # The run learns of it at its next checkpoint.
+            self._refused = error
+            _log.warning("feed.flush_failed", run_id=self._run.id, error=type(error).__name__)
         finally:
             self._flush = None
 

@@ -29,7 +29,9 @@ _HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
 # How long an idle dispatcher waits to look for jobs whose owner died: nobody announces those.
 _LOOK: Final = timedelta(seconds=5)
 _LOG_ROWS_KEPT: Final = 10_000
-_LONGEST_DELAY_S: Final = 30
+_FIRST_DELAY_S: Final = 0.2
+_LONGEST_DELAY_S: Final = 30.0
+_RESTART_S: Final = 1.0
 SCAN_S: Final = 10.0
 
 Owned = tuple[Run, Actor]
@@ -75,11 +77,18 @@ class Engine:
         self._memory: InMemoryQueries | None = None
         self._task: asyncio.Task[None] | None = None
         self._scan: asyncio.Task[None] | None = None
+        self._stopping = False
         self._done = 0
         self._owned: dict[str, Owned] = {}
 
     async def start(self) -> None:
         """Start dispatching, first what a past process left undone."""
+        self._make_queue()
+        await self._enqueue_unfinished()
+        self._task = asyncio.create_task(self._run())
+        self._scan = asyncio.create_task(self._scan_on())
+
+    def _make_queue(self) -> PgQueuer:
         match self._db.dialect:
             case "sqlite":
                 queue = PgQueuer.in_memory()
@@ -91,11 +100,22 @@ class Engine:
         queue.entrypoint(_EMBED, concurrency_limit=1)(self._embedded)
         queue.schedule(_SWEEP, _HOURLY)(self._swept)
         self._queue = queue
-        self._task = asyncio.create_task(
-            queue.run(heartbeat_timeout=_HEARTBEAT_TIMEOUT, dequeue_timeout=_LOOK, batch_size=16)
-        )
-        await self._enqueue_unfinished()
-        self._scan = asyncio.create_task(self._scan_on())
+        return queue
+
+    async def _run(self) -> None:
+        """Dispatch until told to stop; a dispatcher that fails is followed by a new one."""
+        queue = self._queue or self._make_queue()
+        while True:
+            try:
+                await queue.run(
+                    heartbeat_timeout=_HEARTBEAT_TIMEOUT, dequeue_timeout=_LOOK, batch_size=16
+                )
+            except Exception as error:  # noqa: BLE001 -- whatever it was, runs must be carried out
+                _log.exception("jobs.dispatcher_failed", error=type(error).__name__)
+            if self._stopping:
+                return
+            await asyncio.sleep(_RESTART_S)
+            queue = self._make_queue()
 
     async def stop(self, *, grace_s: float) -> None:
         """Take no more work and let what runs finish within `grace_s`.
@@ -107,13 +127,12 @@ class Engine:
         if self._scan is not None:
             self._scan.cancel()
             await asyncio.wait([self._scan])
+        self._stopping = True
         self._queue.shutdown.set()
         done, _ = await asyncio.wait([self._task], timeout=grace_s)
         if not done:
             self._task.cancel()
             await asyncio.wait([self._task])
-        if not self._task.cancelled() and (error := self._task.exception()) is not None:
-            _log.error("jobs.stopped_with_error", error=type(error).__name__)
         self._queue = self._task = None
 
     def taken(self, run: Run) -> Run:
@@ -180,7 +199,7 @@ class Engine:
             await self._work(run_id, self._owned.pop(run_id, None))
         except Exception as error:
             # Not the run's fault, which would have ended it: it is taken up again (G-1).
-            delay_s = min(2**job.attempts, _LONGEST_DELAY_S)
+            delay_s = min(_FIRST_DELAY_S * 4**job.attempts, _LONGEST_DELAY_S)
             _log.warning("run.put_off", run_id=run_id, error=type(error).__name__, delay_s=delay_s)
             raise RetryRequested(timedelta(seconds=delay_s)) from error
         self._done += 1

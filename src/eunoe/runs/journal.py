@@ -5,10 +5,8 @@ the window, the events that show it and, where the run ends, its end.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from eunoe import ids, telemetry
 from eunoe.domain.agents import Agent
@@ -23,15 +21,11 @@ from eunoe.domain.times import stamp
 from eunoe.domain.tools import ToolResult
 from eunoe.domain.views import views
 from eunoe.engine.ports import Settled, Window
-from eunoe.errors import BlockChanged
 from eunoe.runs import memory
 from eunoe.runs.feed import Recorder
 from eunoe.runs.windows import Kept, Windows, window_of
 from eunoe.store import events, facts, lists, runs, search, steps
 from eunoe.store.db import Actor, Database, Tx
-
-# How often edits are made anew that met a block which somebody else changed at that moment.
-_TRIES: Final = 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,11 +65,10 @@ class RunJournal:
         run: Run,
         *,
         step: Step,
-        message: Message | None,
+        said: Sequence[Message],
         events: Sequence[RunEvent],
         ending: Ending | None,
     ) -> Window:
-        said = [] if message is None else [message]
         more = [*events, *_last_words(run, ending)]
         async with self.recorder.writing(more) as rows:
             async with self.db.write(self.actor) as tx:
@@ -101,19 +94,6 @@ class RunJournal:
             await runs.call_ended(tx, run.id, [(call.id, result)], at=self.now())
 
     async def settled(
-        self,
-        run: Run,
-        *,
-        step: Step | None,
-        settled: Sequence[Settled],
-        ending: Ending | None,
-    ) -> Window:
-        for _ in range(_TRIES - 1):
-            with suppress(BlockChanged):
-                return await self._settled(run, step=step, settled=settled, ending=ending)
-        return await self._settled(run, step=step, settled=settled, ending=ending)
-
-    async def _settled(
         self,
         run: Run,
         *,

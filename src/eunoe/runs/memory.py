@@ -44,6 +44,7 @@ async def settle(
     time = stamp(source.now, timezone=source.agent.timezone)
     attached: tuple[Block, ...] | None = None
     if any(isinstance(one.outcome, BlockEdit) for one in settled):
+        await blocks.hold(tx, source.agent.id)
         attached = tuple((await blocks.of_agents(tx, [source.agent.id]))[source.agent.id])
     returns: list[ToolReturn] = []
     for one in settled:

@@ -57,7 +57,12 @@ class PatientDriver(AsyncpgPoolDriver):
         if self._repairing is not None:
             self._repairing.cancel()
             await asyncio.wait([self._repairing])
-        await super().__aexit__(*error)
+        try:
+            await super().__aexit__(*error)
+        except (OSError, *DRIVER_ERRORS) as gone:
+            # The connection to be given back is lost; there is nothing to give.
+            _log.warning("jobs.listener_lost", error=type(gone).__name__)
+            self._listener_connection = None
 
     async def _listen(self, channel: str, callback: NotifyCallback) -> None:
         await super().add_listener(channel, callback)

@@ -6,6 +6,7 @@ when the list's version says that nothing but appends has happened since.
 
 from collections import OrderedDict
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Final
 
 from eunoe.domain.agents import Agent
@@ -89,7 +90,12 @@ def window_of(
 ) -> Window:
     """Return the window as the model of `config` is to see it."""
     if agent.message_buffer_autoclear:
-        return Window(agent=agent, system=kept.system, messages=(), blocks=blocks)
+        # What was said before this run is not loaded (L9).
+        run_id = kept.messages[-1].run_id if kept.messages else None
+        said = list(takewhile(lambda one: one.run_id == run_id, reversed(kept.messages)))
+        return Window(
+            agent=agent, system=kept.system, messages=tuple(reversed(said)), blocks=blocks
+        )
     fits = kept.cleaned_for == _purpose(config)
     return Window(
         agent=agent,

@@ -15,6 +15,7 @@ from eunoe.domain.blocks import Block
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.runs import Run
+from eunoe.domain.tool_rules import History, history_of
 from eunoe.domain.tools import Tool, ToolResult
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.compact import Speaker
@@ -35,10 +36,10 @@ from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Owned
 from eunoe.runs.journal import RunJournal
 from eunoe.runs.windows import Kept, Windows, closed
-from eunoe.store import agents, blocks, events, runs, tools
+from eunoe.store import agents, blocks, events, messages, runs, tools
 from eunoe.store.db import Actor, Database, UniqueViolated
 
-# A run that takes its process down with it must not do so for ever.
+# A run that takes its process down with it must not do so for ever; each step earns it an owner.
 _MOST_OWNERS: Final = 10
 
 _log = structlog.get_logger("eunoe.worker")
@@ -69,6 +70,7 @@ class _Loaded:
     tools: tuple[Tool, ...]
     kept: Kept
     ledger: dict[str, ToolResult | None]
+    history: History
     last_seq: int
 
 
@@ -164,7 +166,7 @@ class Worker:
         journal: RunJournal,
         cancellation: Cancellation,
     ) -> None:
-        if run.fence > _MOST_OWNERS:
+        if run.fence - run.step_count > _MOST_OWNERS:
             await journal.ended(run, step=None, ending=restart_ending(run_id=run.id))
             return
         turn: Turn | None = None
@@ -185,16 +187,20 @@ class Worker:
     async def _load(self, run: Run, actor: Actor) -> _Loaded:
         """Read everything the run needs from one snapshot."""
         recovered = run.fence > 1
+        history = History()
         async with self.db.read(actor) as tx:
             agent = await agents.get(tx, run.agent_id)
             if agent is None:
                 raise Missing(f"There is no agent {run.agent_id}.")
+            if recovered and agent.tool_rules:
+                history = history_of(await messages.of_run(tx, run.id))
             return _Loaded(
                 agent=agent,
                 blocks=tuple((await blocks.of_agents(tx, [agent.id]))[agent.id]),
                 tools=tuple((await tools.of_agents(tx, [agent.id]))[agent.id]),
                 kept=await self.windows.load(tx, run.list_id),
                 ledger=await runs.ledger(tx, run.id) if recovered else {},
+                history=history,
                 # A run's first event is not in its log.
                 last_seq=max(await events.last_seq(tx, run.id), 1) if recovered else 1,
             )
@@ -225,6 +231,7 @@ class Worker:
             config=config,
             input_id=_input_id(run, journal.kept),
             ledger=loaded.ledger,
+            history=loaded.history,
             system_override=_override(run, journal.kept.system),
             trace_id=telemetry.trace_id(),
         )

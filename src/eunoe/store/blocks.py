@@ -220,6 +220,16 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Block]]:
     return found
 
 
+async def hold(tx: Tx, agent_id: str) -> None:
+    """Keep others from changing the agent's blocks until commit; who is first, is first."""
+    if tx.dialect == "postgresql":
+        await tx.execute(
+            "SELECT 1 FROM blocks WHERE id IN"
+            " (SELECT block_id FROM agents_blocks WHERE agent_id = $1) ORDER BY id FOR UPDATE",
+            agent_id,
+        )
+
+
 async def by_label(tx: Tx, agent_id: str, label: str) -> Block | None:
     """Return the agent's block with this label, null where it has none."""
     row = await tx.fetch_one(

@@ -94,6 +94,17 @@ async def many(tx: Tx, message_ids: Sequence[str]) -> dict[str, Message]:
     return {row[1]: from_row(row) for row in rows}
 
 
+async def of_run(tx: Tx, run_id: str) -> list[Message]:
+    """Return all that was said in a run, in order, whether it is in a window or not."""
+    rows = await tx.fetch(
+        f"SELECT {COLUMNS} FROM messages WHERE run_id = $1"
+        f" AND {unindexed('organization_id')} = $2 ORDER BY seq",
+        run_id,
+        tx.actor.organization_id,
+    )
+    return [from_row(row) for row in rows]
+
+
 async def list_messages(tx: Tx, where: MessageFilter, page: MessagePage) -> list[Message]:
     """Return the page's messages, oldest first; raise `Missing` for an unknown cursor."""
     asked = of_organization(tx, "messages")

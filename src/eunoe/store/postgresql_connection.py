@@ -12,7 +12,11 @@ from eunoe.store.db import ReferenceMissing, Row, UniqueViolated, Value
 _POOL_SIZE: Final = 10
 _COMMAND_TIMEOUT_S: Final = 60
 
-DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+DRIVER_ERRORS: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 class Connection(Protocol):
@@ -113,6 +117,7 @@ def meaning(error: Exception, *, closed: bool) -> Exception:
             asyncpg.PostgresConnectionError()
             | asyncpg.OperatorInterventionError()
             | asyncpg.InsufficientResourcesError()
+            | asyncpg.InternalClientError()  # What asyncpg says of a connection cut in mid-word.
             | OSError()
         ):
             return DatabaseUnreachable()

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
 import apsw
-import sqlite_vec  # pyright: ignore[reportMissingTypeStubs] -- it ships none
 
 from eunoe.errors import BackupExists, DatabaseUnreachable, DiskFull
 from eunoe.store.db import ReferenceMissing, UniqueViolated, Value
@@ -49,6 +50,15 @@ class Connection(Protocol):
     def close(self) -> None: ...
 
 
+@cache
+def _vector_extension() -> str:
+    """Return the path of sqlite-vec; importing it would import NumPy wherever that is there."""
+    spec = find_spec("sqlite_vec")
+    if spec is None or spec.origin is None:
+        raise DatabaseUnreachable("The package sqlite-vec is missing; install Eunoe again.")
+    return str(Path(spec.origin).with_name("vec0"))
+
+
 def connect(path: Path, *, read_only: bool = False) -> Connection:
     """Open the file with the settings and extensions that the schema relies on.
 
@@ -76,7 +86,7 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
 def _prepare(connection: Connection, *, read_only: bool) -> None:
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.enable_load_extension(True)
-    connection.load_extension(sqlite_vec.loadable_path())
+    connection.load_extension(_vector_extension())
     connection.enable_load_extension(False)
     # SQLite's own `lower` knows ASCII alone.
     connection.create_scalar_function("fold", _fold, 1, deterministic=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from pydantic import Field
 from starlette.responses import Response
 
 from eunoe.http.callers import RelationsDep
@@ -30,6 +31,7 @@ router = APIRouter(tags=["blocks"], prefix="/blocks")
 of_agent = APIRouter(tags=["agents"], prefix="/agents")
 
 Text = Annotated[str | None, Query(max_length=200)]
+Count = Annotated[int, Field(ge=-(2**62), le=2**62)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +77,9 @@ class Asked:
         str | None, Query(pattern=pattern("block").replace("block", "identity"))
     ] = None
     identifier_keys: Annotated[list[str] | None, Query()] = None
-    connected_to_agents_count_gt: int | None = None
-    connected_to_agents_count_lt: int | None = None
-    connected_to_agents_count_eq: Annotated[list[int] | None, Query()] = None
+    connected_to_agents_count_gt: Count | None = None
+    connected_to_agents_count_lt: Count | None = None
+    connected_to_agents_count_eq: Annotated[list[Count] | None, Query()] = None
     show_hidden_blocks: Annotated[bool | None, Query(include_in_schema=False)] = None
 
     @property

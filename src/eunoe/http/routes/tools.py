@@ -149,7 +149,7 @@ async def require_approval(
     body: ApprovalBody | None = None,
     requires_approval: Annotated[bool | None, Query(deprecated=True)] = None,
 ) -> Response:
-    """Say whether calls of this tool wait for a person's approval."""
+    """Free a tool of approval. To put it under approval is refused, as nobody could be asked."""
     required = requires_approval if body is None else body.requires_approval
     if required is None:
         raise RequestValidationError(

@@ -1,0 +1,184 @@
+"""What an agent's rules make of one moment of its turn: tools on offer, calls that run, the end.
+
+An agent without rules pays for none of it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from eunoe import ids
+from eunoe.domain.agents import Agent
+from eunoe.domain.arguments import read_arguments
+from eunoe.domain.envelopes import heartbeat_envelope
+from eunoe.domain.messages import Json, Message, Text, ToolCall
+from eunoe.domain.prefilled import filled, prefills, problems
+from eunoe.domain.runs import Run, Step
+from eunoe.domain.tool_rules import (
+    REFUSED,
+    History,
+    ToolRule,
+    allowed,
+    is_forced,
+    named,
+    refusal,
+    rules_of,
+    unmet_before_exit,
+)
+from eunoe.domain.tools import ToolResult, ToolSchema
+from eunoe.engine.ports import ToolChoice, Window
+from eunoe.errors import ToolArgumentsInvalid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """The `tools` that may be called now, of those `attached`, and whether one must be."""
+
+    tools: tuple[ToolSchema, ...]
+    attached: tuple[str, ...] = ()
+    forced: bool = False
+    rules: tuple[ToolRule, ...] = ()
+    stored: tuple[Json, ...] = ()
+    history: History = field(default_factory=History)
+
+    @property
+    def choice(self) -> ToolChoice:
+        """Free, or where a call is forced, of any tool on offer: of the only one by name (TR15)."""
+        if not self.forced or not self.tools:
+            return ToolChoice(mode="auto")
+        only = self.tools[0].name if len(self.tools) == 1 else None
+        return ToolChoice(mode="required", name=only)
+
+    def ends(self, calls: Sequence[ToolCall]) -> bool:
+        """Whether the turn is over once `calls` have run (L47, L48)."""
+        if not self.rules:
+            return False
+        names = [call.name for call in calls]
+        return not named(self.rules, "exit_loop").isdisjoint(names) and not self.unmet(names)
+
+    def unmet(self, names: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the tools to be called before the turn may end, `names` having been just now."""
+        called = (*self.history.called, *names)
+        return unmet_before_exit(self.rules, attached=self.attached, called=called)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Calls with their prefilled arguments, and results, by id, of those that are not run.
+
+    `spoilt`: a rule's arguments did not suit its tool, which ends the turn (L39).
+    """
+
+    calls: tuple[ToolCall, ...]
+    refused: dict[str, ToolResult] = field(default_factory=dict[str, ToolResult])
+    spoilt: bool = False
+
+    @property
+    def run(self) -> list[ToolCall]:
+        return [call for call in self.calls if call.id not in self.refused]
+
+
+def ruling_of(agent: Agent, *, schemas: tuple[ToolSchema, ...], history: History) -> Ruling:
+    """Return what the agent's rules say once the run has `history` (TR11, TR15)."""
+    if not agent.tool_rules:
+        return Ruling(tools=schemas)
+    rules = rules_of(agent.tool_rules)
+    attached = tuple(schema.name for schema in schemas)
+    names = allowed(rules, attached=attached, history=history)
+    return Ruling(
+        tools=tuple(schema for schema in schemas if schema.name in names),
+        attached=attached,
+        forced=is_forced(rules, history=history),
+        rules=rules,
+        stored=agent.tool_rules,
+        history=history,
+    )
+
+
+def prepared(calls: Sequence[ToolCall], ruling: Ruling) -> Prepared:
+    """Return `calls` as the rules let them run, each judged by what was allowed before (TR8)."""
+    if not ruling.rules:
+        return Prepared(calls=tuple(calls))
+    ready: list[ToolCall] = []
+    refused: dict[str, ToolResult] = {}
+    seen: set[str] = set()
+    spoilt = False
+    for call in calls:
+        if call.id in seen:  # The first call with an id is the call.
+            ready.append(call)
+            continue
+        seen.add(call.id)
+        denied = _denied(call, ruling)
+        faults, full = ([], call) if denied else _filled(call, ruling)
+        ready.append(full)
+        if denied or faults:
+            refused[call.id] = ToolResult(ok=False, output=denied or "; ".join(faults))
+            spoilt = spoilt or bool(faults)
+    return Prepared(calls=tuple(ready), refused=refused, spoilt=spoilt)
+
+
+def _denied(call: ToolCall, ruling: Ruling) -> str | None:
+    """Return why the rules keep a call from being run, null where they do not."""
+    valid = [schema.name for schema in ruling.tools]
+    if call.name not in valid:
+        return refusal(call.name, valid=valid, stored=ruling.stored, last=ruling.history.last)
+    if call.name in named(ruling.rules, "requires_approval"):
+        return (
+            f"{REFUSED} `{call.name}` may run only when a person has approved the call, and this "
+            "server cannot ask for that. Go on without it."
+        )
+    return None
+
+
+def _filled(call: ToolCall, ruling: Ruling) -> tuple[list[str], ToolCall]:
+    """Return what is wrong with the arguments that rules give, and the call with them."""
+    given = prefills(ruling.rules, name=call.name, history=ruling.history)
+    if not given:
+        return [], call
+    schema = next(schema for schema in ruling.tools if schema.name == call.name)
+    faults = problems(given, parameters=schema.parameters)
+    try:
+        arguments = filled(read_arguments(call.arguments), given)
+    except ToolArgumentsInvalid:
+        return faults, call  # Told to the model where the call is run.
+    return faults, replace(call, arguments=json.dumps(arguments, ensure_ascii=False))
+
+
+def reminder(ruling: Ruling, *, window: Window, run: Run, step: Step) -> Message | None:
+    """Return what keeps a turn from ending, null where it may or no step is left (L36).
+
+    `window` is what the model replied to. A reminder is a user's message by its role; the
+    step it carries tells it from what a client said.
+    """
+    reason = _reason(ruling, said=window.messages) if ruling.rules else None
+    if reason is None or run.step_count >= run.options.max_steps:
+        return None
+    text = heartbeat_envelope(reason, at=step.created_at, timezone=window.agent.timezone)
+    return Message(
+        id=ids.new("message"),
+        role="user",
+        agent_id=run.agent_id,
+        conversation_id=run.conversation_id,
+        content=(Text(text=text),),
+        step_id=step.id,
+        run_id=run.id,
+        created_at=step.created_at,
+    )
+
+
+def _reason(ruling: Ruling, *, said: Sequence[Message]) -> str | None:
+    """Return why the turn may not end yet: a required tool, or a forced call that did not come.
+
+    That is asked for once more and no oftener, since not every provider can force it (FIX-19).
+    """
+    unmet = ruling.unmet()
+    if unmet:
+        return f"Before your response may end you still have to call: {', '.join(unmet)}."
+    if ruling.choice.mode != "required" or (said and _is_reminder(said[-1])):
+        return None
+    names = ", ".join(schema.name for schema in ruling.tools)
+    return f"The rules on your tools ask for a tool call now. Call one of: {names}."
+
+
+def _is_reminder(message: Message) -> bool:
+    return message.role == "user" and message.step_id is not None

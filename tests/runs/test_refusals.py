@@ -1,0 +1,178 @@
+"""A database that refuses: nothing is half stored, and what was taken in is done in the end."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
+import pytest
+
+from eunoe.errors import DatabaseUnreachable, DiskFull
+from eunoe.runs.runner import Outcome, Runner
+from eunoe.store.db import Dialect
+from eunoe.store.postgresql_connection import session
+from tests.crash.invariants import faults
+from tests.runs.conftest import ACTOR, World, running, toolboxes
+from tests.runs.faulty import Fault, FaultyDatabase, When
+
+pytestmark = pytest.mark.anyio
+
+_TALK = (
+    'CALLS [{"name": "count", "arguments": {"n": 1}},'
+    ' {"name": "core_memory_append", "arguments": {"label": "human", "content": "tea"}},'
+    ' {"name": "count", "arguments": {"n": 2}}] SLOW 5'
+)
+_LARGE = "x" * 400_000
+
+
+@pytest.fixture
+async def faulty(world: World) -> AsyncGenerator[World]:
+    """A world whose runner works on a database that can be told to fail."""
+    await world.runner.stop()
+    db = FaultyDatabase(world.db)
+    runner = Runner(db, models=world.registry, toolboxes=toolboxes(world.tools), grace_s=0)
+    async with running(runner):
+        yield replace(world, db=db, runner=runner)
+
+
+async def outcome_of(world: World, run_id: str) -> Outcome:
+    """Fold the run, again where its readers were told that it is held up."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                return await world.runner.fold(ACTOR, run_id)
+            except (DiskFull, DatabaseUnreachable):
+                await asyncio.sleep(0)
+
+
+async def holds_after(world: World, run_id: str) -> None:
+    outcome = await outcome_of(world, run_id)
+    assert outcome.reason == "end_turn"
+    counted = [arguments["n"] for name, arguments in world.tools.calls if name == "count"]
+    assert sorted(counted) == sorted(set(counted))
+
+
+@pytest.mark.rule("G-1", "G-2", "G-14", "G-17")
+@pytest.mark.parametrize("tokens", [True, False])
+@pytest.mark.parametrize("when", ["before", "instead", "after"])
+@pytest.mark.parametrize("error", [DatabaseUnreachable, DiskFull, None])
+async def test_a_refusal_at_any_transaction_of_a_run_only_delays_it(
+    faulty: World,
+    when: When,
+    error: type[DatabaseUnreachable | DiskFull] | None,
+    tokens: bool,
+) -> None:
+    db = faulty.db
+    assert isinstance(db, FaultyDatabase)
+    nth, met = 0, True
+    while met:
+        nth += 1
+        agent = await faulty.agent()
+        faulty.tools.calls.clear()
+        submitted = await faulty.submit(agent, _TALK, stream_tokens=tokens)
+        db.fault = fault = Fault(nth=nth, when=when, error=error)
+        await holds_after(faulty, submitted.run.id)
+        met, db.fault = fault.met, None
+        assert (await faulty.say(agent, "SAY on")).reason == "end_turn"
+    assert nth > 5
+    assert await faults(db) == []
+
+
+@pytest.mark.rule("G-3")
+@pytest.mark.parametrize("error", [DatabaseUnreachable, DiskFull])
+async def test_a_request_that_cannot_be_stored_has_no_effect(
+    faulty: World, error: type[DatabaseUnreachable | DiskFull]
+) -> None:
+    db = faulty.db
+    assert isinstance(db, FaultyDatabase)
+    agent = await faulty.agent()
+    before = await faulty.window(agent)
+    db.fault = Fault(nth=1, when="instead", error=error)
+
+    with pytest.raises(error):
+        await faulty.submit(agent, "SAY lost")
+
+    assert await faulty.window(agent) == before
+    assert (await faulty.say(agent, "SAY on")).reason == "end_turn"
+
+
+async def limit_pages(world: World, spare: int | None) -> None:
+    """Let the SQLite file grow by at most `spare` pages, or as it likes."""
+    async with world.db.write(ACTOR) as tx:
+        pages: int = await tx.fetch_value("PRAGMA page_count")
+        most = 1_000_000 if spare is None else pages + spare
+        await tx.fetch_value(f"PRAGMA max_page_count = {most}")
+
+
+@pytest.mark.rule("G-2", "G-3", "G-14")
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_on_a_full_disk_a_request_is_refused_and_nothing_is_half_stored(
+    world: World, dialect: Dialect
+) -> None:
+    agent = await world.agent()
+    await world.say(agent, "SAY before")
+    window = await world.window(agent)
+    await limit_pages(world, 4)
+
+    with pytest.raises(DiskFull):
+        await world.submit(agent, f"SAY {_LARGE}")
+
+    assert await world.window(agent) == window
+    await limit_pages(world, None)
+    assert (await world.say(agent, "SAY after")).reason == "end_turn"
+    assert await faults(world.db) == []
+
+
+@pytest.mark.rule("G-1", "G-2", "G-8", "G-14")
+@pytest.mark.parametrize("dialect", ["sqlite"])
+async def test_a_run_that_fills_the_disk_tells_its_readers_and_goes_on_when_there_is_room(
+    world: World, dialect: Dialect
+) -> None:
+    agent = await world.agent()
+    submitted = await world.submit(agent, f'CALL count {{"text": "{_LARGE}"}} SLOW 20')
+    await limit_pages(world, 4)
+
+    with pytest.raises(DiskFull):
+        await asyncio.wait_for(world.runner.fold(ACTOR, submitted.run.id), 20)
+
+    await limit_pages(world, None)
+    assert (await outcome_of(world, submitted.run.id)).reason == "end_turn"
+    assert (await world.say(agent, "SAY after")).reason == "end_turn"
+    assert await faults(world.db) == []
+
+
+@pytest.mark.rule("G-1", "G-9", "G-14")
+@pytest.mark.parametrize("dialect", ["postgresql"])
+async def test_a_server_whose_connections_are_all_cut_goes_on(
+    world: World, dialect: Dialect
+) -> None:
+    agents = [await world.agent() for _ in range(4)]
+    for _ in range(3):
+        submitted = [await world.submit(agent, f"SLOW 10 {_TALK}") for agent in agents]
+        await _cut(world.db.url)
+        for one in submitted:
+            assert (await outcome_of(world, one.run.id)).reason == "end_turn"
+    async with asyncio.timeout(5):
+        assert (await world.say(agents[0], "SAY on")).reason == "end_turn"
+    assert await faults(world.db) == []
+
+
+@pytest.mark.rule("G-9", "G-25")
+@pytest.mark.parametrize("dialect", ["postgresql"])
+async def test_a_queue_that_lost_its_connection_hears_of_new_work_again(
+    world: World, dialect: Dialect
+) -> None:
+    agent = await world.agent()
+    await world.say(agent, "SAY before")
+    await _cut(world.db.url)
+    for number in range(3):
+        async with asyncio.timeout(30 if number == 0 else 3):
+            assert (await world.say(agent, "SAY after")).reason == "end_turn"
+
+
+async def _cut(url: str) -> None:
+    """End every connection of the server to its database, as a restart of PostgreSQL does."""
+    async with session(url) as connection:
+        await connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
