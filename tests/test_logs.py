@@ -33,7 +33,7 @@ def log() -> Iterator[Log]:
     structlog.reset_defaults()
 
 
-@pytest.mark.rule("8.4.1")
+@pytest.mark.rule("streaming-8.4")
 def test_a_record_says_when_where_and_for_whom(log: Log) -> None:
     telemetry.configure_logging(format="json", stream=log)
     with telemetry.bind(run_id="run-1", agent_id="agent-1"):
@@ -51,7 +51,7 @@ def test_a_record_says_when_where_and_for_whom(log: Log) -> None:
     assert (plain["message"], plain["pages"], plain["agent_id"]) == ("opened it", 4, "agent-1")
 
 
-@pytest.mark.rule("8.4.1")
+@pytest.mark.rule("streaming-8.4")
 def test_a_record_names_its_trace(log: Log) -> None:
     telemetry.configure_logging(format="json", stream=log)
     collected = Collected()
@@ -66,7 +66,7 @@ def test_a_record_names_its_trace(log: Log) -> None:
     assert "trace_id" not in there
 
 
-@pytest.mark.rule("8.4.2")
+@pytest.mark.rule("streaming-8.4")
 @pytest.mark.parametrize("form", ["json", "console"])
 def test_no_secret_and_no_message_is_written(log: Log, form: Literal["json", "console"]) -> None:
     telemetry.configure_logging(format=form, stream=log, secrets=[SECRET, "", "abc"])

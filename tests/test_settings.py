@@ -112,7 +112,7 @@ def test_a_client_here_reaches_a_server_that_listens_everywhere() -> None:
     assert everywhere.url == "http://127.0.0.1:8283"
 
 
-@pytest.mark.rule("1.11.1", "S1")
+@pytest.mark.rule("api-1.11", "S1")
 def test_names_that_the_field_knows_are_understood() -> None:
     read = settings.load(
         {

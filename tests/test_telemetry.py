@@ -69,7 +69,7 @@ def test_a_span_carries_what_is_bound_and_said(collected: Collected) -> None:
     assert [event.name for event in span.events] == ["tool_execution_started"]
 
 
-@pytest.mark.rule("8.2")
+@pytest.mark.rule("streaming-8.2")
 def test_spans_nest_and_end_on_failure(collected: Collected) -> None:
     def fail() -> None:
         with telemetry.span("run"), telemetry.span("agent_step"):
@@ -87,7 +87,7 @@ def test_spans_nest_and_end_on_failure(collected: Collected) -> None:
     assert "ValueError" in step.to_json()
 
 
-@pytest.mark.rule("8.2")
+@pytest.mark.rule("streaming-8.2")
 def test_work_in_the_background_is_linked_to_what_asked_for_it(collected: Collected) -> None:
     with telemetry.span("POST /v1/agents/{agent_id}/messages", kind="server"):
         ticket, trace = telemetry.traceparent(), telemetry.trace_id()
@@ -99,7 +99,7 @@ def test_work_in_the_background_is_linked_to_what_asked_for_it(collected: Collec
     assert run.parent is None
 
 
-@pytest.mark.rule("8.3", "S8", "S10", "S11", "G-23")
+@pytest.mark.rule("streaming-8.3", "S8", "S10", "S11", "G-23")
 def test_a_run_leaves_its_measurements(collected: Collected) -> None:
     with telemetry.bind(organization_id="org-1", run_id="run-1"):
         telemetry.record_run_started("send_message")
@@ -134,7 +134,7 @@ def test_a_run_leaves_its_measurements(collected: Collected) -> None:
     assert first.events[0].name == "time_to_first_token_ms"
 
 
-@pytest.mark.rule("8.3")
+@pytest.mark.rule("streaming-8.3")
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -163,7 +163,7 @@ def test_a_reader_is_counted_in_and_out(
     assert collected.points()["sse_disconnect_total"] == disconnects
 
 
-@pytest.mark.rule("8.3")
+@pytest.mark.rule("streaming-8.3")
 def test_readiness_is_one_hot(collected: Collected) -> None:
     telemetry.record_readiness("warming")
     telemetry.record_readiness("ready")
@@ -258,7 +258,7 @@ def receiver() -> Iterator[Receiver]:
     receiver.close()
 
 
-@pytest.mark.rule("8.1")
+@pytest.mark.rule("streaming-8.1")
 def test_a_collector_is_sent_both(receiver: Receiver) -> None:
     stop = telemetry.configure_telemetry(
         endpoint=f"http://{receiver.address}/", version="1.2.3", environment="staging"
@@ -310,7 +310,7 @@ def _report_to(dsn: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.rule("S1", "S26", "8.4.3")
+@pytest.mark.rule("S1", "S26", "streaming-8.4")
 def test_errors_are_reported_iff_there_is_somewhere_to_report_them(receiver: Receiver) -> None:
     pytest.importorskip("sentry_sdk")
     assert _report_to("") == "False"

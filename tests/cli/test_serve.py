@@ -69,7 +69,7 @@ def test_a_database_that_cannot_be_had_is_a_sentence(shell: Shell, tmp_path: Pat
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.rule("1.11")
+@pytest.mark.rule("api-1.11")
 def test_a_secure_server_makes_up_a_password_and_wants_it(shell: Shell, connect: Connect) -> None:
     with shell.serving("--port", "0", "--secure") as server:
         (line,) = [line for line in server.out if line.strip().startswith("password")]
@@ -78,7 +78,7 @@ def test_a_secure_server_makes_up_a_password_and_wants_it(shell: Shell, connect:
         assert connect(server.url, password).agents() == []
 
 
-@pytest.mark.rule("1.11")
+@pytest.mark.rule("api-1.11")
 def test_a_set_password_is_kept_and_not_shown(shell: Shell) -> None:
     guarded = shell.with_variables({"LETTA_SERVER_PASSWORD": "correct horse"})
     with guarded.serving("--port", "0", "--secure") as server:

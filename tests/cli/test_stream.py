@@ -69,7 +69,7 @@ def _without_places(found: list[Piece]) -> list[Piece]:
     return [piece for piece in found if not isinstance(piece, Placed)]
 
 
-@pytest.mark.rule("2.1", "2.4", "2.9", "2.15")
+@pytest.mark.rule("streaming-2.1", "streaming-2.4", "streaming-2.9", "streaming-2.15")
 @pytest.mark.parametrize("size", [1, 2, 7, 64, 100_000])
 def test_a_stream_is_read_alike_however_it_is_cut(size: int) -> None:
     found = _read(RECORDED, size)
@@ -88,7 +88,7 @@ def test_a_stream_is_read_alike_however_it_is_cut(size: int) -> None:
     assert places[-1] == Placed(run_id=RUN, seq=8)
 
 
-@pytest.mark.rule("2.2")
+@pytest.mark.rule("streaming-2.2")
 def test_a_cut_stream_has_no_end_and_no_half_event() -> None:
     cut = RECORDED[: RECORDED.index(b"stop_reason") + 5]
     found = _read(cut, 50)
@@ -96,7 +96,7 @@ def test_a_cut_stream_has_no_end_and_no_half_event() -> None:
     assert found[-1] == Placed(run_id=RUN, seq=8)
 
 
-@pytest.mark.rule("9.2")
+@pytest.mark.rule("streaming-9.2")
 def test_an_error_event_is_a_failure() -> None:
     data = b"event: error\r\n" + frame(
         message_type="error_message", error_type="llm_error", message="It failed.", detail="why"
@@ -104,7 +104,7 @@ def test_an_error_event_is_a_failure() -> None:
     assert _read(data, 9) == [Failed(message="It failed.", detail="why")]
 
 
-@pytest.mark.rule("2.6.4")
+@pytest.mark.rule("streaming-2.6")
 def test_an_approval_request_names_every_call() -> None:
     calls = [{"name": n, "tool_call_id": n, "arguments": "{}"} for n in ("first", "second")]
     data = frame(3, message_type="approval_request_message", tool_call=calls[0], tool_calls=calls)

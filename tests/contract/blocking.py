@@ -6,7 +6,7 @@ a page or a stream, and passed on as it is where it is data.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from letta_client import AsyncLetta, Letta
@@ -41,7 +41,7 @@ class _Blocking:
         while (item := self._portal.call(following)) is not _END:
             yield item
 
-    def __enter__(self) -> "_Blocking":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -19,7 +19,9 @@ from eunoe.testing.http_server import (
     serving,
 )
 
-_DELTA: Final = b'data: {"id":"1","choices":[{"index":0,"delta":{"role":"assistant","content":"Hi"}}]}\n\n'
+_DELTA: Final = (
+    b'data: {"id":"1","choices":[{"index":0,"delta":{"role":"assistant","content":"Hi"}}]}\n\n'
+)
 _SSE: Final = "text/event-stream"
 _ERROR: Final = {"error": {"message": "the cluster is on fire", "type": "server_error"}}
 

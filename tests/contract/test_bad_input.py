@@ -7,6 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
+import orjson
 import pytest
 from letta_client import Letta
 from letta_client.types import AgentState
@@ -18,6 +19,16 @@ from tests.fixtures.servers import Server
 
 JSON: Final = {"content-type": "application/json"}
 MEBIBYTE: Final = 1024 * 1024
+IMAGE: Final = orjson.dumps(
+    {
+        "input": [
+            {
+                "type": "image",
+                "source": {"type": "base64", "media_type": "image/png", "data": "!!!"},
+            }
+        ]
+    }
+)
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +75,7 @@ def nested(depth: int) -> bytes:
         (b'{"input": "x", "streaming": {}}', {422}),
         (b"[" * 100_000, {400, 422}),
         (b'{"input": "x", "client_tools": ' + nested(50_000) + b"}", {400, 422}),
-        (b'{"input": [{"type": "image", "source": {"type": "base64", "media_type": "image/png",'
-         b' "data": "!!!"}}]}', {400}),
+        (IMAGE, {400}),
         (b'{"input": ""}', {400}),
     ],
 )  # fmt: skip
@@ -131,7 +141,9 @@ def test_long_and_odd_names(http: httpx.Client, letta: Letta) -> None:
 def test_a_message_of_nothing_but_odd_characters(
     http: httpx.Client, letta: Letta, agent: AgentState
 ) -> None:
-    body = rb'{"messages": [{"role": "user", "content": "a\u0000\udc00b\ufffe", "otid": "\ud800o"}]}'
+    body = (
+        rb'{"messages": [{"role": "user", "content": "a\u0000\udc00b\ufffe", "otid": "\ud800o"}]}'
+    )
     answer = http.post(f"/v1/agents/{agent.id}/messages", content=body, headers=JSON)
     assert answer.status_code == 200
     (said,) = letta.agents.messages.list(
@@ -216,7 +228,9 @@ def test_headers_of_every_sort(http: httpx.Client, agent: AgentState) -> None:
         headers = {"content-type": kind.encode("latin-1")}
         answer = http.post(f"{url}/messages", content=b"a=b", headers=headers)  # pyright: ignore[reportArgumentType] -- bytes of a header that is no text
         assert refusal(answer)[0] == 422
-    packed = http.post(f"{url}/messages", content=b"\x1f\x8b", headers={**JSON, "content-encoding": "gzip"})
+    packed = http.post(
+        f"{url}/messages", content=b"\x1f\x8b", headers={**JSON, "content-encoding": "gzip"}
+    )
     assert refusal(packed)[0] in {400, 415, 422}
     assert refusal(http.get(url, headers={"user_id": "root"}))[0] == 400
     assert refusal(http.put("/v1/agents/"))[0] == 405

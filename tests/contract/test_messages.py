@@ -67,7 +67,7 @@ def test_a_stream_and_the_list_show_the_same_parts(
 @pytest.mark.rule("streaming-1.1", "api-8.4")
 def test_the_old_stream_method_is_the_same_stream(client: Letta, agent: AgentState) -> None:
     with (
-        pytest.warns(DeprecationWarning),
+        pytest.warns(DeprecationWarning, match="deprecated"),
         client.agents.messages.stream(agent.id, input="SAY Good evening.") as stream,  # pyright: ignore[reportDeprecated] -- it is what is tested
     ):
         got = heard(stream)
@@ -82,7 +82,7 @@ def test_a_stream_of_what_was_asked_for_only(client: Letta, agent: AgentState) -
     ) as stream:
         got = heard(stream)
     assert got.kinds == ["assistant_message", "stop_reason", "usage_statistics"]
-    answer = client.agents.messages.create(agent.id, input=SEARCHED, **options)
+    answer: Any = client.agents.messages.create(agent.id, input=SEARCHED, **options)
     assert [part.message_type for part in answer.messages] == ["assistant_message"]
     kinds = {part.message_type for part in client.agents.messages.list(agent.id).items}
     assert kinds >= {"reasoning_message", "tool_call_message", "tool_return_message"}
@@ -136,9 +136,7 @@ def test_a_page_never_splits_a_message(client: Letta, agent: AgentState) -> None
     page = client.agents.messages.list(agent.id, limit=1, order="asc")
     while page.items:
         pages.append(list(page.items))
-        page = client.agents.messages.list(
-            agent.id, limit=1, order="asc", after=page.items[-1].id
-        )
+        page = client.agents.messages.list(agent.id, limit=1, order="asc", after=page.items[-1].id)
     assert [len(items) for items in pages] == [1, 1, 2, 1, 1]
     assert [part.otid for items in pages for part in items] == [part.otid for part in whole]
 
@@ -274,15 +272,13 @@ def test_a_send_is_refused_before_any_effect(
     letta: Letta, agent: AgentState, fields: dict[str, Any], status: int
 ) -> None:
     with pytest.raises(APIStatusError) as refused:
-        letta.post(
-            f"/v1/agents/{agent.id}/messages", body=fields, cast_to=object
-        )
+        letta.post(f"/v1/agents/{agent.id}/messages", body=fields, cast_to=object)
     assert refused.value.status_code == status
     assert len(letta.agents.messages.list(agent.id).items) == 1
     assert letta.runs.list(agent_id=agent.id).items == []
 
 
-@pytest.mark.rule("api-8.2", "S26")
+@pytest.mark.rule("api-8.2", "L21", "streaming-1.6")
 def test_overrides_hold_for_one_request(client: Letta, agent: AgentState) -> None:
     client.agents.messages.create(
         agent.id, input="Hello.", override_model="openai/gpt-4o-mini", override_system="Be brief."

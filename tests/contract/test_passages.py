@@ -44,7 +44,9 @@ def test_passages_are_listed_oldest_first_page_by_page(client: Letta, agent: Age
     newest = client.agents.passages.list(agent.id, limit=2, ascending=False)
     assert first + then == whole
     assert [one.id for one in newest] == whole[:2:-1]
-    assert [one.text for one in client.agents.passages.list(agent.id, search="text 3")] == ["text 3"]
+    assert [one.text for one in client.agents.passages.list(agent.id, search="text 3")] == [
+        "text 3"
+    ]
 
 
 @pytest.mark.rule("api-14.1", "api-14.2", "api-14.3", "api-5.6")

@@ -44,7 +44,11 @@ def test_runs_are_found_by_what_they_are(client: Letta, agent: AgentState) -> No
     assert client.runs.list(agent_id=agent.id, background=True).items == []
     done = client.runs.list(agent_id=agent.id, statuses=["completed"], stop_reason="end_turn")
     assert len(done.items) == 3
-    for wrong, status in (({"statuses": ["odd"]}, 400), ({"limit": 0}, 422), ({"limit": 1001}, 422)):
+    for wrong, status in (
+        ({"statuses": ["odd"]}, 400),
+        ({"limit": 0}, 422),
+        ({"limit": 1001}, 422),
+    ):
         with pytest.raises(APIStatusError) as refused:
             client.runs.list(**wrong)  # pyright: ignore[reportArgumentType] -- wrong on purpose
         assert refused.value.status_code == status

@@ -25,7 +25,7 @@ def _tool(name: str, tool_type: ToolType, *, asks: bool | None = None) -> Tool:
     )
 
 
-@pytest.mark.rule("api 6.9", "A6")
+@pytest.mark.rule("api-6.9", "A6")
 def test_a_plain_text_agent_gets_no_message_tool() -> None:
     assert base_tool_names("letta_v1_agent") == (
         "conversation_search",
@@ -41,7 +41,7 @@ def test_tools_for_talking_to_other_agents_come_when_asked_for() -> None:
     assert len(base_tool_names("letta_v1_agent", multi_agent=True)) == 6
 
 
-@pytest.mark.rule("api 6.10", "A6", "A7")
+@pytest.mark.rule("api-6.10", "A6", "A7")
 @pytest.mark.parametrize(
     ("asked", "agent_type", "model", "own", "base", "wanted"),
     [
@@ -68,7 +68,7 @@ def test_base_rules_come_unless_excluded(
     assert decided is wanted
 
 
-@pytest.mark.rule("api 6.10.2")
+@pytest.mark.rule("api-6.10")
 def test_the_last_word_ends_the_turn_and_memory_goes_on() -> None:
     rules = base_rules(
         [
@@ -80,7 +80,7 @@ def test_the_last_word_ends_the_turn_and_memory_goes_on() -> None:
     assert rules == [rule("exit_loop", "send_message"), rule("continue_loop", "memory_insert")]
 
 
-@pytest.mark.rule("api 6.9.5")
+@pytest.mark.rule("api-6.9")
 def test_a_tool_that_asks_for_approval_brings_the_rule_once() -> None:
     asking = [_tool("wipe", "custom", asks=True), _tool("read", "custom")]
     rules = with_rules([], approval_rules(asking))
@@ -88,7 +88,7 @@ def test_a_tool_that_asks_for_approval_brings_the_rule_once() -> None:
     assert with_rules(rules, approval_rules(asking)) == rules
 
 
-@pytest.mark.rule("api 6.5")
+@pytest.mark.rule("api-6.5")
 def test_a_random_name_is_two_capitalised_words() -> None:
     names = {random_name() for _ in range(200)}
     assert all(name.isalpha() and name[0].isupper() for name in names)

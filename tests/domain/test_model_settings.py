@@ -82,7 +82,7 @@ def test_thinking_disabled_switches_reasoning_off() -> None:
     assert off.enable_reasoner is False
 
 
-@pytest.mark.rule("api 6.5", "api 17.8")
+@pytest.mark.rule("api-6.5", "api-17.8")
 def test_the_context_window_is_capped_unless_the_caller_gives_one() -> None:
     assert wished(_config(), ModelWish(), agent_type="letta_v1_agent").context_window == 128_000
     small = replace(_config(), context_window=8_000)
@@ -91,7 +91,7 @@ def test_the_context_window_is_capped_unless_the_caller_gives_one() -> None:
     assert wished(small, larger, agent_type="letta_v1_agent").context_window == 900_000
 
 
-@pytest.mark.rule("api 6.5")
+@pytest.mark.rule("api-6.5")
 def test_more_tokens_for_reasoning_than_for_the_reply_are_refused() -> None:
     wish = ModelWish(max_output_tokens=2_000, max_reasoning_tokens=3_000)
     with pytest.raises(Invalid):
@@ -131,7 +131,7 @@ def test_an_adaptive_model_gets_no_budget_and_an_older_one_a_default() -> None:
     assert adaptive.max_reasoning_tokens == 0
 
 
-@pytest.mark.rule("api 6.6")
+@pytest.mark.rule("api-6.6")
 def test_parallel_tool_calls_given_by_themselves_win_over_the_settings() -> None:
     wish = ModelWish(parallel_tool_calls=False, settings={"parallel_tool_calls": True})
     assert adjusted(_config(), wish).parallel_tool_calls is False

@@ -17,7 +17,7 @@ UNKNOWN = "agent-00000000-0000-4000-8000-000000000009"
 # Retrieve and list
 
 
-@pytest.mark.rule("api 6.3", "api 1.12")
+@pytest.mark.rule("api-6.3", "api-1.12")
 async def test_a_client_sees_relations_where_it_asks_and_others_see_them_all(api: Api) -> None:
     made = await api.agent(tags=["b", "a"], memory_blocks=[{"label": "human", "value": "Ada"}])
     path = f"/v1/agents/{made['id']}"
@@ -42,14 +42,14 @@ async def test_a_client_sees_relations_where_it_asks_and_others_see_them_all(api
     assert (none["tools"], none["tags"]) == ([], ["a", "b"])
 
 
-@pytest.mark.rule("api 6.3")
+@pytest.mark.rule("api-6.3")
 async def test_an_unknown_include_is_refused(api: Api) -> None:
     made = await api.agent()
     reply = await api.sdk.get(f"/v1/agents/{made['id']}", params={"include": "agent.soul"})
     assert reply.status_code == 422
 
 
-@pytest.mark.rule("api 2.2", "api 2.8", "api 3.4")
+@pytest.mark.rule("api-2.2", "api-2.8", "api-3.4")
 async def test_a_bad_id_is_422_with_a_sample_and_an_unknown_one_404(api: Api) -> None:
     bad = await api.sdk.get("/v1/agents/agent-1")
     assert bad.status_code == 422
@@ -58,7 +58,7 @@ async def test_a_bad_id_is_422_with_a_sample_and_an_unknown_one_404(api: Api) ->
     assert (await api.sdk.get(f"/v1/agents/{UNKNOWN}")).status_code == 404
 
 
-@pytest.mark.rule("api 5.3", "api 5.4", "api 5.6", "api 5.11")
+@pytest.mark.rule("api-5.3", "api-5.4", "api-5.6", "api-5.11")
 async def test_pages_walk_over_every_agent_in_either_order(api: Api) -> None:
     made = [(await api.agent(name=f"Agent {number}"))["id"] for number in range(5)]
     for order, expected in (("desc", made[::-1]), ("asc", made)):
@@ -74,7 +74,7 @@ async def test_pages_walk_over_every_agent_in_either_order(api: Api) -> None:
     assert [agent["id"] for agent in ascending] == made
 
 
-@pytest.mark.rule("api 6.4")
+@pytest.mark.rule("api-6.4")
 async def test_filters_narrow_list_and_count_alike(api: Api) -> None:
     await api.agent(name="Ada", tags=["x", "y"], project_id="p1")
     await api.agent(name="ada 2", tags=["x"], template_id="t1")
@@ -99,7 +99,7 @@ async def test_filters_narrow_list_and_count_alike(api: Api) -> None:
 # Update and delete
 
 
-@pytest.mark.rule("api 6.30", "api 6.40", "api 4.6")
+@pytest.mark.rule("api-6.30", "api-6.40", "api-4.6")
 async def test_a_patch_sets_what_it_names_and_null_says_nothing(api: Api) -> None:
     made = await api.agent(
         name="Ada", description="old", metadata={"a": 1}, tags=["x"], max_tokens=300
@@ -132,7 +132,7 @@ async def test_a_patch_sets_what_it_names_and_null_says_nothing(api: Api) -> Non
     assert cleared["llm_config"]["max_tokens"] is None
 
 
-@pytest.mark.rule("api 6.30")
+@pytest.mark.rule("api-6.30")
 async def test_another_model_keeps_the_bound_of_the_reply(api: Api) -> None:
     made = await api.agent(max_tokens=300, context_window_limit=9_000)
     path = f"/v1/agents/{made['id']}"
@@ -145,7 +145,7 @@ async def test_another_model_keeps_the_bound_of_the_reply(api: Api) -> None:
     assert warmer["llm_config"]["max_tokens"] == 300
 
 
-@pytest.mark.rule("api 6.20", "C9")
+@pytest.mark.rule("api-6.20", "C9")
 async def test_compaction_settings_are_merged_and_a_mode_brings_its_prompt(api: Api) -> None:
     made = await api.agent(compaction_settings={"prompt": "Mine.", "clip_chars": 10})
     path = f"/v1/agents/{made['id']}"
@@ -157,7 +157,7 @@ async def test_compaction_settings_are_merged_and_a_mode_brings_its_prompt(api: 
     assert moded["compaction_settings"]["clip_chars"] == 20
 
 
-@pytest.mark.rule("api 6.30")
+@pytest.mark.rule("api-6.30")
 async def test_lists_of_relations_are_replaced_whole(api: Api) -> None:
     made = await api.agent(memory_blocks=[{"label": "human", "value": ""}])
     other = await api.block("other")
@@ -180,7 +180,7 @@ async def test_lists_of_relations_are_replaced_whole(api: Api) -> None:
     }
 
 
-@pytest.mark.rule("api 4.7")
+@pytest.mark.rule("api-4.7")
 async def test_an_empty_patch_answers_the_agent(api: Api) -> None:
     made = await api.agent(name="Ada")
     same = await api.sdk.patch(f"/v1/agents/{made['id']}", json={})
@@ -188,7 +188,7 @@ async def test_an_empty_patch_answers_the_agent(api: Api) -> None:
     assert (await api.sdk.patch(f"/v1/agents/{UNKNOWN}", json={})).status_code == 404
 
 
-@pytest.mark.rule("api 6.45", "api 28")
+@pytest.mark.rule("api-6.45", "api-28")
 async def test_deleting_an_agent_keeps_its_blocks(api: Api) -> None:
     made = await api.agent(memory_blocks=[{"label": "human", "value": "Ada"}])
     reply = await api.sdk.delete(f"/v1/agents/{made['id']}")
@@ -198,7 +198,7 @@ async def test_deleting_an_agent_keeps_its_blocks(api: Api) -> None:
     assert (await api.got(f"/v1/blocks/{made['blocks'][0]['id']}"))["value"] == "Ada"
 
 
-@pytest.mark.rule("api 1.11")
+@pytest.mark.rule("api-1.11")
 async def test_an_agent_of_another_organization_is_not_there(api: Api) -> None:
     stranger = Actor(organization_id="org-11111111-1111-4111-8111-111111111111")
     made = await api.agent()

@@ -53,7 +53,7 @@ async def claim(api: Api, agent_id: str) -> str:
     return run.id
 
 
-@pytest.mark.rule("L22", "FIX-4b", "api 6.80")
+@pytest.mark.rule("L22", "FIX-4b", "api-6.80")
 async def test_only_a_recompile_rewrites_the_stored_prompt(api: Api) -> None:
     made = await api.agent(system="Old.")
     path = f"/v1/agents/{made['id']}"
@@ -74,7 +74,7 @@ async def test_only_a_recompile_rewrites_the_stored_prompt(api: Api) -> None:
     assert alias.json() == wet
 
 
-@pytest.mark.rule("api 6.80", "L23")
+@pytest.mark.rule("api-6.80", "L23")
 async def test_a_recompile_keeps_the_time_unless_told_otherwise(api: Api) -> None:
     made = await api.agent()
     path = f"/v1/agents/{made['id']}/recompile"
@@ -90,7 +90,7 @@ async def test_a_recompile_keeps_the_time_unless_told_otherwise(api: Api) -> Non
     assert "long ago" not in (await api.sdk.post(path, params={"update_timestamp": True})).json()
 
 
-@pytest.mark.rule("api 8.12")
+@pytest.mark.rule("api-8.12")
 async def test_a_reset_shrinks_the_window_and_deletes_nothing(api: Api) -> None:
     made = await api.agent(system="Old.")
     first = await said(api, made["id"], "one", "two")
@@ -108,7 +108,7 @@ async def test_a_reset_shrinks_the_window_and_deletes_nothing(api: Api) -> None:
     assert (await api.sdk.patch(f"{path}/reset-messages")).status_code == 422
 
 
-@pytest.mark.rule("api 6.30")
+@pytest.mark.rule("api-6.30")
 async def test_message_ids_can_be_taken_out_put_back_and_moved(api: Api) -> None:
     made = await api.agent()
     system = made["message_ids"][0]
@@ -132,7 +132,7 @@ async def test_message_ids_can_be_taken_out_put_back_and_moved(api: Api) -> None
     assert await window_of(api, made["id"]) == [system, one, two, three, four]
 
 
-@pytest.mark.rule("G-12", "api 3.2")
+@pytest.mark.rule("G-12", "api-3.2")
 @pytest.mark.parametrize(
     ("method", "route", "body"),
     [
@@ -152,7 +152,7 @@ async def test_while_a_run_works_on_the_list_it_is_left_alone(
     assert (reply.status_code, reply.json()["run_id"]) == (409, run_id)
 
 
-@pytest.mark.rule("api 8.12", "C23", "C26")
+@pytest.mark.rule("api-8.12", "C23", "C26")
 async def test_summing_up_puts_a_summary_in_the_place_of_what_was_said(api: Api) -> None:
     made = await api.agent(compaction_settings={"mode": "all"})
     path = f"/v1/agents/{made['id']}/summarize"
@@ -188,7 +188,7 @@ async def test_a_window_that_would_not_get_smaller_is_left_alone(api: Api) -> No
     assert await window_of(api, made["id"]) == [*made["message_ids"], *spoken]
 
 
-@pytest.mark.rule("C4", "api 6.80")
+@pytest.mark.rule("C4", "api-6.80")
 async def test_the_overview_adds_up(api: Api) -> None:
     made = await api.agent(memory_blocks=[{"label": "human", "value": "Ada"}])
     await said(api, made["id"], "Hello there.", "Hello, Ada.")

@@ -11,7 +11,7 @@ from tests.fixtures.apis import EMBEDDING, MODEL, Api, names
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.rule("api 6.1", "api 6.5", "api 6.9", "api 6.10")
+@pytest.mark.rule("api-6.1", "api-6.5", "api-6.9", "api-6.10")
 async def test_an_agent_made_of_nothing_has_every_default(api: Api) -> None:
     made = await api.agent()
 
@@ -30,7 +30,7 @@ async def test_an_agent_made_of_nothing_has_every_default(api: Api) -> None:
     assert made["created_at"].endswith("Z")
 
 
-@pytest.mark.rule("api 4.4")
+@pytest.mark.rule("api-4.4")
 async def test_deprecated_twins_are_equal(api: Api) -> None:
     made = await api.agent(memory_blocks=[{"label": "human", "value": "Ada"}])
     assert made["memory"]["blocks"] == made["blocks"]
@@ -40,7 +40,7 @@ async def test_deprecated_twins_are_equal(api: Api) -> None:
     assert made["embedding_config"]["handle"] == made["embedding"]
 
 
-@pytest.mark.rule("api 6.3", "api 6.8", "A10")
+@pytest.mark.rule("api-6.3", "api-6.8", "A10")
 async def test_given_blocks_come_before_made_ones_and_are_described(api: Api) -> None:
     shared = await api.block("project", "Eunoe")
     made = await api.agent(
@@ -53,7 +53,7 @@ async def test_given_blocks_come_before_made_ones_and_are_described(api: Api) ->
     assert made["blocks"][2]["description"] is None
 
 
-@pytest.mark.rule("api 6.8")
+@pytest.mark.rule("api-6.8")
 @pytest.mark.parametrize("labels", [["human", "human"], ["project", "human"]])
 async def test_two_blocks_of_one_label_are_a_conflict_and_leave_nothing(
     api: Api, labels: list[str]
@@ -70,7 +70,7 @@ async def test_two_blocks_of_one_label_are_a_conflict_and_leave_nothing(
     assert await api.got("/v1/blocks/count") == 1
 
 
-@pytest.mark.rule("api 6.13", "api 9.14")
+@pytest.mark.rule("api-6.13", "api-9.14")
 async def test_the_first_message_is_the_compiled_system_message(api: Api) -> None:
     made = await api.agent(
         system="Be kind. {CORE_MEMORY}",
@@ -92,7 +92,7 @@ async def test_the_first_message_is_the_compiled_system_message(api: Api) -> Non
     assert '"type": "system_alert"' in texts[3]
 
 
-@pytest.mark.rule("api 6.5", "api 6.6", "R9")
+@pytest.mark.rule("api-6.5", "api-6.6", "R9")
 async def test_model_fields_are_merged(api: Api) -> None:
     made = await api.agent(
         model=MODEL,
@@ -115,7 +115,7 @@ async def test_model_fields_are_merged(api: Api) -> None:
     )
 
 
-@pytest.mark.rule("api 6.6")
+@pytest.mark.rule("api-6.6")
 async def test_an_old_configuration_wins_over_the_handle(api: Api) -> None:
     made = await api.agent(
         model="openai/gpt-4.1",
@@ -130,7 +130,7 @@ async def test_an_old_configuration_wins_over_the_handle(api: Api) -> None:
     assert "elsewhere" not in made["llm_config"]["model_endpoint"]
 
 
-@pytest.mark.rule("api 6.9", "api 6.10", "api 6.11")
+@pytest.mark.rule("api-6.9", "api-6.10", "api-6.11")
 async def test_tools_by_name_and_id_bring_their_rules(api: Api) -> None:
     wipe = (await api.got("/v1/tools/", name="wipe_disk"))[0]
     made = await api.agent(
@@ -159,7 +159,7 @@ async def test_tools_by_name_and_id_bring_their_rules(api: Api) -> None:
     AgentState.model_validate(made)
 
 
-@pytest.mark.rule("api 6.9")
+@pytest.mark.rule("api-6.9")
 async def test_without_base_tools_there_are_none(api: Api) -> None:
     assert (await api.agent(include_base_tools=False))["tools"] == []
 
@@ -192,7 +192,7 @@ REFUSED: list[tuple[Json, int, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.rule("api 3.2", "api 3.4", "api 6.5", "api 6.11", "FIX-25")
+@pytest.mark.rule("api-3.2", "api-3.4", "api-6.5", "api-6.11", "FIX-25")
 @pytest.mark.parametrize(("body", "status", "named"), REFUSED)
 async def test_what_cannot_be_made_is_refused_by_name(
     api: Api, body: Json, status: int, named: str
@@ -203,7 +203,7 @@ async def test_what_cannot_be_made_is_refused_by_name(
     assert await api.got("/v1/agents/count") == 0
 
 
-@pytest.mark.rule("api 3.4")
+@pytest.mark.rule("api-3.4")
 async def test_empty_requests_for_what_is_not_served_and_unknown_fields_pass(api: Api) -> None:
     made = await api.agent(
         secrets={}, identity_ids=[], folder_ids=None, enable_sleeptime=False, colour="red"

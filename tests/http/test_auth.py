@@ -40,7 +40,7 @@ async def _get(path: str, **headers: str | bytes) -> httpx.Response:
         return await client.get(path, headers=[(name.encode(), raw[name]) for name in raw])
 
 
-@pytest.mark.rule("1.10", "1.11")
+@pytest.mark.rule("api-1.10", "api-1.11")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -54,7 +54,7 @@ async def test_the_password_opens(headers: dict[str, str]) -> None:
     assert (await _get("/v1/agents/", **headers)).status_code == 200
 
 
-@pytest.mark.rule("1.11.3")
+@pytest.mark.rule("api-1.11")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -75,7 +75,7 @@ async def test_nothing_else_does(headers: dict[str, str | bytes]) -> None:
     assert (refused.status_code, refused.json()) == (401, {"detail": "Unauthorized"})
 
 
-@pytest.mark.rule("1.11.2")
+@pytest.mark.rule("api-1.11")
 async def test_health_answers_anybody_and_nothing_beside_it() -> None:
     assert {(await _get(path)).status_code for path in EXEMPT} == {200}
     for path in ("/openapi.json", "/", "/v1/health/x", "//v1/health", "/v1/health/../agents/"):

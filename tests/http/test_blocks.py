@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 UNKNOWN = "block-00000000-0000-4000-8000-000000000009"
 
 
-@pytest.mark.rule("api 12.1", "M1")
+@pytest.mark.rule("api-12.1", "M1")
 async def test_a_block_made_of_a_label_has_every_default(api: Api) -> None:
     reply = await api.sdk.post("/v1/blocks/", json={"label": "notes", "value": None})
     made = reply.json()
@@ -28,12 +28,12 @@ async def test_a_block_made_of_a_label_has_every_default(api: Api) -> None:
     assert await api.got(f"/v1/blocks/{made['id']}") == made
 
 
-@pytest.mark.rule("api 1.6", "M1")
+@pytest.mark.rule("api-1.6", "M1")
 async def test_nuls_are_dropped(api: Api) -> None:
     assert (await api.block("notes", "a\x00b"))["value"] == "ab"
 
 
-@pytest.mark.rule("api 12.2", "FIX-25", "M3")
+@pytest.mark.rule("api-12.2", "FIX-25", "M3")
 async def test_a_value_past_its_limit_is_refused_wherever_it_comes_from(api: Api) -> None:
     too_long = await api.sdk.post("/v1/blocks/", json={"label": "n", "value": "123", "limit": 2})
     assert too_long.status_code == 422
@@ -45,7 +45,7 @@ async def test_a_value_past_its_limit_is_refused_wherever_it_comes_from(api: Api
     assert (raised.status_code, raised.json()["value"]) == (200, "123456")
 
 
-@pytest.mark.rule("api 12.20", "api 6.40")
+@pytest.mark.rule("api-12.20", "api-6.40")
 async def test_null_says_nothing_and_tags_replace(api: Api) -> None:
     made = await api.block("notes", "text", tags=["a"], description="d", read_only=True)
     path = f"/v1/blocks/{made['id']}"
@@ -55,7 +55,7 @@ async def test_null_says_nothing_and_tags_replace(api: Api) -> None:
     assert (changed["tags"], changed["value"], changed["read_only"]) == (["b", "c"], "", True)
 
 
-@pytest.mark.rule("api 12.20")
+@pytest.mark.rule("api-12.20")
 async def test_every_change_is_in_the_history_and_nothing_else_is(api: Api) -> None:
     made = await api.block("notes", "one")
     path = f"/v1/blocks/{made['id']}"
@@ -69,7 +69,7 @@ async def test_every_change_is_in_the_history_and_nothing_else_is(api: Api) -> N
     assert (await api.sdk.get(f"/v1/blocks/{UNKNOWN}/history")).status_code == 404
 
 
-@pytest.mark.rule("api 12.20", "api 27")
+@pytest.mark.rule("api-12.20", "api-27")
 async def test_a_rename_follows_to_the_agents_or_clashes(api: Api) -> None:
     made = await api.block("notes", "text")
     agent = await api.agent(block_ids=[made["id"]], memory_blocks=[{"label": "human", "value": ""}])
@@ -81,7 +81,7 @@ async def test_a_rename_follows_to_the_agents_or_clashes(api: Api) -> None:
     assert (await api.sdk.get(f"{path}/notes")).status_code == 404
 
 
-@pytest.mark.rule("api 12.20", "M6")
+@pytest.mark.rule("api-12.20", "M6")
 async def test_of_writers_at_once_nobody_is_lost_silently(api: Api) -> None:
     made = await api.block("notes", "start")
     statuses: list[int] = []
@@ -99,7 +99,7 @@ async def test_of_writers_at_once_nobody_is_lost_silently(api: Api) -> None:
     assert (await api.got(f"/v1/blocks/{made['id']}"))["value"] == history[-1]["value"]
 
 
-@pytest.mark.rule("api 12.30", "api 28")
+@pytest.mark.rule("api-12.30", "api-28")
 async def test_a_deleted_block_leaves_its_agents(api: Api) -> None:
     made = await api.block("notes")
     agent = await api.agent(block_ids=[made["id"]])
@@ -109,7 +109,7 @@ async def test_a_deleted_block_leaves_its_agents(api: Api) -> None:
     assert await api.got(f"/v1/agents/{agent['id']}/core-memory/blocks") == []
 
 
-@pytest.mark.rule("api 12.2", "api 6.4")
+@pytest.mark.rule("api-12.2", "api-6.4")
 async def test_filters_find_what_they_say(api: Api) -> None:
     human = await api.block("human", "Ada likes TEA", tags=["x", "y"], project_id="p")
     await api.block("human", "Bob", tags=["x"])
@@ -140,7 +140,7 @@ async def test_filters_find_what_they_say(api: Api) -> None:
     assert long.status_code == 422
 
 
-@pytest.mark.rule("api 12.2")
+@pytest.mark.rule("api-12.2")
 async def test_a_count_without_filters_counts_everything(api: Api) -> None:
     await api.block("human", tags=["x"])
     await api.block("form", is_template=True)
@@ -151,7 +151,7 @@ async def test_a_count_without_filters_counts_everything(api: Api) -> None:
     assert await api.got("/v1/blocks/count", tags=["x"]) == 1
 
 
-@pytest.mark.rule("api 5.3", "api 5.6", "api 5.11")
+@pytest.mark.rule("api-5.3", "api-5.6", "api-5.11")
 async def test_pages_go_forward_from_the_oldest(api: Api) -> None:
     made = [(await api.block(f"b{number}"))["id"] for number in range(4)]
     first = await api.got("/v1/blocks/", limit=3)
@@ -162,7 +162,7 @@ async def test_pages_go_forward_from_the_oldest(api: Api) -> None:
     assert newest[0]["id"] == made[3]
 
 
-@pytest.mark.rule("api 12.40")
+@pytest.mark.rule("api-12.40")
 async def test_agents_of_a_block(api: Api) -> None:
     shared = await api.block("shared")
     made = [(await api.agent(block_ids=[shared["id"]]))["id"] for _ in range(2)]
@@ -178,7 +178,7 @@ async def test_agents_of_a_block(api: Api) -> None:
 # On an agent
 
 
-@pytest.mark.rule("api 6.60")
+@pytest.mark.rule("api-6.60")
 async def test_a_block_is_attached_once_and_detached_once(api: Api) -> None:
     agent = await api.agent(memory_blocks=[{"label": "human", "value": "Ada"}])
     notes, twin = await api.block("notes", "x"), await api.block("notes", "y")
@@ -196,7 +196,7 @@ async def test_a_block_is_attached_once_and_detached_once(api: Api) -> None:
     assert (await api.got(f"/v1/blocks/{notes['id']}"))["value"] == "x"
 
 
-@pytest.mark.rule("api 6.60")
+@pytest.mark.rule("api-6.60")
 @pytest.mark.parametrize("label", ["human", "system/human", "a/b c/d", "ünï"])
 async def test_a_label_is_reached_whatever_it_holds(api: Api, label: str) -> None:
     agent = await api.agent(memory_blocks=[{"label": label, "value": "old"}])
@@ -212,7 +212,7 @@ async def test_a_label_is_reached_whatever_it_holds(api: Api, label: str) -> Non
     assert history[-1]["agent_id"] == agent["id"]
 
 
-@pytest.mark.rule("api 6.60")
+@pytest.mark.rule("api-6.60")
 async def test_what_an_agent_does_not_have_is_404(api: Api) -> None:
     agent = await api.agent()
     path = f"/v1/agents/{agent['id']}/core-memory/blocks"

@@ -18,7 +18,7 @@ from eunoe.ids import new
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.rule("8.2")
+@pytest.mark.rule("streaming-8.2")
 async def test_a_request_is_a_span_that_says_its_route_and_status_and_no_content() -> None:
     async def answer(request: Request) -> PlainTextResponse:
         return PlainTextResponse("ok")

@@ -21,7 +21,7 @@ async def remembered(api: Api, agent_id: str, text: str, **body: object) -> Json
     return made[0]
 
 
-@pytest.mark.rule("api 14.1")
+@pytest.mark.rule("api-14.1")
 async def test_an_archive_is_made_changed_and_deleted(api: Api) -> None:
     made = await api.made("/v1/archives/", name="Letters", description="old")
     Archive.model_validate(made)
@@ -39,7 +39,7 @@ async def test_an_archive_is_made_changed_and_deleted(api: Api) -> None:
     assert bad.status_code == 400
 
 
-@pytest.mark.rule("api 14.1", "api 5.6")
+@pytest.mark.rule("api-14.1", "api-5.6")
 async def test_archives_are_listed_by_name_and_agent(api: Api) -> None:
     one = await api.made("/v1/archives/", name="Same")
     two = await api.made("/v1/archives/", name="Same")
@@ -52,7 +52,7 @@ async def test_archives_are_listed_by_name_and_agent(api: Api) -> None:
     assert (await api.sdk.get("/v1/archives/", params={"after": UNKNOWN})).status_code == 404
 
 
-@pytest.mark.rule("api 6.70", "api 27")
+@pytest.mark.rule("api-6.70", "api-27")
 async def test_an_agent_has_one_archive(api: Api) -> None:
     one = await api.made("/v1/archives/", name="One")
     two = await api.made("/v1/archives/", name="Two")
@@ -74,7 +74,7 @@ async def test_an_agent_has_one_archive(api: Api) -> None:
     assert (await api.sdk.patch(f"{path}/attach/{two['id']}")).status_code == 200
 
 
-@pytest.mark.rule("api 14.2", "api 14.3")
+@pytest.mark.rule("api-14.2", "api-14.3")
 async def test_passages_go_into_an_archive_one_by_one_or_together(api: Api) -> None:
     archive = await api.made("/v1/archives/", name="Letters")
     path = f"/v1/archives/{archive['id']}/passages"
@@ -106,7 +106,7 @@ async def test_passages_go_into_an_archive_one_by_one_or_together(api: Api) -> N
     assert (await api.sdk.delete(f"{path}/{made['id']}")).status_code == 404
 
 
-@pytest.mark.rule("api 14.4")
+@pytest.mark.rule("api-14.4")
 async def test_an_agents_archive_is_made_on_first_use(api: Api) -> None:
     agent = await api.agent(name="Ada")
     path = f"/v1/agents/{agent['id']}/archival-memory"
@@ -129,7 +129,7 @@ async def test_an_agents_archive_is_made_on_first_use(api: Api) -> None:
     assert long.status_code == 400
 
 
-@pytest.mark.rule("api 14.4", "FIX-39", "FIX-40", "M22", "M24")
+@pytest.mark.rule("api-14.4", "FIX-39", "FIX-40", "M22", "M24")
 async def test_a_search_filters_before_it_counts(api: Api) -> None:
     agent = await api.agent(timezone="Europe/Rome")
     path = f"/v1/agents/{agent['id']}/archival-memory/search"
@@ -158,7 +158,7 @@ async def test_a_search_filters_before_it_counts(api: Api) -> None:
     assert (await api.sdk.get(path)).status_code == 422
 
 
-@pytest.mark.rule("api 14.5")
+@pytest.mark.rule("api-14.5")
 async def test_a_search_everywhere_scores_and_keeps_to_what_it_is_given(api: Api) -> None:
     ada, bob = await api.agent(name="Ada"), await api.agent(name="Bob")
     await remembered(api, ada["id"], "Ada grows tomatoes on the balcony.")

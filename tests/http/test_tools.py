@@ -17,7 +17,7 @@ async def tool_id(api: Api, name: str) -> str:
     return found
 
 
-@pytest.mark.rule("api 13.1", "api 4.5")
+@pytest.mark.rule("api-13.1", "api-4.5")
 async def test_a_tool_is_whole(api: Api) -> None:
     listed = await api.got("/v1/tools/")
     assert len(listed) == len(STORED_TOOLS)
@@ -30,7 +30,7 @@ async def test_a_tool_is_whole(api: Api) -> None:
     assert (await api.sdk.get("/v1/tools/nonsense")).status_code == 422
 
 
-@pytest.mark.rule("api 13.3", "api 1.4")
+@pytest.mark.rule("api-13.3", "api-1.4")
 async def test_filters_take_repeated_and_joined_words(api: Api) -> None:
     wipe = await tool_id(api, "wipe_disk")
     asked: list[tuple[dict[str, Any], int]] = [
@@ -52,7 +52,7 @@ async def test_filters_take_repeated_and_joined_words(api: Api) -> None:
     assert bad.status_code == 400
 
 
-@pytest.mark.rule("api 6.50", "api 1.12")
+@pytest.mark.rule("api-6.50", "api-1.12")
 async def test_attach_and_detach_can_be_repeated(api: Api) -> None:
     agent = await api.agent(include_base_tools=False)
     send = await tool_id(api, "send_message")
@@ -70,7 +70,7 @@ async def test_attach_and_detach_can_be_repeated(api: Api) -> None:
     assert await api.got(path) == []
 
 
-@pytest.mark.rule("api 6.50", "api 6.9")
+@pytest.mark.rule("api-6.50", "api-6.9")
 async def test_a_careful_tool_brings_its_rule_and_leaves_it(api: Api) -> None:
     agent = await api.agent(include_base_tools=False)
     wipe = await tool_id(api, "wipe_disk")
@@ -83,7 +83,7 @@ async def test_a_careful_tool_brings_its_rule_and_leaves_it(api: Api) -> None:
     ]
 
 
-@pytest.mark.rule("TR21", "api 6.50")
+@pytest.mark.rule("TR21", "api-6.50")
 async def test_approval_is_switched_by_name_attached_or_not(api: Api) -> None:
     agent = await api.agent()
     path = f"/v1/agents/{agent['id']}"
@@ -99,7 +99,7 @@ async def test_approval_is_switched_by_name_attached_or_not(api: Api) -> None:
     assert "requires_approval" in nothing.json()["detail"]
 
 
-@pytest.mark.rule("api 5.11")
+@pytest.mark.rule("api-5.11")
 async def test_an_agent_lists_ten_tools_at_most_unless_asked(api: Api) -> None:
     agent = await api.agent()
     path = f"/v1/agents/{agent['id']}/tools"

@@ -172,7 +172,7 @@ def _thoughtful(model: str | None) -> list[Message]:
     return [message("user", "q"), message("assistant", parts, model=model)]
 
 
-@pytest.mark.rule("10.4", "R13")
+@pytest.mark.rule("agent-10.4", "R13")
 @pytest.mark.parametrize(
     ("model", "kinds"),
     [
@@ -236,7 +236,7 @@ def _tools(sent: dict[str, object]) -> Sequence[dict[str, object]]:
     return tools  # pyright: ignore[reportUnknownVariableType] - a request's JSON
 
 
-@pytest.mark.rule("P36", "9.3")
+@pytest.mark.rule("P36", "streaming-9.3")
 @pytest.mark.parametrize(
     ("status", "error"),
     [

@@ -146,7 +146,7 @@ def test_images_are_data_urls() -> None:
     ]
 
 
-@pytest.mark.rule("10.4", "R13")
+@pytest.mark.rule("agent-10.4", "R13")
 @pytest.mark.parametrize(
     ("provider_type", "base_url", "model", "field"),
     [
@@ -173,7 +173,7 @@ def test_reasoning_goes_back_only_to_the_model_it_came_from(
     assert reasoning == ({field: "hm", f"{field}_signature": "sig"} if field else {})
 
 
-@pytest.mark.rule("10.4")
+@pytest.mark.rule("agent-10.4")
 def test_deepseek_wants_reasoning_inside_a_turn_only() -> None:
     call = ToolCall(id="c1", name="noop", arguments="{}")
     result = ToolReturn(call_id="c1", name="noop", ok=True, output="x", time="now")

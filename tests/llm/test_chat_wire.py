@@ -37,7 +37,7 @@ pytestmark = pytest.mark.anyio
 ONCE = Retries(most=0)
 
 
-@pytest.mark.rule("2.9.3")
+@pytest.mark.rule("streaming-2.9")
 async def test_fragments_before_the_id_are_held_and_then_shown() -> None:
     answer = event_stream(
         fragment(0, arguments='{"a"'),

@@ -75,7 +75,7 @@ CASES = [
 ]
 
 
-@pytest.mark.rule("P36", "9.3")
+@pytest.mark.rule("P36", "streaming-9.3")
 @pytest.mark.parametrize(("status", "body", "error"), CASES)
 async def test_a_refusal_has_its_class(status: int, body: bytes, error: type[ModelError]) -> None:
     async with (
@@ -211,7 +211,7 @@ async def test_a_reply_that_breaks_off_is_an_error(fault: str) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 2])
-@pytest.mark.rule("9.3")
+@pytest.mark.rule("streaming-9.3")
 async def test_silence_is_a_timeout_and_is_not_tried_again(after: int) -> None:
     patience = Timeouts(silence_s=0.1, total_s=5)
     async with scripted_model_server() as url, chat_at(url, timeouts=patience) as model:

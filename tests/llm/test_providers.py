@@ -61,7 +61,7 @@ def test_base_urls(provider_type: str, given: str | None, base: str) -> None:
     assert base_url(provider_type, given) == base
 
 
-@pytest.mark.rule("17.1")
+@pytest.mark.rule("api-17.1")
 def test_only_the_first_slash_of_a_handle_separates() -> None:
     assert split_handle("openrouter/openai/gpt-4o") == ("openrouter", "openai/gpt-4o")
     assert split_handle("nothing") == ("nothing", "")

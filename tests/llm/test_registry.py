@@ -42,7 +42,7 @@ def handles(listings: Sequence[object]) -> list[str]:
     return [getattr(listing, "handle") for listing in listings]  # noqa: B009 - either kind of listing
 
 
-@pytest.mark.rule("17.1", "17.2")
+@pytest.mark.rule("api-17.1", "api-17.2")
 async def test_handles_begin_with_the_providers_name_and_are_sorted() -> None:
     options = ServerOptions(models=("b-1", "a-1", "text-embedding-3-small"), context_window=5_000)
     async with scripted_model_server(options) as url:
@@ -56,7 +56,7 @@ async def test_handles_begin_with_the_providers_name_and_are_sorted() -> None:
     assert models[0].endpoint == url
 
 
-@pytest.mark.rule("17.6")
+@pytest.mark.rule("api-17.6")
 async def test_a_broken_provider_contributes_nothing() -> None:
     async with scripted_model_server() as url:
         sources = [endpoint(GONE, name="gone"), endpoint(url)]
@@ -77,7 +77,7 @@ async def test_a_list_is_asked_for_once_and_kept() -> None:
     assert stats["/v1/models"] == 1
 
 
-@pytest.mark.rule("17.7")
+@pytest.mark.rule("api-17.7")
 async def test_handles_that_nobody_serves() -> None:
     async with scripted_model_server() as url, registry_of(endpoint(url)) as registry:
         for handle in ("nobody/gpt-4.1", "openai/no-such-model", "openai", "openai/"):
@@ -146,7 +146,7 @@ async def test_azure_has_two_kinds_of_address(path: str, asked: str) -> None:
     assert requests[0].headers["api-key"] == "secret-key"
 
 
-@pytest.mark.rule("18.6", "18.7")
+@pytest.mark.rule("api-18.6", "api-18.7")
 async def test_a_refused_key_is_told_to_whoever_refreshes() -> None:
     async with serving(lambda _: refusing(401)) as url:
         source = endpoint(url, key="sk-wrong-key")

@@ -167,7 +167,7 @@ async def test_reasoning_items_and_all_calls_are_kept_with_their_ids() -> None:
     assert "temperature" not in sent
 
 
-@pytest.mark.rule("10.4", "R13")
+@pytest.mark.rule("agent-10.4", "R13")
 @pytest.mark.parametrize(("written_by", "returned"), [("gpt-5.1", True), ("claude-x", False)])
 async def test_sealed_reasoning_goes_back_to_its_own_model(
     written_by: str, *, returned: bool

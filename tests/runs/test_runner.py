@@ -127,7 +127,7 @@ async def test_a_run_stops_after_max_steps(world: World) -> None:
     assert outcome.used.step_count == 1
 
 
-@pytest.mark.rule("2.7", "2.5", "G-4")
+@pytest.mark.rule("streaming-2.7", "streaming-2.5", "G-4")
 async def test_a_token_stream_says_the_same_as_the_stored_message(world: World) -> None:
     agent = await world.agent()
 
@@ -241,7 +241,7 @@ async def test_cancel_in_a_reply_keeps_the_text_that_was_shown(world: World) -> 
     assert text_of(answer).startswith(shown)
 
 
-@pytest.mark.rule("G-3", "FIX-9", "9.3", "G-8")
+@pytest.mark.rule("G-3", "FIX-9", "streaming-9.3", "G-8")
 @pytest.mark.parametrize(
     ("said", "error_type", "reason"),
     [
@@ -264,7 +264,7 @@ async def test_a_provider_that_fails_ends_the_run_and_keeps_the_input(
     assert (await world.say(agent, "SAY well again")).reason == "end_turn"
 
 
-@pytest.mark.rule("G-10", "19.1")
+@pytest.mark.rule("G-10", "api-19.1")
 async def test_a_run_is_terminal_when_its_end_was_read(world: World) -> None:
     agent = await world.agent()
     submitted = await world.submit(agent, "SAY done")
@@ -351,7 +351,7 @@ async def test_cancel_before_a_worker_has_begun_stops_the_run_too(world: World) 
     assert (await world.say(agent, "SAY on")).reason == "end_turn"
 
 
-@pytest.mark.rule("1.11.6")
+@pytest.mark.rule("api-1.11")
 async def test_a_list_of_another_organization_is_missing(world: World) -> None:
     agent = await world.agent()
     stranger = Actor(organization_id="org-11111111-1111-4111-8111-111111111111")

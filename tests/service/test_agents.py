@@ -58,7 +58,7 @@ async def make(db: Database, **values: object) -> str:
     return made.agent.id
 
 
-@pytest.mark.rule("api 6.3")
+@pytest.mark.rule("api-6.3")
 async def test_a_page_of_agents_costs_a_fixed_number_of_statements(seeded: Database) -> None:
     for number in range(7):
         await make(seeded, name=f"Agent {number}", tags=("t",))
@@ -75,7 +75,7 @@ async def test_a_page_of_agents_costs_a_fixed_number_of_statements(seeded: Datab
         assert tx.statements <= 2
 
 
-@pytest.mark.rule("api 6.5")
+@pytest.mark.rule("api-6.5")
 async def test_without_a_model_there_is_no_agent(seeded: Database) -> None:
     with pytest.raises(Invalid, match="model"):
         await agents.create(seeded, ACTOR, AgentDraft(), models=Shelf(), defaults=Defaults())
@@ -85,7 +85,7 @@ async def test_without_a_model_there_is_no_agent(seeded: Database) -> None:
     assert (made.agent.model.handle, made.agent.embedding) == ("here/two", None)
 
 
-@pytest.mark.rule("api 6.8", "G-2")
+@pytest.mark.rule("api-6.8", "G-2")
 async def test_what_fails_half_way_leaves_nothing(seeded: Database) -> None:
     twins = (BlockDraft(label="human"), BlockDraft(label="human"))
     with pytest.raises(BlockExists):
@@ -96,7 +96,7 @@ async def test_what_fails_half_way_leaves_nothing(seeded: Database) -> None:
         assert await tx.fetch_value("SELECT COUNT(*) FROM messages") == 0
 
 
-@pytest.mark.rule("api 6.30")
+@pytest.mark.rule("api-6.30")
 async def test_a_patch_does_not_undo_a_run_that_ended_meanwhile(seeded: Database) -> None:
     agent_id = await make(seeded)
     ended = datetime(2026, 1, 2, tzinfo=UTC)
@@ -118,6 +118,6 @@ async def test_a_patch_does_not_undo_a_run_that_ended_meanwhile(seeded: Database
     )
 
 
-@pytest.mark.rule("api 2.6")
+@pytest.mark.rule("api-2.6")
 async def test_ids_are_the_servers(seeded: Database) -> None:
     assert ids.is_id("agent", await make(seeded))

@@ -125,7 +125,7 @@ async def test_held_agents_are_changed_one_after_another(database: Database) -> 
     assert sorted(found.name) == list("abcdef")
 
 
-@pytest.mark.rule("api 6.4")
+@pytest.mark.rule("api-6.4")
 async def test_agents_are_found_by_each_filter(database: Database) -> None:
     ada = replace(plain_agent("Ada Lovelace", tags=("x", "y")), project_id="p")
     zoe = replace(plain_agent("ZOË", tags=("y",), minute=1), template_id="t", created_by_id="u")
@@ -167,7 +167,7 @@ async def test_agents_are_found_by_each_filter(database: Database) -> None:
             assert await named(tx, where) == expected, where
 
 
-@pytest.mark.rule("api 6.45")
+@pytest.mark.rule("api-6.45")
 async def test_what_is_an_agents_own_goes_with_it_and_the_rest_stays(database: Database) -> None:
     agent, other = plain_agent(tags=("a",)), plain_agent("Other")
     block, archive, tool = plain_block(), plain_archive(), plain_tool("do")

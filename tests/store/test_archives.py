@@ -73,7 +73,7 @@ async def test_a_stranger_sees_and_changes_nothing(database: Database, archive: 
         assert await passages.get(tx, passage.id) == passage
 
 
-@pytest.mark.rule("api 6.70")
+@pytest.mark.rule("api-6.70")
 async def test_an_agent_has_one_archive(database: Database, archive: Archive) -> None:
     agent, other = plain_agent(), plain_archive("Other")
     async with database.write(ACTOR) as tx:
@@ -91,7 +91,7 @@ async def test_an_agent_has_one_archive(database: Database, archive: Archive) ->
         assert await archives.attach(tx, agent.id, other.id)
 
 
-@pytest.mark.rule("api 14.4")
+@pytest.mark.rule("api-14.4")
 async def test_an_agents_archive_is_made_once_however_many_ask(database: Database) -> None:
     agent = replace(plain_agent("Ada"), embedding=EMBEDDING)
     async with database.write(ACTOR) as tx:
@@ -111,7 +111,7 @@ async def test_an_agents_archive_is_made_once_however_many_ask(database: Databas
         assert len(await archives.list_archives(tx, ArchiveFilter(), Page())) == 1
 
 
-@pytest.mark.rule("api 14.1")
+@pytest.mark.rule("api-14.1")
 async def test_archives_are_listed(database: Database, archive: Archive) -> None:
     agent, other = plain_agent(), plain_archive("Other", minute=1)
     async with database.write(ACTOR) as tx:
@@ -177,7 +177,7 @@ async def test_passages_are_stored_all_or_none(database: Database, archive: Arch
         assert await passages.count(tx, PassageFilter()) == 0
 
 
-@pytest.mark.rule("api 14.4")
+@pytest.mark.rule("api-14.4")
 async def test_passages_are_found_by_each_filter(database: Database, archive: Archive) -> None:
     agent, other = plain_agent(), plain_archive("Other")
     tea = plain_passage(archive, "Likes TEA.", tags=("drink", "hot"), minute=1)

@@ -96,7 +96,7 @@ async def test_each_change_is_remembered_with_who_and_where(database: Database) 
     ]
 
 
-@pytest.mark.rule("api 12.20")
+@pytest.mark.rule("api-12.20")
 async def test_of_many_who_change_a_version_one_wins(database: Database) -> None:
     block = plain_block(value="")
     await stored(database, block)
@@ -140,7 +140,7 @@ async def test_attaching_keeps_the_order_and_is_done_once(database: Database) ->
         assert (await blocks.of_agents(tx, [one]))[one] == [first, third, second]
 
 
-@pytest.mark.rule("api 6.60", "api 12.2")
+@pytest.mark.rule("api-6.60", "api-12.2")
 async def test_an_agent_has_one_block_with_a_label(database: Database) -> None:
     first, second = plain_block("human"), plain_block("human")
     [agent_id] = await stored(database, first, second, agent_count=1)
@@ -151,7 +151,7 @@ async def test_an_agent_has_one_block_with_a_label(database: Database) -> None:
         assert await blocks.of_agents(tx, [agent_id]) == {agent_id: [first]}
 
 
-@pytest.mark.rule("api 12.20")
+@pytest.mark.rule("api-12.20")
 async def test_a_new_label_follows_to_the_agents_that_have_the_block(database: Database) -> None:
     block, other = plain_block("old"), plain_block("taken")
     one, two = await stored(database, block, other, agent_count=2)
@@ -173,7 +173,7 @@ async def test_a_new_label_follows_to_the_agents_that_have_the_block(database: D
             assert await blocks.by_label(tx, agent_id, "old") is None
 
 
-@pytest.mark.rule("api 12.30")
+@pytest.mark.rule("api-12.30")
 async def test_a_deleted_block_leaves_its_agents(database: Database) -> None:
     block = plain_block()
     [agent_id] = await stored(database, block, agent_count=1)
@@ -185,7 +185,7 @@ async def test_a_deleted_block_leaves_its_agents(database: Database) -> None:
         assert await blocks.versions(tx, block.id) == []
 
 
-@pytest.mark.rule("api 12.2")
+@pytest.mark.rule("api-12.2")
 async def test_blocks_are_found_by_each_filter(database: Database) -> None:
     tea = replace(plain_block("human", "Likes Tea."), tags=("a", "b"), project_id="p")
     cat = replace(plain_block("Persona", "A cat.", minute=1), description="ÄRGER", tags=("b",))

@@ -46,7 +46,7 @@ async def five(database: Database) -> Database:
     return database
 
 
-@pytest.mark.rule("api 5.4")
+@pytest.mark.rule("api-5.4")
 async def test_after_is_later_in_the_order_shown_and_before_is_earlier(five: Database) -> None:
     ids = await ids_of(five)
     assert await page(five, Page()) == ["4", "3", "2", "1", "0"]
@@ -57,7 +57,7 @@ async def test_after_is_later_in_the_order_shown_and_before_is_earlier(five: Dat
     assert await page(five, Page(after=ids["4"], before=ids["1"])) == ["3", "2"]
 
 
-@pytest.mark.rule("api 5.3")
+@pytest.mark.rule("api-5.3")
 async def test_a_page_before_is_the_one_next_to_the_cursor(five: Database) -> None:
     ids = await ids_of(five)
     assert await page(five, Page(before=ids["0"], limit=2)) == ["2", "1"]
@@ -65,7 +65,7 @@ async def test_a_page_before_is_the_one_next_to_the_cursor(five: Database) -> No
     assert await page(five, Page(ascending=True, before=ids["4"], limit=2)) == ["2", "3"]
 
 
-@pytest.mark.rule("api 5.11")
+@pytest.mark.rule("api-5.11")
 async def test_what_has_no_place_in_the_order_comes_last(five: Database) -> None:
     ids = await ids_of(five)
     by_run = Page(order_by="last_run_completion")
@@ -77,13 +77,13 @@ async def test_what_has_no_place_in_the_order_comes_last(five: Database) -> None
     assert await page(five, replace(by_run, before=ids[rest[0]])) == ["1", "4"]
 
 
-@pytest.mark.rule("api 5.5")
+@pytest.mark.rule("api-5.5")
 async def test_no_limit_is_a_thousand(five: Database) -> None:
     assert len(await page(five, Page(limit=0))) == 5
     assert await page(five, Page(limit=2)) == ["4", "3"]
 
 
-@pytest.mark.rule("api 5.6")
+@pytest.mark.rule("api-5.6")
 async def test_an_unknown_cursor_is_ignored_or_missing(five: Database) -> None:
     unknown = plain_agent().id
     assert len(await page(five, Page(after=unknown))) == 5

@@ -30,7 +30,7 @@ async def test_a_tool_comes_back_as_it_was(database: Database) -> None:
         assert await tools.by_names(tx, ["everything", "none"]) == {"everything": full}
 
 
-@pytest.mark.rule("api 13.2")
+@pytest.mark.rule("api-13.2")
 async def test_a_name_keeps_its_id(database: Database) -> None:
     first = plain_tool("do")
     again = replace(full_tool(), name="do")
@@ -62,7 +62,7 @@ async def test_a_stranger_sees_and_changes_nothing(database: Database) -> None:
         assert await tools.of_agents(tx, [agent.id]) == {agent.id: [tool]}
 
 
-@pytest.mark.rule("api 13.4")
+@pytest.mark.rule("api-13.4")
 async def test_a_tool_is_changed_and_renamed_but_not_onto_another(database: Database) -> None:
     tool, other = plain_tool("do"), plain_tool("other")
     async with database.write(ACTOR) as tx:
@@ -113,7 +113,7 @@ async def test_attaching_keeps_the_order_and_is_done_once(database: Database) ->
         assert await tools.of_agents(tx, [agent.id]) == {agent.id: [third]}
 
 
-@pytest.mark.rule("api 13.3")
+@pytest.mark.rule("api-13.3")
 async def test_tools_are_found_by_each_filter(database: Database) -> None:
     core = plain_tool("core_one", tool_type="letta_core", tags=("a",))
     builtin = plain_tool("web", tool_type="letta_builtin")

@@ -29,7 +29,7 @@ def _config(provider_type: str) -> ModelConfig:
     )
 
 
-@pytest.mark.rule("api 17.3", "api 17.4")
+@pytest.mark.rule("api-17.3", "api-17.4")
 @pytest.mark.parametrize("provider", _PROVIDERS)
 def test_listings_fit_the_client_whoever_the_provider_is(provider: str) -> None:
     model = ModelListing(
@@ -56,7 +56,7 @@ def test_listings_fit_the_client_whoever_the_provider_is(provider: str) -> None:
     assert (shown.embedding_dim, shown.embedding_chunk_size, shown.batch_size) == (384, 300, 32)
 
 
-@pytest.mark.rule("api 17.5", "R8")
+@pytest.mark.rule("api-17.5", "R8")
 @pytest.mark.parametrize("provider", _PROVIDERS)
 def test_settings_have_the_discriminator_and_the_values_of_the_config(provider: str) -> None:
     shown = model_settings(_config(provider))
@@ -76,13 +76,13 @@ def test_only_what_was_sent_counts_as_sent() -> None:
     assert body.sent() == {"provider_type": "openai", "temperature": 0.1}
 
 
-@pytest.mark.rule("api 6.6.2")
+@pytest.mark.rule("api-6.6")
 def test_an_unknown_provider_type_in_settings_is_refused() -> None:
     with pytest.raises(ValidationError):
         ModelSettingsBody.model_validate({"provider_type": "nobody"})
 
 
-@pytest.mark.rule("api 6.6.1")
+@pytest.mark.rule("api-6.6")
 def test_an_old_configuration_names_its_model_by_provider_and_never_an_address() -> None:
     wish = LlmConfigBody.model_validate(
         {

@@ -81,7 +81,7 @@ EXAMPLES: Final = (
     Shown(said="Hi, how are you?", reply="I am well, thank you. And you?"),
     Shown(
         said="I play the violin.",
-        calls=_noted("Plays the violin."),
+        calls=_noted("I play the violin."),
         reply="Good to know, I will remember it.",
     ),
     Shown(said="How much is 7 times 8?", reply="56."),
@@ -100,7 +100,7 @@ EXAMPLES: Final = (
     Shown(said="What is the capital of Peru?", reply="Lima."),
     Shown(
         said="I'm Olga and I bake bread in Oslo.",
-        calls=_noted("Is called Olga. Bakes bread in Oslo."),
+        calls=_noted("I'm Olga and I bake bread in Oslo."),
         reply="Nice to meet you, Olga!",
     ),
 )
