@@ -27,8 +27,9 @@ class _Blocking:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         async def call() -> Any:
-            called = self._wrapped(*args, **kwargs)
-            return await called if isinstance(called, Awaitable) else called
+            called: Any = self._wrapped(*args, **kwargs)
+            awaited: Any = await called if isinstance(called, Awaitable) else called
+            return awaited
 
         return _faced(self._portal.call(call), self._portal)
 

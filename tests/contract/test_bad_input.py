@@ -12,12 +12,12 @@ import pytest
 from letta_client import Letta
 from letta_client.types import AgentState
 
-from eunoe.ids import new
 from tests.contract.conftest import MODEL
 from tests.contract.reading import content_of
 from tests.fixtures.servers import Server
 
 JSON: Final = {"content-type": "application/json"}
+UNKNOWN: Final = "00000000-0000-4000-8000-000000000009"
 MEBIBYTE: Final = 1024 * 1024
 IMAGE: Final = orjson.dumps(
     {
@@ -157,22 +157,22 @@ def test_a_message_of_nothing_but_odd_characters(
     ("path", "status"),
     [
         ("agents/agent-1", 422),
-        (f"agents/{new('block')}", 422),
-        (f"agents/{new('agent').upper()}", 422),
-        (f"agents/{new('agent')}%00", 404),
-        (f"agents/{new('agent')}", 404),
-        (f"agents/{new('agent')}/messages", 404),
-        (f"agents/{new('agent')}/core-memory/blocks", 404),
-        (f"agents/{new('agent')}/tools", 404),
-        (f"agents/{new('agent')}/archival-memory", 404),
-        (f"agents/{new('agent')}/context", 404),
-        (f"blocks/{new('block')}", 404),
+        (f"agents/block-{UNKNOWN}", 422),
+        (f"agents/AGENT-{UNKNOWN}", 422),
+        (f"agents/agent-{UNKNOWN}%00", 404),
+        (f"agents/agent-{UNKNOWN}", 404),
+        (f"agents/agent-{UNKNOWN}/messages", 404),
+        (f"agents/agent-{UNKNOWN}/core-memory/blocks", 404),
+        (f"agents/agent-{UNKNOWN}/tools", 404),
+        (f"agents/agent-{UNKNOWN}/archival-memory", 404),
+        (f"agents/agent-{UNKNOWN}/context", 404),
+        (f"blocks/block-{UNKNOWN}", 404),
         ("blocks/%2e%2e%2f%2e%2e%2fetc%2fpasswd", 404),
-        (f"tools/{new('tool')}", 404),
-        (f"archives/{new('archive')}", 404),
-        (f"messages/{new('message')}", 404),
-        (f"steps/{new('step')}", 404),
-        (f"runs/{new('run')}", 404),
+        (f"tools/tool-{UNKNOWN}", 404),
+        (f"archives/archive-{UNKNOWN}", 404),
+        (f"messages/message-{UNKNOWN}", 404),
+        (f"steps/step-{UNKNOWN}", 404),
+        (f"runs/run-{UNKNOWN}", 404),
         ("runs/run-1", 400),
         ("nothing/here", 404),
     ],
@@ -225,8 +225,8 @@ def test_headers_of_every_sort(http: httpx.Client, agent: AgentState) -> None:
     for accept in ("application/x-nothing", "image/*;q=0.1", "", ";;"):
         assert http.get(url, headers={"accept": accept}).status_code == 200
     for kind in ("application/xml", "text/plain", "application/x-www-form-urlencoded", ";;\xff"):
-        headers = {"content-type": kind.encode("latin-1")}
-        answer = http.post(f"{url}/messages", content=b"a=b", headers=headers)  # pyright: ignore[reportArgumentType] -- bytes of a header that is no text
+        headers: Any = {"content-type": kind.encode("latin-1")}
+        answer = http.post(f"{url}/messages", content=b"a=b", headers=headers)
         assert refusal(answer)[0] == 422
     packed = http.post(
         f"{url}/messages", content=b"\x1f\x8b", headers={**JSON, "content-encoding": "gzip"}

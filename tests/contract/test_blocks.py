@@ -63,7 +63,7 @@ def test_a_shared_block_is_one_for_all_its_agents(client: Letta, make_agent: Mak
 def test_blocks_of_an_agent_by_label(client: Letta, make_agent: MakeAgent) -> None:
     labels = ["human", "persona", "notes/today"]
     made = make_agent(memory_blocks=[{"label": label, "value": label} for label in labels])
-    listed = [one.label for one in client.agents.blocks.list(made.id, order="asc", limit=2)]
+    listed = [one.label or "" for one in client.agents.blocks.list(made.id, order="asc", limit=2)]
     assert sorted(listed) == sorted(labels)
     for label in labels:
         assert client.agents.blocks.retrieve(label, agent_id=made.id).value == label
@@ -75,7 +75,7 @@ def test_blocks_of_an_agent_by_label(client: Letta, make_agent: MakeAgent) -> No
 def test_unknown_ones_are_missing(client: Letta, agent: AgentState) -> None:
     calls: list[Any] = [
         lambda: client.agents.blocks.attach(new("block"), agent_id=agent.id),
-        lambda: client.agents.blocks.attach(agent.blocks[0].id, agent_id=new("agent")),
+        lambda: client.agents.blocks.attach(str(agent.blocks[0].id), agent_id=new("agent")),
         lambda: client.agents.blocks.detach(new("block"), agent_id=agent.id),
         lambda: client.agents.blocks.list(new("agent")),
         lambda: client.agents.blocks.retrieve("nothing", agent_id=agent.id),

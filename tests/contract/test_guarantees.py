@@ -62,10 +62,12 @@ def test_rivals_for_one_agent_are_served_or_refused_before_any_effect(
 @pytest.mark.rule("G-12")
 def test_agents_do_not_wait_for_each_other(http: httpx.Client, make_agent: MakeAgent) -> None:
     agents = [make_agent() for _ in range(6)]
+
+    def send(one: AgentState) -> httpx.Response:
+        return http.post(messages_of(one), json={"input": "SLOW 10 hi"})
+
     with ThreadPoolExecutor(len(agents)) as pool:
-        answers = list(
-            pool.map(lambda one: http.post(messages_of(one), json={"input": "SLOW 10 hi"}), agents)
-        )
+        answers = list(pool.map(send, agents))
     assert [answer.status_code for answer in answers] == [200] * len(agents)
 
 

@@ -76,13 +76,18 @@ def test_the_old_stream_method_is_the_same_stream(client: Letta, agent: AgentSta
 
 @pytest.mark.rule("streaming-2.14", "streaming-2.13", "api-8.2")
 def test_a_stream_of_what_was_asked_for_only(client: Letta, agent: AgentState) -> None:
-    options: Any = {"include_return_message_types": ["assistant_message"]}
     with client.agents.messages.create(
-        agent.id, input=SEARCHED, streaming=True, include_pings=False, **options
+        agent.id,
+        input=SEARCHED,
+        streaming=True,
+        include_pings=False,
+        include_return_message_types=["assistant_message"],
     ) as stream:
         got = heard(stream)
     assert got.kinds == ["assistant_message", "stop_reason", "usage_statistics"]
-    answer: Any = client.agents.messages.create(agent.id, input=SEARCHED, **options)
+    answer = client.agents.messages.create(
+        agent.id, input=SEARCHED, include_return_message_types=["assistant_message"]
+    )
     assert [part.message_type for part in answer.messages] == ["assistant_message"]
     kinds = {part.message_type for part in client.agents.messages.list(agent.id).items}
     assert kinds >= {"reasoning_message", "tool_call_message", "tool_return_message"}
@@ -185,8 +190,9 @@ def test_searching_what_was_said(client: Letta, make_agent: MakeAgent, tag: str)
         client.agents.messages.create(one.id, input=f"The word is {tag}.")
     found: Any = client.messages.search(query=tag, search_mode="fts")
     assert {one.agent_id for one in found} == {first.id, second.id}
+    only: Any
     (only,) = client.messages.search(query=tag, agent_id=first.id, search_mode="fts", limit=1)
-    assert (only.agent_id, tag in str(only.content)) == (first.id, True)  # pyright: ignore[reportAttributeAccessIssue] -- the input was a user message
+    assert (only.agent_id, tag in only.content) == (first.id, True)
     assert client.messages.search(query="zzqx-nowhere", search_mode="fts") == []
     with pytest.raises(APIStatusError) as refused:
         client.messages.search(query=tag, limit=101)
@@ -199,8 +205,8 @@ def test_cancel_stops_a_stream_and_keeps_what_was_said(client: Letta, agent: Age
         agent.id, input="SLOW 100 hello", streaming=True, stream_tokens=True
     ) as stream:
         events = iter(stream)
-        opening = [next(events), next(events)]
-        run_id = str(opening[0].run_id)  # pyright: ignore[reportAttributeAccessIssue] -- the first event is a ping
+        opening: list[Any] = [next(events), next(events)]
+        run_id: str = opening[0].run_id
         start = time.monotonic()
         assert client.agents.messages.cancel(agent.id, run_ids=[run_id]) == {run_id: "cancelled"}
         got = heard([*opening, *events])

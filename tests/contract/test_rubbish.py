@@ -22,7 +22,7 @@ def test_rubbish_is_a_typed_failure_and_is_not_kept(
 ) -> None:
     options = {"streaming": True, "stream_tokens": True} if streaming else {}
 
-    def told(kind: str) -> tuple[str, str, str, list[str]]:
+    def told(kind: str) -> tuple[str, str, str | None, list[str]]:
         """Have an agent of its own fail and recover; return what a reader has of that."""
         agent = make_agent(model="vllm/rubbish")
         url = f"/v1/agents/{agent.id}/messages"

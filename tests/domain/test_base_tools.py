@@ -3,15 +3,16 @@
 import pytest
 
 from eunoe.domain.base_tools import (
-    approval_rules,
     base_rules,
     base_tool_names,
+    refuse_careful,
     rule,
     wants_base_rules,
     with_rules,
 )
 from eunoe.domain.names import random_name
 from eunoe.domain.tools import Tool, ToolType
+from eunoe.errors import ApprovalNotServed
 
 
 def _tool(name: str, tool_type: ToolType, *, asks: bool | None = None) -> Tool:
@@ -81,11 +82,17 @@ def test_the_last_word_ends_the_turn_and_memory_goes_on() -> None:
 
 
 @pytest.mark.rule("api-6.9")
-def test_a_tool_that_asks_for_approval_brings_the_rule_once() -> None:
-    asking = [_tool("wipe", "custom", asks=True), _tool("read", "custom")]
-    rules = with_rules([], approval_rules(asking))
-    assert rules == (rule("requires_approval", "wipe"),)
-    assert with_rules(rules, approval_rules(asking)) == rules
+def test_a_tool_that_asks_for_approval_is_refused_by_name() -> None:
+    refuse_careful([_tool("read", "custom"), _tool("write", "custom", asks=False)])
+    with pytest.raises(ApprovalNotServed, match="wipe"):
+        refuse_careful([_tool("read", "custom"), _tool("wipe", "custom", asks=True)])
+
+
+@pytest.mark.rule("TR1", "api-6.10")
+def test_a_rule_that_says_nothing_new_is_not_added() -> None:
+    rules = with_rules([rule("exit_loop", "send_message")], [rule("continue_loop", "a")])
+    assert rules == (rule("exit_loop", "send_message"), rule("continue_loop", "a"))
+    assert with_rules(rules, [rule("continue_loop", "a")]) == rules
 
 
 @pytest.mark.rule("api-6.5")

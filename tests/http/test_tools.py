@@ -1,10 +1,14 @@
 """Tools over HTTP, and which of them an agent has."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from letta_client.types import AgentState, Tool
 
+from eunoe.domain.base_tools import rule
+from eunoe.store import agents
+from eunoe.store.db import Actor
 from tests.fixtures.apis import STORED_TOOLS, Api
 
 pytestmark = pytest.mark.anyio
@@ -71,28 +75,42 @@ async def test_attach_and_detach_can_be_repeated(api: Api) -> None:
 
 
 @pytest.mark.rule("api-6.50", "api-6.9")
-async def test_a_careful_tool_brings_its_rule_and_leaves_it(api: Api) -> None:
+async def test_a_tool_that_needs_a_persons_approval_is_not_given_to_an_agent(api: Api) -> None:
+    """Its calls would run unseen, for nobody can be asked yet."""
     agent = await api.agent(include_base_tools=False)
     wipe = await tool_id(api, "wipe_disk")
     path = f"/v1/agents/{agent['id']}"
-    await api.sdk.patch(f"{path}/tools/attach/{wipe}")
-    await api.sdk.patch(f"{path}/tools/detach/{wipe}")
-    rules = (await api.got(path))["tool_rules"]
-    assert [(rule["type"], rule["tool_name"]) for rule in rules] == [
-        ("requires_approval", "wipe_disk")
+    refused = [
+        await api.sdk.patch(f"{path}/tools/attach/{wipe}"),
+        await api.sdk.patch(path, json={"tool_ids": [wipe]}),
+        await api.sdk.post("/v1/agents/", json={"tool_ids": [wipe]}),
     ]
+    for reply in refused:
+        assert reply.status_code == 422
+        assert "approval" in reply.json()["detail"]
+        assert "wipe_disk" in reply.json()["detail"]
+    shown = await api.got(path)
+    assert (shown["tools"], shown["tool_rules"]) == ([], [])
 
 
 @pytest.mark.rule("TR21", "api-6.50")
-async def test_approval_is_switched_by_name_attached_or_not(api: Api) -> None:
+async def test_no_tool_is_put_under_approval_and_any_is_freed(api: Api) -> None:
     agent = await api.agent()
     path = f"/v1/agents/{agent['id']}"
     route = f"{path}/tools/approval/anything"
-    for _ in range(2):
-        reply = await api.sdk.patch(route, json={"requires_approval": True})
-        assert (reply.status_code, reply.json()) == (200, None)
-    assert len((await api.got(path))["tool_rules"]) == 1
-    await api.sdk.patch(route, params={"requires_approval": False})
+    old = rule("requires_approval", "anything")
+    async with api.db.write(Actor()) as tx:
+        kept = await agents.get(tx, agent["id"])
+        assert kept is not None
+        await agents.update(tx, replace(kept, tool_rules=(old,)))
+    refused = await api.sdk.patch(route, json={"requires_approval": True})
+    assert refused.status_code == 422
+    assert "`anything`" in refused.json()["detail"]
+    rules = await api.sdk.patch(path, json={"tool_rules": [old]})
+    assert (rules.status_code, "`anything`" in rules.json()["detail"]) == (422, True)
+    assert (await api.got(path))["tool_rules"] == [old]
+    freed = await api.sdk.patch(route, params={"requires_approval": False})
+    assert (freed.status_code, freed.json()) == (200, None)
     assert (await api.got(path))["tool_rules"] == []
     nothing = await api.sdk.patch(route)
     assert nothing.status_code == 422

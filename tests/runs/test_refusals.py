@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from eunoe.errors import DatabaseUnreachable, DiskFull
+from eunoe.runs import jobs
 from eunoe.runs.runner import Outcome, Runner
 from eunoe.store.db import Dialect
 from eunoe.store.postgresql_connection import session
@@ -25,8 +27,9 @@ _LARGE = "x" * 400_000
 
 
 @pytest.fixture
-async def faulty(world: World) -> AsyncGenerator[World]:
+async def faulty(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[World]:
     """A world whose runner works on a database that can be told to fail."""
+    monkeypatch.setattr(jobs, "LOOK", timedelta(seconds=0.2))
     await world.runner.stop()
     db = FaultyDatabase(world.db)
     runner = Runner(db, models=world.registry, toolboxes=toolboxes(world.tools), grace_s=0)

@@ -62,6 +62,7 @@ RULES: Final = {
     "TR15": "A call is forced where a rule says what comes next.",
     "TR16": "Prefilled arguments override the model's and must fit the schema.",
     "TR17": "A model that broke a rule may correct itself.",
+    "TR19": "A text in place of a forced call is asked about once.",
     "TR20": "Each rule is told to the model in words.",
     "TR21": "The need for approval is switched on and off by the tool's name.",
     # Tools
