@@ -27,9 +27,8 @@ class _Blocking:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         async def call() -> Any:
-            called: Any = self._wrapped(*args, **kwargs)
-            awaited: Any = await called if isinstance(called, Awaitable) else called
-            return awaited
+            called: object = self._wrapped(*args, **kwargs)
+            return await cast("Awaitable[Any]", called) if isinstance(called, Awaitable) else called
 
         return _faced(self._portal.call(call), self._portal)
 

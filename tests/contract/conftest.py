@@ -5,7 +5,8 @@ The server is shared, so a test makes its own agents and asks for nothing that o
 
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from pathlib import Path
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
 import anyio
@@ -14,6 +15,7 @@ import pytest
 from letta_client import Letta
 from letta_client.types import AgentState
 
+from eunoe.store.db import Dialect
 from eunoe.store.postgresql_connection import session
 from tests.contract.blocking import blocking
 from tests.contract.rubbish import rubbish_provider
@@ -25,6 +27,30 @@ EMBEDDING: Final = "openai/text-embedding-3-small"
 PATIENCE_S: Final = 90
 
 MakeAgent: TypeAlias = Callable[..., AgentState]
+Kind: TypeAlias = Literal["sync", "async"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """The servers of this session and the clients that speak to them; `stack` ends them all."""
+
+    stack: ExitStack
+    servers: dict[Dialect, Server] = field(default_factory=dict[Dialect, Server])
+    clients: dict[tuple[Kind, str], Letta] = field(default_factory=dict[tuple[Kind, str], Letta])
+    https: dict[str, httpx.Client] = field(default_factory=dict[str, httpx.Client])
+
+    def client(self, kind: Kind, url: str) -> Letta:
+        if (kind, url) not in self.clients:
+            options: dict[str, Any] = {
+                "base_url": url,
+                "api_key": "any",
+                "timeout": PATIENCE_S,
+                "max_retries": 0,
+                "_strict_response_validation": True,
+            }
+            made = Letta(**options) if kind == "sync" else blocking(**options)
+            self.clients[kind, url] = self.stack.enter_context(made)
+        return self.clients[kind, url]
 
 
 @pytest.fixture(scope="session")
@@ -39,71 +65,68 @@ def rubbish_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def served_database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """The URL of a database without a schema: the server's own start brings it up to date."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path_factory.mktemp('served') / 'eunoe.db'}"
-    engine: PostgresqlServer = request.getfixturevalue("postgresql_server")
+@pytest.fixture(scope="session")
+def running() -> Iterator[Running]:
+    """What is up so far: each engine's server is started by the first test on it, and then kept."""
+    with ExitStack() as stack:
+        yield Running(stack=stack)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(
+    request: pytest.FixtureRequest,
+    running: Running,
+    model_url: str,
+    rubbish_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Server:
+    dialect: Dialect = request.param
+    if dialect not in running.servers:
+        folder = tmp_path_factory.mktemp(dialect)
+        url = f"sqlite:///{folder / 'eunoe.db'}"
+        if dialect == "postgresql":
+            url = anyio.run(_created, request.getfixturevalue("postgresql_server"))
+        running.servers[dialect] = running.stack.enter_context(
+            serving(
+                url,
+                folder=folder,
+                OPENAI_API_KEY="key-of-the-scripted-model",
+                OPENAI_BASE_URL=model_url,
+                VLLM_API_BASE=rubbish_url,
+                EUNOE_DEFAULT_MODEL=MODEL,
+                EUNOE_DEFAULT_EMBEDDING=EMBEDDING,
+            )
+        )
+    return running.servers[dialect]
+
+
+async def _created(engine: PostgresqlServer) -> str:
+    """Return the URL of a new database without a schema: the server's start brings that."""
     name = f"served_{uuid.uuid4().hex}"
-    anyio.run(_create_database, engine.get_uri(), name)
+    async with session(engine.get_uri()) as connection:
+        await connection.execute(f"CREATE DATABASE {name}")
     return engine.get_uri(name)
 
 
-async def _create_database(url: str, name: str) -> None:
-    async with session(url) as connection:
-        await connection.execute(f"CREATE DATABASE {name}")
-
-
-@pytest.fixture(scope="session")
-def server(
-    served_database: str, model_url: str, rubbish_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    folder: Path = tmp_path_factory.mktemp("server")
-    with serving(
-        served_database,
-        folder=folder,
-        OPENAI_API_KEY="key-of-the-scripted-model",
-        OPENAI_BASE_URL=model_url,
-        VLLM_API_BASE=rubbish_url,
-        EUNOE_DEFAULT_MODEL=MODEL,
-        EUNOE_DEFAULT_EMBEDDING=EMBEDDING,
-    ) as running:
-        yield running
-
-
-@pytest.fixture(scope="session", params=["sync", "async"])
-def client(request: pytest.FixtureRequest, server: Server) -> Iterator[Letta]:
+@pytest.fixture(params=["sync", "async"])
+def client(request: pytest.FixtureRequest, server: Server, running: Running) -> Letta:
     """Either official client, strict about every field it knows, as its users call it."""
-    with _client(request.param, server.url, strict=True) as one:
-        yield one
+    return running.client(request.param, server.url)
 
 
-@pytest.fixture(scope="session")
-def letta(server: Server) -> Iterator[Letta]:
+@pytest.fixture
+def letta(server: Server, running: Running) -> Letta:
     """The blocking client alone, for what does not depend on the client."""
-    with _client("sync", server.url, strict=True) as one:
-        yield one
+    return running.client("sync", server.url)
 
 
-def _client(kind: Literal["sync", "async"], url: str, *, strict: bool) -> Any:
-    options: dict[str, Any] = {
-        "base_url": url,
-        "api_key": "any",
-        "timeout": PATIENCE_S,
-        "max_retries": 0,
-        "_strict_response_validation": strict,
-    }
-    return Letta(**options) if kind == "sync" else blocking(**options)
-
-
-@pytest.fixture(scope="session")
-def http(server: Server) -> Iterator[httpx.Client]:
+@pytest.fixture
+def http(server: Server, running: Running) -> httpx.Client:
     """Plain HTTP, for what no method of the clients says."""
-    with httpx.Client(base_url=server.url, timeout=PATIENCE_S, follow_redirects=True) as one:
-        yield one
+    if server.url not in running.https:
+        plain = httpx.Client(base_url=server.url, timeout=PATIENCE_S, follow_redirects=True)
+        running.https[server.url] = running.stack.enter_context(plain)
+    return running.https[server.url]
 
 
 @pytest.fixture

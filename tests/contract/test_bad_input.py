@@ -212,10 +212,16 @@ def test_odd_queries(http: httpx.Client, query: str, status: int) -> None:
 
 
 @pytest.mark.rule("api-8.20", "api-14.5")
-@pytest.mark.parametrize("query", ['" OR NEAR( * : ^ -', "'; DROP TABLE messages; --", "\\", "()"])
-def test_a_search_is_never_a_syntax(letta: Letta, agent: AgentState, query: str) -> None:
+@pytest.mark.parametrize(
+    "query", ['" OR NEAR( * : ^ -', "'; DROP TABLE messages; --", "\\", "()", "0 OR tea"]
+)
+def test_a_search_is_never_a_syntax(
+    letta: Letta, http: httpx.Client, agent: AgentState, query: str
+) -> None:
     for mode in ("fts", "vector", "hybrid"):
-        letta.messages.search(query=query, agent_id=agent.id, search_mode=mode)  # pyright: ignore[reportArgumentType] -- a literal in a loop
+        letta.messages.search(query=query, agent_id=agent.id, search_mode=mode)
+        strangers = {"query": "tea", "agent_id": query, "search_mode": mode}
+        assert http.post("/v1/messages/search", json=strangers).json() == []
     letta.passages.search(query=query, agent_id=agent.id)
 
 

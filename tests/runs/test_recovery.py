@@ -232,10 +232,8 @@ async def test_agents_that_edit_a_shared_block_at_once_lose_no_edit(world: World
             await blocks.detach(tx, agent.id, own.id)
             await blocks.attach(tx, agent.id, replace(block))
 
-    def edit(agent_number: int) -> str:
-        return (
-            'CALL core_memory_append {"label": "human", "content": "fact %d"}' % agent_number  # noqa: UP031
-        )
+    def edit(number: int) -> str:
+        return f'CALL core_memory_append {{"label": "human", "content": "fact {number}"}}'
 
     everyone = [one, *others]
     outcomes = await asyncio.gather(

@@ -260,7 +260,7 @@ async def test_a_prefilled_argument_that_does_not_suit_stops_the_run(world: Worl
     ] * 2
 
 
-@pytest.mark.rule("H1")
+@pytest.mark.rule("L38")
 async def test_a_call_that_a_person_is_to_see_first_is_never_run(world: World) -> None:
     rules = [rule("requires_approval", "count")]
     done = await told(world, rules, call(("count", {})), say("done"))

@@ -99,9 +99,13 @@ EXAMPLES: Final = (
     ),
     Shown(said="What is the capital of Peru?", reply="Lima."),
     Shown(
-        said="I'm Olga and I bake bread in Oslo.",
+        said="I'm Olga and I bake bread in Oslo. Please remember that.",
         calls=_noted("I'm Olga and I bake bread in Oslo."),
         reply="Nice to meet you, Olga!",
     ),
 )
-"""Shown in this order. The last weighs most, so it is the one that is missed most without it."""
+"""Shown in this order; what is noted is what was said, word for word.
+
+The last weighs most, so it shows what is missed most without it. A note in other words
+than the user's teaches the model to put words of these examples into its notes.
+"""

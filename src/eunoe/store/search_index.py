@@ -5,6 +5,7 @@ model; vectors come later, from whoever has an embedder and time.
 """
 
 import math
+import re
 from array import array
 from collections.abc import Sequence
 from typing import Final, TypeAlias, assert_never
@@ -21,6 +22,7 @@ Vectors: TypeAlias = Sequence[tuple[int, Sequence[float]]]
 """Pairs of a place and the vector of what stands there."""
 
 _PASSAGE_CHARS: Final = 200_000
+_NOT_HEX: Final = re.compile("[^0-9a-f]")
 _BYTE: Final = 127
 _WIDEST: Final = 8.0
 _PUT_MESSAGE: Final = (
@@ -236,9 +238,10 @@ async def unembedded_passages(tx: Tx, agent_id: str, *, limit: int) -> list[tupl
 def scope(owner_id: str) -> str:
     """Return the one word by which the entries of an archive or agent are told from others'.
 
-    The last letter is a digit, or else the stemmer would cut the word.
+    The last letter is a digit, or else the stemmer would cut the word. It is put into queries
+    as it is, so nothing but hexadecimal digits gets through, whatever a caller calls an id.
     """
-    return f"x{owner_id[-36:].replace('-', '')}0"
+    return f"x{_NOT_HEX.sub('', owner_id[-36:])}0"
 
 
 def numbers(tx: Tx, placeholder: str) -> str:

@@ -48,6 +48,7 @@ RULES: Final = {
     "S28": "Content is text or a list of parts, and never empty.",
     "S48": "A tool's return is packaged with its status, message and time.",
     # Rules of tools
+    "TR1": "A rule that says nothing new is not added.",
     "TR3": "Conditional rules compare as text, numbers and truth values alike.",
     "TR4": "Rules look at the calls of the request, a resumed one's included.",
     "TR5": "A limit per step holds for the whole request.",
@@ -64,7 +65,7 @@ RULES: Final = {
     "TR17": "A model that broke a rule may correct itself.",
     "TR19": "A text in place of a forced call is asked about once.",
     "TR20": "Each rule is told to the model in words.",
-    "TR21": "The need for approval is switched on and off by the tool's name.",
+    "TR21": "A tool is freed of approval by its name; to put it under approval is refused.",
     # Tools
     "X1": "The type of a tool decides who runs it.",
     "X3": "A tool's failure is a result with a friendly text.",
