@@ -362,3 +362,14 @@ async def test_a_list_of_another_organization_is_missing(world: World) -> None:
         await world.runner.submit(stranger, submission)
 
     assert len(await world.window(agent)) == 1
+
+
+@pytest.mark.rule("C3", "C6")
+async def test_a_provider_that_reports_no_usage_is_counted_for(world: World) -> None:
+    agent = await world.agent()
+    world.model.options = replace(world.model.options, usage=False)
+
+    outcome = await world.say(agent, "SAY hello", stream_tokens=True)
+
+    assert outcome.used.usage.total_tokens == 0
+    assert (outcome.used.context_tokens or 0) > 20

@@ -4,9 +4,9 @@ The history is the checkpoint: a turn that starts with calls nobody has answered
 goes on with them, without asking the model again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from time import monotonic_ns, time_ns
 from typing import Final
@@ -16,54 +16,19 @@ from eunoe.domain import compaction
 from eunoe.domain import window as windows
 from eunoe.domain.events import Compacting, Ending, Shown
 from eunoe.domain.messages import Message, ToolCall, unanswered
-from eunoe.domain.models import ModelConfig
-from eunoe.domain.runs import Run, Step, StopReason, Usage
-from eunoe.domain.tool_rules import History
-from eunoe.domain.tools import ToolResult
+from eunoe.domain.runs import Step, StopReason, Usage
 from eunoe.domain.views import View, views
 from eunoe.engine.acting import act
-from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.compact import OVERFLOW, Occasion, Speaker, compact
-from eunoe.engine.dialects import Act, Dialect, Yield
+from eunoe.engine.dialects import Act, Yield
 from eunoe.engine.failures import ending_of
-from eunoe.engine.ports import Emit, Journal, Model, ModelRequest, Settled, Toolbox, Window
+from eunoe.engine.ports import ModelRequest, Settled
 from eunoe.engine.reply import Reply
 from eunoe.engine.tool_rules import Ruling, prepared, reminder, ruling_of
+from eunoe.engine.turn import Ports, Turn
 from eunoe.errors import ContextOverflow, EunoeError, SystemPromptTooLarge
 
 _COMPACTIONS_PER_STEP: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ports:
-    """The world as one turn sees it."""
-
-    model: Model
-    summariser: Speaker
-    toolbox: Toolbox
-    journal: Journal
-    emit: Emit
-    dialect: Dialect
-    cancellation: Cancellation
-    now: Callable[[], datetime]
-
-
-@dataclass(slots=True, kw_only=True)
-class Turn:
-    """One run while it goes on. `input_id` is the first message of its input.
-
-    `history` is what it has called: a compaction may take the calls out of the window.
-    """
-
-    run: Run
-    window: Window
-    config: ModelConfig
-    input_id: str | None
-    ledger: dict[str, ToolResult | None] = field(default_factory=dict[str, ToolResult | None])
-    history: History = field(default_factory=History)
-    first_token_ns: int | None = None
-    system_override: Message | None = None
-    trace_id: str | None = None
 
 
 async def run_turn(turn: Turn, ports: Ports) -> None:
@@ -158,7 +123,7 @@ async def _judge(
         turn.run,
         step_count=turn.run.step_count + 1,
         usage=turn.run.usage + step.usage,
-        context_tokens=step.usage.total_tokens or turn.run.context_tokens,
+        context_tokens=step.usage.total_tokens or _estimated(turn, ports),
         ttft_ns=turn.run.ttft_ns or turn.first_token_ns,
     )
     if message is not None:
@@ -341,6 +306,12 @@ async def _act(turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Ste
     if ending is None and _is_full(turn):
         await _compact(turn, ports, trigger="post_step_context_check")
     return ending is not None
+
+
+def _estimated(turn: Turn, ports: Ports) -> int:
+    """Return about how large the window is, for a provider that does not say."""
+    request = _request(turn, ports)
+    return windows.estimate_tokens(messages=request.messages, tools=request.tools)
 
 
 def _is_full(turn: Turn) -> bool:

@@ -27,7 +27,7 @@ _QUIET: Final = timedelta(seconds=2)
 _HOURLY: Final = "0 * * * *"
 _HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
 # How long an idle dispatcher waits to look for jobs whose owner died: nobody announces those.
-LOOK: Final = timedelta(seconds=5)
+LOOK: Final = timedelta(seconds=2)
 _LOG_ROWS_KEPT: Final = 10_000
 _FIRST_DELAY_S: Final = 0.2
 _LONGEST_DELAY_S: Final = 30.0

@@ -21,8 +21,9 @@ from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.compact import Speaker
 from eunoe.engine.dialects import dialect_of
 from eunoe.engine.failures import crash_ending, ending_of, restart_ending
-from eunoe.engine.loop import Ports, Turn, run_turn
+from eunoe.engine.loop import run_turn
 from eunoe.engine.ports import Embedder, Model, Toolbox
+from eunoe.engine.turn import Ports, Turn
 from eunoe.errors import (
     DatabaseUnreachable,
     DiskFull,

@@ -1,0 +1,47 @@
+"""One run while it goes on, and the world as it sees it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from eunoe.domain.messages import Message
+from eunoe.domain.models import ModelConfig
+from eunoe.domain.runs import Run
+from eunoe.domain.tool_rules import History
+from eunoe.domain.tools import ToolResult
+from eunoe.engine.cancellation import Cancellation
+from eunoe.engine.compact import Speaker
+from eunoe.engine.dialects import Dialect
+from eunoe.engine.ports import Emit, Journal, Model, Toolbox, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The world as one turn sees it."""
+
+    model: Model
+    summariser: Speaker
+    toolbox: Toolbox
+    journal: Journal
+    emit: Emit
+    dialect: Dialect
+    cancellation: Cancellation
+    now: Callable[[], datetime]
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """One run while it goes on. `input_id` is the first message of its input.
+
+    `history` is what it has called: a compaction may take the calls out of the window.
+    """
+
+    run: Run
+    window: Window
+    config: ModelConfig
+    input_id: str | None
+    ledger: dict[str, ToolResult | None] = field(default_factory=dict[str, ToolResult | None])
+    history: History = field(default_factory=History)
+    first_token_ns: int | None = None
+    system_override: Message | None = None
+    trace_id: str | None = None
