@@ -15,7 +15,6 @@ import pytest
 from letta_client import Letta
 from letta_client.types import AgentState
 
-from eunoe.store.db import Dialect
 from eunoe.store.postgresql_connection import session
 from tests.contract.blocking import blocking
 from tests.contract.rubbish import rubbish_provider
@@ -31,16 +30,15 @@ Kind: TypeAlias = Literal["sync", "async"]
 
 
 @dataclass(slots=True, kw_only=True)
-class Running:
-    """The servers of this session and the clients that speak to them; `stack` ends them all."""
+class Clients:
+    """The clients of this session, one of each kind a server; `stack` closes them."""
 
     stack: ExitStack
-    servers: dict[Dialect, Server] = field(default_factory=dict[Dialect, Server])
-    clients: dict[tuple[Kind, str], Letta] = field(default_factory=dict[tuple[Kind, str], Letta])
-    https: dict[str, httpx.Client] = field(default_factory=dict[str, httpx.Client])
+    official: dict[tuple[Kind, str], Letta] = field(default_factory=dict[tuple[Kind, str], Letta])
+    plain: dict[str, httpx.Client] = field(default_factory=dict[str, httpx.Client])
 
     def client(self, kind: Kind, url: str) -> Letta:
-        if (kind, url) not in self.clients:
+        if (kind, url) not in self.official:
             options: dict[str, Any] = {
                 "base_url": url,
                 "api_key": "any",
@@ -49,8 +47,8 @@ class Running:
                 "_strict_response_validation": True,
             }
             made = Letta(**options) if kind == "sync" else blocking(**options)
-            self.clients[kind, url] = self.stack.enter_context(made)
-        return self.clients[kind, url]
+            self.official[kind, url] = self.stack.enter_context(made)
+        return self.official[kind, url]
 
 
 @pytest.fixture(scope="session")
@@ -66,38 +64,40 @@ def rubbish_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
-    """What is up so far: each engine's server is started by the first test on it, and then kept."""
-    with ExitStack() as stack:
-        yield Running(stack=stack)
+def variables(model_url: str, rubbish_url: str) -> dict[str, str]:
+    return {
+        "OPENAI_API_KEY": "key-of-the-scripted-model",
+        "OPENAI_BASE_URL": model_url,
+        "VLLM_API_BASE": rubbish_url,
+        "EUNOE_DEFAULT_MODEL": MODEL,
+        "EUNOE_DEFAULT_EMBEDDING": EMBEDDING,
+    }
+
+
+@pytest.fixture(scope="session")
+def on_sqlite(
+    variables: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("on_sqlite")
+    with serving(f"sqlite:///{folder / 'eunoe.db'}", folder=folder, **variables) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def on_postgresql(
+    variables: dict[str, str],
+    postgresql_server: PostgresqlServer,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Server]:
+    url = anyio.run(_created, postgresql_server)
+    with serving(url, folder=tmp_path_factory.mktemp("on_postgresql"), **variables) as running:
+        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def server(
-    request: pytest.FixtureRequest,
-    running: Running,
-    model_url: str,
-    rubbish_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Server:
-    dialect: Dialect = request.param
-    if dialect not in running.servers:
-        folder = tmp_path_factory.mktemp(dialect)
-        url = f"sqlite:///{folder / 'eunoe.db'}"
-        if dialect == "postgresql":
-            url = anyio.run(_created, request.getfixturevalue("postgresql_server"))
-        running.servers[dialect] = running.stack.enter_context(
-            serving(
-                url,
-                folder=folder,
-                OPENAI_API_KEY="key-of-the-scripted-model",
-                OPENAI_BASE_URL=model_url,
-                VLLM_API_BASE=rubbish_url,
-                EUNOE_DEFAULT_MODEL=MODEL,
-                EUNOE_DEFAULT_EMBEDDING=EMBEDDING,
-            )
-        )
-    return running.servers[dialect]
+def server(request: pytest.FixtureRequest) -> Server:
+    """The server on either engine; it is started by the first test that wants it, and kept."""
+    return request.getfixturevalue(f"on_{request.param}")
 
 
 async def _created(engine: PostgresqlServer) -> str:
@@ -108,25 +108,31 @@ async def _created(engine: PostgresqlServer) -> str:
     return engine.get_uri(name)
 
 
+@pytest.fixture(scope="session")
+def clients() -> Iterator[Clients]:
+    with ExitStack() as stack:
+        yield Clients(stack=stack)
+
+
 @pytest.fixture(params=["sync", "async"])
-def client(request: pytest.FixtureRequest, server: Server, running: Running) -> Letta:
+def client(request: pytest.FixtureRequest, server: Server, clients: Clients) -> Letta:
     """Either official client, strict about every field it knows, as its users call it."""
-    return running.client(request.param, server.url)
+    return clients.client(request.param, server.url)
 
 
 @pytest.fixture
-def letta(server: Server, running: Running) -> Letta:
+def letta(server: Server, clients: Clients) -> Letta:
     """The blocking client alone, for what does not depend on the client."""
-    return running.client("sync", server.url)
+    return clients.client("sync", server.url)
 
 
 @pytest.fixture
-def http(server: Server, running: Running) -> httpx.Client:
+def http(server: Server, clients: Clients) -> httpx.Client:
     """Plain HTTP, for what no method of the clients says."""
-    if server.url not in running.https:
+    if server.url not in clients.plain:
         plain = httpx.Client(base_url=server.url, timeout=PATIENCE_S, follow_redirects=True)
-        running.https[server.url] = running.stack.enter_context(plain)
-    return running.https[server.url]
+        clients.plain[server.url] = clients.stack.enter_context(plain)
+    return clients.plain[server.url]
 
 
 @pytest.fixture

@@ -29,13 +29,13 @@ async def crash(servers: Servers, chance: random.Random) -> str:
         nth = chance.randint(1, 8)
         point = f"{chance.choice(('before', 'after'))}:{chance.choice(list(METHODS))}:{nth}"
         await servers.start(point=point)
-        if await servers.gone(within_s=3):
+        if await servers.gone(within_s=2):
             return point
     else:
         await servers.start()
         if chance.random() < 0.8:
             await servers.up()
-        await asyncio.sleep(chance.uniform(0.0, 1.2))
+        await asyncio.sleep(chance.uniform(0.0, 0.8))
     await servers.signal(signal.SIGKILL)
     return "at a random moment"
 

@@ -2,7 +2,7 @@
 
 A model of half a billion parameters does not choose well between descriptions.
 It does choose between short reasons that it first writes down, once it has seen
-a few turns in which each was right. Tuned by measuring; see docs/howto.
+a few turns in which each was right. docs/howto/local-models.md has the measurements.
 """
 
 from dataclasses import dataclass
