@@ -1,7 +1,10 @@
 """What must be true after the servers died: of the streams, the windows, the calls and the rows."""
 
+import asyncio
 import signal
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeVar
 
 from eunoe.domain.messages import Message, text_of
 from eunoe.store import lists
@@ -11,14 +14,24 @@ from tests.crash.invariants import faults
 from tests.crash.load import DONE, Load, Turn, frames_of
 
 
+T = TypeVar("T")
+
+_AT_ONCE: Final = 16
+
+
+def batched(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[place : place + _AT_ONCE] for place in range(0, len(items), _AT_ONCE))
+
+
 async def check(load: Load, database_url: str) -> str:
     """Hold everything that clients were told against what is stored; return what was found.
 
     Ends the server: the rows are looked at when nobody changes them.
     """
-    for turn in load.turns:
-        await check_stream(load, turn)
-    await check_agents_go_on(load)
+    for turns in batched(load.turns):
+        await asyncio.gather(*(check_stream(load, turn) for turn in turns))
+    for agents in batched(load.agents):
+        await asyncio.gather(*(check_agent_goes_on(load, agent_id) for agent_id in agents))
     await load.client.aclose()
     await load.servers.signal(signal.SIGTERM)
     async with opened(database_url) as db:
@@ -46,14 +59,13 @@ async def check_stream(load: Load, turn: Turn) -> None:
     assert turn.frames == await frames_of(load, turn.run_id)
 
 
-async def check_agents_go_on(load: Load) -> None:
+async def check_agent_goes_on(load: Load, agent_id: str) -> None:
     """The next ordinary message is answered (G-14)."""
-    for agent_id in load.agents:
-        reply = await load.client.post(
-            f"/v1/agents/{agent_id}/messages", json={"input": "SAY all is well"}
-        )
-        assert reply.status_code == 200, reply.text
-        assert reply.json()["stop_reason"]["stop_reason"] == "end_turn"
+    reply = await load.client.post(
+        f"/v1/agents/{agent_id}/messages", json={"input": "SAY all is well"}
+    )
+    assert reply.status_code == 200, reply.text
+    assert reply.json()["stop_reason"]["stop_reason"] == "end_turn"
 
 
 def check_inputs(turns: list[Turn], windows: dict[str, list[Message]]) -> None:

@@ -161,13 +161,13 @@ async def test_compaction_settings_are_merged_and_a_mode_brings_its_prompt(api: 
 async def test_lists_of_relations_are_replaced_whole(api: Api) -> None:
     made = await api.agent(memory_blocks=[{"label": "human", "value": ""}])
     other = await api.block("other")
-    wipe = (await api.got("/v1/tools/", name="wipe_disk"))[0]
+    wipe = (await api.got("/v1/tools/", name="memory_insert"))[0]
     path = f"/v1/agents/{made['id']}"
     changed = (
         await api.sdk.patch(path, json={"block_ids": [other["id"]], "tool_ids": [wipe["id"]]})
     ).json()
     assert [block["label"] for block in changed["blocks"]] == ["other"]
-    assert names(changed) == ["wipe_disk"]
+    assert names(changed) == ["memory_insert"]
     assert changed["tool_rules"] == []
     unknown = "block-00000000-0000-4000-8000-000000000009"
     assert (await api.sdk.patch(path, json={"block_ids": [unknown]})).status_code == 404

@@ -15,6 +15,7 @@ RULES: Final = {
     "A15": "A given system text is used verbatim, with memory where it is asked for or at the end.",
     # Compaction and the context overview
     "C1": "Tokens are counted from the bytes of what is sent.",
+    "C3": "The size of the context is what the provider last reported, or counted where it reported none.",
     "C4": "The overview tells the size and text of each part of the context.",
     "C5": "The overview is cut out of a freshly compiled prompt that is not stored.",
     "C6": "A context past nine tenths of the window is compacted after the step.",
