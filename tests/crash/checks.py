@@ -13,7 +13,6 @@ from eunoe.store.db import Actor
 from tests.crash.invariants import faults
 from tests.crash.load import DONE, Load, Turn, frames_of
 
-
 T = TypeVar("T")
 
 _AT_ONCE: Final = 16
