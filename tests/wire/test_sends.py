@@ -9,6 +9,7 @@ from eunoe.domain.messages import Image, Json, Reasoning, SummarizedReasoning, T
 from eunoe.errors import Invalid
 from eunoe.wire.sends import (
     AgentMessageRequest,
+    LettaAsyncRequest,
     LettaRequest,
     RetrieveStreamRequest,
     client_otids,
@@ -168,3 +169,10 @@ async def test_an_answer_to_nothing_says_so(item: Json) -> None:
 def test_a_reader_that_makes_no_sense_is_refused(body: Json) -> None:
     with pytest.raises(ValidationError):
         RetrieveStreamRequest.model_validate(body)
+
+
+@pytest.mark.rule("G-26")
+def test_a_callback_that_nobody_would_deliver_is_refused() -> None:
+    with pytest.raises(ValidationError, match="not delivered"):
+        LettaAsyncRequest(input="hi", callback_url="http://127.0.0.1/done")
+    assert LettaAsyncRequest(input="hi").callback_url is None

@@ -39,6 +39,9 @@ _NOT_SUPPORTED: Final = {
     "return_logprobs out.",
     "return_token_ids": "Token ids are not supported by this server; leave return_token_ids out.",
 }
+_NO_CALLBACKS: Final = (
+    "Callbacks are not delivered by this server yet; leave callback_url out and read the run."
+)
 
 
 def _check_sendable(content: Content, *, role: Role) -> None:
@@ -225,6 +228,12 @@ class AgentMessageRequest(LettaStreamingRequest):
 
 class LettaAsyncRequest(LettaRequest):
     callback_url: str | None = None
+
+    @field_validator("callback_url")
+    @classmethod
+    def _refuse_callback(cls, given: str | None) -> None:
+        if given is not None:
+            raise ValueError(_NO_CALLBACKS)
 
 
 class CancelAgentRunRequest(BaseModel):
