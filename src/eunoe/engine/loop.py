@@ -5,30 +5,24 @@ goes on with them, without asking the model again.
 """
 
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import replace
-from datetime import datetime
 from time import monotonic_ns, time_ns
-from typing import Final
 
 from eunoe import ids, telemetry
-from eunoe.domain import compaction
-from eunoe.domain import window as windows
-from eunoe.domain.events import Compacting, Ending, Shown
+from eunoe.domain.events import Ending, Shown
 from eunoe.domain.messages import Message, ToolCall, unanswered
 from eunoe.domain.runs import Step, StopReason, Usage
-from eunoe.domain.views import View, views
+from eunoe.domain.views import views
 from eunoe.engine.acting import act
-from eunoe.engine.compact import OVERFLOW, Occasion, Speaker, compact
+from eunoe.engine.asking import asked, estimated, ruling_now
 from eunoe.engine.dialects import Act, Yield
 from eunoe.engine.failures import ending_of
-from eunoe.engine.ports import ModelRequest, Settled
+from eunoe.engine.ports import Settled
 from eunoe.engine.reply import Reply
-from eunoe.engine.tool_rules import Ruling, prepared, reminder, ruling_of
+from eunoe.engine.room import is_full, make_room
+from eunoe.engine.tool_rules import prepared, reminder
 from eunoe.engine.turn import Ports, Turn
-from eunoe.errors import ContextOverflow, EunoeError, SystemPromptTooLarge
-
-_COMPACTIONS_PER_STEP: Final = 3
+from eunoe.errors import EunoeError, SystemPromptTooLarge
 
 
 async def run_turn(turn: Turn, ports: Ports) -> None:
@@ -91,7 +85,7 @@ async def _taken(turn: Turn, ports: Ports, *, step: Step) -> bool:
     began = monotonic_ns()
     message_id = ids.new("message")
     try:
-        reply, step = await _asked(turn, ports, step=step, message_id=message_id)
+        reply, step = await asked(turn, ports, step=step, message_id=message_id)
     except SystemPromptTooLarge:
         raise
     except EunoeError as error:
@@ -123,7 +117,7 @@ async def _judge(
         turn.run,
         step_count=turn.run.step_count + 1,
         usage=turn.run.usage + step.usage,
-        context_tokens=step.usage.total_tokens or _estimated(turn, ports),
+        context_tokens=step.usage.total_tokens or estimated(turn, ports),
         ttft_ns=turn.run.ttft_ns or turn.first_token_ns,
     )
     if message is not None:
@@ -160,90 +154,15 @@ async def _yielded(
     turn: Turn, ports: Ports, *, step: Step, message: Message, reason: StopReason
 ) -> bool:
     """Store a reply that would end the turn; whether it does, as far as the rules allow."""
-    full = _is_full(turn)
-    told = reminder(_ruling(turn, ports), window=turn.window, run=turn.run, step=step)
+    full = is_full(turn)
+    told = reminder(ruling_now(turn, ports), window=turn.window, run=turn.run, step=step)
     ending = None if full or told else Ending(reason=reason)
     await _answered(turn, ports, step=step, message=message, told=told, ending=ending)
     if full:
-        await _compact(turn, ports, trigger="post_step_context_check")
+        await make_room(turn, ports, trigger="post_step_context_check")
     if told is None and full:
         await ports.journal.ended(turn.run, step=None, ending=Ending(reason=reason))
     return told is None
-
-
-async def _asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tuple[Reply, Step]:
-    """Return the model's whole reply, or as much as came before a cancellation."""
-    for attempt in range(_COMPACTIONS_PER_STEP + 1):
-        started, began = time_ns(), monotonic_ns()
-        try:
-            reply = await _ask(turn, ports, step=step, message_id=message_id)
-        except ContextOverflow:
-            if attempt == _COMPACTIONS_PER_STEP:
-                raise
-            await _compact(turn, ports, trigger=OVERFLOW)
-            continue
-        return reply, replace(step, llm_started_ns=started, llm_ns=monotonic_ns() - began)
-    raise ContextOverflow
-
-
-async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Reply:
-    reply = Reply()
-    tokens = turn.run.options.stream_tokens
-    with ports.cancellation.covering():
-        async with aclosing(ports.model.stream(_request(turn, ports))) as stream:
-            async for event in stream:
-                body = reply.take(event)
-                if body is None:
-                    continue
-                if turn.first_token_ns is None:
-                    turn.first_token_ns = _since(turn.run.created_at, ports.now())
-                    telemetry.record_ttft_ms(turn.first_token_ns / 1e6, model=turn.config.model)
-                if tokens:
-                    view = View(
-                        message_id=message_id,
-                        otid=ids.part_otid(message_id, reply.part),
-                        at=step.created_at,
-                        body=body,
-                        step_id=step.id,
-                        run_id=turn.run.id,
-                    )
-                    ports.emit(Shown(view=view))
-    if not ports.cancellation.requested:
-        reply.check()
-    return reply
-
-
-def _request(turn: Turn, ports: Ports) -> ModelRequest:
-    window = turn.window
-    rest = window.messages[window.clean_upto :]
-    messages = window.clean + windows.cleaned(
-        rest if window.clean else (window.system, *rest),
-        context_window=turn.config.context_window,
-        keep_reasoning=windows.thinks(turn.config),
-        after=window.clean,
-    )
-    if turn.system_override is not None:
-        messages = (turn.system_override, *messages[1:])
-    ruling = _ruling(turn, ports)
-    return ModelRequest(
-        config=turn.config,
-        messages=messages,
-        tools=ports.dialect.offered(ruling.tools),
-        choice=ports.dialect.choice(ruling),
-        parallel=_parallel(turn),
-        stream=turn.run.options.stream_tokens,
-        list_id=turn.run.list_id,
-    )
-
-
-def _ruling(turn: Turn, ports: Ports) -> Ruling:
-    return ruling_of(turn.window.agent, schemas=ports.toolbox.schemas(), history=turn.history)
-
-
-def _parallel(turn: Turn) -> bool:
-    """Whether several calls at once are wanted (L32)."""
-    rules = {rule.get("type") for rule in turn.window.agent.tool_rules}
-    return turn.config.parallel_tool_calls and rules <= {"requires_approval"}
 
 
 def _first_call_only(message: Message, turn: Turn) -> Message:
@@ -275,8 +194,8 @@ async def _answered(
 async def _act(turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Step | None) -> bool:
     """Run `calls`, store what came of them, and say whether the turn is over."""
     began = monotonic_ns()
-    ruling = _ruling(turn, ports)
-    ready = prepared(calls, ruling)
+    rules = ruling_now(turn, ports)
+    ready = prepared(calls, rules)
     settled: list[Settled] = await act(
         ready.calls,
         toolbox=ports.toolbox,
@@ -291,7 +210,7 @@ async def _act(turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Ste
         ending = Ending(reason="cancelled")
     elif ready.spoilt:
         ending = Ending(reason="invalid_tool_call")
-    elif (reason := ports.dialect.after(ready.run, ruling=ruling)) is not None:
+    elif (reason := ports.dialect.after(ready.run, ruling=rules)) is not None:
         ending = Ending(reason=reason)
     if step is not None:
         step = replace(
@@ -301,55 +220,11 @@ async def _act(turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Ste
             stop_reason=ending.reason if ending else None,
         )
     turn.window = await ports.journal.settled(turn.run, step=step, settled=settled, ending=ending)
-    if ruling.rules and ending is None:
+    if rules.rules and ending is None:
         turn.history = turn.history.followed(turn.window.messages[-1])
-    if ending is None and _is_full(turn):
-        await _compact(turn, ports, trigger="post_step_context_check")
+    if ending is None and is_full(turn):
+        await make_room(turn, ports, trigger="post_step_context_check")
     return ending is not None
-
-
-def _estimated(turn: Turn, ports: Ports) -> int:
-    """Return about how large the window is, for a provider that does not say."""
-    request = _request(turn, ports)
-    return windows.estimate_tokens(messages=request.messages, tools=request.tools)
-
-
-def _is_full(turn: Turn) -> bool:
-    return compaction.is_full(turn.run.context_tokens, context_window=turn.config.context_window)
-
-
-async def _compact(turn: Turn, ports: Ports, *, trigger: str) -> None:
-    """Make the window smaller; the input of this turn stays in it."""
-    now = ports.now()
-    announced = Compacting(
-        id=ids.new("message"),
-        at=now.isoformat(),
-        run_id=turn.run.id,
-        trigger=trigger,
-        context_token_estimate=turn.run.context_tokens,
-        context_window=turn.config.context_window,
-    )
-    done = await compact(
-        turn.window,
-        occasion=Occasion(
-            trigger=trigger,
-            now=now,
-            estimate=turn.run.context_tokens,
-            keep_from=turn.input_id,
-        ),
-        own=Speaker(model=ports.model, config=turn.config),
-        summariser=ports.summariser,
-        tools=ports.toolbox.schemas(),
-    )
-    if done is None:
-        return
-    summary = replace(done.summary, run_id=turn.run.id, conversation_id=turn.run.conversation_id)
-    events = (announced, *(Shown(view=view) for view in views(summary)))
-    shown = events if turn.run.options.include_compaction else ()
-    turn.window = await ports.journal.compacted(
-        turn.run, evicted=done.evicted, summary=summary, events=shown
-    )
-    turn.run = replace(turn.run, context_tokens=done.tokens_after)
 
 
 async def _failed(turn: Turn, ports: Ports, *, step: Step, error: EunoeError) -> None:
@@ -362,7 +237,3 @@ async def _failed(turn: Turn, ports: Ports, *, step: Step, error: EunoeError) ->
         error_data={"message": str(error), "code": error.code},
     )
     await ports.journal.ended(turn.run, step=failed, ending=ending)
-
-
-def _since(start: datetime, end: datetime) -> int:
-    return int((end - start).total_seconds() * 1e9)

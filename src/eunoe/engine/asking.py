@@ -1,0 +1,109 @@
+"""Asking the model: the request that the window makes, and the reply while it comes in."""
+
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
+from time import monotonic_ns, time_ns
+from typing import Final
+
+from eunoe import ids, telemetry
+from eunoe.domain import window as windows
+from eunoe.domain.events import Shown
+from eunoe.domain.runs import Step
+from eunoe.domain.views import View
+from eunoe.engine.compact import OVERFLOW
+from eunoe.engine.ports import ModelRequest
+from eunoe.engine.reply import Reply
+from eunoe.engine.room import make_room
+from eunoe.engine.tool_rules import Ruling, ruling_of
+from eunoe.engine.turn import Ports, Turn
+from eunoe.errors import ContextOverflow
+
+_COMPACTIONS_PER_STEP: Final = 3
+
+
+async def asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tuple[Reply, Step]:
+    """Return the model's whole reply, or as much as came before a cancellation."""
+    for attempt in range(_COMPACTIONS_PER_STEP + 1):
+        started, began = time_ns(), monotonic_ns()
+        try:
+            reply = await _ask(turn, ports, step=step, message_id=message_id)
+        except ContextOverflow:
+            if attempt == _COMPACTIONS_PER_STEP:
+                raise
+            await make_room(turn, ports, trigger=OVERFLOW)
+            continue
+        return reply, replace(step, llm_started_ns=started, llm_ns=monotonic_ns() - began)
+    raise ContextOverflow
+
+
+async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Reply:
+    reply = Reply()
+    tokens = turn.run.options.stream_tokens
+    with ports.cancellation.covering():
+        async with aclosing(ports.model.stream(request(turn, ports))) as stream:
+            async for event in stream:
+                body = reply.take(event)
+                if body is None:
+                    continue
+                if turn.first_token_ns is None:
+                    turn.first_token_ns = _since(turn.run.created_at, ports.now())
+                    telemetry.record_ttft_ms(turn.first_token_ns / 1e6, model=turn.config.model)
+                if tokens:
+                    view = View(
+                        message_id=message_id,
+                        otid=ids.part_otid(message_id, reply.part),
+                        at=step.created_at,
+                        body=body,
+                        step_id=step.id,
+                        run_id=turn.run.id,
+                    )
+                    ports.emit(Shown(view=view))
+    if not ports.cancellation.requested:
+        reply.check()
+    return reply
+
+
+def request(turn: Turn, ports: Ports) -> ModelRequest:
+    """Return what the model is asked next."""
+    window = turn.window
+    rest = window.messages[window.clean_upto :]
+    messages = window.clean + windows.cleaned(
+        rest if window.clean else (window.system, *rest),
+        context_window=turn.config.context_window,
+        keep_reasoning=windows.thinks(turn.config),
+        after=window.clean,
+    )
+    if turn.system_override is not None:
+        messages = (turn.system_override, *messages[1:])
+    ruling = ruling_now(turn, ports)
+    return ModelRequest(
+        config=turn.config,
+        messages=messages,
+        tools=ports.dialect.offered(ruling.tools),
+        choice=ports.dialect.choice(ruling),
+        parallel=_parallel(turn),
+        stream=turn.run.options.stream_tokens,
+        list_id=turn.run.list_id,
+    )
+
+
+def ruling_now(turn: Turn, ports: Ports) -> Ruling:
+    """Return what the agent's rules say at this moment of the turn."""
+    return ruling_of(turn.window.agent, schemas=ports.toolbox.schemas(), history=turn.history)
+
+
+def _parallel(turn: Turn) -> bool:
+    """Whether several calls at once are wanted (L32)."""
+    rules = {rule.get("type") for rule in turn.window.agent.tool_rules}
+    return turn.config.parallel_tool_calls and rules <= {"requires_approval"}
+
+
+def estimated(turn: Turn, ports: Ports) -> int:
+    """Return about how large the window is, for a provider that does not say."""
+    sent = request(turn, ports)
+    return windows.estimate_tokens(messages=sent.messages, tools=sent.tools)
+
+
+def _since(start: datetime, end: datetime) -> int:
+    return int((end - start).total_seconds() * 1e9)

@@ -1,0 +1,43 @@
+"""Runs and message lists."""
+
+from eunoe.errors.kinds import Conflict, EunoeError, Missing
+
+
+class ListBusy(Conflict):
+    """Another run is working on this message list; wait until it ends or cancel it."""
+
+    code = "list_busy"
+
+    def __init__(self, *, run_id: str | None) -> None:
+        super().__init__(run_id=run_id)
+        self.run_id = run_id
+
+
+class OtidReused(Conflict):
+    """The otid was already used in another request; send a new one with new content."""
+
+    code = "otid_reused"
+
+
+class NothingToCancel(Conflict):
+    """No run is active here, so there is nothing to cancel."""
+
+    code = "no_active_runs_to_cancel"
+
+
+class FenceLost(Conflict):
+    """The run is no longer owned by this process; another one has taken it over."""
+
+    code = "fence_lost"
+
+
+class RunExpired(Missing):
+    """The events of this run are no longer kept; read its messages instead."""
+
+    code = "run_expired"
+
+
+class RunAbandoned(EunoeError):
+    """The server stopped again and again while this run went on; send the message once more."""
+
+    code = "server_restart"
