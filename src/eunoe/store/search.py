@@ -26,10 +26,12 @@ from eunoe.store.search_index import (
     index_messages,
     index_passage_vectors,
     index_passages,
+    is_scanned_by_signs,
     is_usable,
     literal,
     numbers,
     packed,
+    scanned,
     scope,
     unembedded_messages,
     unembedded_passages,
@@ -218,9 +220,15 @@ async def _by_meaning(
 def _nearest_sqlite(
     tx: Tx, scan: Scan, vector: QueryVector, where: Where, *, among: Iterable[int] | None
 ) -> str:
-    """Scan by the sum of differences, which costs half a cosine; order the nearest by cosine."""
+    """Scan by what is cheap to compare; order the nearest by their cosine.
+
+    That is the sum of differences, which costs half a cosine, or for long vectors of passages
+    how many signs differ.
+    """
     index, table = scan.index, scan.index.codes
-    asked = where.bind(coded(vector.values))
+    is_whole = index.codes == index.vectors
+    by_signs = not is_whole and is_scanned_by_signs(vector.values)
+    asked = where.bind(coded(vector.values) if is_whole else scanned(vector.values))
     where.add(owned(tx, scan, where, table=table))
     where.add(f"{table}.embedder = {where.bind(vector.embedder)}")
     where.add(f"length({table}.code) = length({asked})")
@@ -229,14 +237,17 @@ def _nearest_sqlite(
         opening = allow(tx, scan, where, key=f"{table}.seq")
     else:
         where.add(f"{table}.seq IN {numbers(tx, where.bind(codec.encode(list(among))))}")
-    if index.codes == index.vectors:
+    if is_whole:
         near = f"vec_distance_cosine(vec_int8(whole.code), vec_int8({asked}))"
     else:
         near = f"vec_distance_cosine(whole.vector, {where.bind(packed(vector.values))})"
+    distance = "vec_distance_hamming(vec_bit({}), vec_bit({}))"
+    if not by_signs:
+        distance = "vec_distance_l1(vec_int8({}), vec_int8({}))"
     return f"""
         {f"{opening}," if opening else "WITH"} scanned AS MATERIALIZED (
             SELECT {table}.{index.owner} AS owner, {table}.seq FROM {table} WHERE {where}
-            ORDER BY vec_distance_l1(vec_int8({table}.code), vec_int8({asked}))
+            ORDER BY {distance.format(f"{table}.code", asked)}
             LIMIT {where.bind(_SCANNED * scan.depth)}
         )
         SELECT scanned.seq, 1 - {near} AS near FROM scanned JOIN {index.vectors} AS whole

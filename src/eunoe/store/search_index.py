@@ -25,6 +25,7 @@ _PASSAGE_CHARS: Final = 200_000
 _NOT_HEX: Final = re.compile("[^0-9a-f]")
 _BYTE: Final = 127
 _WIDEST: Final = 8.0
+_LONGEST_IN_BYTES: Final = 512
 _PUT_MESSAGE: Final = (
     "INSERT INTO message_texts"
     " (seq, organization_id, agent_id, conversation_id, role, text, created_at{column})"
@@ -165,7 +166,7 @@ async def index_passage_vectors(tx: Tx, embedder: str, vectors: Vectors) -> None
         await tx.execute_many(
             "INSERT OR REPLACE INTO passage_codes (archive_id, seq, embedder, code)"
             " SELECT archive_id, seq, $2, $3 FROM passages WHERE seq = $1",
-            [(seq, embedder, coded(vector)) for seq, vector in rows],
+            [(seq, embedder, scanned(vector)) for seq, vector in rows],
         )
         await tx.execute_many(
             "INSERT OR REPLACE INTO passage_vectors (seq, vector)"
@@ -283,6 +284,22 @@ def coded(vector: Sequence[float]) -> bytes:
     if max(parts) > _BYTE or min(parts) < -_BYTE:
         parts = [max(-_BYTE, min(_BYTE, part)) for part in parts]
     return array("b", parts).tobytes()
+
+
+def is_scanned_by_signs(vector: Sequence[float]) -> bool:
+    """Whether a vector is so long that its bytes would not fit a row into its page.
+
+    The signs of many dimensions say as much of an angle as the bytes of few.
+    """
+    return len(vector) > _LONGEST_IN_BYTES and len(vector) % 8 == 0
+
+
+def scanned(vector: Sequence[float]) -> bytes:
+    """Return what the first, coarse scan of passages reads of a vector: its bytes or its signs."""
+    if not is_scanned_by_signs(vector):
+        return coded(vector)
+    signs = "".join("1" if part > 0 else "0" for part in reversed(vector))
+    return int(signs, 2).to_bytes(len(vector) // 8, "little")
 
 
 def literal(vector: Sequence[float]) -> str:

@@ -33,7 +33,8 @@ async def _apply_sqlite(db: SqliteDatabase) -> None:
     async with db.write(Actor()) as tx:
         since = await stored_revision(tx)
         if since != HEAD:
-            await tx.execute(script("sqlite", since=since))
+            # Read to its end: SQLite stops at a statement that returns rows, as Alembic's do.
+            await tx.fetch(script("sqlite", since=since))
 
 
 async def _apply_postgresql(db: PostgresqlDatabase) -> None:

@@ -1,0 +1,78 @@
+"""Passages of long vectors are scanned by their signs, whose rows fit their pages (SQLite)."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eunoe.domain.recall import PassageQuery, QueryVector
+from eunoe.store import archives, passages, search
+from eunoe.store.database import open_database, upgrade
+from eunoe.store.db import Actor, Database
+from eunoe.store.search_index import coded, packed, scanned
+from tests.store.samples import EMBEDDING, plain_archive, plain_passage
+
+pytestmark = pytest.mark.anyio
+
+_ACTOR: Final = Actor()
+_LONG: Final = 1_536
+_PLACE: Final = "SELECT code FROM passage_codes ORDER BY seq LIMIT 1"
+
+
+def _direction(seed: int) -> tuple[float, ...]:
+    draw = random.Random(seed)  # noqa: S311 -- not a secret
+    return tuple(draw.gauss(0, 1) for _ in range(_LONG))
+
+
+async def _filled(db: Database) -> str:
+    archive = plain_archive()
+    kept = [
+        replace(plain_passage(archive, f"text {n}"), vector=_direction(n), embedding=EMBEDDING)
+        for n in range(40)
+    ]
+    async with db.write(_ACTOR) as tx:
+        await archives.insert(tx, archive)
+        await passages.insert(tx, kept)
+    return archive.id
+
+
+async def _nearest(db: Database, archive_id: str, seed: int) -> str:
+    asked = QueryVector(embedder=EMBEDDING.handle, values=_direction(seed))
+    async with db.read(_ACTOR, long=True) as tx:
+        query = PassageQuery(text="", archive_id=archive_id, limit=1)
+        hits = await search.find_passages(tx, query, vector=asked)
+    return hits[0].passage.text
+
+
+@pytest.mark.rule("M23")
+async def test_a_long_vector_is_found_by_its_meaning(database: Database) -> None:
+    archive_id = await _filled(database)
+    assert await _nearest(database, archive_id, 17) == "text 17"
+
+
+@given(st.lists(st.floats(-1, 1, width=32), min_size=65, max_size=65))
+def test_only_vectors_too_long_for_a_page_are_cut_to_signs(eighth: list[float]) -> None:
+    short, long, odd = eighth[:64] * 8, eighth[:64] * 9, eighth * 9
+    assert scanned(short) == coded(short)
+    assert len(scanned(long)) == len(long) // 8
+    assert scanned(odd) == coded(odd)
+
+
+async def test_codes_of_an_older_database_are_made_anew(tmp_path: Path) -> None:
+    db = await open_database(f"sqlite:///{tmp_path / 'old.db'}")
+    await upgrade(db)
+    archive_id = await _filled(db)
+    async with db.write(_ACTOR) as tx:
+        new = await tx.fetch_value(_PLACE)
+        await tx.execute("UPDATE passage_codes SET code = $1", coded(_direction(3)))
+        await tx.execute("UPDATE alembic_version SET version_num = $1", "0001")
+    await upgrade(db)
+    async with db.read(_ACTOR) as tx:
+        assert await tx.fetch_value(_PLACE) == new == scanned(_direction(0))
+        assert await tx.fetch_value("SELECT vec_quantize_binary($1)", packed(_direction(0))) == new
+    assert await _nearest(db, archive_id, 5) == "text 5"
+    await db.close()
