@@ -1,6 +1,7 @@
 """`eunoe server`: check what can be checked, run uvicorn, and say what is there once it is."""
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -28,6 +29,8 @@ Application: TypeAlias = Callable[..., Any]
 
 _PASSWORD_BYTES: Final = 24
 _KEEP_ALIVE_S: Final = 30
+# Objects made and not gone before the collector looks; a request makes some thousands that go.
+_GARBAGE: Final = 10_000
 
 
 def serve(*, host: str | None, port: int | None, workers: int | None, secure: bool) -> int:
@@ -52,7 +55,7 @@ def serve(*, host: str | None, port: int | None, workers: int | None, secure: bo
 
 def _run(configured: Settings, listener: socket.socket) -> None:
     if configured.workers == 1:
-        uvicorn.Server(_config(configured, create_app(configured))).run(sockets=[listener])
+        uvicorn.Server(_config(configured, _application(configured))).run(sockets=[listener])
     else:
         _hand_down(configured)
         config = _config(configured, "eunoe.cli.serve:worker_app")
@@ -61,7 +64,16 @@ def _run(configured: Settings, listener: socket.socket) -> None:
 
 def worker_app() -> Application:
     """Return the application of one of several processes, which inherit the environment."""
-    return create_app(settings.load())
+    return _application(settings.load())
+
+
+def _application(configured: Settings) -> Application:
+    """Return the application; what was made for it stays, so the collector need not look at it."""
+    app = create_app(configured)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE)
+    return app
 
 
 def _has_password() -> bool:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Final, cast
 
 from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
@@ -30,7 +31,7 @@ class Pairing:
 
     def __init__(self, messages: Sequence[Message], *, limit: int, taken: Iterable[str]) -> None:
         self._limit = limit
-        self._taken = set(taken)
+        self._given = taken
         self._returns = _returns_by_call(messages)
 
     def paired(self, message: Message) -> tuple[tuple[ToolCall, ...], Message | None]:
@@ -59,6 +60,11 @@ class Pairing:
             holder or message, role="tool", content=(), calls=(), returns=tuple(returns)
         )
         return tuple(calls), answer
+
+    @cached_property
+    def _taken(self) -> set[str]:
+        """The ids that are gone, looked at only where there is a call: they are of all history."""
+        return set(self._given)
 
     def _fresh(self, call_id: str) -> str:
         base = _NOT_IN_ID.sub("", call_id)[:CALL_ID_LENGTH] or "call"

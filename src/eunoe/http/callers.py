@@ -10,7 +10,7 @@ from eunoe.wire.agents import Include, relations
 _SDK_AGENTS: Final = ("letta-client/1.", "@letta-ai/letta-client/1.")
 
 
-def _is_sdk(request: Request) -> bool:
+async def _is_sdk(request: Request) -> bool:
     """Return whether answers take the 1.x form: relations only where asked for."""
     headers = request.headers
     if "x-stainless-package-version" in headers:
@@ -22,7 +22,7 @@ def _is_sdk(request: Request) -> bool:
 SdkDep: TypeAlias = Annotated[bool, Depends(_is_sdk)]
 
 
-def _relations(
+async def _relations(
     sdk: SdkDep,
     include: Annotated[list[Include] | None, Query()] = None,
     include_relationships: Annotated[list[str] | None, Query(deprecated=True)] = None,

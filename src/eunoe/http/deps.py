@@ -1,8 +1,10 @@
 """What a route is given: the running server, and who acts."""
 
+import inspect
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 from fastapi import Depends, Header, Request
 
@@ -16,6 +18,8 @@ from eunoe.service.images import ImageFetcher
 from eunoe.service.models import Defaults
 from eunoe.store import agents, users
 from eunoe.store.db import Actor, Database
+
+T = TypeVar("T")
 
 _TYPES_KEPT: Final = 10_000
 
@@ -43,7 +47,20 @@ class Runtime:
         return Defaults(model=self.default_model, embedding=self.default_embedding)
 
 
-def _runtime(request: Request) -> Runtime:
+def given(shape: Callable[..., T]) -> Callable[..., Awaitable[T]]:
+    """Return the dependency that fills `shape` with a request's parameters.
+
+    FastAPI hands whatever is not a coroutine to a thread, which costs more than the whole of it.
+    """
+
+    async def read(**values: object) -> T:
+        return shape(**values)
+
+    read.__signature__ = inspect.signature(shape)
+    return read
+
+
+async def _runtime(request: Request) -> Runtime:
     runtime: Runtime = request.app.state.runtime
     return runtime
 

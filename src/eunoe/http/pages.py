@@ -1,6 +1,6 @@
 """The parameters that every list takes, with the defaults of each list (api 5)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final, Literal, TypeAlias
 
 from fastapi import Query
@@ -19,11 +19,11 @@ _ROWS: Final = 1_000
 _MESSAGES: Final = 10_000
 
 
-def page_of(*, limit: int, order: Order) -> Callable[..., Page]:
+def page_of(*, limit: int, order: Order) -> Callable[..., Awaitable[Page]]:
     """Return the dependency that reads the page of a list sorted by creation."""
     default_limit, default_order = limit, order
 
-    def page(
+    async def page(
         limit: Limit = default_limit,
         before: Before = None,
         after: After = None,
@@ -41,14 +41,14 @@ def page_of(*, limit: int, order: Order) -> Callable[..., Page]:
     return page
 
 
-def message_page_of(*, order: Order) -> Callable[..., MessagePage]:
+def message_page_of(*, order: Order) -> Callable[..., Awaitable[MessagePage]]:
     """Return the dependency that reads the page of a message list.
 
     Cursors are absolute, `order` says which end the rows come from (api 5.7, 5.8).
     """
     default_order = order
 
-    def page(
+    async def page(
         limit: Limit = 100,
         before: Before = None,
         after: After = None,

@@ -14,7 +14,7 @@ from eunoe.engine.ports import ModelRequest
 from eunoe.errors import ModelError, ModelReplyInvalid, ModelTimedOut
 from eunoe.llm.chat_request import chat_body
 from eunoe.llm.chat_stream import EventLines, Reply, whole
-from eunoe.llm.connection import Timeouts, blocks_of, body_of, waits
+from eunoe.llm.connection import Client, Timeouts, blocks_of, body_of, waits
 from eunoe.llm.faults import Origin, disconnection, refusal
 from eunoe.llm.retries import Retries, wait_s
 from eunoe.llm.transcripts import Transcripts
@@ -32,7 +32,7 @@ class ChatModel:
     def __init__(
         self,
         *,
-        client: httpx.AsyncClient,
+        client: Client,
         origin: Origin,
         timeouts: Timeouts,
         retries: Retries,
@@ -42,7 +42,10 @@ class ChatModel:
         self._origin = origin
         self._timeouts = timeouts
         self._retries = retries
-        self._path = path
+        headers = {"content-type": "application/json", "accept-encoding": "identity"}
+        # Address and headers are the same each time, and merging them costs.
+        self._form = client.build_request("POST", path, headers=headers)
+        del self._form.headers["content-length"]
         self._transcripts = Transcripts()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
@@ -84,13 +87,7 @@ class ChatModel:
         reply = Reply(origin=self._origin)
         answered = False
         try:
-            async with self._client.stream(
-                "POST",
-                self._path,
-                content=body,
-                headers={"content-type": "application/json", "accept-encoding": "identity"},
-                timeout=waits(self._timeouts, silence_s=silence_s),
-            ) as response:
+            async with self._client.asking(self._filled(body, silence_s=silence_s)) as response:
                 answered = True
                 if response.status_code != HTTPStatus.OK:
                     text = await body_of(response)
@@ -106,6 +103,16 @@ class ChatModel:
                     yield whole(await body_of(response), reply=reply)
         except httpx.RequestError as error:
             raise disconnection(error, begun=answered, origin=self._origin) from error
+
+    def _filled(self, body: bytes, *, silence_s: float) -> httpx.Request:
+        timeout = waits(self._timeouts, silence_s=silence_s).as_dict()
+        return httpx.Request(
+            "POST",
+            self._form.url,
+            headers=self._form.headers,
+            content=body,
+            extensions={"timeout": timeout},
+        )
 
     def _check_json(self, response: httpx.Response) -> None:
         if "html" in response.headers.get("content-type", ""):

@@ -2,9 +2,10 @@
 
 import ssl
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, cast
+from typing import Any, Final, cast
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -38,13 +39,38 @@ def _trust() -> ssl.SSLContext:
     return context
 
 
+class Client(httpx.AsyncClient):
+    """A provider's client, with a short way for the requests that are hot."""
+
+    def __init__(self, *, kept: KeptTransport | None, **options: Any) -> None:  # noqa: ANN401 -- httpx's
+        super().__init__(transport=kept, **options)
+        self._kept = kept
+
+    @asynccontextmanager
+    async def asking(self, request: httpx.Request) -> AsyncGenerator[httpx.Response]:
+        """Send `request` and give the answer while it comes in.
+
+        Straight to the kept connections: what httpx does around them (cookies, redirects,
+        rounds of authentication) is not wanted here and costs more than the sending.
+        """
+        if self._kept is None:
+            answer = await self.send(request, stream=True)
+        else:
+            answer = await self._kept.handle_async_request(request)
+            answer.request = request
+        try:
+            yield answer
+        finally:
+            await answer.aclose()
+
+
 def client(
     *, base_url: str, headers: dict[str, str], params: dict[str, str], timeouts: Timeouts
-) -> httpx.AsyncClient:
+) -> Client:
     """Return a client that keeps its connections; whoever made it closes it."""
     url = httpx.URL(base_url)
     trusted = _trust() if url.scheme == "https" else None
-    return httpx.AsyncClient(
+    return Client(
         base_url=base_url,
         headers=headers,
         params=params,
@@ -52,7 +78,7 @@ def client(
         timeout=waits(timeouts, silence_s=timeouts.silence_s),
         limits=httpx.Limits(max_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_S),
         follow_redirects=False,
-        transport=None
+        kept=None
         if _is_proxied(url)
         else KeptTransport(tls=trusted, most=_MAX_CONNECTIONS, keep_s=_KEEP_ALIVE_S),
     )

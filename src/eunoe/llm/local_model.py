@@ -6,13 +6,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
-import httpx
-
 from eunoe.domain.events import Finished, ModelEvent, TextDelta
 from eunoe.engine.ports import ModelRequest
 from eunoe.errors import ModelReplyCut, ModelUnreachable
 from eunoe.llm.chat import ChatModel
-from eunoe.llm.connection import Timeouts, client
+from eunoe.llm.connection import Client, Timeouts, client
 from eunoe.llm.faults import Origin
 from eunoe.llm.local_catalog import PROVIDER
 from eunoe.llm.local_process import LocalServer, Running
@@ -40,7 +38,7 @@ class LocalModel:
     def __init__(self, server: LocalServer) -> None:
         self._server = server
         self._running: Running | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._client: Client | None = None
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         bounded = _bounded(request)

@@ -96,8 +96,11 @@ class Feed:
         Raises `RunExpired` when the run has ended and its log is gone, and what keeps the run
         from going on where that will not pass by itself.
         """
+        seen: _Live | None = None
         while True:
-            live = self._live.get(run_id)
+            # A run that has ended is dropped at once, and its readers still have what it said.
+            ended = seen if seen is not None and seen.ended else None
+            live = seen = self._live.get(run_id, ended)
             batch = live.past(after) if live is not None else None
             if batch is None:
                 batch = await self._stored(actor, run_id, after)

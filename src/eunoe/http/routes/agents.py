@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from eunoe.domain.runs import StopReason
 from eunoe.http.callers import RelationsDep
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, Limit, Order, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
@@ -61,7 +61,7 @@ class Asked:
         )
 
 
-def _page(
+async def _page(
     limit: Limit = 50,
     before: Before = None,
     after: After = None,
@@ -86,7 +86,7 @@ async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
     wanted: RelationsDep,
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[Asked, Depends(given(Asked))],
     page: Annotated[Page, Depends(_page)],
 ) -> Response:
     """List agents, the newest first; relations are empty unless they are asked for."""
@@ -98,7 +98,7 @@ async def list_all(
 
 @router.get("/count", operation_id="count_agents", responses={200: {"model": int}})
 async def count(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends()]
+    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
     """Count agents; hidden ones are left out."""
     if asked.is_empty:

@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from eunoe.http.callers import RelationsDep
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, BlockId
 from eunoe.http.replies import JsonReply
@@ -108,7 +108,7 @@ class Asked:
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[Asked, Depends(given(Asked))],
     page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
 ) -> Response:
     """List blocks, the oldest first."""
@@ -121,7 +121,7 @@ async def list_all(
 
 @router.get("/count", operation_id="count_blocks", responses={200: {"model": int}})
 async def count(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Counted, Depends()]
+    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Counted, Depends(given(Counted))]
 ) -> Response:
     async with runtime.db.read(actor) as tx:
         return JsonReply(await stored.count(tx, asked.where()))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from eunoe.domain.messages import Message
 from eunoe.errors import Missing
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import AgentId, MessageId
 from eunoe.http.replies import JsonReply
@@ -164,7 +164,7 @@ async def list_of_agent(
     runtime: RuntimeDep,
     actor: ActorDep,
     page: Newest,
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[Asked, Depends(given(Asked))],
 ) -> Response:
     """List what was said, always oldest first; `order` says which end the rows come from."""
     where = MessageFilter(

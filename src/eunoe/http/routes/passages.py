@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from eunoe.domain.recall import PassageQuery
 from eunoe.errors import Invalid, Missing
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, Limit, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
@@ -48,7 +48,7 @@ class Asked:
     end_datetime: str | None = None
 
 
-def _page(
+async def _page(
     limit: Limit = 100, before: Before = None, after: After = None, *, ascending: bool = True
 ) -> Page:
     return Page(limit=rows(limit, default=100), before=before, after=after, ascending=ascending)
@@ -114,7 +114,7 @@ async def recall(
     agent_id: AgentId,
     runtime: RuntimeDep,
     actor: ActorDep,
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[Asked, Depends(given(Asked))],
 ) -> Response:
     """Search the agent's archive by words and meaning."""
     found = await archives.recall(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from eunoe.domain import runs as domain
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
 from eunoe.errors import Invalid, Missing, RunExpired
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, page_of
 from eunoe.http.replies import JsonReply
 from eunoe.http.sending import streamed
@@ -74,7 +74,7 @@ class Asked:
 
 @router.get("/", operation_id="list_runs", responses={200: {"model": list[Run]}})
 async def list_all(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends()]
+    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
     """List runs, the newest first; `active` stands for those created or running."""
     where, page = asked.where(), asked.page()

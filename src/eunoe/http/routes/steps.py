@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from eunoe.domain import runs as domain
 from eunoe.errors import Invalid, Missing
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import StepId
 from eunoe.http.replies import JsonReply
@@ -57,7 +57,7 @@ async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
     page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[Asked, Depends(given(Asked))],
 ) -> Response:
     """List steps, the newest first."""
     where = asked.where()

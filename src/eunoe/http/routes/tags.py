@@ -14,7 +14,7 @@ from eunoe.store.paging import Page
 router = APIRouter(tags=["tags"], prefix="/tags")
 
 
-def _page(
+async def _page(
     limit: Limit = 50,
     before: Before = None,
     after: After = None,

@@ -12,7 +12,7 @@ from eunoe.domain import agent_states
 from eunoe.domain.tools import ToolType
 from eunoe.errors import Invalid, Missing
 from eunoe.http.callers import SdkDep
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, ToolId
 from eunoe.http.replies import JsonReply
@@ -60,7 +60,7 @@ class Asked:
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[Asked, Depends(given(Asked))],
     page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
 ) -> Response:
     """List tools, the newest first."""
@@ -73,7 +73,7 @@ async def list_all(
 async def count(
     runtime: RuntimeDep,
     actor: ActorDep,
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[Asked, Depends(given(Asked))],
     exclude_letta_tools: bool = False,
 ) -> Response:
     where = asked.where(exclude_letta=exclude_letta_tools)
