@@ -69,9 +69,11 @@ async def _running(
     command: list[str], url: str, probe: str, environment: dict[str, str]
 ) -> AsyncGenerator[Process]:
     began = time.perf_counter()
+    # A server that was installed has its byte-code; one that may not write it compiles each time.
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     child = await asyncio.create_subprocess_exec(
         *command,
-        env={**os.environ, **environment},
+        env={**inherited, **environment},
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )

@@ -111,3 +111,23 @@ def test_the_doctor_finds_nothing_where_nothing_is_wrong(with_model: Shell) -> N
 def test_the_doctor_makes_nothing(shell: Shell, tmp_path: Path) -> None:
     shell.run("doctor")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [
+        (None, ("! sandbox", "apt install bubblewrap")),
+        ("exit 0", ("✓ sandbox", "makes one")),
+        ("echo no namespaces >&2; exit 1", ("! sandbox", "no namespaces", "user namespaces")),
+    ],
+)
+def test_the_doctor_tries_the_sandbox(
+    shell: Shell, tmp_path: Path, program: str | None, says: tuple[str, ...]
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    if program is not None:
+        (programs / "bwrap").write_text(f"#!/bin/sh\n{program}\n")
+        (programs / "bwrap").chmod(0o755)
+    done = shell.with_variables({"PATH": str(programs)}).run("doctor")
+    assert all(one in done.stdout for one in says), done.stdout

@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from eunoe.store.database import Finding, check, open_database
 
 _ROOM_BYTES: Final = 1024**3
 _PROVIDER_S: Final = 10.0
+_SANDBOX_S: Final = 10.0
 _MARKS: Final = {"good": ("✓", "green"), "poor": ("!", "yellow"), "bad": ("✗", "red")}
 
 
@@ -79,6 +81,7 @@ def diagnoses() -> Iterator[Diagnosis]:
         _database,
         _port,
         _providers,
+        _sandbox,
     ]
     for look in looks:
         yield from look(configured)
@@ -227,3 +230,34 @@ async def _asked(provider: ProviderConfig) -> Diagnosis:
     models, embeddings = len(listed.models), len(listed.embeddings)
     found = f"{provider.base_url}: {models} models, {embeddings} embedding models"
     return Diagnosis(what=what, state="good", found=found)
+
+
+def _sandbox(_configured: Settings) -> Iterator[Diagnosis]:
+    """Make a sandbox as code that is not ours would run in, and see whether it holds a program."""
+    program = shutil.which("bwrap")
+    if program is None:
+        yield Diagnosis(
+            what="sandbox",
+            state="poor",
+            found="bubblewrap is not here, so tools made of code cannot be kept apart",
+            remedy="install it (Debian: apt install bubblewrap); the built-in tools do without",
+        )
+        return
+    root = ("--unshare-all", "--die-with-parent", "--ro-bind", "/", "/")
+    try:
+        tried = subprocess.run(  # noqa: S603 -- the program is the operator's, the arguments are ours
+            [program, *root, "true"], capture_output=True, timeout=_SANDBOX_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        why = type(error).__name__
+    else:
+        why = tried.stderr.decode(errors="replace").strip() if tried.returncode else ""
+        if not tried.returncode:
+            yield Diagnosis(what="sandbox", state="good", found=f"{program} makes one")
+            return
+    yield Diagnosis(
+        what="sandbox",
+        state="poor",
+        found=f"{program} cannot make one: {why or 'it says nothing'}",
+        remedy="allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
+    )
