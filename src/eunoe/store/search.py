@@ -59,7 +59,7 @@ WordScores: TypeAlias = Mapping[int, float]
 
 _DEPTH: Final = 200
 """How far down each list is read before both are fused."""
-_SCANNED: Final = 3
+_SCANNED: Final = 2
 """How many times deeper the coarse scan of vectors reads."""
 _NEIGHBOUR_SHARE: Final = 0.3
 """How much of a turn's fit its two neighbours get."""

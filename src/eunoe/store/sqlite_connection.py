@@ -15,6 +15,7 @@ from eunoe.store.db import ReferenceMissing, UniqueViolated, Value
 BUSY_TIMEOUT_MS: Final = 5_000
 _WRITER_CACHE_KIB: Final = 16_384
 _READER_CACHE_KIB: Final = 4_096
+_READER_MAP_BYTES: Final = 1024**3
 
 
 class Cursor(Protocol):
@@ -93,6 +94,8 @@ def _prepare(connection: Connection, *, read_only: bool) -> None:
     connection.execute("PRAGMA temp_store = MEMORY")
     if read_only:
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
+        # A search looks at more pages than a cache holds; mapped ones are not copied first.
+        connection.execute(f"PRAGMA mmap_size = {_READER_MAP_BYTES}")
         return
     connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
     connection.execute("PRAGMA journal_mode = WAL")
