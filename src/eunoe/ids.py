@@ -41,6 +41,12 @@ def pattern(noun: str) -> str:
     return f"^{PREFIXES[noun]}-{UUID4}$"
 
 
+def request_id(message_id: str) -> str:
+    """Return the id of the request for approval that is part of a reply (streaming 2.5.5)."""
+    prefix, number = message_id[:-36], uuid.UUID(message_id[-36:]).int
+    return f"{prefix}{uuid.UUID(int=number - 1)}"
+
+
 def part_otid(message_id: str, part: int) -> str:
     """Return the otid of one part of a stored message (streaming 2.5, api 9.4).
 

@@ -53,7 +53,7 @@ def content_of(part: Any) -> str:
             return part.content
         case "reasoning_message":
             return part.reasoning
-        case "tool_call_message":
+        case "tool_call_message" | "approval_request_message":
             return part.tool_call.arguments or ""
         case "tool_return_message":
             return part.tool_return

@@ -9,7 +9,6 @@ from letta_client import (
     ConflictError,
     Letta,
     NotFoundError,
-    UnprocessableEntityError,
 )
 from letta_client.types import AgentState
 
@@ -247,14 +246,12 @@ def test_tools_of_an_agent(client: Letta, make_agent: MakeAgent) -> None:
         client.agents.tools.attach(new("tool"), agent_id=made.id)
     with pytest.raises(NotFoundError):
         client.tools.retrieve(new("tool"))
-    with pytest.raises(UnprocessableEntityError, match="approval"):
+    for required in (True, False):
         client.agents.tools.update_approval(
-            "memory_rethink", agent_id=made.id, body_requires_approval=True
+            "memory_rethink", agent_id=made.id, body_requires_approval=required
         )
-    client.agents.tools.update_approval(
-        "memory_rethink", agent_id=made.id, body_requires_approval=False
-    )
-    assert client.agents.retrieve(made.id).tool_rules == []
+        rules = client.agents.retrieve(made.id).tool_rules or []
+        assert [one.tool_name for one in rules] == ["memory_rethink"] * required
 
 
 @pytest.mark.rule("api-13.3", "api-5.4")

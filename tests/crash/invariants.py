@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from eunoe.domain.approvals import pending
 from eunoe.domain.events import Ended, RunEvent, Stopped
 from eunoe.domain.messages import Message
 from eunoe.domain.runs import Run, Step, Usage, is_terminal
@@ -96,8 +97,11 @@ def faults_of_window(window: Sequence[Message]) -> list[str]:
         wrong.append("it does not begin with the system message")
     wrong += [f"{i} is there {n} times" for i, n in Counter(m.id for m in window).items() if n > 1]
     waiting: Counter[str] = Counter()
+    answered = False
     for message in window:
-        if message.role != "tool" and waiting:
+        # What was said with answers stands between the calls and what they have come to.
+        answered = bool(message.approvals) or (answered and not message.returns)
+        if message.role not in ("tool", "approval") and waiting and not answered:
             wrong.append(f"calls without a return before {message.id}: {sorted(waiting)}")
             waiting.clear()
         waiting.update(call.id for call in message.calls)
@@ -105,6 +109,6 @@ def faults_of_window(window: Sequence[Message]) -> list[str]:
             if waiting[returned.call_id] != 1:
                 wrong.append(f"a return for {returned.call_id}, called {waiting[returned.call_id]}")
             del waiting[returned.call_id]
-    if waiting:
+    if waiting and pending(window) is None:
         wrong.append(f"calls without a return at the end: {sorted(waiting)}")
     return wrong

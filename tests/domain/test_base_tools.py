@@ -5,14 +5,13 @@ import pytest
 from eunoe.domain.base_tools import (
     base_rules,
     base_tool_names,
-    refuse_careful,
+    careful_rules,
     rule,
     wants_base_rules,
     with_rules,
 )
 from eunoe.domain.names import random_name
 from eunoe.domain.tools import Tool, ToolType
-from eunoe.errors import ApprovalNotServed
 
 
 def _tool(name: str, tool_type: ToolType, *, asks: bool | None = None) -> Tool:
@@ -82,10 +81,10 @@ def test_the_last_word_ends_the_turn_and_memory_goes_on() -> None:
 
 
 @pytest.mark.rule("api-6.9")
-def test_a_tool_that_asks_for_approval_is_refused_by_name() -> None:
-    refuse_careful([_tool("read", "custom"), _tool("write", "custom", asks=False)])
-    with pytest.raises(ApprovalNotServed, match="wipe"):
-        refuse_careful([_tool("read", "custom"), _tool("wipe", "custom", asks=True)])
+def test_a_tool_that_asks_for_approval_brings_its_rule() -> None:
+    tools = [_tool("read", "custom"), _tool("write", "custom", asks=False)]
+    wipe = _tool("wipe", "custom", asks=True)
+    assert careful_rules([*tools, wipe]) == [rule("requires_approval", "wipe")]
 
 
 @pytest.mark.rule("TR1", "api-6.10")

@@ -49,3 +49,15 @@ async def http(app: FastAPI) -> AsyncGenerator[httpx.AsyncClient]:
 async def letta(http: httpx.AsyncClient) -> AsyncLetta:
     """The official client, as its users have it but for the retries."""
     return AsyncLetta(base_url="http://server", http_client=http, max_retries=0, api_key="any")
+
+
+@pytest.fixture
+async def strict(http: httpx.AsyncClient) -> AsyncLetta:
+    """The official client, which fails on any answer that is not of the declared type."""
+    return AsyncLetta(
+        base_url="http://server",
+        http_client=http,
+        max_retries=0,
+        api_key="any",
+        _strict_response_validation=True,
+    )

@@ -182,8 +182,6 @@ REFUSED: list[tuple[Json, int, str]] = [
     ({"folder_ids": ["source-00000000-0000-4000-8000-000000000009"]}, 422, "folders"),
     ({"enable_sleeptime": True}, 422, "enable_sleeptime"),
     ({"tool_rules": [{"type": "unheard_of", "tool_name": "x"}]}, 422, "tool_rules"),
-    ({"tool_rules": [{"type": "requires_approval", "tool_name": "wipe"}]}, 422, "`wipe`"),
-    ({"tools": ["wipe_disk"]}, 422, "wipe_disk"),
     ({"tool_rules": [{"type": "conditional", "tool_name": "x", "child_output_mapping": {}}]}, 422, "child"),
     ({"memory_blocks": [{"label": "human", "value": "12345", "limit": 4}]}, 422, "human"),
     ({"model_settings": {"provider_type": "unheard_of"}}, 422, "provider_type"),

@@ -1,15 +1,12 @@
 """Tools over HTTP, and which of them an agent has."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from letta_client.types import AgentState, Tool
 
 from eunoe.domain.base_tools import rule
-from eunoe.store import agents
-from eunoe.store.db import Actor
-from tests.fixtures.apis import STORED_TOOLS, Api
+from tests.fixtures.apis import STORED_TOOLS, Api, names
 
 pytestmark = pytest.mark.anyio
 
@@ -74,44 +71,35 @@ async def test_attach_and_detach_can_be_repeated(api: Api) -> None:
     assert await api.got(path) == []
 
 
-@pytest.mark.rule("api-6.50", "api-6.9")
-async def test_a_tool_that_needs_a_persons_approval_is_not_given_to_an_agent(api: Api) -> None:
-    """Its calls would run unseen, for nobody can be asked yet."""
-    agent = await api.agent(include_base_tools=False)
+@pytest.mark.rule("api-6.50", "api-6.9", "H1")
+async def test_a_tool_that_asks_for_approval_brings_its_rule(api: Api) -> None:
+    """When the agent is made and when the tool is attached, but not with a new list of tools."""
     wipe = await tool_id(api, "wipe_disk")
-    path = f"/v1/agents/{agent['id']}"
-    refused = [
-        await api.sdk.patch(f"{path}/tools/attach/{wipe}"),
-        await api.sdk.patch(path, json={"tool_ids": [wipe]}),
-        await api.sdk.post("/v1/agents/", json={"tool_ids": [wipe]}),
-    ]
-    for reply in refused:
-        assert reply.status_code == 422
-        assert "approval" in reply.json()["detail"]
-        assert "wipe_disk" in reply.json()["detail"]
-    shown = await api.got(path)
-    assert (shown["tools"], shown["tool_rules"]) == ([], [])
+    careful = [rule("requires_approval", "wipe_disk")]
+    made = await api.agent(include_base_tools=False, tool_ids=[wipe])
+    assert made["tool_rules"] == careful
+    other = await api.agent(include_base_tools=False, include_base_tool_rules=False)
+    path = f"/v1/agents/{other['id']}"
+    changed = await api.legacy.patch(path, json={"tool_ids": [wipe]})
+    assert (names(changed.json()), changed.json()["tool_rules"]) == (["wipe_disk"], [])
+    for _ in range(2):
+        assert (await api.sdk.patch(f"{path}/tools/attach/{wipe}")).status_code == 200
+        assert (await api.got(path))["tool_rules"] == careful
 
 
 @pytest.mark.rule("TR21", "api-6.50")
-async def test_no_tool_is_put_under_approval_and_any_is_freed(api: Api) -> None:
+async def test_a_tool_is_put_under_approval_by_name_and_freed(api: Api) -> None:
     agent = await api.agent()
     path = f"/v1/agents/{agent['id']}"
     route = f"{path}/tools/approval/anything"
-    old = rule("requires_approval", "anything")
-    async with api.db.write(Actor()) as tx:
-        kept = await agents.get(tx, agent["id"])
-        assert kept is not None
-        await agents.update(tx, replace(kept, tool_rules=(old,)))
-    refused = await api.sdk.patch(route, json={"requires_approval": True})
-    assert refused.status_code == 422
-    assert "`anything`" in refused.json()["detail"]
-    rules = await api.sdk.patch(path, json={"tool_rules": [old]})
-    assert (rules.status_code, "`anything`" in rules.json()["detail"]) == (422, True)
-    assert (await api.got(path))["tool_rules"] == [old]
-    freed = await api.sdk.patch(route, params={"requires_approval": False})
-    assert (freed.status_code, freed.json()) == (200, None)
-    assert (await api.got(path))["tool_rules"] == []
+    for _ in range(2):
+        put = await api.sdk.patch(route, json={"requires_approval": True})
+        assert (put.status_code, put.json()) == (200, None)
+        assert (await api.got(path))["tool_rules"] == [rule("requires_approval", "anything")]
+    for _ in range(2):
+        freed = await api.sdk.patch(route, params={"requires_approval": False})
+        assert (freed.status_code, freed.json()) == (200, None)
+        assert (await api.got(path))["tool_rules"] == []
     nothing = await api.sdk.patch(route)
     assert nothing.status_code == 422
     assert "requires_approval" in nothing.json()["detail"]

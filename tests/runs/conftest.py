@@ -36,16 +36,24 @@ EDITS = ("core_memory_append", "core_memory_replace")
 
 @dataclass(slots=True)
 class CountingTools:
-    """Counts what it is asked for; `gate` holds a call of `wait` until it is set."""
+    """Counts what it is asked for; `gate` holds a call of `wait` until it is set.
+
+    Tools in `gone` are not there any more.
+    """
 
     calls: list[tuple[str, Json]] = field(default_factory=list[tuple[str, Json]])
+    gone: set[str] = field(default_factory=set[str])
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         names = ("count", "wait", "fail", "look", *EDITS)
         anything: Json = {"type": "object", "properties": {}}
-        return tuple(ToolSchema(name=n, description=n, parameters=anything) for n in names)
+        return tuple(
+            ToolSchema(name=n, description=n, parameters=anything)
+            for n in names
+            if n not in self.gone
+        )
 
     def traits(self, name: str) -> ToolTraits:
         return ToolTraits(parallel=name == "look", effectful=name not in {"look", *EDITS})

@@ -260,14 +260,6 @@ async def test_a_prefilled_argument_that_does_not_suit_stops_the_run(world: Worl
     ] * 2
 
 
-@pytest.mark.rule("L38")
-async def test_a_call_that_a_person_is_to_see_first_is_never_run(world: World) -> None:
-    rules = [rule("requires_approval", "count")]
-    done = await told(world, rules, call(("count", {})), say("done"))
-    assert done.calls == []
-    assert "approved" in str(done.returns[0].output)
-
-
 @pytest.mark.rule("TR4", "FIX-15", "G-1")
 async def test_a_run_that_is_taken_over_goes_on_under_its_rules(world: World) -> None:
     """Even where a compaction has taken its calls out of the window."""

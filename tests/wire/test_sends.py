@@ -5,7 +5,16 @@ import base64
 import pytest
 from pydantic import ValidationError
 
-from eunoe.domain.messages import Image, Json, Reasoning, SummarizedReasoning, Text
+from eunoe.domain.messages import (
+    Answer,
+    ClientReturn,
+    Decision,
+    Image,
+    Json,
+    Reasoning,
+    SummarizedReasoning,
+    Text,
+)
 from eunoe.errors import Invalid
 from eunoe.wire.sends import (
     AgentMessageRequest,
@@ -13,6 +22,7 @@ from eunoe.wire.sends import (
     LettaRequest,
     RetrieveStreamRequest,
     client_otids,
+    given_answers,
     inputs_of,
     items_of,
     options_of,
@@ -20,6 +30,9 @@ from eunoe.wire.sends import (
 
 pytestmark = pytest.mark.anyio
 HELLO: Json = {"role": "user", "content": "Hello."}
+YES: Json = {"type": "approval", "tool_call_id": "call_1", "approve": True}
+GIVEN: Json = {"type": "tool", "tool_call_id": "call_2", "tool_return": "x", "status": "success"}
+THOUGHT: Json = {"type": "reasoning", "is_native": True, "reasoning": "Hm."}
 PIXEL = base64.b64encode(b"pixel").decode()
 
 
@@ -42,7 +55,10 @@ _REFUSED: list[Json] = [
     {"messages": [{"role": "tool", "content": "x"}]},
     {"messages": [{"role": "user", "content": [{"type": "sound"}]}]},
     {"messages": [HELLO, {"type": "approval", "approvals": []}]},
-    {"messages": [HELLO], "client_tools": [{"name": "click"}]},
+    {"messages": [HELLO], "client_tools": [{"description": "No name."}]},
+    {"messages": [{"type": "approval", "approvals": [{**YES, "arguments": "{}"}]}]},
+    {"messages": [{"approve": True, "approval_request_id": "message-1", "arguments": "{}"}]},
+    {"messages": [{"type": "tool_return", "tool_returns": [{**GIVEN, "tool_return": [THOUGHT]}]}]},
     {"messages": [HELLO], "client_skills": [{"name": "a", "description": "", "location": ""}]},
     {"messages": [HELLO], "return_logprobs": True},
     {"messages": [HELLO], "return_token_ids": True},
@@ -146,22 +162,65 @@ async def test_empty_or_unreadable_content_is_invalid(content: object) -> None:
         await inputs_of(items_of(request), fetch=fetch)
 
 
-@pytest.mark.rule("api-8.1", "streaming-9.6")
+@pytest.mark.rule("H7", "H8", "H20", "L1", "api-8.1")
 @pytest.mark.parametrize(
-    "item",
+    ("item", "given"),
     [
-        {"approve": True, "approval_request_id": "call_1"},
-        {"type": "approval", "approvals": [{"tool_call_id": "call_1", "approve": False}]},
-        {
-            "type": "tool_return",
-            "tool_returns": [{"tool_call_id": "1", "tool_return": "x", "status": "success"}],
-        },
+        (
+            {"approve": False, "approval_request_id": "message-1", "reason": "No."},
+            (Decision(call_id="message-1", approve=False, reason="No."),),
+        ),
+        (
+            {"type": "approval", "approvals": [YES, GIVEN]},
+            (
+                Decision(call_id="call_1", approve=True),
+                ClientReturn(call_id="call_2", ok=True, output="x"),
+            ),
+        ),
+        (
+            {"type": "tool_return", "tool_returns": [{**GIVEN, "status": "error"}]},
+            (ClientReturn(call_id="call_2", ok=False, output="x"),),
+        ),
+        ({"type": "approval"}, ()),
     ],
 )
-async def test_an_answer_to_nothing_says_so(item: Json) -> None:
+async def test_answers_come_in_three_forms(item: Json, given: tuple[Answer, ...]) -> None:
+    request = LettaRequest.model_validate({"messages": [item, HELLO]})
+    answers = await given_answers(items_of(request), fetch=fetch)
+    assert answers is not None
+    assert answers.given == given
+    assert [one.role for one in await inputs_of(items_of(request), fetch=fetch)] == ["user"]
+    ordinary = LettaRequest.model_validate({"messages": [HELLO]})
+    assert await given_answers(items_of(ordinary), fetch=fetch) is None
+
+
+@pytest.mark.rule("H21", "api-9.8")
+async def test_a_client_may_return_parts() -> None:
+    picture = {"type": "image", "source": {"type": "url", "url": "http://x/y.gif"}}
+    parts = [{"type": "text", "text": "See:"}, picture]
+    item = {"type": "tool_return", "tool_returns": [{**GIVEN, "tool_return": parts}]}
     request = LettaRequest.model_validate({"messages": [item]})
-    with pytest.raises(Invalid, match="No tool call is currently awaiting approval"):
-        await inputs_of(items_of(request), fetch=fetch)
+    answers = await given_answers(items_of(request), fetch=fetch)
+    assert answers is not None
+    (given,) = answers.given
+    assert isinstance(given, ClientReturn)
+    assert given.parts == (
+        Text(text="See:"),
+        Image(media_type="image/gif", data="from http://x/y.gif"),
+    )
+    assert given.output == "See:\n[an image]"
+
+
+@pytest.mark.rule("H18", "TR13", "G-26")
+def test_parameters_of_a_client_tool_are_optional() -> None:
+    tools = [{"name": "click"}, {"name": "click", "description": "Click.", "parameters": {"a": 1}}]
+    for given, last in (
+        (tools[:1], ("", {"type": "object", "properties": {}, "required": []})),
+        (tools, ("Click.", {"a": 1})),
+    ):
+        request = LettaAsyncRequest.model_validate({"input": "x", "client_tools": given})
+        (made,) = options_of(request, stream_tokens=False).client_tools
+        assert (made.description, made.parameters) == last
 
 
 @pytest.mark.rule("streaming-4.6")

@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.messages import Message
 from eunoe.domain.tools import Tool
 
 Relation: TypeAlias = Literal[
@@ -34,3 +35,5 @@ class AgentState:
     blocks: tuple[Block, ...] = ()
     tools: tuple[Tool, ...] = ()
     tags: tuple[str, ...] = ()
+    request: Message | None = None
+    """The request for approval that waits in the agent's own list."""

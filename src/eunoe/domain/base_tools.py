@@ -6,7 +6,6 @@ from typing import Final
 from eunoe.domain.agents import AgentType
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool, ToolType
-from eunoe.errors import ApprovalNotServed
 
 MULTI_AGENT: Final = (
     "send_message_to_agent_and_wait_for_reply",
@@ -83,17 +82,11 @@ def base_rules(tools: Iterable[Tool]) -> list[Json]:
     ]
 
 
-def refuse_careful(tools: Iterable[Tool]) -> None:
-    """Raise `ApprovalNotServed` if one of `tools` asks for approval by itself (api 6.9.5).
-
-    Its calls would run without the person who is to see them first.
-    """
-    careful = [tool.name for tool in tools if tool.default_requires_approval]
-    if careful:
-        raise ApprovalNotServed(
-            f"Every call of {', '.join(careful)} waits for a person's approval, and this server "
-            "cannot ask for it yet. Leave the tool out."
-        )
+def careful_rules(tools: Iterable[Tool]) -> list[Json]:
+    """Return the rules of those of `tools` that ask for approval by themselves (api 6.9.5)."""
+    return [
+        rule("requires_approval", tool.name) for tool in tools if tool.default_requires_approval
+    ]
 
 
 def rule(kind: str, tool_name: str) -> Json:

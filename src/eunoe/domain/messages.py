@@ -63,16 +63,20 @@ Part: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """`arguments` is the JSON text as the model wrote it."""
+    """`arguments` is the JSON text as the model wrote it; a call `by_client` runs on the client."""
 
     id: str
     name: str
     arguments: str
+    by_client: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolReturn:
-    """`output` is what the tool gave, `time` is when, in the agent's zone as the model reads it."""
+    """`output` is what the tool gave, `time` is when, in the agent's zone as the model reads it.
+
+    What a client gave in `parts` is in them; `output` is then their text.
+    """
 
     call_id: str
     name: str
@@ -81,11 +85,43 @@ class ToolReturn:
     time: str
     stdout: tuple[str, ...] = ()
     stderr: tuple[str, ...] = ()
+    parts: tuple[Text | Image, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person says to a call that waits: to run it, or not, and why not."""
+
+    call_id: str
+    approve: bool
+    reason: str | None = None
+    type: Literal["approval"] = "approval"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientReturn:
+    """What a call came to that the client ran; `parts` as in `ToolReturn`."""
+
+    call_id: str
+    ok: bool
+    output: str
+    stdout: tuple[str, ...] = ()
+    stderr: tuple[str, ...] = ()
+    parts: tuple[Text | Image, ...] = ()
+    type: Literal["tool"] = "tool"
+
+
+Answer: TypeAlias = Decision | ClientReturn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One stored message. `run_id` and `step_id` are null where no run made it."""
+    """One stored message. `run_id` and `step_id` are null where no run made it.
+
+    One of the role `approval` asks about its `calls`, or holds `approvals` that answer the
+    request `request_id`. `order` are the ids of all calls of a reply that a request is part of,
+    as the model wrote them, where the others stand in the message before.
+    """
 
     id: str
     role: Role
@@ -94,6 +130,9 @@ class Message:
     content: tuple[Part, ...] = ()
     calls: tuple[ToolCall, ...] = ()
     returns: tuple[ToolReturn, ...] = ()
+    approvals: tuple[Answer, ...] = ()
+    request_id: str | None = None
+    order: tuple[str, ...] = ()
     conversation_id: str | None = None
     model: str | None = None
     name: str | None = None

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, Literal, TypeAlias, assert_never
 
 from eunoe.domain.messages import Json
+from eunoe.domain.tools import ToolSchema
 
 RunStatus: TypeAlias = Literal["created", "running", "completed", "failed", "cancelled"]
 StepStatus: TypeAlias = Literal["pending", "success", "failed", "cancelled"]
@@ -72,6 +73,8 @@ class RunOptions:
     assistant_message_tool_name: str = "send_message"
     assistant_message_tool_kwarg: str = "message"
     callback_url: str | None = None
+    client_tools: tuple[ToolSchema, ...] = ()
+    """Tools that run on the client, for this request only (H18)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ from eunoe.domain.rule_texts import rule_text
 
 REFUSED: Final = "[ToolConstraintError]"
 """How the result of a call starts that was not run: it counts for no rule (L38, TR6)."""
+DENIED: Final = "[ApprovalDenied]"
+"""How the result of a call starts that a person did not want run; it does not count either."""
 
 _NUMBER: Final = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _BOOLEANS: Final = frozenset({"true", "false"})
@@ -112,7 +114,8 @@ def history_of(messages: Iterable[Message]) -> History:
 
 def was_refused(result: ToolReturn) -> bool:
     """Whether the call was turned away and not run."""
-    return not result.ok and isinstance(result.output, str) and result.output.startswith(REFUSED)
+    output = result.output
+    return not result.ok and isinstance(output, str) and output.startswith((REFUSED, DENIED))
 
 
 def rules_of(stored: Sequence[Json]) -> tuple[ToolRule, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from eunoe.domain.messages import Json, ToolCall
+from eunoe.domain.messages import Image, Json, Text, ToolCall
 
 ToolType: TypeAlias = Literal[
     "custom",
@@ -60,12 +60,16 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
-    """What a call came to; a failure is a value, `ok` false and `output` the reason."""
+    """What a call came to; a failure is a value, `ok` false and `output` the reason.
+
+    `parts` as in `ToolReturn`.
+    """
 
     ok: bool
     output: str | Json
     stdout: tuple[str, ...] = ()
     stderr: tuple[str, ...] = ()
+    parts: tuple[Text | Image, ...] = ()
     duration_ns: int = 0
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias, assert_never
 
 from eunoe.domain.messages import (
+    Answer,
     Image,
     Message,
     OmittedReasoning,
@@ -67,12 +68,32 @@ class Called:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFragment:
-    """A piece of a call while it is being written; null fields say nothing new."""
+    """A piece of a call while it is being written; null fields say nothing new.
+
+    `asks` says that the call will wait for an answer.
+    """
 
     call_id: str
     name: str | None = None
     arguments: str | None = None
+    asks: bool = False
     type: Literal["call_fragment"] = "call_fragment"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Calls that wait for an answer."""
+
+    calls: tuple[ToolCall, ...]
+    type: Literal["asked"] = "asked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The answers to calls that waited."""
+
+    answers: tuple[Answer, ...]
+    type: Literal["decided"] = "decided"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +118,8 @@ Body: TypeAlias = (
     | HiddenThought
     | Called
     | CallFragment
+    | Asked
+    | Decided
     | Returned
     | Summarised
 )
@@ -124,14 +147,22 @@ def views(message: Message) -> list[View]:
             return [_view(message, SystemSaid(text=text_of(message)), otid=message.otid)]
         case "summary":
             return [_view(message, Summarised(envelope=text_of(message)), otid=message.otid)]
+        case "approval" if message.approvals:
+            return [_view(message, Decided(answers=message.approvals), otid=message.otid)]
+        case "approval" if message.calls:
+            parts = _parts(message)
+            return [*parts, _view(message, Asked(calls=message.calls), otid=message.otid)]
         case "assistant" | "tool" | "approval":
-            bodies = list(_bodies(message))
-            return [
-                _view(message, body, otid=part_otid(message.id, part))
-                for part, body in enumerate(bodies)
-            ]
+            return _parts(message)
         case _:
             assert_never(message.role)
+
+
+def _parts(message: Message) -> list[View]:
+    return [
+        _view(message, body, otid=part_otid(message.id, part))
+        for part, body in enumerate(_bodies(message))
+    ]
 
 
 def _view(message: Message, body: Body, *, otid: str | None) -> View:
@@ -162,7 +193,7 @@ def _bodies(message: Message) -> Iterator[Body]:
             yield body
     if texts:
         yield Answered(text="\n\n".join(texts))
-    if message.calls:
+    if message.calls and message.role != "approval":
         yield Called(calls=message.calls)
     if message.returns:
         yield Returned(returns=message.returns)

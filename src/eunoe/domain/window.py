@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
+from eunoe.domain.approvals import in_order
 from eunoe.domain.messages import (
     Image,
     Message,
@@ -64,7 +65,8 @@ def cleaned(
     """Return `messages` as any provider takes them (P5 to P11), `context_window` in tokens.
 
     Only the roles system, user, assistant and tool are left: an approval request
-    belongs to its step's assistant message, a summary is a user message (C21).
+    belongs to its step's assistant message, a summary is a user message (C21), as are the
+    images that a tool of the client gave back.
     Each assistant message that calls is followed by one tool message with the
     return of each call, in call order; a call without one gets a return that says
     its outcome is unknown, a return without a call is dropped. `return_chars`
@@ -89,7 +91,7 @@ def cleaned(
             continue
         sent.append(clean if calls == clean.calls else replace(clean, calls=calls))
         if answer is not None:
-            sent.append(answer)
+            sent += [answer, *_pictures(answer)]
     return tuple(sent)
 
 
@@ -149,9 +151,8 @@ def _asked(messages: Sequence[Message]) -> Iterator[Message]:
     held: Message | None = None
     for message in _without_pending([m for m in messages if not _is_decision(m)]):
         if held is not None and _same_step(held, message):
-            held = replace(
-                held, content=held.content + message.content, calls=held.calls + message.calls
-            )
+            calls = in_order(held.calls + message.calls, message.order)
+            held = replace(held, content=held.content + message.content, calls=calls)
             continue
         if held is not None:
             yield held
@@ -226,6 +227,15 @@ def _says(message: Message) -> bool:
         not isinstance(part, _THOUGHTS) and (not isinstance(part, Text) or part.text != "")
         for part in message.content
     )
+
+
+def _pictures(answer: Message) -> Iterator[Message]:
+    """Yield the images that came back as a message of their own: no returned text can hold one."""
+    for result in answer.returns:
+        images = tuple(part for part in result.parts if isinstance(part, Image))
+        if images:
+            told = Text(text=f"What `{result.name}` ({result.call_id}) returned has images:")
+            yield replace(answer, role="user", content=(told, *images), returns=())
 
 
 def _storable(text: str) -> str:

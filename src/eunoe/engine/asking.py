@@ -11,6 +11,7 @@ from eunoe.domain import window as windows
 from eunoe.domain.events import Shown
 from eunoe.domain.runs import Step
 from eunoe.domain.views import View
+from eunoe.engine.approvals import Asking
 from eunoe.engine.compact import OVERFLOW
 from eunoe.engine.ports import ModelRequest
 from eunoe.engine.reply import Reply
@@ -40,6 +41,7 @@ async def asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tup
 async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Reply:
     reply = Reply()
     tokens = turn.run.options.stream_tokens
+    asking = Asking(ruling_now(turn, ports).asking if tokens else frozenset())
     with ports.cancellation.covering():
         async with aclosing(ports.model.stream(request(turn, ports))) as stream:
             async for event in stream:
@@ -58,7 +60,7 @@ async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Repl
                         step_id=step.id,
                         run_id=turn.run.id,
                     )
-                    ports.emit(Shown(view=view))
+                    ports.emit(Shown(view=asking.shown(view)))
     if not ports.cancellation.requested:
         reply.check()
     return reply
@@ -90,7 +92,12 @@ def request(turn: Turn, ports: Ports) -> ModelRequest:
 
 def ruling_now(turn: Turn, ports: Ports) -> Ruling:
     """Return what the agent's rules say at this moment of the turn."""
-    return ruling_of(turn.window.agent, schemas=ports.toolbox.schemas(), history=turn.history)
+    return ruling_of(
+        turn.window.agent,
+        schemas=ports.toolbox.schemas(),
+        history=turn.history,
+        client_tools=turn.run.options.client_tools,
+    )
 
 
 def _parallel(turn: Turn) -> bool:

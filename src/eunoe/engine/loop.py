@@ -4,16 +4,19 @@ The history is the checkpoint: a turn that starts with calls nobody has answered
 goes on with them, without asking the model again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from time import monotonic_ns, time_ns
 
 from eunoe import ids, telemetry
+from eunoe.domain import approvals
 from eunoe.domain.events import Ending, Shown
 from eunoe.domain.messages import Message, ToolCall, unanswered
 from eunoe.domain.runs import Step, StopReason, Usage
+from eunoe.domain.tools import ToolResult
 from eunoe.domain.views import views
 from eunoe.engine.acting import act
+from eunoe.engine.approvals import PAUSE, pause, waits
 from eunoe.engine.asking import asked, estimated, ruling_now
 from eunoe.engine.dialects import Act, Yield
 from eunoe.engine.failures import ending_of
@@ -34,20 +37,30 @@ async def run_turn(turn: Turn, ports: Ports) -> None:
     try:
         ended = await _resume(turn, ports)
         while not ended:
-            if turn.run.step_count >= turn.run.options.max_steps:
+            if turn.is_spent:
                 await ports.journal.ended(turn.run, step=None, ending=Ending(reason="max_steps"))
                 return
+            turn.owed = False
             ended = await _step(turn, ports)
     except SystemPromptTooLarge as error:
         await ports.journal.ended(turn.run, step=None, ending=ending_of(error, run_id=turn.run.id))
 
 
 async def _resume(turn: Turn, ports: Ports) -> bool:
-    """Finish what a past owner of the run left; whether the turn is over with it."""
-    calls = unanswered(turn.window.messages)
-    last = turn.window.messages[-1] if turn.window.messages else None
+    """Act on answers, or finish what a past owner of the run left; whether that was all."""
+    messages = turn.window.messages
+    calls = unanswered(messages)
+    last = messages[-1] if messages else None
+    turn.owed = approvals.unfed(messages, run_id=turn.run.id)
+    due = approvals.due(messages)
+    if due is not None:
+        answered = approvals.outcomes(due.answers)
+        return await _act(turn, ports, due.request.calls, step=None, answered=answered)
     if calls:
         return await _act(turn, ports, calls, step=None)
+    if last is not None and approvals.pending(messages) and last.run_id == turn.run.id:
+        await ports.journal.ended(turn.run, step=None, ending=PAUSE)
+        return True
     if last is not None and last.role == "assistant" and last.run_id == turn.run.id:
         await ports.journal.ended(turn.run, step=None, ending=Ending(reason="end_turn"))
         return True
@@ -145,6 +158,9 @@ async def _judge(
     match ports.dialect.judged(message, finish=reply.finish):
         case Yield(reason=reason):
             return await _yielded(turn, ports, step=step, message=message, reason=reason)
+        case Act(calls=calls) if waits(calls, ruling := ruling_now(turn, ports)):
+            await pause(turn, ports, step=step, reply=message, calls=calls, ruling=ruling)
+            return True
         case Act(calls=calls):
             await _answered(turn, ports, step=step, message=message, ending=None)
             return await _act(turn, ports, calls, step=step)
@@ -191,11 +207,21 @@ async def _answered(
     )
 
 
-async def _act(turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Step | None) -> bool:
-    """Run `calls`, store what came of them, and say whether the turn is over."""
+async def _act(
+    turn: Turn,
+    ports: Ports,
+    calls: Sequence[ToolCall],
+    *,
+    step: Step | None,
+    answered: Mapping[str, ToolResult | None] | None = None,
+) -> bool:
+    """Run `calls`, store what came of them, and say whether the turn is over.
+
+    `answered` is what those among them that waited for an answer have come to (`prepared`).
+    """
     began = monotonic_ns()
     rules = ruling_now(turn, ports)
-    ready = prepared(calls, rules)
+    ready = prepared(calls, rules, answered=answered)
     settled: list[Settled] = await act(
         ready.calls,
         toolbox=ports.toolbox,
@@ -208,6 +234,8 @@ async def _act(turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Ste
     ending: Ending | None = None
     if ports.cancellation.requested:
         ending = Ending(reason="cancelled")
+    elif turn.owed:
+        pass  # What came with the answers is still to be replied to (FIX-3).
     elif ready.spoilt:
         ending = Ending(reason="invalid_tool_call")
     elif (reason := ports.dialect.after(ready.run, ruling=rules)) is not None:

@@ -4,7 +4,7 @@ An agent without rules pays for none of it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from eunoe import ids
@@ -15,7 +15,6 @@ from eunoe.domain.messages import Json, Message, Text, ToolCall
 from eunoe.domain.prefilled import filled, prefills, problems
 from eunoe.domain.runs import Run, Step
 from eunoe.domain.tool_rules import (
-    REFUSED,
     History,
     ToolRule,
     allowed,
@@ -40,6 +39,19 @@ class Ruling:
     rules: tuple[ToolRule, ...] = ()
     stored: tuple[Json, ...] = ()
     history: History = field(default_factory=History)
+    client: frozenset[str] = frozenset()
+    """The names of the tools that run on the client."""
+
+    @property
+    def asking(self) -> frozenset[str]:
+        """The names of the tools whose calls wait for an answer (H1).
+
+        A call that the rules forbid is turned away instead: nobody is asked about it.
+        """
+        careful = named(self.rules, "requires_approval") if self.rules else frozenset[str]()
+        if not careful:
+            return self.client
+        return self.client | {tool.name for tool in self.tools if tool.name in careful}
 
     @property
     def choice(self) -> ToolChoice:
@@ -78,16 +90,29 @@ class Prepared:
         return [call for call in self.calls if call.id not in self.refused]
 
 
-def ruling_of(agent: Agent, *, schemas: tuple[ToolSchema, ...], history: History) -> Ruling:
-    """Return what the agent's rules say once the run has `history` (TR11, TR15)."""
+def ruling_of(
+    agent: Agent,
+    *,
+    schemas: tuple[ToolSchema, ...],
+    history: History,
+    client_tools: tuple[ToolSchema, ...] = (),
+) -> Ruling:
+    """Return what the agent's rules say once the run has `history` (TR11, TR15).
+
+    `client_tools` are on offer whatever the rules say, and hide others of their names (TR13).
+    """
+    client = frozenset(schema.name for schema in client_tools)
+    if client:
+        schemas = tuple(schema for schema in schemas if schema.name not in client)
     if not agent.tool_rules:
-        return Ruling(tools=schemas)
+        return Ruling(tools=schemas + client_tools, client=client)
     rules = rules_of(agent.tool_rules)
     attached = tuple(schema.name for schema in schemas)
     names = allowed(rules, attached=attached, history=history)
     return Ruling(
-        tools=tuple(schema for schema in schemas if schema.name in names),
-        attached=attached,
+        tools=tuple(schema for schema in schemas if schema.name in names) + client_tools,
+        client=client,
+        attached=attached + tuple(schema.name for schema in client_tools),
         forced=is_forced(rules, history=history),
         rules=rules,
         stored=agent.tool_rules,
@@ -95,20 +120,30 @@ def ruling_of(agent: Agent, *, schemas: tuple[ToolSchema, ...], history: History
     )
 
 
-def prepared(calls: Sequence[ToolCall], ruling: Ruling) -> Prepared:
-    """Return `calls` as the rules let them run, each judged by what was allowed before (TR8)."""
+def prepared(
+    calls: Sequence[ToolCall],
+    ruling: Ruling,
+    *,
+    answered: Mapping[str, ToolResult | None] | None = None,
+) -> Prepared:
+    """Return `calls` as the rules let them run, each judged by what was allowed before (TR8).
+
+    `answered` maps calls that waited to what they have come to, null for one that is to be
+    run, whatever the rules say by now (H13).
+    """
+    answered = answered or {}
+    refused = {call_id: result for call_id, result in answered.items() if result is not None}
     if not ruling.rules:
-        return Prepared(calls=tuple(calls))
+        return Prepared(calls=tuple(calls), refused=refused)
     ready: list[ToolCall] = []
-    refused: dict[str, ToolResult] = {}
     seen: set[str] = set()
     spoilt = False
     for call in calls:
-        if call.id in seen:  # The first call with an id is the call.
+        if call.id in seen or call.id in refused:  # The first call with an id is the call.
             ready.append(call)
             continue
         seen.add(call.id)
-        denied = _denied(call, ruling)
+        denied = None if call.id in answered else _denied(call, ruling)
         faults, full = ([], call) if denied else _filled(call, ruling)
         ready.append(full)
         if denied or faults:
@@ -122,11 +157,6 @@ def _denied(call: ToolCall, ruling: Ruling) -> str | None:
     valid = [schema.name for schema in ruling.tools]
     if call.name not in valid:
         return refusal(call.name, valid=valid, stored=ruling.stored, last=ruling.history.last)
-    if call.name in named(ruling.rules, "requires_approval"):
-        return (
-            f"{REFUSED} `{call.name}` may run only when a person has approved the call, and this "
-            "server cannot ask for that. Go on without it."
-        )
     return None
 
 
@@ -135,7 +165,9 @@ def _filled(call: ToolCall, ruling: Ruling) -> tuple[list[str], ToolCall]:
     given = prefills(ruling.rules, name=call.name, history=ruling.history)
     if not given:
         return [], call
-    schema = next(schema for schema in ruling.tools if schema.name == call.name)
+    schema = next((schema for schema in ruling.tools if schema.name == call.name), None)
+    if schema is None:  # Approved, and gone or out of turn since.
+        return [], call
     faults = problems(given, parameters=schema.parameters)
     try:
         arguments = filled(read_arguments(call.arguments), given)

@@ -34,6 +34,8 @@ class Turn:
     """One run while it goes on. `input_id` is the first message of its input.
 
     `history` is what it has called: a compaction may take the calls out of the window.
+    `resumed` says that it began with answers to calls, and `owed` that the model has to be
+    asked once more, for what was said behind them.
     """
 
     run: Run
@@ -42,6 +44,14 @@ class Turn:
     input_id: str | None
     ledger: dict[str, ToolResult | None] = field(default_factory=dict[str, ToolResult | None])
     history: History = field(default_factory=History)
+    resumed: bool = False
+    owed: bool = False
     first_token_ns: int | None = None
     system_override: Message | None = None
     trace_id: str | None = None
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no step is left; acting on answers was one of them (L50, FIX-3)."""
+        steps = self.run.step_count + (1 if self.resumed else 0)
+        return steps >= self.run.options.max_steps and not self.owed

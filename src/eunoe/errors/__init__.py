@@ -1,5 +1,13 @@
 """Every failure a caller can act on, by what it is about; `errors.kinds` says how they are made."""
 
+from eunoe.errors.approvals import (
+    ApprovalEmpty,
+    ApprovalIdsWrong,
+    ApprovalNotAwaited,
+    ApprovalPending,
+    ApprovalRefused,
+    ClientReturnWanted,
+)
 from eunoe.errors.database import (
     BackupElsewhere,
     BackupExists,
@@ -61,14 +69,17 @@ from eunoe.errors.runs import (
     RunExpired,
 )
 from eunoe.errors.tools import (
-    ApprovalNotServed,
     ToolArgumentsInvalid,
     ToolMissing,
     ToolNameTaken,
 )
 
 __all__ = (
-    "ApprovalNotServed",
+    "ApprovalEmpty",
+    "ApprovalIdsWrong",
+    "ApprovalNotAwaited",
+    "ApprovalPending",
+    "ApprovalRefused",
     "ArchiveAttached",
     "BackupElsewhere",
     "BackupExists",
@@ -77,6 +88,7 @@ __all__ = (
     "BlockFull",
     "BlockMissing",
     "BlockReadOnly",
+    "ClientReturnWanted",
     "Conflict",
     "ContextOverflow",
     "DatabaseNewer",

@@ -15,12 +15,6 @@ class ToolNameTaken(Invalid):
     code = "tool_name_taken"
 
 
-class ApprovalNotServed(Invalid):
-    """Nobody can be asked for approval on this server yet; leave the tool or its rule out."""
-
-    code = "approval_not_served"
-
-
 class ToolArgumentsInvalid(Invalid):
     """The arguments of the tool call are not valid."""
 

@@ -37,7 +37,6 @@ _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     EunoeError: 500,
     errors.RunExpired: 410,
     errors.BlockFull: 422,
-    errors.ApprovalNotServed: 422,
 }
 _TOKEN: Final[dict[int, str]] = {
     400: "INVALID_ARGUMENT",
@@ -137,6 +136,11 @@ def _answer(
 def _plain_body(
     cause: type[EunoeError], message: str, detail: Mapping[str, object], *, status: int
 ) -> Json:
+    if issubclass(cause, errors.ApprovalPending):
+        # Clients look for the request to answer (streaming 9.2).
+        waiting = detail.get("request_id")
+        told = {"code": "PENDING_APPROVAL", "message": message, "pending_request_id": waiting}
+        return {"detail": told}
     token = _TOKEN_OF.get(cause) or _TOKEN.get(status)
     body: Json = {"detail": f"{token}: {message}" if token else message}
     if issubclass(cause, errors.Conflict) and isinstance(detail.get("run_id"), str):

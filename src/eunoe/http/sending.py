@@ -1,13 +1,18 @@
 """What every entrance to a run shares: take the request in, then answer it whole or as a stream."""
 
 import hashlib
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from eunoe.domain.runs import Run
+from eunoe import ids
+from eunoe.domain.events import Ended, Ending, RunEvent, Stopped, Used
+from eunoe.domain.runs import Run, Usage
+from eunoe.engine.failures import ending_of
+from eunoe.errors import ApprovalPending, ApprovalRefused
 from eunoe.http.deps import Runtime, agent_type
 from eunoe.http.errors import answer_of_failed
 from eunoe.http.replies import JsonReply
@@ -15,7 +20,14 @@ from eunoe.http.sse import EventStream
 from eunoe.runs.submit import Submission
 from eunoe.store.db import Actor
 from eunoe.wire.messages import Lens, lens_of
-from eunoe.wire.sends import LettaRequest, client_otids, inputs_of, items_of, options_of
+from eunoe.wire.sends import (
+    LettaRequest,
+    client_otids,
+    given_answers,
+    inputs_of,
+    items_of,
+    options_of,
+)
 from eunoe.wire.stream import answer
 
 _DIGITS: Final = 9
@@ -49,6 +61,7 @@ async def submitted(
         agent_id=target.agent_id,
         conversation_id=target.conversation_id,
         messages=await inputs_of(items, fetch=runtime.images),
+        answers=await given_answers(items, fetch=runtime.images),
         options=options_of(
             body, stream_tokens=target.stream_tokens, callback_url=target.callback_url
         ),
@@ -71,6 +84,38 @@ async def answered(runtime: Runtime, actor: Actor, run: Run) -> Response:
         outcome.views, outcome.compactions, lens, reason=outcome.reason, used=outcome.used
     )
     return JsonReply(body, headers={"X-Letta-Run-Id": run.id})
+
+
+async def sent_streaming(
+    request: Request,
+    runtime: Runtime,
+    actor: Actor,
+    body: LettaRequest,
+    target: Target,
+    *,
+    pings: bool,
+) -> Response:
+    """Take a request in and stream its answer.
+
+    What cannot be said to a list that waits, or does not, is an error in the stream (9.1).
+    """
+    try:
+        run = await submitted(request, runtime, actor, body, target)
+    except (ApprovalPending, ApprovalRefused) as error:
+        # The run that waits is what it is about; else one that never came to be.
+        asked = error.run_id if isinstance(error, ApprovalPending) else None
+        run_id = asked or ids.new("run")
+        events = _refused(ending_of(error, run_id=run_id))
+        return EventStream(events, run_id=run_id, lens=Lens(), pings=False)
+    return await streamed(runtime, actor, run, pings=pings)
+
+
+async def _refused(ending: Ending) -> AsyncGenerator[tuple[int, RunEvent]]:
+    """Yield the stream of a request that was refused before there was a run (streaming 2.15)."""
+    error = [] if ending.error is None else [ending.error]
+    used = Used(usage=Usage(), step_count=0, context_tokens=None)
+    for place, event in enumerate([Stopped(reason=ending.reason), used, *error, Ended()], 1):
+        yield place, event
 
 
 async def streamed(

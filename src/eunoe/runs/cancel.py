@@ -1,11 +1,13 @@
 """Stopping runs: a row that whoever owns the run sees, and a wake-up where that is this process."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from eunoe.domain.runs import ACTIVE, Run, is_terminal
 from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import NothingToCancel
-from eunoe.store import runs
+from eunoe.runs.approvals import withdrawn
+from eunoe.store import lists, runs
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
 from eunoe.store.runs import RunFilter
@@ -36,7 +38,7 @@ async def cancel(
             raise NothingToCancel
         outcomes = {run_id: await _ask(tx, run, agent_id) for run_id, run in chosen.items()}
     for run_id, outcome in outcomes.items():
-        if outcome == "cancelled":
+        if outcome == "cancelled":  # Nobody works on one that waited, so that nobody hears it.
             warn(run_id)
             if run_id in running:
                 running[run_id].request()
@@ -57,13 +59,28 @@ async def _chosen(
         conversation_id=conversation_id,
         statuses=ACTIVE,
     )
-    return {run.id: run for run in await runs.list_runs(tx, where, Page(limit=_AT_ONCE))}
+    active = await runs.list_runs(tx, where, Page(limit=_AT_ONCE))
+    waiting = await _waiting(tx, agent_id=agent_id, conversation_id=conversation_id)
+    return {run.id: run for run in (*active, *waiting)}
+
+
+async def _waiting(tx: Tx, *, agent_id: str | None, conversation_id: str | None) -> list[Run]:
+    """Return the runs that ended with a request which nobody has answered (streaming 4.7.6)."""
+    if conversation_id is not None:
+        list_ids = [conversation_id]
+    else:
+        list_ids = [] if agent_id is None else await lists.of_agent(tx, agent_id)
+    requests = (await lists.requests(tx, list_ids)).values() if list_ids else ()
+    found = [await runs.get(tx, one.run_id) for one in requests if one.run_id is not None]
+    return [run for run in found if run is not None]
 
 
 async def _ask(tx: Tx, run: Run | None, agent_id: str | None) -> str:
     """Return what becomes of one run; a run of another agent is not there."""
     if run is None or (agent_id is not None and run.agent_id != agent_id):
         return "failed"
+    if run.stop_reason == "requires_approval":
+        return "cancelled" if await withdrawn(tx, run, now=datetime.now(UTC)) else "failed"
     if is_terminal(run.status):
         return "cancelled" if run.status == "cancelled" else "failed"
     await runs.request_cancel(tx, run.id)

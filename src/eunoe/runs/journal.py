@@ -4,11 +4,12 @@ What belongs together is committed together (G-2): the reply, its step, its plac
 the window, the events that show it and, where the run ends, its end.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from eunoe import ids, telemetry
+from eunoe.domain import approvals
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.events import Ended, Ending, RunEvent, Shown, Stopped, Used, metadata_of
@@ -156,16 +157,20 @@ class RunJournal:
 
     def _closing(self, run: Run) -> list[Message]:
         """Return what answers the calls that the run leaves open: an error each (G-2, G-14)."""
-        made = next((m for m in reversed(self.kept.messages) if m.role == "assistant"), None)
-        calls = unanswered(self.kept.messages)
-        if made is None or made.run_id != run.id or not calls:
-            return []
+        known: Mapping[str, ToolResult | None] = {}
+        due = approvals.due(self.kept.messages)
+        if due is not None:
+            made, calls = due.request.message, list(due.request.calls)
+            known = approvals.outcomes(due.answers)
+        else:
+            made = next((m for m in reversed(self.kept.messages) if m.role == "assistant"), None)
+            calls = unanswered(self.kept.messages)
+            if made is None or made.run_id != run.id or not calls:
+                return []
         now = self.now()
         time = stamp(now, timezone=self.agent.timezone)
-        returns = [
-            ToolReturn(call_id=call.id, name=call.name, ok=False, output=UNKNOWN_OUTCOME, time=time)
-            for call in calls
-        ]
+        lost = ToolResult(ok=False, output=UNKNOWN_OUTCOME)
+        returns = [memory.returned(call, known.get(call.id) or lost, time=time) for call in calls]
         return [_returning(run, returns, step_id=made.step_id, at=now)]
 
     async def _advance(self, tx: Tx, run: Run, ending: Ending | None) -> None:

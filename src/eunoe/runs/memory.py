@@ -12,7 +12,7 @@ from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.edits import BlockEdit, PassageInsert, applied
-from eunoe.domain.messages import ToolReturn
+from eunoe.domain.messages import ToolCall, ToolReturn
 from eunoe.domain.passages import Passage
 from eunoe.domain.runs import Run
 from eunoe.domain.times import stamp
@@ -55,18 +55,22 @@ async def settle(
                 result = await _insert(tx, insert, source=source)
             case BlockEdit() as edit:
                 result, attached = await _edit(tx, edit, attached or (), source=source)
-        returns.append(
-            ToolReturn(
-                call_id=one.call.id,
-                name=one.call.name,
-                ok=result.ok,
-                output=result.output,
-                time=time,
-                stdout=result.stdout,
-                stderr=result.stderr,
-            )
-        )
+        returns.append(returned(one.call, result, time=time))
     return returns, attached
+
+
+def returned(call: ToolCall, result: ToolResult, *, time: str) -> ToolReturn:
+    """Return a result as the return of its call; `time` is in the agent's zone."""
+    return ToolReturn(
+        call_id=call.id,
+        name=call.name,
+        ok=result.ok,
+        output=result.output,
+        time=time,
+        stdout=result.stdout,
+        stderr=result.stderr,
+        parts=result.parts,
+    )
 
 
 async def _edit(

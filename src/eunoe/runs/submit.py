@@ -9,10 +9,11 @@ from eunoe import ids, telemetry
 from eunoe.domain.messages import Message, Part
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import ListBusy, Missing, OtidReused
+from eunoe.runs.approvals import Answers, admitted
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Jobs
 from eunoe.store import lists, runs
-from eunoe.store.db import Actor, Database, Tx, UniqueViolated
+from eunoe.store.db import Actor, Database, ReferenceMissing, Tx, UniqueViolated
 from eunoe.store.runs import Origin
 
 _OTID_RETENTION: Final = timedelta(hours=24)
@@ -33,11 +34,15 @@ class InputMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A request to an agent. `otids` are those that the client chose itself, in order."""
+    """A request to an agent. `otids` are those that the client chose itself, in order.
+
+    `answers`, if any, come before the messages.
+    """
 
     agent_id: str
     conversation_id: str | None = None
     messages: tuple[InputMessage, ...]
+    answers: Answers | None = None
     options: RunOptions
     background: bool = False
     run_type: str = "send_message"
@@ -59,8 +64,8 @@ async def submit(
 ) -> Submitted:
     """Claim the message list, store run and input, queue the run; or find the run it repeats.
 
-    Raises `ListBusy` before any effect when another run holds the list (G-12), and
-    `Missing` for an unknown agent.
+    Raises `ListBusy` before any effect when another run holds the list (G-12), `Missing` for
+    an unknown agent, and what `admitted` raises.
     """
     run = jobs.taken(_run(submission))
     origin = Origin(request_hash=submission.request_hash, otids_token=_otids_token(run, submission))
@@ -71,7 +76,7 @@ async def submit(
                 repeated = await _earlier(tx, submission, origin, now=run.created_at)
                 if repeated is not None:
                     return Submitted(run=repeated, repeated=True)
-                await _insert(tx, run, origin, said)
+                await _insert(tx, run, origin, submission.answers, said)
                 await jobs.enqueue_in(tx, run.id)
             break
         except UniqueViolated as clash:
@@ -86,11 +91,20 @@ async def submit(
     return Submitted(run=run, repeated=False)
 
 
-async def _insert(tx: Tx, run: Run, origin: Origin, said: list[Message]) -> None:
-    if not await lists.claimable(tx, run.list_id, agent_id=run.agent_id):
-        what = "conversation" if run.conversation_id else "agent"
-        raise Missing(f"There is no {what} {run.list_id}.")
-    await runs.insert(tx, run, origin)
+async def _insert(
+    tx: Tx, run: Run, origin: Origin, answers: Answers | None, said: list[Message]
+) -> None:
+    what = "conversation" if run.conversation_id else "agent"
+    unknown = Missing(f"There is no {what} {run.list_id}.")
+    try:
+        await runs.insert(tx, run, origin)
+    except ReferenceMissing as error:
+        raise unknown from error
+    # Looked at once the list is claimed: nobody else can say anything there any more.
+    last_role = await lists.last_role(tx, run.list_id, agent_id=run.agent_id)
+    if last_role is None:
+        raise unknown
+    said = await admitted(tx, run, answers, said, last_role=last_role)
     await lists.append(tx, run.list_id, said)
 
 
@@ -156,7 +170,7 @@ def _message(run: Run, given: InputMessage) -> Message:
 
 def _otids_token(run: Run, submission: Submission) -> str | None:
     """Return what a repeat of the request shares with it; null unless every item has an otid."""
-    if len(submission.otids) < len(submission.messages):
+    if len(submission.otids) < len(submission.messages) + (submission.answers is not None):
         return None
     text = "|".join((run.list_id, *submission.otids))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -5,8 +5,8 @@ when the list's version says that nothing but appends has happened since.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import Final
 
 from eunoe.domain.agents import Agent
@@ -91,10 +91,8 @@ def window_of(
     """Return the window as the model of `config` is to see it."""
     if agent.message_buffer_autoclear:
         # What was said before this run is not loaded (L9).
-        run_id = kept.messages[-1].run_id if kept.messages else None
-        said = list(takewhile(lambda one: one.run_id == run_id, reversed(kept.messages)))
         return Window(
-            agent=agent, system=kept.system, messages=tuple(reversed(said)), blocks=blocks
+            agent=agent, system=kept.system, messages=_of_last_turn(kept.messages), blocks=blocks
         )
     fits = kept.cleaned_for == _purpose(config)
     return Window(
@@ -105,6 +103,18 @@ def window_of(
         clean=kept.clean if fits else (),
         clean_upto=kept.clean_upto if fits else 0,
     )
+
+
+def _of_last_turn(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Return what was said in the last run and, where it answers a request, in those before."""
+    start = len(messages)
+    while start > 0:
+        run_id = messages[start - 1].run_id
+        while start > 0 and messages[start - 1].run_id == run_id:
+            start -= 1
+        if messages[start].request_id is None:
+            break
+    return tuple(messages[start:])
 
 
 def closed(kept: Kept, *, config: ModelConfig) -> Kept:

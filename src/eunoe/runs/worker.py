@@ -15,7 +15,7 @@ from eunoe.domain.blocks import Block
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.runs import Run
-from eunoe.domain.tool_rules import History, history_of
+from eunoe.domain.tool_rules import History
 from eunoe.domain.tools import Tool, ToolResult
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.compact import Speaker
@@ -33,11 +33,12 @@ from eunoe.errors import (
     Missing,
     WriteConflict,
 )
+from eunoe.runs import approvals
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Owned
 from eunoe.runs.journal import RunJournal
 from eunoe.runs.windows import Kept, Windows, closed
-from eunoe.store import agents, blocks, events, messages, runs, tools
+from eunoe.store import agents, blocks, events, runs, tools
 from eunoe.store.db import Actor, Database, UniqueViolated
 
 # A run that takes its process down with it must not do so for ever; each step earns it an owner.
@@ -193,13 +194,14 @@ class Worker:
             agent = await agents.get(tx, run.agent_id)
             if agent is None:
                 raise Missing(f"There is no agent {run.agent_id}.")
-            if recovered and agent.tool_rules:
-                history = history_of(await messages.of_run(tx, run.id))
+            kept = await self.windows.load(tx, run.list_id)
+            if agent.tool_rules and (recovered or _goes_on(run, kept)):
+                history = await approvals.history(tx, run.id)
             return _Loaded(
                 agent=agent,
                 blocks=tuple((await blocks.of_agents(tx, [agent.id]))[agent.id]),
                 tools=tuple((await tools.of_agents(tx, [agent.id]))[agent.id]),
-                kept=await self.windows.load(tx, run.list_id),
+                kept=kept,
                 ledger=await runs.ledger(tx, run.id) if recovered else {},
                 history=history,
                 # A run's first event is not in its log.
@@ -233,6 +235,7 @@ class Worker:
             input_id=_input_id(run, journal.kept),
             ledger=loaded.ledger,
             history=loaded.history,
+            resumed=_goes_on(run, journal.kept),
             system_override=_override(run, journal.kept.system),
             trace_id=telemetry.trace_id(),
         )
@@ -273,14 +276,25 @@ def _embedder_of(models: Models, agent: Agent) -> Embedder | None:
         return None
 
 
-def _input_id(run: Run, kept: Kept) -> str | None:
-    """Return the id of the first message of the run's input, which stands near the end."""
-    first: str | None = None
+def _first(run: Run, kept: Kept) -> Message | None:
+    """Return the first message of the run's input, which stands near the end."""
+    first: Message | None = None
     for message in reversed(kept.messages):
         if message.run_id != run.id:
             break
-        first = message.id
+        first = message
     return first
+
+
+def _input_id(run: Run, kept: Kept) -> str | None:
+    first = _first(run, kept)
+    return None if first is None else first.id
+
+
+def _goes_on(run: Run, kept: Kept) -> bool:
+    """Whether the run answers a request, and so goes on with the turn of another run."""
+    first = _first(run, kept)
+    return first is not None and first.request_id is not None
 
 
 def _override(run: Run, system: Message) -> Message | None:

@@ -10,7 +10,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.base_tools import (
     base_rules,
     base_tool_names,
-    refuse_careful,
+    careful_rules,
     wants_base_rules,
     with_rules,
 )
@@ -42,7 +42,7 @@ async def create(
     """Make an agent with its blocks, tools and first messages; all of it or nothing (api 6.5).
 
     Raises `Invalid` for an agent type that is not served and for tools that do not
-    exist, `ApprovalNotServed` for tools that need a person, `Missing` for a block that
+    exist, `Missing` for a block that
     does not exist, `BlockExists` for two blocks of one label.
     """
     if draft.agent_type not in SERVED_TYPES:
@@ -149,7 +149,6 @@ async def _wanted_tools(tx: Tx, draft: AgentDraft) -> list[Tool]:
     if missing:
         raise Invalid(f"There are no such tools: {', '.join(missing)}.")
     wanted = [by_name[name] for name in names] + [by_id[tool_id] for tool_id in draft.tool_ids]
-    refuse_careful(wanted)
     return list({tool.id: tool for tool in wanted}.values())
 
 
@@ -209,7 +208,7 @@ def _agent(
 
 
 def _rules(draft: AgentDraft, config: ModelConfig, held: Sequence[Tool]) -> tuple[Json, ...]:
-    """Return the agent's rules: its own, then those of its base tools (6.10)."""
+    """Return the agent's rules: its own, those of its base tools (6.10), of careful ones (6.9)."""
     own = draft.tool_rules or ()
     wanted = wants_base_rules(
         draft.include_base_tool_rules,
@@ -218,7 +217,7 @@ def _rules(draft: AgentDraft, config: ModelConfig, held: Sequence[Tool]) -> tupl
         own_rules=bool(own),
         base_tools=draft.include_base_tools,
     )
-    return with_rules(own, base_rules(held) if wanted else ())
+    return with_rules(own, [*(base_rules(held) if wanted else ()), *careful_rules(held)])
 
 
 async def _changed(agent: Agent, patch: AgentPatch, *, models: Models) -> Agent:
@@ -261,7 +260,6 @@ async def _replace_tools(tx: Tx, agent_id: str, tool_ids: Sequence[str]) -> None
     missing = [tool_id for tool_id in tool_ids if tool_id not in found]
     if missing:
         raise Missing(f"There are no such tools: {', '.join(missing)}.")
-    refuse_careful(found.values())
     held = (await tools.of_agents(tx, [agent_id]))[agent_id]
     await tools.detach(tx, agent_id, [tool.id for tool in held])
     await tools.attach(tx, agent_id, tool_ids)

@@ -28,9 +28,11 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
     windows = await lists.ids(tx, agent_ids)
     held = await blocks.of_agents(tx, agent_ids) if "blocks" in include else {}
     used = await tools.of_agents(tx, agent_ids) if "tools" in include else {}
+    waiting = await lists.requests(tx, agent_ids) if "pending_approval" in include else {}
     return [
         AgentState(
             agent=agent,
+            request=waiting.get(agent.id),
             message_ids=tuple(windows[agent.id]),
             blocks=tuple(held.get(agent.id, ())),
             tools=tuple(used.get(agent.id, ())),

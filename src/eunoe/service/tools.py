@@ -1,27 +1,27 @@
-"""The tools of an agent: attached, taken off, freed of approval (api 6.50)."""
+"""The tools of an agent: attached, taken off, put under approval and freed of it (api 6.50)."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
-from eunoe.domain.base_tools import refuse_careful
+from eunoe.domain.base_tools import careful_rules, rule, with_rules
 from eunoe.domain.messages import Json
-from eunoe.errors import ApprovalNotServed, Missing
+from eunoe.errors import Missing
 from eunoe.service import states
 from eunoe.store import agents, tools
 from eunoe.store.db import Actor, Database, Tx
 
 
 async def attach(db: Database, actor: Actor, agent_id: str, tool_id: str) -> AgentState:
-    """Give the agent a tool; again is no change. Raise `ApprovalNotServed` for a careful one."""
+    """Give the agent a tool, and its rule if it asks for approval by itself; again is no change."""
     async with db.write(actor) as tx:
-        await states.known(tx, agent_id)
+        agent = await states.known(tx, agent_id)
         tool = await tools.get(tx, tool_id)
         if tool is None:
             raise Missing(f"There is no tool {tool_id}.")
-        refuse_careful([tool])
         await tools.attach(tx, agent_id, [tool_id])
+        await _keep_rules(tx, agent, with_rules(agent.tool_rules, careful_rules([tool])))
         return await states.one(tx, agent_id)
 
 
@@ -36,18 +36,13 @@ async def detach(db: Database, actor: Actor, agent_id: str, tool_id: str) -> Age
 async def require_approval(
     db: Database, actor: Actor, agent_id: str, tool_name: str, *, required: bool
 ) -> AgentState:
-    """Free a tool name of approval; the name need not be attached (TR21).
-
-    Raises `ApprovalNotServed` where approval is to be required.
-    """
+    """Put a tool name under approval or free it; the name need not be attached (TR21)."""
     async with db.write(actor) as tx:
         agent = await states.known(tx, agent_id)
         if required:
-            raise ApprovalNotServed(
-                f"`{tool_name}` cannot be put under approval: this server cannot ask a person "
-                "for approval yet."
-            )
-        rules = tuple(one for one in agent.tool_rules if not _is_approval(one, tool_name))
+            rules = with_rules(agent.tool_rules, [rule("requires_approval", tool_name)])
+        else:
+            rules = tuple(one for one in agent.tool_rules if not _is_approval(one, tool_name))
         await _keep_rules(tx, agent, rules)
         return await states.one(tx, agent_id)
 

@@ -16,19 +16,75 @@ async def create(tx: Tx, list_id: str) -> None:
     await tx.execute("INSERT INTO message_lists (id, version) VALUES ($1, 1)", list_id)
 
 
-async def claimable(tx: Tx, list_id: str, *, agent_id: str) -> bool:
-    """Whether the list is this agent's, of the actor's organization."""
-    return bool(
-        await tx.fetch_value(
-            "SELECT 1 FROM message_lists JOIN agents ON agents.id = $1"
-            " WHERE message_lists.id = $2 AND agents.organization_id = $3"
-            " AND (message_lists.id = agents.id OR EXISTS (SELECT 1 FROM conversations"
-            " WHERE conversations.id = message_lists.id AND conversations.agent_id = agents.id))",
-            agent_id,
-            list_id,
-            tx.actor.organization_id,
-        )
+async def last_role(tx: Tx, list_id: str, *, agent_id: str) -> str | None:
+    """Return the role of the newest message in the list's window, empty without one.
+
+    Null unless the list is this agent's, of the actor's organization.
+    """
+    found: str | None = await tx.fetch_value(
+        "SELECT COALESCE((SELECT messages.role FROM list_entries"
+        " JOIN messages ON messages.seq = list_entries.message_seq"
+        " WHERE list_entries.list_id = message_lists.id AND list_entries.position IS NOT NULL"
+        " ORDER BY list_entries.position DESC LIMIT 1), '')"
+        " FROM message_lists JOIN agents ON agents.id = $1"
+        " WHERE message_lists.id = $2 AND agents.organization_id = $3"
+        " AND (message_lists.id = agents.id OR EXISTS (SELECT 1 FROM conversations"
+        " WHERE conversations.id = message_lists.id AND conversations.agent_id = agents.id))",
+        agent_id,
+        list_id,
+        tx.actor.organization_id,
     )
+    return found
+
+
+async def hold(tx: Tx, list_id: str) -> None:
+    """Keep the list from whoever else holds it, until commit; SQLite has one writer anyway."""
+    if tx.dialect == "postgresql":
+        await tx.fetch("SELECT 1 FROM message_lists WHERE id = $1 FOR UPDATE", list_id)
+
+
+async def newest(tx: Tx, list_id: str, *, limit: int) -> list[Message]:
+    """Return the newest messages in the window, oldest first."""
+    return await _newest(tx, list_id, limit=limit, by="position")
+
+
+async def recent(tx: Tx, list_id: str, *, limit: int) -> list[Message]:
+    """Return the newest messages of the list, in the window or not, oldest first."""
+    return await _newest(tx, list_id, limit=limit, by="message_seq")
+
+
+async def _newest(tx: Tx, list_id: str, *, limit: int, by: str) -> list[Message]:
+    rows = await tx.fetch(
+        f"SELECT {messages.COLUMNS} FROM list_entries"
+        " JOIN messages ON messages.seq = list_entries.message_seq"
+        f" WHERE list_entries.list_id = $1 AND list_entries.{by} IS NOT NULL"
+        f" ORDER BY list_entries.{by} DESC LIMIT $2",
+        list_id,
+        limit,
+    )
+    return [messages.from_row(row) for row in reversed(rows)]
+
+
+async def requests(tx: Tx, list_ids: Sequence[str]) -> dict[str, Message]:
+    """Return, by list, the request for approval that stands last in its window."""
+    rows = await tx.fetch(
+        f"SELECT list_entries.list_id, {messages.COLUMNS} FROM list_entries"
+        " JOIN messages ON messages.seq = list_entries.message_seq"
+        f" WHERE list_entries.list_id IN {listed(tx, '$1')}"
+        " AND list_entries.position = (SELECT MAX(newest.position) FROM list_entries AS newest"
+        " WHERE newest.list_id = list_entries.list_id AND newest.position IS NOT NULL)"
+        f" AND messages.role = 'approval' AND {unindexed('messages.organization_id')} = $2",
+        encode(list(list_ids)),
+        tx.actor.organization_id,
+    )
+    found = {row[0]: messages.from_row(row[1:]) for row in rows}
+    return {list_id: message for list_id, message in found.items() if message.calls}
+
+
+async def of_agent(tx: Tx, agent_id: str) -> list[str]:
+    """Return the ids of the agent's lists: its own, then those of its conversations."""
+    rows = await tx.fetch("SELECT id FROM conversations WHERE agent_id = $1 ORDER BY id", agent_id)
+    return [agent_id, *(row[0] for row in rows)]
 
 
 async def version(tx: Tx, list_id: str) -> int | None:

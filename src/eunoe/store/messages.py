@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from eunoe.domain.messages import Message, Part, Role, ToolCall, ToolReturn
+from eunoe.domain.messages import Answer, Message, Part, Role, ToolCall, ToolReturn
 from eunoe.errors import Missing
 from eunoe.store.codec import encode
 from eunoe.store.db import Row, Tx, Value, from_micros, listed, to_micros, unindexed
@@ -29,6 +29,9 @@ class _Body:
     content: tuple[Part, ...] = ()
     calls: tuple[ToolCall, ...] = ()
     returns: tuple[ToolReturn, ...] = ()
+    approvals: tuple[Answer, ...] = ()
+    request_id: str | None = None
+    order: tuple[str, ...] = ()
 
 
 _body: Final = TypeAdapter(_Body)
@@ -170,6 +173,9 @@ def from_row(row: Row) -> Message:
         content=body.content,
         calls=body.calls,
         returns=body.returns,
+        approvals=body.approvals,
+        request_id=body.request_id,
+        order=body.order,
         model=row[6],
         name=row[7],
         otid=row[8],
@@ -203,11 +209,12 @@ def _values(tx: Tx, message: Message) -> tuple[Value, ...]:
 
 
 def _encoded(message: Message) -> str:
-    body: dict[str, object] = {}
-    if message.content:
-        body["content"] = message.content
-    if message.calls:
-        body["calls"] = message.calls
-    if message.returns:
-        body["returns"] = message.returns
-    return encode(body)
+    body = {
+        "content": message.content,
+        "calls": message.calls,
+        "returns": message.returns,
+        "approvals": message.approvals,
+        "request_id": message.request_id,
+        "order": message.order,
+    }
+    return encode({name: value for name, value in body.items() if value})

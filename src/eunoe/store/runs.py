@@ -171,6 +171,19 @@ async def request_cancel(tx: Tx, run_id: str) -> bool:
     )
 
 
+async def withdraw(tx: Tx, run_id: str) -> bool:
+    """Mark a run that ended with a request for approval as cancelled; whether it was one (4.2)."""
+    agent_id: str | None = await tx.fetch_value(
+        "UPDATE runs SET status = 'cancelled', stop_reason = 'cancelled' WHERE id = $1"
+        " AND status = 'completed' AND stop_reason = 'requires_approval' RETURNING agent_id",
+        run_id,
+    )
+    if agent_id is None:
+        return False
+    await tx.execute("UPDATE agents SET last_stop_reason = 'cancelled' WHERE id = $1", agent_id)
+    return True
+
+
 async def to_go_on(tx: Tx, run_ids: Sequence[str]) -> dict[str, int]:
     """Return the fences of those runs that are active and that nobody wants to stop."""
     rows = await tx.fetch(

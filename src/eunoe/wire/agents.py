@@ -12,6 +12,7 @@ from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
 from eunoe.errors import Invalid
 from eunoe.wire import blocks, tools
+from eunoe.wire.messages import Lens, shown
 from eunoe.wire.model_settings import model_settings
 from eunoe.wire.models import (
     EmbeddingConfigResponse,
@@ -177,8 +178,13 @@ def state(one: agent_states.AgentState) -> AgentState:
         "tool_exec_environment_variables": [],
         "managed_group": None,
         "multi_agent_group": None,
-        "pending_approval": None,
+        "pending_approval": _pending_approval(one),
     }
+
+
+def _pending_approval(one: agent_states.AgentState) -> Json | None:
+    """Return the request for approval that waits, null where nothing does (api 6.3.5)."""
+    return None if one.request is None else shown(one.request, Lens())[-1]
 
 
 def memory(one: agent_states.AgentState, held: list[blocks.BlockResponse] | None = None) -> Memory:

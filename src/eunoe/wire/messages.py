@@ -13,8 +13,10 @@ from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.views import (
     Answered,
+    Asked,
     Called,
     CallFragment,
+    Decided,
     HiddenThought,
     Returned,
     Summarised,
@@ -25,7 +27,8 @@ from eunoe.domain.views import (
     views,
 )
 from eunoe.ids import part_otid
-from eunoe.wire.content import envelope_of, shown_content
+from eunoe.wire.approvals import WireDecision, WireToolReturn, shown_answers
+from eunoe.wire.content import envelope_of, part_bodies, shown_content
 from eunoe.wire.times import message_date
 
 MessageType: TypeAlias = Literal[
@@ -103,13 +106,18 @@ class ToolCallMessage(_Common):
     tool_calls: list[WireToolCall] | ToolCallDelta
 
 
-class WireToolReturn(TypedDict):
-    type: Literal["tool"]
-    tool_return: str | list[Json]
-    status: Literal["success", "error"]
-    tool_call_id: str
-    stdout: list[str] | None
-    stderr: list[str] | None
+class ApprovalRequestMessage(_Common):
+    message_type: Literal["approval_request_message"]
+    tool_call: WireToolCall | ToolCallDelta
+    tool_calls: list[WireToolCall] | ToolCallDelta
+
+
+class ApprovalResponseMessage(_Common):
+    message_type: Literal["approval_response_message"]
+    approvals: list[WireDecision | WireToolReturn]
+    approve: bool | None
+    approval_request_id: str | None
+    reason: str | None
 
 
 class ToolReturnMessage(_Common):
@@ -142,6 +150,8 @@ WireMessage: TypeAlias = (
     | HiddenReasoningMessage
     | ToolCallMessage
     | ToolReturnMessage
+    | ApprovalRequestMessage
+    | ApprovalResponseMessage
     | SummaryMessage
     | EventMessage
 )
@@ -236,11 +246,10 @@ def _body(view: View) -> Json:
             )
         case HiddenThought(state=state, data=data):
             body.update(message_type="hidden_reasoning_message", state=state, hidden_reasoning=data)
-        case Called(calls=calls):
-            return _called(body, calls)
-        case CallFragment() as fragment:
-            delta = _delta(fragment)
-            body.update(message_type="tool_call_message", tool_call=delta, tool_calls=delta)
+        case Called() | Asked() | CallFragment() as calling:
+            body.update(_calling(calling))
+        case Decided(answers=answers):
+            body.update(shown_answers(answers))
         case Returned(returns=returns):
             return _returned(view, returns)
         case UserSaid(content=content):
@@ -269,12 +278,18 @@ def _common(view: View) -> Json:
     }
 
 
-def _called(body: Json, calls: Sequence[ToolCall]) -> Json:
-    made: list[WireToolCall] = [
-        {"name": call.name, "arguments": call.arguments, "tool_call_id": call.id} for call in calls
+def _calling(body: Called | Asked | CallFragment) -> Json:
+    """Return calls that were made, that wait for an answer, or a piece of one of either."""
+    asks = isinstance(body, Asked) or (isinstance(body, CallFragment) and body.asks)
+    made = {"message_type": "approval_request_message" if asks else "tool_call_message"}
+    if isinstance(body, CallFragment):
+        delta = _delta(body)
+        return {**made, "tool_call": delta, "tool_calls": delta}
+    calls: list[WireToolCall] = [
+        {"name": call.name, "arguments": call.arguments, "tool_call_id": call.id}
+        for call in body.calls
     ]
-    body.update(message_type="tool_call_message", tool_call=made[0], tool_calls=made)
-    return body
+    return {**made, "tool_call": calls[0], "tool_calls": calls}
 
 
 def _delta(fragment: CallFragment) -> ToolCallDelta:
@@ -309,13 +324,13 @@ def _spoken(view: View, calls: Sequence[ToolCall], *, speech: tuple[str, str]) -
             waiting.append(call)
             continue
         if waiting:
-            yield _called(common(), waiting)
+            yield {**common(), **_calling(Called(calls=tuple(waiting)))}
             waiting = []
         text = envelope_of(call.arguments).get(speech[1])
         if isinstance(text, str):
             yield {**common(), "message_type": "assistant_message", "content": text}
     if waiting:
-        yield _called(common(), waiting)
+        yield {**common(), **_calling(Called(calls=tuple(waiting)))}
 
 
 def _part_index(otid: str | None) -> int | None:
@@ -340,7 +355,7 @@ def _returned(view: View, returns: Sequence[ToolReturn]) -> Json:
         **_common(view),
         "message_type": "tool_return_message",
         "name": view.name or returns[0].name,
-        "tool_return": first["tool_return"],
+        "tool_return": _words(returns[0]),
         "status": first["status"],
         "tool_call_id": first["tool_call_id"],
         "stdout": first["stdout"],
@@ -350,17 +365,19 @@ def _returned(view: View, returns: Sequence[ToolReturn]) -> Json:
 
 
 def _tool_return(given: ToolReturn) -> WireToolReturn:
-    output = given.output
     return {
         "type": "tool",
-        "tool_return": output
-        if isinstance(output, str)
-        else json.dumps(output, ensure_ascii=False),
+        "tool_return": list(part_bodies(given.parts)) or _words(given),
         "status": "success" if given.ok else "error",
         "tool_call_id": given.call_id,
         "stdout": list(given.stdout) or None,
         "stderr": list(given.stderr) or None,
     }
+
+
+def _words(given: ToolReturn) -> str:
+    output = given.output
+    return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 
 def _summary(view: View, envelope: str) -> Json:

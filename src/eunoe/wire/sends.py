@@ -7,7 +7,8 @@ declares as accepted and ignored (G-26): `enable_thinking`, `batch_item_id`,
 
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias, cast
+from dataclasses import replace
+from typing import Annotated, Final, Literal, Self, TypeAlias, cast
 
 from pydantic import (
     AliasChoices,
@@ -22,8 +23,15 @@ from pydantic import (
 
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import DEFAULT_MAX_STEPS, RunOptions
-from eunoe.errors import Invalid
+from eunoe.runs.approvals import Answers
 from eunoe.runs.submit import InputMessage
+from eunoe.wire.approvals import (
+    ApprovalCreate,
+    ClientTool,
+    ToolReturnCreate,
+    answers_of,
+    client_tools,
+)
 from eunoe.wire.content import SENDABLE, Content, FetchImage, parts_of
 from eunoe.wire.messages import MessageType
 
@@ -31,8 +39,6 @@ Role: TypeAlias = Literal["user", "system", "assistant"]
 
 _STEP_CEILING: Final = 100_000
 _NOT_SUPPORTED: Final = {
-    "client_tools": "Tools that run on the client are not supported by this server yet; leave "
-    "client_tools out and attach tools to the agent.",
     "client_skills": "Skills listed by the client are not supported by this server; leave "
     "client_skills out and describe them in the system prompt or a memory block.",
     "return_logprobs": "Log probabilities are not supported by this server; leave "
@@ -71,52 +77,6 @@ class MessageCreate(BaseModel):
         return self
 
 
-class ApprovalReturn(BaseModel):
-    type: Literal["approval"] = "approval"
-    tool_call_id: str
-    approve: bool
-    reason: str | None = None
-
-
-class ToolReturn(BaseModel):
-    type: Literal["tool"] = "tool"
-    tool_call_id: str
-    tool_return: Content
-    status: Literal["success", "error"]
-    stdout: list[str] | None = None
-    stderr: list[str] | None = None
-
-
-def _approval_kind(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return getattr(value, "type", None)
-    fields = cast("Json", value) if isinstance(value, dict) else {}
-    return fields.get("type") or ("tool" if "tool_return" in fields else "approval")
-
-
-Approval: TypeAlias = Annotated[
-    Annotated[ApprovalReturn, Tag("approval")] | Annotated[ToolReturn, Tag("tool")],
-    Discriminator(_approval_kind),
-]
-
-
-class ApprovalCreate(BaseModel):
-    type: Literal["approval"] = "approval"
-    approvals: list[Approval] | None = None
-    approve: bool | None = None
-    approval_request_id: str | None = None
-    reason: str | None = None
-    otid: str | None = None
-    group_id: str | None = None
-
-
-class ToolReturnCreate(BaseModel):
-    type: Literal["tool_return"] = "tool_return"
-    tool_returns: list[ToolReturn]
-    otid: str | None = None
-    group_id: str | None = None
-
-
 def _item_kind(value: object) -> object:
     """Return the kind of an item; without `type` it is told by its fields (api 8.1)."""
     if isinstance(value, BaseModel):
@@ -137,12 +97,6 @@ Item: TypeAlias = Annotated[
     | Annotated[ToolReturnCreate, Tag("tool_return")],
     Discriminator(_item_kind),
 ]
-
-
-class ClientTool(BaseModel):
-    name: str
-    description: str | None = None
-    parameters: dict[str, Any] | None = None
 
 
 class ClientSkill(BaseModel):
@@ -270,6 +224,7 @@ def options_of(
         assistant_message_tool_name=request.assistant_message_tool_name,
         assistant_message_tool_kwarg=request.assistant_message_tool_kwarg,
         callback_url=callback_url,
+        client_tools=client_tools(request.client_tools),
     )
 
 
@@ -286,20 +241,24 @@ def client_otids(items: Sequence[Item]) -> tuple[str, ...]:
 
 
 async def inputs_of(items: Sequence[Item], *, fetch: FetchImage) -> tuple[InputMessage, ...]:
-    """Return the messages to store.
+    """Return the messages to store, answers to calls aside.
 
-    Raises `Invalid` for empty content, an image that cannot be had, and for an answer to a
-    tool call that nobody asked about.
+    Raises `Invalid` for empty content and an image that cannot be had.
     """
-    return tuple([await _input(item, fetch=fetch) for item in items])
+    said = [item for item in items if isinstance(item, MessageCreate)]
+    return tuple([await _input(item, fetch=fetch) for item in said])
 
 
-async def _input(item: Item, *, fetch: FetchImage) -> InputMessage:
-    if not isinstance(item, MessageCreate):
-        raise Invalid(
-            "No tool call is currently awaiting approval, so there is nothing to answer; "
-            "send an ordinary message."
-        )
+async def given_answers(items: Sequence[Item], *, fetch: FetchImage) -> Answers | None:
+    """Return the answers to calls that wait, which only the first item can be (streaming 1.4)."""
+    first = items[0] if items else None
+    if first is None or isinstance(first, MessageCreate):
+        return None
+    given = await answers_of(first, fetch=fetch)
+    return given if given.otid else replace(given, otid=str(uuid.uuid4()))
+
+
+async def _input(item: MessageCreate, *, fetch: FetchImage) -> InputMessage:
     return InputMessage(
         role=item.role,
         content=await parts_of(item.content, fetch=fetch),

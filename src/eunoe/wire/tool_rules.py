@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, Field, model_validator
 
 from eunoe.domain.messages import Json
-from eunoe.errors import ApprovalNotServed
 
 
 class _Rule(BaseModel):
@@ -56,23 +55,11 @@ class _MaxCount(_Rule):
 
 
 class _Plain(_Rule):
-    type: Literal["exit_loop", "continue_loop", "required_before_exit"]
-
-
-class _Approval(_Rule):
-    type: Literal["requires_approval"]
-
-    @model_validator(mode="after")
-    def _is_not_served(self) -> "_Approval":
-        # Calls that a person wanted to see first must not run unseen.
-        raise ApprovalNotServed(
-            f"The rule `requires_approval` for `{self.tool_name}` cannot be kept: this server "
-            "cannot ask a person for approval yet. Leave the rule out."
-        )
+    type: Literal["exit_loop", "continue_loop", "required_before_exit", "requires_approval"]
 
 
 ToolRuleBody: TypeAlias = Annotated[
-    _RunFirst | _Child | _Parent | _Conditional | _MaxCount | _Plain | _Approval,
+    _RunFirst | _Child | _Parent | _Conditional | _MaxCount | _Plain,
     Field(discriminator="type"),
 ]
 

@@ -78,6 +78,7 @@ RULES: Final = {
     "api-9.4": "An input keeps its otid; a part's is its message's id with the part's index in the lowest bits.",
     "api-9.5": "A call of the message tool is shown as what it says, unless the caller wants calls.",
     "api-9.6": "Text and reasoning become the message types that the agent's type and their source decide.",
+    "api-9.8": "A return in parts is shown in parts, and as text where there is no room for them.",
     "api-9.12": "A summary is shown as such only to a caller who asks for it.",
     "api-9.14": "Envelopes of stored text are opened when shown.",
     "api-9.20": "Content is a string or parts, and each role takes the parts that make sense in it.",

@@ -13,7 +13,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import AgentId, MessageId
 from eunoe.http.replies import JsonReply
-from eunoe.http.sending import Target, answered, streamed, submitted
+from eunoe.http.sending import Target, answered, sent_streaming, submitted
 from eunoe.store import agents
 from eunoe.store import messages as stored
 from eunoe.store.db import Tx
@@ -83,10 +83,9 @@ async def send(
         background=body.background,
         stream_tokens=body.stream_tokens,
     )
-    run = await submitted(request, runtime, actor, body, target)
     if body.streaming:
-        return await streamed(runtime, actor, run, pings=body.include_pings)
-    return await answered(runtime, actor, run)
+        return await sent_streaming(request, runtime, actor, body, target, pings=body.include_pings)
+    return await answered(runtime, actor, await submitted(request, runtime, actor, body, target))
 
 
 @router.post(
@@ -109,8 +108,7 @@ async def send_streaming(
         background=body.background,
         stream_tokens=body.stream_tokens,
     )
-    run = await submitted(request, runtime, actor, body, target)
-    return await streamed(runtime, actor, run, pings=body.include_pings)
+    return await sent_streaming(request, runtime, actor, body, target, pings=body.include_pings)
 
 
 @router.post(

@@ -149,7 +149,7 @@ async def require_approval(
     body: ApprovalBody | None = None,
     requires_approval: Annotated[bool | None, Query(deprecated=True)] = None,
 ) -> Response:
-    """Free a tool of approval. To put it under approval is refused, as nobody could be asked."""
+    """Let calls of a tool wait for approval, or no longer."""
     required = requires_approval if body is None else body.requires_approval
     if required is None:
         raise RequestValidationError(

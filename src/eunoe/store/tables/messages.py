@@ -38,9 +38,8 @@ messages = Table(
     to("agent_id", "agents.id"),
     to("conversation_id", "conversations.id", nullable=True),
     Column("role", Text, nullable=False),
-    Column(
-        "body_json", Text, nullable=False
-    ),  # {"content": [...], "calls": [...], "returns": [...]}
+    # What else a domain.messages.Message has, as far as it is there: {"content": [...], ...}
+    Column("body_json", Text, nullable=False),
     Column("model", Text),
     Column("name", Text),
     Column("otid", Text),
