@@ -35,7 +35,8 @@ calls = st.lists(
 
 
 def reply(*made: ToolCall, text: str = "") -> Message:
-    said = message(text, "assistant", calls=list(made), step_id="step-1")
+    words = [text] if text else []
+    said = message("", "assistant", *words, calls=list(made), step_id="step-1")
     return replace(said, id=new("message"), run_id="run-1")
 
 

@@ -20,7 +20,8 @@ CAREFUL = (rule("count"), rule("fail"))
 
 async def asked(letta: AsyncLetta, agent: Agent, text: str, **options: Any) -> Any:
     """Return the request for approval that the answer to `text` ends with."""
-    answer = await letta.agents.messages.create(agent.id, input=text, **options)
+    create: Any = letta.agents.messages.create
+    answer = await create(agent.id, input=text, **options)
     assert answer.stop_reason.stop_reason == "requires_approval"
     request = answer.messages[-1]
     assert request.message_type == "approval_request_message"

@@ -80,8 +80,9 @@ async def test_what_comes_with_an_answer_is_always_replied_to(
         {"role": "user", "content": "Wait."},
         {"role": "user", "content": "SAY Waiting."},
     ]
-    steps = {"max_steps": 1} if ending == "max_steps" else {}
-    answer = await strict.agents.messages.create(agent.id, messages=items, **steps)
+    steps: Any = {"max_steps": 1} if ending == "max_steps" else {}
+    create: Any = strict.agents.messages.create
+    answer = await create(agent.id, messages=items, **steps)
     assert kinds(answer.messages) == ["tool_return_message", "assistant_message"]
     assert content_of(answer.messages[1]) == "Waiting."
     sent = [one["role"] for one in json.loads(world.model.requests[-1])["messages"]]
@@ -95,7 +96,7 @@ async def test_acting_on_answers_is_a_step(world: World, strict: AsyncLetta) -> 
         agent = await world.agent(tool_rules=(*CAREFUL, *rules))
         request = await asked(strict, agent, "CALL count {}")
         items: Any = [{"type": "approval", "approvals": [yes(ids_of(request)[0])]}]
-        answer = await strict.agents.messages.create(agent.id, messages=items, max_steps=1)
+        answer: Any = await strict.agents.messages.create(agent.id, messages=items, max_steps=1)
         assert kinds(answer.messages) == ["tool_return_message"]
         assert answer.stop_reason.stop_reason == ending
     assert await faults(world.db) == []
@@ -164,9 +165,11 @@ async def test_an_agent_without_memory_of_its_turns_acts_on_answers(
     agent = await world.agent(tool_rules=CAREFUL, message_buffer_autoclear=True)
     await strict.agents.messages.create(agent.id, input="SAY Old.")
     request = await asked(strict, agent, 'CALL count {"n": 1}')
-    for _ in range(2):
-        answer = await answered(strict, agent, [yes(ids_of(request)[0])])
-    assert kinds(answer.messages) == ["assistant_message"]
+    answers = [yes(ids_of(request)[0])]
+    first = await answered(strict, agent, answers)
+    again = await answered(strict, agent, answers)
+    assert kinds(first.messages) == ["tool_return_message", "assistant_message"]
+    assert kinds(again.messages) == ["assistant_message"]
     assert world.tools.calls == [("count", {"n": 1})]
 
 

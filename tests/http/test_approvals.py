@@ -45,7 +45,7 @@ async def test_no_call_of_a_reply_runs_while_one_of_them_waits(
     assert answer.stop_reason.stop_reason == "requires_approval"
     assert world.tools.calls == []
     assert free.message_type == "tool_call_message"
-    assert [call.name for call in free.tool_calls or ()] == ["look"]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType] -- a list here
+    assert [call.name for call in free.tool_calls or ()] == ["look"]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] -- a list here
     assert request.message_type == "approval_request_message"
     assert (request.tool_call.name, request.tool_call.arguments) == ("count", '{"n":1}')
     assert uuid.UUID(request.id[-36:]).int == uuid.UUID(free.id[-36:]).int - 1

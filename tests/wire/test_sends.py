@@ -214,13 +214,11 @@ async def test_a_client_may_return_parts() -> None:
 @pytest.mark.rule("H18", "TR13", "G-26")
 def test_parameters_of_a_client_tool_are_optional() -> None:
     tools = [{"name": "click"}, {"name": "click", "description": "Click.", "parameters": {"a": 1}}]
-    for given, last in (
-        (tools[:1], ("", {"type": "object", "properties": {}, "required": []})),
-        (tools, ("Click.", {"a": 1})),
-    ):
+    none: Json = {"type": "object", "properties": {}, "required": []}
+    for given, description, parameters in ((tools[:1], "", none), (tools, "Click.", {"a": 1})):
         request = LettaAsyncRequest.model_validate({"input": "x", "client_tools": given})
         (made,) = options_of(request, stream_tokens=False).client_tools
-        assert (made.description, made.parameters) == last
+        assert (made.description, made.parameters) == (description, parameters)
 
 
 @pytest.mark.rule("streaming-4.6")

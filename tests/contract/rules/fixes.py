@@ -3,9 +3,9 @@
 from typing import Final
 
 RULES: Final = {
+    "FIX-3": "What comes with an answer is replied to even if the answer ends the turn.",
     "FIX-4": "The tags of the archive are told in every rebuilt prompt.",
     "FIX-4b": "A change by the API rewrites no stored prompt; the next turn sees that it is stale.",
-    "FIX-3": "What comes with an answer is replied to even if the answer ends the turn.",
     "FIX-5": "A prompt is rebuilt for the list that is spoken in.",
     "FIX-6": "Where reasoning is off only reasoning is left out, and words beside a call stay.",
     "FIX-7": "Arguments are read tolerantly or refused with the place, never taken for empty.",
@@ -18,6 +18,7 @@ RULES: Final = {
     "FIX-20": "Every kind of rule is told to the model.",
     "FIX-21": "Returns are sent in the order of their calls.",
     "FIX-22": "A call for the client is never run by the server.",
+    "FIX-23": "A tool that runs is stopped with its run.",
     "FIX-24": "Cancelling answers the request in the list in which it waits.",
     "FIX-25": "Limits of blocks hold for tools and API alike.",
     "FIX-26": "A read-only block cannot be renamed or deleted by a tool.",

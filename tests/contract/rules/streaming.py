@@ -23,6 +23,7 @@ RULES: Final = {
     "G-18": "The usage of a run is one number in stream, answer, route and the sum of its steps.",
     "G-22": "Runs that are over leave nothing in memory, and their events go when their time is up.",
     "G-23": "Telemetry that fails or is slow changes nothing, and every span is ended.",
+    "G-24": "What happens in one message list changes no other.",
     "G-25": "The statements of a step do not grow with history, and a reader that waits makes none.",
     "G-26": "Every field of a request is honoured, refused, or one of those documented as ignored.",
     "streaming-1.1": "Every entrance makes a run and answers in its own form.",
