@@ -10,7 +10,9 @@ from eunoe.domain.messages import Json
 from eunoe.domain.wellformed import well_formed_json
 from eunoe.errors import ToolArgumentsInvalid
 
-RESERVED: Final = frozenset({"request_heartbeat", "thinking"})
+REQUEST_HEARTBEAT: Final = "request_heartbeat"
+THINKING: Final = "thinking"
+RESERVED: Final = frozenset({REQUEST_HEARTBEAT, THINKING})
 """Keys that speak to the loop and not to the tool."""
 
 _MAX_DEPTH: Final = 100

@@ -1,4 +1,4 @@
-"""The JSON envelopes in which an agent's opening messages are kept (api 9.14, agent S43, S44)."""
+"""The JSON envelopes in which is kept what a model reads and nobody said (api 9.14, S41 to S45)."""
 
 import json
 from datetime import datetime
@@ -7,6 +7,11 @@ from typing import Final
 from eunoe.domain.times import stamp
 
 _AUTOMATIC: Final = "[A notice of the system, which the user does not see]"
+_NEVER: Final = "Never (this is the first time)"
+_WOKEN: Final = {
+    True: "The call is done, and you are woken as you asked.",
+    False: "The call failed, and you are woken so that you can put it right.",
+}
 
 
 def user_envelope(text: str, *, at: datetime, timezone: str, name: str | None = None) -> str:
@@ -27,11 +32,22 @@ def alert_envelope(text: str, *, at: datetime, timezone: str) -> str:
     return json.dumps(body, ensure_ascii=False)
 
 
-def heartbeat_envelope(reason: str, *, at: datetime, timezone: str) -> str:
-    """Return what makes an agent go on, wrapped and marked as said by no person (S41, S42)."""
+def login_envelope(*, at: datetime, timezone: str, last_login: str = _NEVER) -> str:
+    """Return the notice that the user is there (S45)."""
+    body = {"type": "login", "last_login": last_login, "time": stamp(at, timezone=timezone)}
+    return json.dumps(body, indent=2, ensure_ascii=False)
+
+
+def heartbeat_envelope(
+    reason: str | None, *, at: datetime, timezone: str, ok: bool | None = True
+) -> str:
+    """Return what makes an agent go on, wrapped and marked as said by no person (S41, S42).
+
+    Without a reason it says whether what the agent did went well; null counts as it did not.
+    """
     body = {
         "type": "heartbeat",
-        "reason": f"{_AUTOMATIC} {reason}",
+        "reason": f"{_AUTOMATIC} {reason or _WOKEN[bool(ok)]}",
         "time": stamp(at, timezone=timezone),
     }
     return json.dumps(body, indent=2, ensure_ascii=False)

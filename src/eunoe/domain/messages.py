@@ -63,12 +63,20 @@ Part: TypeAlias = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCall:
-    """`arguments` is the JSON text as the model wrote it; a call `by_client` runs on the client."""
+    """`arguments` is the JSON text as the model wrote it.
+
+    An agent of the heartbeat loop also writes to the loop there, and that is kept apart:
+    `heartbeat` is whether it is woken again after the call, as it asked and, once the call has
+    come to something, as was decided (L58), `thinking` the thought in front of the call. A call
+    of any other loop has neither. A call `by_client` runs on the client.
+    """
 
     id: str
     name: str
     arguments: str
     by_client: bool = False
+    heartbeat: bool | None = None
+    thinking: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
