@@ -13,7 +13,10 @@ from eunoe.domain.wellformed import well_formed
 
 # Any code point, lone surrogates among them: JSON can write those, and models do.
 texts = st.text(st.characters(codec=None, exclude_categories=()), max_size=20)
-keys = st.one_of(st.sampled_from(["message", "thinking", "request_heartbeat"]), texts)
+keys = st.one_of(
+    st.sampled_from(["message", "thinking", "request_heartbeat"]),
+    st.text(st.characters(codec="utf-8"), max_size=20),
+)
 values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | texts,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from eunoe.domain.agents import AgentType
+from eunoe.domain.edits import BLOCK_TOOLS
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool, ToolType
 
@@ -43,6 +44,9 @@ _OTHERS: Final = (
     "memory",
     "memory_apply_patch",
 )
+_EDITORS: Final[frozenset[AgentType]] = frozenset(
+    {"sleeptime_agent", "voice_convo_agent", "voice_sleeptime_agent"}
+)
 _ENDING: Final = frozenset({"send_message", "send_message_to_agent_async", "memory_finish_edits"})
 _BASE_TYPES: Final[frozenset[ToolType]] = frozenset(
     {"letta_core", "letta_memory_core", "letta_multi_agent_core", "letta_sleeptime_core"}
@@ -50,9 +54,17 @@ _BASE_TYPES: Final[frozenset[ToolType]] = frozenset(
 _UNRULED_MODELS: Final = ("claude-4-sonnet", "claude-3-5-sonnet", "gpt-5", "gemini-2.5-pro")
 
 
-def base_tool_names(agent_type: AgentType, *, multi_agent: bool = False) -> tuple[str, ...]:
-    """Return the names of the tools that an agent of this type starts with."""
-    return _BY_TYPE.get(agent_type, _OTHERS) + (MULTI_AGENT if multi_agent else ())
+def base_tool_names(
+    agent_type: AgentType, *, multi_agent: bool = False, sleeptime: bool = False
+) -> tuple[str, ...]:
+    """Return the names of the tools that an agent of this type starts with.
+
+    With `sleeptime` it has a partner that edits its memory, so it gets no tools that do (FIX-1).
+    """
+    own = _BY_TYPE.get(agent_type, _OTHERS)
+    if sleeptime and agent_type not in _EDITORS:
+        own = tuple(name for name in own if name not in BLOCK_TOOLS)
+    return own + (MULTI_AGENT if multi_agent else ())
 
 
 def wants_base_rules(

@@ -28,6 +28,7 @@ class ModelWish:
     clear_max_output: bool = False
     enable_reasoner: bool | None = None
     reasoning: bool | None = None
+    inner_thoughts: bool | None = None
     reasoning_effort: str | None = None
     temperature: float | None = None
     parallel_tool_calls: bool | None = None

@@ -150,24 +150,29 @@ def aftermath(
 
 
 def _after(call: ToolCall, result: ToolReturn, situation: Situation) -> Aftermath:
-    rules = situation.rules
     if call.id in situation.refused:
         return Aftermath(told=f"A rule did not allow `{call.name}`; go on within the rules.")
     if not result.ok:
         return Aftermath(ok=False)
-    ends = call.name in named(rules, "exit_loop")
-    if ends and not situation.unmet:
-        return Aftermath(stop="tool_rule" if call.heartbeat else "end_turn")
-    if not ends and any(isinstance(one, _LEADING) and one.tool_name == call.name for one in rules):
-        return Aftermath(told=f"A rule says what may follow `{call.name}`; go on with it.")
-    if not ends and call.name in named(rules, "continue_loop"):
-        return Aftermath(told=f"A rule says that you go on after `{call.name}`.")
+    ends = call.name in named(situation.rules, "exit_loop")
+    told = None if ends else _led_on(call.name, situation.rules)
+    if told is not None:
+        return Aftermath(told=told)
     if call.heartbeat and not ends:
         return Aftermath()
     if situation.unmet:
         names = ", ".join(situation.unmet)
         return Aftermath(told=f"Before your response may end you still have to call: {names}.")
-    return Aftermath(stop="end_turn")
+    return Aftermath(stop="tool_rule" if call.heartbeat else "end_turn")
+
+
+def _led_on(name: str, rules: Sequence[ToolRule]) -> str | None:
+    """Return why the rules make a turn go on after the tool, null where they do not."""
+    if any(isinstance(one, _LEADING) and one.tool_name == name for one in rules):
+        return f"A rule says what may follow `{name}`; go on with it."
+    if name in named(rules, "continue_loop"):
+        return f"A rule says that you go on after `{name}`."
+    return None
 
 
 _LEADING: Final = (Child, Conditional, MaxCount)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from eunoe.domain.agents import AgentType
+from eunoe.domain.agents import PLAIN_TEXT, AgentType
 from eunoe.domain.drafts import ModelWish
 from eunoe.domain.messages import Json
 from eunoe.domain.models import GLOBAL_CONTEXT_CAP, ModelConfig
@@ -18,6 +18,7 @@ _OPENAI_REASONER: Final = re.compile(r"^(o1|o3|o4|gpt-5)")
 _ANTHROPIC_REASONER: Final = re.compile(r"3-7|(sonnet|opus|haiku)-4|claude-4|4-(sonnet|opus)")
 _ADAPTIVE: Final = re.compile(r"4[-.]6")
 _GOOGLE_ALWAYS: Final = re.compile(r"gemini-(2\.5-pro|3)")
+_GOOGLE: Final = frozenset({"google_ai", "google_vertex"})
 _SWITCHED: Final = frozenset({"zai", "zai_coding", "openrouter", "baseten"})
 
 
@@ -30,11 +31,29 @@ def wished(config: ModelConfig, wish: ModelWish, *, agent_type: AgentType) -> Mo
         config, context_window=wish.context_window or min(config.context_window, GLOBAL_CONTEXT_CAP)
     )
     config = adjusted(config, wish)
-    if agent_type == "letta_v1_agent" or wish.reasoning is not None:
-        wanted = config.enable_reasoner if wish.reasoning is None else wish.reasoning
-        config = with_reasoning(config, on=wanted)
+    wanted = config.enable_reasoner if wish.reasoning is None else wish.reasoning
+    config = with_reasoning(config, on=wanted)
     _check_budget(config)
-    return config
+    return with_inner_thoughts(config, wish, agent_type=agent_type)
+
+
+def with_inner_thoughts(
+    config: ModelConfig, wish: ModelWish, *, agent_type: AgentType
+) -> ModelConfig:
+    """Return `config` with thoughts as an argument where its model and loop want them (R5, R6).
+
+    A model that reasons by itself needs no such argument, but for Gemini, which gets it too;
+    `reasoning` false takes it from the others.
+    """
+    if agent_type in PLAIN_TEXT:
+        wanted = False
+    elif wish.inner_thoughts is not None:
+        wanted = wish.inner_thoughts
+    elif _reasons(config):
+        wanted = config.enable_reasoner and config.provider_type in _GOOGLE
+    else:
+        wanted = wish.reasoning is not False
+    return replace(config, put_inner_thoughts_in_kwargs=wanted)
 
 
 def adjusted(config: ModelConfig, wish: ModelWish) -> ModelConfig:
@@ -111,6 +130,11 @@ def with_reasoning(config: ModelConfig, *, on: bool) -> ModelConfig:
             return replace(config, enable_reasoner=on)
         case _:
             return replace(config, enable_reasoner=False)
+
+
+def _reasons(config: ModelConfig) -> bool:
+    """Whether the model is one that `with_reasoning` can have reason by itself."""
+    return with_reasoning(config, on=True).enable_reasoner
 
 
 def _least_effort(model: str) -> str:

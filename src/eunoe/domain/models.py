@@ -17,7 +17,8 @@ class ModelConfig:
     """How an agent's model is called; `context_window` is in tokens.
 
     `settings` is what the caller sent beyond the fields here, kept so that a
-    provider's own options survive.
+    provider's own options survive. `put_inner_thoughts_in_kwargs` has a model of the
+    heartbeat loop that does not reason by itself think in an argument of its calls.
     """
 
     handle: str
@@ -35,6 +36,7 @@ class ModelConfig:
     strict: bool = False
     response_format: Json | None = None
     settings: Json = field(default_factory=dict[str, object])
+    put_inner_thoughts_in_kwargs: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

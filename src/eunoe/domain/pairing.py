@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final, cast
 
+from eunoe.domain.heartbeats import as_written
 from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
 from eunoe.domain.times import stamp
 from eunoe.domain.wellformed import well_formed, well_formed_json
@@ -47,11 +48,12 @@ class Pairing:
             here.add(call.id)
             source, result = found or (None, _unknown(message))
             holder = holder or source
-            sent = ToolCall(
-                id=self._fresh(call.id),
-                name=well_formed(call.name),
-                arguments=_arguments(call.arguments),
-            )
+            sent = replace(call, id=self._fresh(call.id), name=well_formed(call.name))
+            arguments = _arguments(call.arguments)
+            if call.heartbeat is None:
+                sent = replace(sent, arguments=arguments)
+            else:
+                sent = as_written(sent, arguments)
             calls.append(sent)
             returns.append(self._fitting(replace(result, call_id=sent.id, name=sent.name)))
         if not calls:

@@ -193,6 +193,9 @@ def _bodies(message: Message) -> Iterator[Body]:
             yield body
     if texts:
         yield Answered(text="\n\n".join(texts))
+    for call in message.calls:
+        if call.thinking:
+            yield Thought(text=call.thinking, native=False)
     if message.calls and message.role != "approval":
         yield Called(calls=message.calls)
     if message.returns:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from eunoe.domain.approvals import in_order
+from eunoe.domain.heartbeats import speaks_by_calls, with_text_back
 from eunoe.domain.messages import (
     Image,
     Message,
@@ -200,9 +201,10 @@ def _without_pending(messages: Sequence[Message]) -> Sequence[Message]:
 
 
 def _with_clean_parts(message: Message, *, keep_reasoning: bool) -> Message:
+    written = with_text_back(message) if speaks_by_calls(message) else message
     parts = tuple(
         _clean(part)
-        for part in message.content
+        for part in written.content
         if keep_reasoning or not isinstance(part, _THOUGHTS)
     )
     return message if parts == message.content else replace(message, content=parts)

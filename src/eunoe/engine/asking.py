@@ -39,22 +39,20 @@ async def asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tup
 
 
 async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Reply:
-    reply = Reply()
+    reply = Reply(hearing=ports.dialect.hearing(turn.run.options))
     tokens = turn.run.options.stream_tokens
     asking = Asking(ruling_now(turn, ports).asking if tokens else frozenset())
     with ports.cancellation.covering():
         async with aclosing(ports.model.stream(request(turn, ports))) as stream:
             async for event in stream:
-                body = reply.take(event)
-                if body is None:
-                    continue
-                if turn.first_token_ns is None:
+                shown = reply.take(event)
+                if shown and turn.first_token_ns is None:
                     turn.first_token_ns = _since(turn.run.created_at, ports.now())
                     telemetry.record_ttft_ms(turn.first_token_ns / 1e6, model=turn.config.model)
-                if tokens:
+                for part, body in shown if tokens else ():
                     view = View(
                         message_id=message_id,
-                        otid=ids.part_otid(message_id, reply.part),
+                        otid=ids.part_otid(message_id, part),
                         at=step.created_at,
                         body=body,
                         step_id=step.id,
@@ -82,9 +80,9 @@ def request(turn: Turn, ports: Ports) -> ModelRequest:
     return ModelRequest(
         config=turn.config,
         messages=messages,
-        tools=ports.dialect.offered(ruling.tools),
+        tools=ports.dialect.offered(ruling),
         choice=ports.dialect.choice(ruling),
-        parallel=_parallel(turn),
+        parallel=ports.dialect.parallel and _parallel(turn),
         stream=turn.run.options.stream_tokens,
         list_id=turn.run.list_id,
     )

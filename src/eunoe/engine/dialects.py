@@ -4,17 +4,21 @@ There is one loop; agents that answer in plain text and agents that answer throu
 a tool differ by the value that the loop is given.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
-from eunoe.domain.agents import AgentType
-from eunoe.domain.messages import Message, ToolCall
-from eunoe.domain.runs import StopReason
+from eunoe.domain.agents import PLAIN_TEXT, Agent
+from eunoe.domain.heartbeats import Aftermath, Situation, aftermath, formed, with_heartbeat
+from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
+from eunoe.domain.models import ModelConfig
+from eunoe.domain.runs import RunOptions, StopReason
+from eunoe.domain.tool_rules import named
 from eunoe.domain.tools import ToolSchema
-from eunoe.engine.ports import ToolChoice
+from eunoe.engine.hearing import Hearing
+from eunoe.engine.ports import Follow, ToolChoice
 from eunoe.engine.tool_rules import Ruling
-from eunoe.errors import Invalid
+from eunoe.errors import ModelCalledNothing, ModelError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +35,28 @@ class Yield:
     reason: StopReason
 
 
-Verdict: TypeAlias = Act | Yield
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fail:
+    """The reply cannot be used, and the run fails with it."""
+
+    error: ModelError
+
+
+Verdict: TypeAlias = Act | Yield | Fail
 Finish: TypeAlias = Literal["stop", "tool_calls", "length", "content_filter"]
 
 
 class Dialect(Protocol):
-    def offered(self, schemas: Sequence[ToolSchema]) -> tuple[ToolSchema, ...]:
+    @property
+    def parallel(self) -> bool:
+        """Whether a reply may hold several calls."""
+        ...
+
+    def hearing(self, options: RunOptions) -> Hearing | None:
+        """Return how calls are read where they also speak to the loop or the user, else null."""
+        ...
+
+    def offered(self, ruling: Ruling) -> tuple[ToolSchema, ...]:
         """Return the tools as the model sees them."""
         ...
 
@@ -50,12 +70,31 @@ class Dialect(Protocol):
         """Return why the turn stops once `calls` have run, null when the model goes on."""
         ...
 
+    def follow(
+        self,
+        calls: Sequence[ToolCall],
+        *,
+        refused: Collection[str],
+        ruling: Ruling,
+        last_step: bool,
+    ) -> Follow | None:
+        """Return what decides how it goes on by what `calls` came to, null where that is all one.
+
+        `refused` are the ids of those that were not run.
+        """
+        ...
+
 
 class PlainText:
     """Text is the answer, a tool call goes on (`letta_v1_agent`; L36, L47 to L49)."""
 
-    def offered(self, schemas: Sequence[ToolSchema]) -> tuple[ToolSchema, ...]:
-        return tuple(schemas)
+    parallel = True
+
+    def hearing(self, options: RunOptions) -> Hearing | None:
+        return None
+
+    def offered(self, ruling: Ruling) -> tuple[ToolSchema, ...]:
+        return ruling.tools
 
     def choice(self, ruling: Ruling) -> ToolChoice:
         return ruling.choice
@@ -70,13 +109,85 @@ class PlainText:
     def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
         return "tool_rule" if ruling.ends(calls) else None
 
+    def follow(
+        self,
+        calls: Sequence[ToolCall],
+        *,
+        refused: Collection[str],
+        ruling: Ruling,
+        last_step: bool,
+    ) -> Follow | None:
+        return None
 
-def dialect_of(agent_type: AgentType) -> Dialect:
-    """Return how agents of this type speak; raise `Invalid` for one that is not served."""
-    if agent_type == "letta_v1_agent":
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heartbeats:
+    """One call a step, that says whether another is wanted (L53 to L60).
+
+    `thinking` is whether the model is asked for its thoughts as an argument, `response_format`
+    what a message to the user is to look like.
+    """
+
+    thinking: bool
+    response_format: Json | None = None
+    parallel: bool = False
+
+    def hearing(self, options: RunOptions) -> Hearing | None:
+        speech = (options.assistant_message_tool_name, options.assistant_message_tool_kwarg)
+        return Hearing(
+            speech=speech if options.use_assistant_message else None, thinking=self.thinking
+        )
+
+    def offered(self, ruling: Ruling) -> tuple[ToolSchema, ...]:
+        ending = named(ruling.rules, "exit_loop")
+        return tuple(
+            with_heartbeat(
+                formed(tool, self.response_format),
+                terminal=tool.name in ending,
+                thinking=self.thinking,
+            )
+            for tool in ruling.tools
+        )
+
+    def choice(self, ruling: Ruling) -> ToolChoice:
+        return replace(ruling, forced=True).choice
+
+    def judged(self, reply: Message, *, finish: Finish) -> Verdict:
+        if finish == "length":
+            return Yield(reason="max_tokens_exceeded")
+        if not reply.calls:
+            return Fail(error=ModelCalledNothing())
+        return Act(calls=reply.calls)
+
+    def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
+        return None
+
+    def follow(
+        self,
+        calls: Sequence[ToolCall],
+        *,
+        refused: Collection[str],
+        ruling: Ruling,
+        last_step: bool,
+    ) -> Follow | None:
+        ran = [call.name for call in calls if call.id not in refused]
+        situation = Situation(
+            rules=ruling.rules,
+            refused=refused,
+            unmet=ruling.unmet(ran) if ruling.rules else (),
+            last_step=last_step,
+        )
+
+        def followed(returns: Sequence[ToolReturn]) -> Aftermath:
+            return aftermath(calls, returns, situation)
+
+        return followed
+
+
+def dialect_of(agent: Agent, config: ModelConfig) -> Dialect:
+    """Return how the agent speaks through the model of `config` (A1)."""
+    if agent.agent_type in PLAIN_TEXT:
         return PlainText()
-    raise Invalid(
-        f"Agents of type `{agent_type}` cannot run on this server yet; "
-        "create the agent as `letta_v1_agent`.",
-        agent_type=agent_type,
+    return Heartbeats(
+        thinking=config.put_inner_thoughts_in_kwargs, response_format=agent.response_format
     )

@@ -7,6 +7,7 @@ from eunoe.domain.runs import StopReason
 from eunoe.errors import (
     ContextOverflow,
     EunoeError,
+    ModelCalledNothing,
     ModelCreditExhausted,
     ModelError,
     ModelKeyRefused,
@@ -26,6 +27,7 @@ _TABLE: Final[tuple[tuple[type[ModelError], str, StopReason], ...]] = (
     (ModelCreditExhausted, "llm_error", "llm_api_error"),
     (ModelReplyEmpty, "llm_empty_response", "invalid_llm_response"),
     (ModelReplyInvalid, "llm_error", "invalid_llm_response"),
+    (ModelCalledNothing, "llm_error", "no_tool_call"),
     (
         SystemPromptTooLarge,
         "context_window_overflow_in_system_prompt",

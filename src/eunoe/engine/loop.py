@@ -18,7 +18,7 @@ from eunoe.domain.views import views
 from eunoe.engine.acting import act
 from eunoe.engine.approvals import PAUSE, pause, waits
 from eunoe.engine.asking import asked, estimated, ruling_now
-from eunoe.engine.dialects import Act, Yield
+from eunoe.engine.dialects import Act, Fail, Yield
 from eunoe.engine.failures import ending_of
 from eunoe.engine.ports import Settled
 from eunoe.engine.reply import Reply
@@ -158,6 +158,9 @@ async def _judge(
     match ports.dialect.judged(message, finish=reply.finish):
         case Yield(reason=reason):
             return await _yielded(turn, ports, step=step, message=message, reason=reason)
+        case Fail(error=error):
+            await _failed(turn, ports, step=step, error=error)
+            return True
         case Act(calls=calls) if waits(calls, ruling := ruling_now(turn, ports)):
             await pause(turn, ports, step=step, reply=message, calls=calls, ruling=ruling)
             return True
@@ -240,6 +243,14 @@ async def _act(
         ending = Ending(reason="invalid_tool_call")
     elif (reason := ports.dialect.after(ready.run, ruling=rules)) is not None:
         ending = Ending(reason=reason)
+    follow = ports.dialect.follow(
+        ready.calls,
+        refused=ready.refused,
+        ruling=rules,
+        last_step=turn.run.step_count >= turn.run.options.max_steps,
+    )
+    if turn.owed:
+        follow = None
     if step is not None:
         step = replace(
             step,
@@ -247,9 +258,13 @@ async def _act(
             total_ns=(step.total_ns or 0) + monotonic_ns() - began,
             stop_reason=ending.reason if ending else None,
         )
-    turn.window = await ports.journal.settled(turn.run, step=step, settled=settled, ending=ending)
+    turn.window, ending = await ports.journal.settled(
+        turn.run, step=step, settled=settled, ending=ending, follow=follow
+    )
     if rules.rules and ending is None:
-        turn.history = turn.history.followed(turn.window.messages[-1])
+        # The returns stand last, or before what wakes the agent up.
+        for message in turn.window.messages[-2:]:
+            turn.history = turn.history.followed(message)
     if ending is None and is_full(turn):
         await make_room(turn, ports, trigger="post_step_context_check")
     return ending is not None

@@ -1,6 +1,6 @@
 """What the engine needs of the world. Each is small, and each has a public fake in `testing`."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -8,7 +8,8 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.edits import MemoryEdit
 from eunoe.domain.events import Ending, ModelEvent, RunEvent
-from eunoe.domain.messages import Message, ToolCall
+from eunoe.domain.heartbeats import Aftermath
+from eunoe.domain.messages import Message, ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.runs import Run, Step
 from eunoe.domain.tools import ToolResult, ToolSchema
@@ -109,6 +110,10 @@ class Settled:
     outcome: Outcome
 
 
+Follow: TypeAlias = Callable[[Sequence[ToolReturn]], Aftermath]
+"""Decides how a turn goes on by what its calls came to."""
+
+
 class Journal(Protocol):
     """The run's durable memory. Each method is one transaction, guarded by the run's fence.
 
@@ -147,12 +152,14 @@ class Journal(Protocol):
         step: Step | None,
         settled: Sequence[Settled],
         ending: Ending | None,
-    ) -> Window:
-        """Checkpoint B: results in call order and what they change.
+        follow: Follow | None = None,
+    ) -> tuple[Window, Ending | None]:
+        """Checkpoint B: results in call order and what they change; and the end, if it came.
 
         Memory edits are applied to the blocks as they are now, and the system message
         is rebuilt when that changed it. `step` is null when another process made it
-        and only its calls were left to do.
+        and only its calls were left to do. Without an `ending` it is `follow` that decides,
+        once it is known what came of the edits too; what it says is stored with the rest.
         """
         ...
 

@@ -1,8 +1,9 @@
 """A model's reply while it comes in: what to show of each event, and the message in the end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Final, Literal, assert_never
 
 from eunoe.domain.events import (
     CallDelta,
@@ -26,7 +27,10 @@ from eunoe.domain.messages import (
 )
 from eunoe.domain.runs import Usage
 from eunoe.domain.views import Answered, Body, CallFragment, HiddenThought, Thought
+from eunoe.engine.hearing import HeardCall, Hearing
 from eunoe.errors import ModelReplyEmpty, ModelReplyInvalid
+
+_NAMELESS: Final = "A tool call came without its id and name."
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,8 +42,13 @@ class _Call:
 
 @dataclass(slots=True)
 class Reply:
-    """Collects one reply. `part` is the index of what was shown last (streaming 2.5.3)."""
+    """Collects one reply. `part` is the index of what was shown last (streaming 2.5.3).
 
+    With a `hearing` it is one of the heartbeat loop: all text is thought, there is one call
+    (L59), and the reply ends with it.
+    """
+
+    hearing: Hearing | None = None
     part: int = -1
     usage: Usage | None = None
     finish: Literal["stop", "tool_calls", "length", "content_filter"] | None = None
@@ -48,10 +57,52 @@ class Reply:
     _open: Literal["text", "reasoning"] | None = None
     _fragments: list[str] = field(default_factory=list[str])
     _native: bool = True
-    _last: Literal["text", "reasoning", "hidden", "calls"] | None = None
+    _last: Literal["text", "reasoning", "hidden", "calls", "thinking"] | None = None
+    _heard: HeardCall | None = None
+    _heard_index: int = 0
 
-    def take(self, event: ModelEvent) -> Body | None:
-        """Add `event`; return what a client that streams tokens sees of it, if anything."""
+    def take(self, event: ModelEvent) -> Sequence[tuple[int, Body]]:
+        """Add `event`; return what a client that streams tokens sees of it, each with its part."""
+        if self.hearing is not None:
+            return self._hear(event, self.hearing)
+        body = self._taken(event)
+        return () if body is None else ((self.part, body),)
+
+    def _hear(self, event: ModelEvent, hearing: Hearing) -> Sequence[tuple[int, Body]]:
+        match event:
+            case CallDelta():
+                return self._placed(self._hear_call(event, hearing))
+            case Finished() if self._heard is not None:
+                self._taken(event)
+                return self._placed(self._heard.end())
+            case UsageReported() | Finished():
+                body = self._taken(event)
+            case _ if self._heard is not None:
+                body = None  # What comes behind the call has no place in the message.
+            case TextDelta(text=text):
+                body = self._reasoning(ReasoningDelta(text=text, native=False)) if text else None
+            case _:
+                body = self._taken(event)
+        return () if body is None else ((self.part, body),)
+
+    def _hear_call(self, event: CallDelta, hearing: Hearing) -> Sequence[Body]:
+        self._close()
+        if self._heard is None:
+            if event.id is None or event.name is None:
+                raise ModelReplyInvalid(_NAMELESS)
+            self._heard = HeardCall(id=event.id, name=event.name, hearing=hearing)
+            self._heard_index = event.index
+        return self._heard.take(event.arguments) if event.index == self._heard_index else ()
+
+    def _placed(self, bodies: Sequence[Body]) -> Sequence[tuple[int, Body]]:
+        placed: list[tuple[int, Body]] = []
+        for body in bodies:
+            kind = "thinking" if isinstance(body, Thought) else "calls"
+            self._shows(kind, new=self._last != kind)
+            placed.append((self.part, body))
+        return placed
+
+    def _taken(self, event: ModelEvent) -> Body | None:
         match event:
             case TextDelta(text=text):
                 return self._text(text)
@@ -88,6 +139,8 @@ class Reply:
             if not isinstance(part, Text) or part.text or part.signature
         )
         calls = self.calls if with_calls else ()
+        if self._heard is not None and not with_calls:
+            content += _half_said(self._heard)
         if not content and not calls:
             return None
         return Message(
@@ -103,6 +156,8 @@ class Reply:
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls in the order in which the model wrote them."""
+        if self._heard is not None:
+            return (self._heard.call(),)
         return tuple(
             ToolCall(id=call.id, name=call.name, arguments="".join(call.arguments))
             for _, call in sorted(self._calls.items())
@@ -113,8 +168,8 @@ class Reply:
         if self.finish is None:
             raise ModelReplyInvalid("The model's adapter ended without a finish reason.")
         self._close()
-        spoken = any(isinstance(part, Text) and part.text for part in self._parts)
-        if not spoken and not self._calls and self.finish != "length":
+        said = any(_says(part, aloud=self.hearing is None) for part in self._parts)
+        if not said and not self.calls and self.finish != "length":
             raise ModelReplyEmpty
 
     def _text(self, text: str) -> Answered | None:
@@ -128,7 +183,7 @@ class Reply:
         return Answered(text=text)
 
     def _reasoning(self, event: ReasoningDelta) -> Thought | None:
-        if self._open != "reasoning":
+        if self._open != "reasoning" or self._native is not event.native:
             self._close()
             self._open = "reasoning"
             self._native = event.native
@@ -157,7 +212,7 @@ class Reply:
         call = self._calls.get(event.index)
         if call is None:
             if event.id is None or event.name is None:
-                raise ModelReplyInvalid("A tool call came without its id and name.")
+                raise ModelReplyInvalid(_NAMELESS)
             call = self._calls[event.index] = _Call(id=event.id, name=event.name, arguments=[])
             self._shows("calls", new=self._last != "calls")
             call.arguments.append(event.arguments)
@@ -173,7 +228,9 @@ class Reply:
         if shown:
             self._shows("hidden", new=True)
 
-    def _shows(self, kind: Literal["text", "reasoning", "hidden", "calls"], *, new: bool) -> None:
+    def _shows(
+        self, kind: Literal["text", "reasoning", "hidden", "calls", "thinking"], *, new: bool
+    ) -> None:
         if new:
             self.part += 1
         self._last = kind
@@ -189,3 +246,16 @@ class Reply:
                 return
         self._open = None
         self._fragments = []
+
+
+def _says(part: Part, *, aloud: bool) -> bool:
+    """Whether a part says something; what is not said `aloud` may be said to oneself."""
+    if isinstance(part, Reasoning):
+        return bool(part.text) and not (aloud or part.native)
+    return isinstance(part, Text) and bool(part.text)
+
+
+def _half_said(call: HeardCall) -> tuple[Part, ...]:
+    """Return what was shown of a call that is not whole: its thought, and what it had said."""
+    thought = (Reasoning(text=call.thought, native=False),) if call.thought else ()
+    return (*thought, *((Text(text=call.speech),) if call.speech else ()))

@@ -6,6 +6,7 @@ An agent without rules pays for none of it.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
@@ -186,15 +187,20 @@ def reminder(ruling: Ruling, *, window: Window, run: Run, step: Step) -> Message
     if reason is None or run.step_count >= run.options.max_steps:
         return None
     text = heartbeat_envelope(reason, at=step.created_at, timezone=window.agent.timezone)
+    return told(text, run=run, step_id=step.id, at=step.created_at)
+
+
+def told(text: str, *, run: Run, step_id: str | None, at: datetime) -> Message:
+    """Return what makes the agent go on, as a user's message of the run (S40)."""
     return Message(
         id=ids.new("message"),
         role="user",
         agent_id=run.agent_id,
         conversation_id=run.conversation_id,
         content=(Text(text=text),),
-        step_id=step.id,
+        step_id=step_id,
         run_id=run.id,
-        created_at=step.created_at,
+        created_at=at,
     )
 
 

@@ -114,6 +114,12 @@ class ModelReplyEmpty(ModelError):
     code = "llm_empty_response"
 
 
+class ModelCalledNothing(ModelError):
+    """The model answered without the tool call that an agent of this type must make."""
+
+    code = "no_tool_call"
+
+
 class ModelReplyInvalid(ModelError):
     """The model provider sent something that is not a valid reply."""
 

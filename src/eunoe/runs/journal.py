@@ -12,7 +12,9 @@ from eunoe import ids, telemetry
 from eunoe.domain import approvals
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.envelopes import heartbeat_envelope
 from eunoe.domain.events import Ended, Ending, RunEvent, Shown, Stopped, Used, metadata_of
+from eunoe.domain.heartbeats import Aftermath
 from eunoe.domain.messages import Message, Text, ToolCall, ToolReturn, unanswered
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.pairing import UNKNOWN_OUTCOME
@@ -21,11 +23,13 @@ from eunoe.domain.runs import Run, Step, finished
 from eunoe.domain.times import stamp
 from eunoe.domain.tools import ToolResult
 from eunoe.domain.views import views
-from eunoe.engine.ports import Settled, Window
+from eunoe.engine.ports import Follow, Settled, Window
+from eunoe.engine.tool_rules import told
 from eunoe.runs import memory
 from eunoe.runs.feed import Recorder
 from eunoe.runs.windows import Kept, Windows, window_of
 from eunoe.store import events, facts, lists, runs, search, steps
+from eunoe.store import messages as stored
 from eunoe.store.db import Actor, Database, Tx
 
 
@@ -101,27 +105,64 @@ class RunJournal:
         step: Step | None,
         settled: Sequence[Settled],
         ending: Ending | None,
-    ) -> Window:
+        follow: Follow | None = None,
+    ) -> tuple[Window, Ending | None]:
         step_id = step.id if step else self._step_of(settled)
         source = memory.Source(agent=self.agent, run=run, step_id=step_id, now=self.now())
         async with self.recorder.writing(()) as rows:
             async with self.db.write(self.actor) as tx:
-                await self._advance(tx, run, ending)
+                await (self._advance(tx, run, ending) if follow is None else runs.hold(tx, run))
                 returns, blocks = await memory.settle(tx, settled, source=source)
-                message = _returning(run, returns, step_id=step_id, at=source.now)
+                said = [_returning(run, returns, step_id=step_id, at=source.now)]
+                kept = self.kept
+                if follow is not None:
+                    ending, woken = self._followed(follow(returns), ending, source)
+                    said += woken
+                    await self._advance(tx, run, ending)
+                    kept = await self._decided(tx, settled, heartbeat=ending is None)
+                    step = step and replace(step, stop_reason=ending.reason if ending else None)
                 # Shown is what only the transaction has found out.
-                self.recorder.add(rows, [Shown(view=views(message)[0]), *_last_words(run, ending)])
+                self.recorder.add(rows, [Shown(view=views(said[0])[0]), *_last_words(run, ending)])
                 if self.on_record:
                     await runs.calls_settled(tx, run.id)
                 if step is not None:
                     await steps.insert(tx, step)
-                kept = await self._appended(tx, run, [message])
+                kept = await self._appended(tx, run, said, onto=kept)
                 if blocks is not None and blocks != self.blocks:
                     kept = await self._rebuilt(tx, run, kept, blocks)
                 await _log(tx, run, rows)
             self.kept, self.blocks = kept, self.blocks if blocks is None else blocks
             self.unindexed, self.on_record = [], False
-        return self.window
+        return self.window, ending
+
+    def _followed(
+        self, after: Aftermath, ending: Ending | None, source: memory.Source
+    ) -> tuple[Ending | None, list[Message]]:
+        """Return how the run ends, if it does, else what wakes the agent up (S39a, L56)."""
+        if ending is None and after.stop is not None:
+            ending = Ending(reason=after.stop)
+        if ending is not None:
+            return ending, []
+        text = heartbeat_envelope(
+            after.told, at=source.now, timezone=self.agent.timezone, ok=after.ok
+        )
+        return None, [told(text, run=source.run, step_id=source.step_id, at=source.now)]
+
+    async def _decided(self, tx: Tx, settled: Sequence[Settled], *, heartbeat: bool) -> Kept:
+        """Put on record whether the agent is woken after its call, whatever it asked for (L58)."""
+        made = self._maker_of(settled)
+        if made is None or all(call.heartbeat in {None, heartbeat} for call in made.calls):
+            return self.kept
+        calls = tuple(
+            call if call.heartbeat is None else replace(call, heartbeat=heartbeat)
+            for call in made.calls
+        )
+        changed = replace(made, calls=calls)
+        await stored.rewrite(tx, changed)
+        return replace(
+            self.kept,
+            messages=tuple(changed if one is made else one for one in self.kept.messages),
+        )
 
     async def compacted(
         self,
@@ -189,13 +230,16 @@ class RunJournal:
             run_type=str(run.metadata.get("run_type")),
         )
 
-    async def _appended(self, tx: Tx, run: Run, said: Sequence[Message]) -> Kept:
+    async def _appended(
+        self, tx: Tx, run: Run, said: Sequence[Message], *, onto: Kept | None = None
+    ) -> Kept:
+        kept = onto or self.kept
         seqs = await lists.append(tx, run.list_id, said)
         new = [*self.unindexed, *zip(seqs, said, strict=True)]
         await search.index_messages(tx, [m for _, m in new], [seq for seq, _ in new])
         if not seqs:
-            return self.kept
-        return replace(self.kept, messages=(*self.kept.messages, *said), seq=seqs[-1])
+            return kept
+        return replace(kept, messages=(*kept.messages, *said), seq=seqs[-1])
 
     async def _rebuilt(self, tx: Tx, run: Run, kept: Kept, blocks: tuple[Block, ...]) -> Kept:
         outside = await facts.facts(
@@ -217,11 +261,16 @@ class RunJournal:
 
     def _step_of(self, settled: Sequence[Settled]) -> str | None:
         """Return the step that made the calls, when another process did."""
+        made = self._maker_of(settled)
+        return None if made is None else made.step_id
+
+    def _maker_of(self, settled: Sequence[Settled]) -> Message | None:
+        """Return the message that made the calls."""
         wanted = {one.call.id for one in settled}
-        for message in reversed(self.kept.messages):
-            if wanted & {call.id for call in message.calls}:
-                return message.step_id
-        return None
+        return next(
+            (m for m in reversed(self.kept.messages) if wanted & {call.id for call in m.calls}),
+            None,
+        )
 
 
 def _returning(

@@ -12,7 +12,9 @@ import structlog
 from eunoe import telemetry
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.drafts import ModelWish
 from eunoe.domain.messages import Message, Text
+from eunoe.domain.model_settings import with_inner_thoughts
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.runs import Run
 from eunoe.domain.tool_rules import History
@@ -219,7 +221,11 @@ class Worker:
         agent, options = loaded.agent, run.options
         config = agent.model
         if options.override_model is not None:
-            config = await self.models.resolve(options.override_model)
+            config = with_inner_thoughts(
+                await self.models.resolve(options.override_model),
+                ModelWish(),
+                agent_type=agent.agent_type,
+            )
         journal.config = config
         await journal.prepared(run)
         summariser = agent.compaction.model
@@ -248,7 +254,7 @@ class Worker:
             toolbox=self.toolboxes(actor=actor, agent=agent, tools=loaded.tools, embedder=embedder),
             journal=journal,
             emit=journal.recorder.emit,
-            dialect=dialect_of(agent.agent_type),
+            dialect=dialect_of(agent, config),
             cancellation=cancellation,
             now=self.now,
         )

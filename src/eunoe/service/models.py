@@ -5,7 +5,7 @@ from typing import Protocol
 
 from eunoe.domain.agents import AgentType
 from eunoe.domain.drafts import ModelWish
-from eunoe.domain.model_settings import adjusted, wished, with_reasoning
+from eunoe.domain.model_settings import adjusted, wished, with_inner_thoughts, with_reasoning
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.engine.ports import Embedder, Model
 from eunoe.errors import Invalid
@@ -60,6 +60,8 @@ async def changed_model(
     config = adjusted(config, wish)
     if wish.reasoning is not None:
         config = with_reasoning(config, on=wish.reasoning)
+    if wish.reasoning is not None or wish.inner_thoughts is not None:
+        config = with_inner_thoughts(config, wish, agent_type=agent_type)
     return config
 
 

@@ -8,9 +8,10 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from typing_extensions import TypedDict
 
-from eunoe.domain.agents import AgentType
+from eunoe.domain.agents import PLAIN_TEXT, AgentType
 from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
 from eunoe.domain.runs import RunOptions
+from eunoe.domain.sieve import value_of
 from eunoe.domain.views import (
     Answered,
     Asked,
@@ -44,7 +45,6 @@ MessageType: TypeAlias = Literal[
     "summary_message",
     "event_message",
 ]
-_SPEAKS_IN_TEXT: Final = {"letta_v1_agent", "sleeptime_agent", "voice_sleeptime_agent"}
 _PART_BITS: Final = 127
 
 
@@ -182,7 +182,7 @@ def lens_of(options: RunOptions, *, agent_type: AgentType | None) -> Lens:
 
     An unknown agent type counts as one that uses the message tool.
     """
-    speaks_in_text = agent_type in _SPEAKS_IN_TEXT
+    speaks_in_text = agent_type in PLAIN_TEXT
     return Lens(
         types=None if options.return_types is None else frozenset(options.return_types),
         speech=(options.assistant_message_tool_name, options.assistant_message_tool_kwarg)
@@ -198,7 +198,7 @@ def listed_lens(
     """Return how a list of an agent's messages is shown (api 8.14)."""
     return Lens(
         types=None if types is None else frozenset(types),
-        speech=None if agent_type in _SPEAKS_IN_TEXT else speech,
+        speech=None if agent_type in PLAIN_TEXT else speech,
     )
 
 
@@ -326,8 +326,8 @@ def _spoken(view: View, calls: Sequence[ToolCall], *, speech: tuple[str, str]) -
         if waiting:
             yield {**common(), **_calling(Called(calls=tuple(waiting)))}
             waiting = []
-        text = envelope_of(call.arguments).get(speech[1])
-        if isinstance(text, str):
+        text = value_of(call.arguments, speech[1])
+        if text:
             yield {**common(), "message_type": "assistant_message", "content": text}
     if waiting:
         yield {**common(), **_calling(Called(calls=tuple(waiting)))}

@@ -59,6 +59,7 @@ class LlmConfigBody(BaseModel):
     enable_reasoner: bool | None = None
     reasoning_effort: str | None = None
     max_reasoning_tokens: int | None = None
+    put_inner_thoughts_in_kwargs: bool | None = None
     effort: str | None = None
     verbosity: str | None = None
     parallel_tool_calls: bool | None = None
@@ -75,6 +76,7 @@ class LlmConfigBody(BaseModel):
             max_output_tokens=self.max_tokens,
             max_reasoning_tokens=self.max_reasoning_tokens or None,
             enable_reasoner=self.enable_reasoner,
+            inner_thoughts=self.put_inner_thoughts_in_kwargs,
             reasoning_effort=self.reasoning_effort,
             temperature=self.temperature,
             parallel_tool_calls=self.parallel_tool_calls,
@@ -168,7 +170,7 @@ def llm_config(config: ModelConfig) -> LLMConfig:
         "provider_category": "base",
         "model_wrapper": None,
         "context_window": config.context_window,
-        "put_inner_thoughts_in_kwargs": False,
+        "put_inner_thoughts_in_kwargs": config.put_inner_thoughts_in_kwargs,
         "handle": config.handle,
         "temperature": temperature(config),
         "max_tokens": config.max_output_tokens,
