@@ -2,8 +2,9 @@
 
 import json
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
+from eunoe.domain.messages import Json
 from eunoe.domain.times import stamp
 
 _AUTOMATIC: Final = "[A notice of the system, which the user does not see]"
@@ -14,22 +15,40 @@ _WOKEN: Final = {
 }
 
 
-def user_envelope(text: str, *, at: datetime, timezone: str, name: str | None = None) -> str:
-    """Return what a user said, wrapped; lists show the inner message."""
+def user_envelope(
+    text: str, *, at: datetime, timezone: str, name: str | None = None, location: str | None = None
+) -> str:
+    """Return what a user said, wrapped; lists show the inner message (S43)."""
     body: dict[str, str] = {
         "type": "user_message",
         "message": text,
         "time": stamp(at, timezone=timezone),
     }
+    if location is not None:
+        body["location"] = location
     if name is not None:
         body["name"] = name
     return json.dumps(body, indent=2, ensure_ascii=False)
 
 
-def alert_envelope(text: str, *, at: datetime, timezone: str) -> str:
-    """Return a notice of the system, wrapped; lists show it as it is."""
-    body = {"type": "system_alert", "message": text, "time": stamp(at, timezone=timezone)}
+def alert_envelope(text: str, *, at: datetime, timezone: str, kind: str = "system_alert") -> str:
+    """Return a notice of the system, wrapped once; lists show it as it is (S44)."""
+    if _kind(text) == kind:
+        return text
+    body = {"type": kind, "message": text, "time": stamp(at, timezone=timezone)}
     return json.dumps(body, ensure_ascii=False)
+
+
+def _kind(text: str) -> str | None:
+    """Return the type of an envelope, null for a text that is none."""
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        envelope: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    kind = cast("Json", envelope).get("type") if isinstance(envelope, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 def login_envelope(*, at: datetime, timezone: str, last_login: str = _NEVER) -> str:

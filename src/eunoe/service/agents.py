@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from eunoe import ids
 from eunoe.domain.agent_states import AgentState, Relation
-from eunoe.domain.agents import Agent
+from eunoe.domain.agents import Agent, AgentType
 from eunoe.domain.base_tools import (
     base_rules,
     base_tool_names,
@@ -33,23 +33,16 @@ from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
 
-SERVED_TYPES = frozenset({"letta_v1_agent"})
-
 
 async def create(
     db: Database, actor: Actor, draft: AgentDraft, *, models: Models, defaults: Defaults
 ) -> AgentState:
     """Make an agent with its blocks, tools and first messages; all of it or nothing (api 6.5).
 
-    Raises `Invalid` for an agent type that is not served and for tools that do not
-    exist, `Missing` for a block that
-    does not exist, `BlockExists` for two blocks of one label.
+    Raises `Invalid` for an agent type without a prompt and for tools that do not
+    exist, `Missing` for a block that does not exist, `BlockExists` for two blocks of
+    one label.
     """
-    if draft.agent_type not in SERVED_TYPES:
-        served = ", ".join(sorted(SERVED_TYPES))
-        raise Invalid(
-            f"This server does not run agents of type {draft.agent_type}; it runs {served}."
-        )
     config = await model_of(
         draft.model, agent_type=draft.agent_type, models=models, defaults=defaults
     )
@@ -69,7 +62,9 @@ async def create(
         for block in attached:
             await blocks.attach(tx, agent.id, block)
         await tools.attach(tx, agent.id, [tool.id for tool in held])
-        said = first_messages(agent, attached, draft.opening or (), at=now)
+        said = first_messages(
+            agent, attached, draft.opening, base_tools=draft.include_base_tools, at=now
+        )
         await lists.create(tx, agent.id)
         seqs = await lists.append(tx, agent.id, said)
         await search.index_messages(tx, said, seqs)
@@ -192,7 +187,7 @@ def _agent(
         timezone=draft.timezone or "UTC",
         tool_rules=_rules(draft, config, held),
         tags=draft.tags,
-        message_buffer_autoclear=draft.message_buffer_autoclear,
+        message_buffer_autoclear=draft.message_buffer_autoclear or _forgets(draft.agent_type),
         response_format=draft.response_format,
         hidden=draft.hidden,
         max_files_open=draft.max_files_open,
@@ -220,8 +215,15 @@ def _rules(draft: AgentDraft, config: ModelConfig, held: Sequence[Tool]) -> tupl
     return with_rules(own, [*(base_rules(held) if wanted else ()), *careful_rules(held)])
 
 
+def _forgets(agent_type: AgentType) -> bool:
+    """Whether an agent of the type always begins anew, whatever is asked for (1.2)."""
+    return agent_type == "workflow_agent"
+
+
 async def _changed(agent: Agent, patch: AgentPatch, *, models: Models) -> Agent:
     changed = replace(agent, **patch.values)
+    if _forgets(agent.agent_type):
+        changed = replace(changed, message_buffer_autoclear=True)
     if patch.model is not None:
         config = await changed_model(
             agent.model, patch.model, agent_type=agent.agent_type, models=models

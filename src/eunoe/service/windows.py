@@ -27,7 +27,8 @@ from eunoe.engine.ports import Window
 from eunoe.errors import EunoeError, Invalid, ListBusy, Missing
 from eunoe.service import states
 from eunoe.service.models import Models
-from eunoe.store import blocks, lists, messages, runs, tools
+from eunoe.service.opening import default_messages
+from eunoe.store import blocks, lists, messages, runs, search, tools
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.facts import facts
 
@@ -70,13 +71,15 @@ async def reset(
 ) -> AgentState:
     """Shrink the window to the system message, built anew; stored messages stay (8.12).
 
-    An agent that answers in plain text has no default messages to add (6.13).
+    With `add_default_messages` those follow that a new agent of the type has (6.13).
     """
-    del add_default_messages
     async with db.write(actor) as tx:
         held = await _idle(tx, agent_id)
         await lists.arrange(tx, agent_id, [held.system.id])
         await _store_system(tx, held, await _compiled(tx, held, fresh=True))
+        if add_default_messages:
+            said = default_messages(held.agent, at=datetime.now(UTC))
+            await search.index_messages(tx, said, await lists.append(tx, agent_id, said))
         return await states.one(tx, agent_id)
 
 

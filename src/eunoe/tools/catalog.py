@@ -9,6 +9,7 @@ from typing import Final, TypeAlias, cast
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert
+from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
 from eunoe.domain.messages import Json, ToolCall
 from eunoe.domain.tools import UNTRUNCATED, Tool, ToolResult, ToolSchema, truncated
 from eunoe.domain.wellformed import well_formed, well_formed_json
@@ -99,7 +100,7 @@ class AgentToolbox:
         if tool.name in BLOCK_TOOLS:
             return _block_edit(tool)
         return {
-            "send_message": _send_message,
+            SEND_MESSAGE: _send_message,
             "conversation_search": self._conversation_search,
             "archival_memory_insert": self._archival_insert,
             "archival_memory_search": self._archival_search,
@@ -151,8 +152,9 @@ def _block_edit(tool: Tool) -> Run:
 
 
 async def _send_message(arguments: Json) -> None:
-    """Say nothing twice: the text is read from the call itself."""
-    fields.text(arguments, "message", of="send_message")
+    """Say nothing twice: the text, or the object in the agent's format, is in the call itself."""
+    if not isinstance(arguments.get(MESSAGE), dict | list):
+        fields.text(arguments, MESSAGE, of=SEND_MESSAGE)
 
 
 def _failed(tool: Tool, error: Exception) -> ToolResult:
