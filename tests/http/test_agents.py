@@ -163,7 +163,11 @@ async def test_without_base_tools_there_are_none(api: Api) -> None:
 
 
 REFUSED: list[tuple[Json, int, str]] = [
-    ({"agent_type": "split_thread_agent"}, 400, "split_thread_agent"),
+    (
+                {"agent_type": "split_thread_agent", "include_base_tools": False},
+                400,
+                "split_thread_agent",
+            ),
     ({"agent_type": "nonsense"}, 422, "agent_type"),
     ({"model": "no-slash"}, 400, "no-slash"),
     ({"model": "nobody/model"}, 404, "nobody"),

@@ -19,7 +19,7 @@ from eunoe.domain.times import stamp
 _EDITORS: Final[frozenset[AgentType]] = frozenset({"sleeptime_agent", "voice_sleeptime_agent"})
 _LM_STUDIO: Final = "lmstudio_openai"
 _BOOT: Final = (
-    "I am awake, my memory is in place, and somebody is about to arrive. I will say that I am here.",
+    "I am awake, my memory is in place, and somebody is about to arrive. I will say hello.",
     "Hello, I am here. What is on your mind?",
 )
 _SHORT_BOOT: Final = ("I am awake. I will say hello.", "Hello. What can I do for you?")
