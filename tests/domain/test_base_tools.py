@@ -36,6 +36,16 @@ def test_a_plain_text_agent_gets_no_message_tool() -> None:
     assert "core_memory_append" in base_tool_names("memgpt_agent")
 
 
+@pytest.mark.rule("A4", "FIX-1")
+def test_an_agent_whose_memory_a_partner_edits_gets_no_tools_that_edit_it() -> None:
+    assert base_tool_names("letta_v1_agent", sleeptime=True) == ("conversation_search",)
+    for agent_type in ("memgpt_agent", "memgpt_v2_agent"):
+        names = base_tool_names(agent_type, sleeptime=True)
+        assert names == ("send_message", "conversation_search")
+    editor = base_tool_names("sleeptime_agent", sleeptime=True)
+    assert editor == base_tool_names("sleeptime_agent") != ()
+
+
 @pytest.mark.rule("A5")
 def test_tools_for_talking_to_other_agents_come_when_asked_for() -> None:
     assert len(base_tool_names("letta_v1_agent", multi_agent=True)) == 6

@@ -135,3 +135,36 @@ def test_an_adaptive_model_gets_no_budget_and_an_older_one_a_default() -> None:
 def test_parallel_tool_calls_given_by_themselves_win_over_the_settings() -> None:
     wish = ModelWish(parallel_tool_calls=False, settings={"parallel_tool_calls": True})
     assert adjusted(_config(), wish).parallel_tool_calls is False
+
+
+@pytest.mark.rule("R5", "R6", "A6")
+@pytest.mark.parametrize(
+    ("model", "asked", "wanted"),
+    [
+        ("openai/gpt-4.1", None, True),
+        ("openai/gpt-4.1", True, True),
+        ("openai/gpt-4.1", False, False),
+        ("openai/gpt-5", None, False),
+        ("openai/gpt-5", True, False),
+        ("anthropic/claude-sonnet-4-5", True, False),
+        ("anthropic/claude-sonnet-4-5", False, False),
+        ("anthropic/claude-3-5-haiku", None, True),
+        ("google_ai/gemini-2.5-flash", True, True),
+        ("google_ai/gemini-2.5-flash", False, False),
+        ("openrouter/any", True, False),
+    ],
+)
+def test_who_does_not_reason_by_itself_thinks_in_an_argument(
+    model: str, asked: bool | None, wanted: bool
+) -> None:
+    provider, _, name = model.partition("/")
+    wish = ModelWish(reasoning=asked)
+    made = wished(_config(provider, name), wish, agent_type="memgpt_agent")
+    assert made.put_inner_thoughts_in_kwargs is wanted
+    set_ = replace(wish, inner_thoughts=not wanted)
+    changed = wished(_config(provider, name), set_, agent_type="memgpt_agent")
+    assert changed.put_inner_thoughts_in_kwargs is not wanted
+    for plain in ("letta_v1_agent", "sleeptime_agent"):
+        assert not wished(
+            _config(provider, name), set_, agent_type=plain
+        ).put_inner_thoughts_in_kwargs

@@ -64,7 +64,8 @@ class Talk:
 
     async def agent(self, agent_type: str, **fields: Any) -> Any:
         fields = {"model": "openai/gpt-4o-mini", **fields}
-        return await self.letta.agents.create(agent_type=agent_type, **fields)  # type: ignore[arg-type]
+        create: Any = self.letta.agents.create
+        return await create(agent_type=agent_type, **fields)
 
     def script(self, *replies: Events) -> ScriptedModel:
         self.registry.model = ScriptedModel(*replies)

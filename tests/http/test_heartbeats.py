@@ -104,7 +104,7 @@ async def test_an_agent_of_the_heartbeat_loop_is_told_the_same_in_every_way(
     assert [one.choice for one in model.requests] == [ToolChoice(mode="required")] * 2
 
 
-@pytest.mark.rule("A1", "A13", "L47", "L49", "FIX-67", "FIX-74")
+@pytest.mark.rule("A1", "A13", "L47", "L49", "FIX-74")
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_sleeptime_agent_answers_in_plain_text(talk: Talk, mode: Mode) -> None:
     agent = await talk.agent("sleeptime_agent")
@@ -233,7 +233,7 @@ async def test_a_reply_without_a_call_fails_the_run(talk: Talk) -> None:
     assert (await talk.send(agent_id, "steps")).reason == "end_turn"
 
 
-@pytest.mark.rule("FIX-10", "L55", "L56", "L57", "L58", "S39a", "S40", "S41", "S42", "T3")
+@pytest.mark.rule("FIX-10", "L55", "L56", "L57", "L58", "S39a", "S40", "S41", "S42")
 async def test_a_failed_call_wakes_the_agent_and_that_is_what_it_remembers(talk: Talk) -> None:
     agent_id = await memgpt(talk, tools=["core_memory_append"], include_base_tool_rules=False)
     edit: Json = {"thinking": "Note it.", "label": "nowhere", "content": "x"}

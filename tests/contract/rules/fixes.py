@@ -4,12 +4,14 @@ from typing import Final
 
 RULES: Final = {
     "FIX-3": "What comes with an answer is replied to even if the answer ends the turn.",
+    "FIX-1": "A partner that edits memory takes editing tools away and adds none.",
     "FIX-4": "The tags of the archive are told in every rebuilt prompt.",
     "FIX-4b": "A change by the API rewrites no stored prompt; the next turn sees that it is stale.",
     "FIX-5": "A prompt is rebuilt for the list that is spoken in.",
     "FIX-6": "Where reasoning is off only reasoning is left out, and words beside a call stay.",
     "FIX-7": "Arguments are read tolerantly or refused with the place, never taken for empty.",
     "FIX-9": "A failed request leaves its input in the conversation.",
+    "FIX-10": "A failed call wakes the agent once, as long as it has steps.",
     "FIX-15": "Rules see the calls made before an approval.",
     "FIX-16": "A counted limit counts each call once.",
     "FIX-17": "A conditional rule matches what the tool said.",
@@ -48,4 +50,5 @@ RULES: Final = {
     "FIX-58": "Cut arguments are not repaired by guessing.",
     "FIX-68": "A provider that is busy is asked again by the server alone, a bounded number of times.",
     "FIX-72": "Ids of calls fit the vendor that demands a form.",
+    "FIX-74": "What an agent said is of one kind in streams and lists.",
 }

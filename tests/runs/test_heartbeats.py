@@ -1,0 +1,86 @@
+"""A run of the heartbeat loop that another process takes over goes on as if nothing had been."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from eunoe.domain.agents import Agent
+from eunoe.domain.messages import Json, text_of
+from eunoe.domain.runs import Run
+from eunoe.engine.ports import ModelRequest
+from eunoe.runs.worker import Worker
+from eunoe.store import blocks
+from eunoe.testing.scripted import Events, ScriptedModel, call
+from tests.crash.invariants import faults
+from tests.runs.conftest import ACTOR, World
+from tests.runs.faulty import stored, waiting, worker
+from tests.runs.test_recovery import passes
+from tests.runs.test_tool_rules import Only, rule
+
+pytestmark = pytest.mark.anyio
+
+# In passes of the event loop: dense where everything happens on one machine, then wider.
+_PLACES = (*range(0, 40, 3), *range(40, 120, 12), *range(120, 600, 90), *range(600, 3_000, 1_200))
+RULES: tuple[Json, ...] = (rule("exit_loop", "look"),)
+
+
+def next_call(request: ModelRequest) -> Events:
+    """Count, then note, then fail without asking for a heartbeat, then look, which ends it."""
+    said = [message for message in request.messages if message.calls]
+    wake: Json = {"request_heartbeat": True}
+    match len(said) % 4:
+        case 0:
+            return call(("count", {"n": len(said), **wake}))
+        case 1:
+            return call(("core_memory_append", {"label": "human", "content": "tea", **wake}))
+        case 2:
+            return call(("fail", {"request_heartbeat": False}))
+        case _:
+            return call(("look", {"request_heartbeat": True}))
+
+
+def owner(world: World) -> Worker:
+    own = worker(world)
+    own.models = Only(world, ScriptedModel(always=next_call))
+    return own
+
+
+async def heard(world: World, agent: Agent) -> list[str]:
+    """Return who spoke in the window, a heartbeat told from what a person said."""
+    return [
+        "heartbeat" if '"type": "heartbeat"' in text_of(message) else message.role
+        for message in await world.window(agent)
+    ]
+
+
+@pytest.mark.rule("G-1", "G-2", "G-17", "L55", "L58", "FIX-10")
+@pytest.mark.parametrize("tokens", [True, False])
+async def test_a_worker_cancelled_anywhere_leaves_heartbeats_that_the_next_one_follows(
+    world: World, tokens: bool
+) -> None:
+    await world.runner.stop()
+    for place in _PLACES:
+        agent = await world.agent(agent_type="memgpt_agent", tool_rules=RULES)
+        world.tools.calls.clear()
+        run: Run = await waiting(world, agent, "go", stream_tokens=tokens)
+        first = asyncio.create_task(owner(world).carry_out(run.id))
+        await passes(place)
+        first.cancel()
+        with suppress(asyncio.CancelledError):
+            await first
+
+        await owner(world).carry_out(run.id)
+
+        done = await stored(world, run.id)
+        assert (done.status, done.stop_reason) == ("completed", "tool_rule"), place
+        beat = ["assistant", "tool", "heartbeat"]
+        assert await heard(world, agent) == [
+            "system", "user", *beat, *beat, *beat, "assistant", "tool"
+        ], place  # fmt: skip
+        made = [one for m in await world.window(agent) for one in m.calls]
+        assert [one.heartbeat for one in made] == [True, True, True, False], place
+        async with world.db.read(ACTOR) as tx:
+            (block,) = (await blocks.of_agents(tx, [agent.id]))[agent.id]
+        assert block.value.count("tea") == 1, place
+    assert await faults(world.db) == []
