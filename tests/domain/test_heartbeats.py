@@ -17,7 +17,7 @@ from eunoe.domain.heartbeats import (
 )
 from eunoe.domain.messages import Json, ToolCall, ToolReturn
 from eunoe.domain.runs import StopReason
-from eunoe.domain.tool_rules import rules_of
+from eunoe.domain.tool_rules import DENIED, REFUSED, rules_of
 from eunoe.domain.tools import ToolSchema
 
 TOOL = ToolSchema(
@@ -39,15 +39,15 @@ def after(
     *rules: Json,
     asked: bool = False,
     ok: bool = True,
-    refused: bool = False,
+    refused: str | None = None,
     unmet: tuple[str, ...] = (),
     last_step: bool = False,
 ) -> Aftermath:
     call = ToolCall(id="call-1", name="act", arguments="{}", heartbeat=asked)
-    result = ToolReturn(call_id="call-1", name="act", ok=ok, output="", time="")
+    result = ToolReturn(call_id="call-1", name="act", ok=ok, output=refused or "", time="")
     situation = Situation(
         rules=rules_of(rules),
-        refused={"call-1"} if refused else (),
+        refused=() if refused is None else {"call-1"},
         unmet=unmet,
         last_step=last_step,
     )
@@ -99,9 +99,17 @@ def test_a_failed_call_wakes_the_agent_while_a_step_is_left(
 ) -> None:
     assert after(*rules, asked=asked, ok=False) == Aftermath(ok=False)
     assert after(*rules, asked=asked, ok=False, last_step=True).stop == "max_steps"
-    refused = after(*rules, asked=asked, ok=False, refused=True)
+    refused = after(*rules, asked=asked, ok=False, refused=f"{REFUSED} No.")
     assert refused.stop is None
     assert "rule" in (refused.told or "")
+
+
+@pytest.mark.rule("H14", "H17", "L56")
+def test_an_answered_call_wakes_the_agent_and_a_denial_says_so() -> None:
+    denied = after(ok=False, refused=f"{DENIED} No.")
+    assert denied.stop is None
+    assert "user" in (denied.told or "")
+    assert after(refused="done by the client") == Aftermath()
 
 
 @pytest.mark.rule("L54", "TR15")

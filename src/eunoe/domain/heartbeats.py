@@ -12,7 +12,15 @@ from typing import Final
 from eunoe.domain.arguments import REQUEST_HEARTBEAT, THINKING
 from eunoe.domain.messages import Json, Message, Reasoning, Text, ToolCall, ToolReturn
 from eunoe.domain.runs import StopReason
-from eunoe.domain.tool_rules import Child, Conditional, MaxCount, ToolRule, named
+from eunoe.domain.tool_rules import (
+    DENIED,
+    Child,
+    Conditional,
+    MaxCount,
+    ToolRule,
+    named,
+    was_refused,
+)
 from eunoe.domain.tools import ToolSchema
 
 SEND_MESSAGE: Final = "send_message"
@@ -151,7 +159,7 @@ def aftermath(
 
 def _after(call: ToolCall, result: ToolReturn, situation: Situation) -> Aftermath:
     if call.id in situation.refused:
-        return Aftermath(told=f"A rule did not allow `{call.name}`; go on within the rules.")
+        return _answered(call, result)
     if not result.ok:
         return Aftermath(ok=False)
     ends = call.name in named(situation.rules, "exit_loop")
@@ -164,6 +172,16 @@ def _after(call: ToolCall, result: ToolReturn, situation: Situation) -> Aftermat
         names = ", ".join(situation.unmet)
         return Aftermath(told=f"Before your response may end you still have to call: {names}.")
     return Aftermath(stop="tool_rule" if call.heartbeat else "end_turn")
+
+
+def _answered(call: ToolCall, result: ToolReturn) -> Aftermath:
+    """Return what follows a call that was not run: a rule, a person or the client decided (H14)."""
+    text = result.output if isinstance(result.output, str) else ""
+    if text.startswith(DENIED):
+        return Aftermath(told=f"The user did not allow `{call.name}`; go on without it.")
+    if was_refused(result):
+        return Aftermath(told=f"A rule did not allow `{call.name}`; go on within the rules.")
+    return Aftermath(ok=result.ok)
 
 
 def _led_on(name: str, rules: Sequence[ToolRule]) -> str | None:
