@@ -15,7 +15,9 @@ from eunoe.store import (
     agents,
     archives,
     blocks,
+    conversations,
     events,
+    isolated_blocks,
     lists,
     messages,
     passages,
@@ -26,6 +28,7 @@ from eunoe.store import (
 from eunoe.store.agents import AgentFilter
 from eunoe.store.archives import ArchiveFilter
 from eunoe.store.blocks import BlockFilter
+from eunoe.store.conversations import ConversationFilter
 from eunoe.store.database import opened
 from eunoe.store.db import Actor, Tx
 from eunoe.store.messages import MessageFilter, MessagePage
@@ -90,6 +93,19 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
     "old event logs": lambda tx: events.prune(tx, ended_before=NOW, limit=10),
     "events": lambda tx: events.read(tx, "a", after=3),
     "a deleted agent": lambda tx: agents.delete(tx, "a"),
+    "a conversation": lambda tx: conversations.get(tx, "a"),
+    "an agent's conversations": lambda tx: conversations.list_conversations(
+        tx, ConversationFilter(agent_id="a"), Page()
+    ),
+    "a message noted": lambda tx: conversations.note_message(tx, "c", agent_id="a", at=NOW),
+    "a conversation's messages": lambda tx: messages.list_messages(
+        tx, MessageFilter(agent_id="a", conversation_id="c"), MessagePage()
+    ),
+    "the run of an otid": lambda tx: messages.run_of_otid(tx, "o", MessageFilter(agent_id="a")),
+    "blocks seen in a conversation": lambda tx: isolated_blocks.seen(tx, "a", conversation_id="c"),
+    "ids of isolated blocks": lambda tx: isolated_blocks.ids(tx, ["c", "d"]),
+    "deleted isolated blocks": lambda tx: isolated_blocks.delete(tx, "c"),
+    "a removed list": lambda tx: lists.remove(tx, "c"),
 }
 
 

@@ -11,7 +11,7 @@ from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.messages import Message, Role, Text, ToolReturn
 from eunoe.domain.recall import MessageQuery, QueryVector
-from eunoe.store import agents, conversations, messages, search
+from eunoe.store import agents, conversations, lists, messages, search
 from eunoe.store.db import Actor, Database
 from tests.store.meanings import HANDLE, asked, meaning
 from tests.store.samples import at, plain_agent
@@ -53,7 +53,7 @@ class Talk:
 
     async def put(self, turns: Sequence[Message]) -> list[int]:
         async with self.db.write(ACTOR) as tx:
-            seqs = await messages.insert(tx, turns)
+            seqs = await lists.append(tx, turns[0].conversation_id or self.agent.id, turns)
             await search.index_messages(tx, turns, seqs)
         return seqs
 

@@ -1,5 +1,6 @@
 """A memory block: a labelled text that is always in an agent's prompt."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -63,6 +64,13 @@ class Block:
                 size=len(clean),
             )
         return replace(self, value=clean)
+
+
+def overlaid(blocks: Sequence[Block], copies: Sequence[Block]) -> tuple[Block, ...]:
+    """Return `blocks`, each copy in the place of the one with its label, the rest last (L10)."""
+    left = {copy.label: copy for copy in copies}
+    here = tuple(left.pop(block.label, block) for block in blocks)
+    return (*here, *left.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ class MessageQuery:
     """A search of what was said; blank `text` lists, newest first. Both bounds are inclusive.
 
     `agent_id` null searches the whole organization, `conversation_id` null every
-    conversation of the agent (M30); no `roles` means all of them.
+    conversation of the agent (M30), `default` what is in none; no `roles` means all of them.
     """
 
     text: str = ""

@@ -33,6 +33,7 @@ from eunoe.errors.memory import (
     BlockChanged,
     BlockExists,
     BlockFull,
+    BlockIsolated,
     BlockMissing,
     BlockReadOnly,
     EditAmbiguous,
@@ -62,6 +63,7 @@ from eunoe.errors.models import (
     WeightsUnreachable,
 )
 from eunoe.errors.runs import (
+    AgentUnnamed,
     FenceLost,
     ListBusy,
     NothingToCancel,
@@ -76,6 +78,7 @@ from eunoe.errors.tools import (
 )
 
 __all__ = (
+    "AgentUnnamed",
     "ApprovalEmpty",
     "ApprovalIdsWrong",
     "ApprovalNotAwaited",
@@ -87,6 +90,7 @@ __all__ = (
     "BlockChanged",
     "BlockExists",
     "BlockFull",
+    "BlockIsolated",
     "BlockMissing",
     "BlockReadOnly",
     "ClientReturnWanted",

@@ -15,6 +15,12 @@ class BlockReadOnly(Invalid):
     code = "block_read_only"
 
 
+class BlockIsolated(Invalid):
+    """The block is a conversation's own and keeps its label as long as that lasts."""
+
+    code = "block_isolated"
+
+
 class BlockFull(Invalid):
     """The block would outgrow its limit; shorten the text or raise the limit."""
 

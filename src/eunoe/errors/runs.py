@@ -1,6 +1,6 @@
 """Runs and message lists."""
 
-from eunoe.errors.kinds import Conflict, EunoeError, Missing
+from eunoe.errors.kinds import Conflict, EunoeError, Invalid, Missing
 
 
 class ListBusy(Conflict):
@@ -11,6 +11,12 @@ class ListBusy(Conflict):
     def __init__(self, *, run_id: str | None) -> None:
         super().__init__(run_id=run_id)
         self.run_id = run_id
+
+
+class AgentUnnamed(Invalid):
+    """The conversation `default` is an agent's own; say with agent_id whose."""
+
+    code = "agent_unnamed"
 
 
 class OtidReused(Conflict):

@@ -37,6 +37,7 @@ _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     EunoeError: 500,
     errors.RunExpired: 410,
     errors.BlockFull: 422,
+    errors.AgentUnnamed: 422,
 }
 _TOKEN: Final[dict[int, str]] = {
     400: "INVALID_ARGUMENT",

@@ -9,6 +9,13 @@ from eunoe.ids import pattern
 AgentId: TypeAlias = Annotated[str, Path(pattern=pattern("agent"))]
 ArchiveId: TypeAlias = Annotated[str, Path(pattern=pattern("archive"))]
 BlockId: TypeAlias = Annotated[str, Path(pattern=pattern("block"))]
+ConversationAddress: TypeAlias = Annotated[
+    str,
+    Path(
+        pattern=f"^(default|{pattern('conversation')[1:-1]}|{pattern('agent')[1:-1]})$",
+        description="A conversation's id, an agent's, or `default` beside an agent_id.",
+    ),
+]
 ConversationId: TypeAlias = Annotated[str, Path(pattern=pattern("conversation"))]
 MessageId: TypeAlias = Annotated[str, Path(pattern=pattern("message"))]
 PassageId: TypeAlias = Annotated[str, Path(pattern=pattern("passage"))]

@@ -10,18 +10,20 @@ from starlette.responses import Response
 
 from eunoe import ids
 from eunoe.domain.events import Ended, Ending, RunEvent, Stopped, Used
-from eunoe.domain.runs import Run, Usage
+from eunoe.domain.runs import Run, Usage, is_terminal
 from eunoe.engine.failures import ending_of
-from eunoe.errors import ApprovalPending, ApprovalRefused
+from eunoe.errors import ApprovalPending, ApprovalRefused, RunExpired
 from eunoe.http.deps import Runtime, agent_type
 from eunoe.http.errors import answer_of_failed
 from eunoe.http.replies import JsonReply
 from eunoe.http.sse import EventStream
 from eunoe.runs.submit import Submission
+from eunoe.store import events
 from eunoe.store.db import Actor
 from eunoe.wire.messages import Lens, lens_of
 from eunoe.wire.sends import (
     LettaRequest,
+    RetrieveStreamRequest,
     client_otids,
     given_answers,
     inputs_of,
@@ -129,6 +131,18 @@ async def streamed(
         pings=pings,
         keepalive_s=runtime.keepalive_s,
     )
+
+
+async def resumed(
+    runtime: Runtime, actor: Actor, run: Run, asked: RetrieveStreamRequest
+) -> Response:
+    """Return the events of any run again; raise `RunExpired` where they are no longer kept."""
+    if is_terminal(run.status):
+        async with runtime.db.read(actor) as tx:
+            if not await events.last_seq(tx, run.id):
+                raise RunExpired(run_id=run.id)
+    pings = asked.include_pings is not False
+    return await streamed(runtime, actor, run, pings=pings, after=asked.starting_after)
 
 
 async def _lens(runtime: Runtime, actor: Actor, run: Run) -> Lens:

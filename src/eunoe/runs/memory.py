@@ -11,15 +11,15 @@ from datetime import datetime
 from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
-from eunoe.domain.edits import BlockEdit, PassageInsert, applied
+from eunoe.domain.edits import BlockEdit, Edited, PassageInsert, applied
 from eunoe.domain.messages import ToolCall, ToolReturn
 from eunoe.domain.passages import Passage
 from eunoe.domain.runs import Run
 from eunoe.domain.times import stamp
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult, truncated
 from eunoe.engine.ports import Settled
-from eunoe.errors import EunoeError
-from eunoe.store import archives, blocks, passages
+from eunoe.errors import BlockIsolated, EunoeError
+from eunoe.store import archives, blocks, isolated_blocks, passages
 from eunoe.store.db import Tx
 
 
@@ -44,8 +44,8 @@ async def settle(
     time = stamp(source.now, timezone=source.agent.timezone)
     attached: tuple[Block, ...] | None = None
     if any(isinstance(one.outcome, BlockEdit) for one in settled):
-        await blocks.hold(tx, source.agent.id)
-        attached = tuple((await blocks.of_agents(tx, [source.agent.id]))[source.agent.id])
+        await blocks.hold(tx, source.agent.id, conversation_id=source.run.conversation_id)
+        attached = await _attached(tx, source)
     returns: list[ToolReturn] = []
     for one in settled:
         match one.outcome:
@@ -78,6 +78,8 @@ async def _edit(
 ) -> tuple[ToolResult, tuple[Block, ...]]:
     try:
         done = applied(edit, attached, new_id=lambda: ids.new("block"))
+        if source.run.conversation_id is not None:
+            await _check_isolated(tx, done, attached, conversation_id=source.run.conversation_id)
     except EunoeError as error:
         friendly = f"Error executing function {edit.tool}: {type(error).__name__}: {error}"
         return ToolResult(ok=False, output=str(error), stderr=(friendly,)), attached
@@ -95,8 +97,33 @@ async def _edit(
         await blocks.attach(tx, source.agent.id, block)
     for block_id in done.detached:
         await blocks.detach(tx, source.agent.id, block_id)
-    now = tuple((await blocks.of_agents(tx, [source.agent.id]))[source.agent.id])
+    now = await _attached(tx, source)
     return ToolResult(ok=True, output=truncated(done.output, limit=RETURN_CHAR_LIMIT)), now
+
+
+async def _attached(tx: Tx, source: Source) -> tuple[Block, ...]:
+    """Return the blocks that the turn sees: those of its conversation in place of the agent's."""
+    return await isolated_blocks.seen(
+        tx, source.agent.id, conversation_id=source.run.conversation_id
+    )
+
+
+async def _check_isolated(
+    tx: Tx, done: Edited, before: Sequence[Block], *, conversation_id: str
+) -> None:
+    """Refuse to rename or remove a copy: it comes and goes with its conversation (M8).
+
+    The agent's block of that label would come to light again, and the next edit hit it.
+    """
+    own = {block.id for block in await isolated_blocks.of(tx, conversation_id)}
+    labels = {block.id: block.label for block in before}
+    gone = [block_id for block_id in done.detached if block_id in own]
+    gone += [b.id for b in done.changed if b.id in own and b.label != labels[b.id]]
+    if gone:
+        raise BlockIsolated(
+            f"The block `{labels[gone[0]]}` belongs to this conversation and stays under its "
+            "label; change its value instead."
+        )
 
 
 async def _insert(tx: Tx, insert: PassageInsert, *, source: Source) -> ToolResult:

@@ -12,7 +12,7 @@ from eunoe.errors import ListBusy, Missing, OtidReused
 from eunoe.runs.approvals import Answers, admitted
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Jobs
-from eunoe.store import lists, runs
+from eunoe.store import conversations, lists, runs
 from eunoe.store.db import Actor, Database, ReferenceMissing, Tx, UniqueViolated
 from eunoe.store.runs import Origin
 
@@ -104,8 +104,16 @@ async def _insert(
     last_role = await lists.last_role(tx, run.list_id, agent_id=run.agent_id)
     if last_role is None:
         raise unknown
+    if run.conversation_id is not None and not await _noted(tx, run, run.conversation_id):
+        raise unknown
     said = await admitted(tx, run, answers, said, last_role=last_role)
     await lists.append(tx, run.list_id, said)
+
+
+async def _noted(tx: Tx, run: Run, conversation_id: str) -> bool:
+    return await conversations.note_message(
+        tx, conversation_id, agent_id=run.agent_id, at=run.created_at
+    )
 
 
 async def _earlier(tx: Tx, submission: Submission, origin: Origin, *, now: datetime) -> Run | None:

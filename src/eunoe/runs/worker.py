@@ -12,6 +12,7 @@ import structlog
 from eunoe import telemetry
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.conversations import Conversation, voiced
 from eunoe.domain.drafts import ModelWish
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.model_settings import with_inner_thoughts
@@ -40,7 +41,14 @@ from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Owned
 from eunoe.runs.journal import RunJournal
 from eunoe.runs.windows import Kept, Windows, closed
-from eunoe.store import agents, blocks, events, runs, tools
+from eunoe.store import (
+    agents,
+    conversations,
+    events,
+    isolated_blocks,
+    runs,
+    tools,
+)
 from eunoe.store.db import Actor, Database, UniqueViolated
 
 # A run that takes its process down with it must not do so for ever; each step earns it an owner.
@@ -70,6 +78,7 @@ class Toolboxes(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Loaded:
     agent: Agent
+    conversation: Conversation | None
     blocks: tuple[Block, ...]
     tools: tuple[Tool, ...]
     kept: Kept
@@ -199,9 +208,13 @@ class Worker:
             kept = await self.windows.load(tx, run.list_id)
             if agent.tool_rules and (recovered or _goes_on(run, kept)):
                 history = await approvals.history(tx, run.id)
+            conversation_id = run.conversation_id
             return _Loaded(
                 agent=agent,
-                blocks=tuple((await blocks.of_agents(tx, [agent.id]))[agent.id]),
+                conversation=await conversations.get(tx, conversation_id)
+                if conversation_id is not None
+                else None,
+                blocks=await isolated_blocks.seen(tx, agent.id, conversation_id=conversation_id),
                 tools=tuple((await tools.of_agents(tx, [agent.id]))[agent.id]),
                 kept=kept,
                 ledger=await runs.ledger(tx, run.id) if recovered else {},
@@ -218,8 +231,8 @@ class Worker:
         journal: RunJournal,
         cancellation: Cancellation,
     ) -> tuple[Turn, Ports]:
-        agent, options = loaded.agent, run.options
-        config = agent.model
+        agent, options = await self._voiced(loaded), run.options
+        journal.agent, config = agent, agent.model
         if options.override_model is not None:
             config = with_inner_thoughts(
                 await self.models.resolve(options.override_model),
@@ -259,6 +272,15 @@ class Worker:
             now=self.now,
         )
         return turn, ports
+
+    async def _voiced(self, loaded: _Loaded) -> Agent:
+        """Return the agent as it speaks in the run's conversation (L5)."""
+        conversation = loaded.conversation
+        if conversation is None:
+            return loaded.agent
+        handle = conversation.model
+        listed = None if handle is None else await self.models.resolve(handle)
+        return voiced(loaded.agent, conversation, listed=listed)
 
 
 def _has_searched(run: Run, kept: Kept) -> bool:

@@ -14,7 +14,7 @@ from eunoe.domain.blocks import Block, BlockVersion, built_in_description
 from eunoe.domain.drafts import BlockDraft, BlockPatch
 from eunoe.errors import BlockMissing, Missing
 from eunoe.service import states
-from eunoe.store import agents, blocks
+from eunoe.store import agents, blocks, isolated_blocks
 from eunoe.store.agents import AgentFilter
 from eunoe.store.blocks import BlockFilter
 from eunoe.store.db import Actor, Database, Tx
@@ -158,4 +158,6 @@ async def _changed(
     wanted = wanted.with_value(wanted.value)
     if wanted == block:
         return block
+    if wanted.label != block.label:
+        await isolated_blocks.relabel(tx, wanted)
     return await blocks.update(tx, wanted, expected_version=block.version, agent_id=agent_id)

@@ -106,11 +106,14 @@ def _spoken(
     ]
 
 
-def system_message(agent: Agent, text: str, *, at: datetime) -> Message:
+def system_message(
+    agent: Agent, text: str, *, at: datetime, conversation_id: str | None = None
+) -> Message:
     return Message(
         id=ids.new("message"),
         role="system",
         agent_id=agent.id,
+        conversation_id=conversation_id,
         model=agent.model.model,
         content=(Text(text=text),),
         created_at=at,

@@ -1,4 +1,4 @@
-"""What a model sees of an agent's own list, looked at and changed from outside a run.
+"""What a model sees of a message list, looked at and changed from outside a run.
 
 A run keeps its window in memory, so nothing here happens while one is active: the
 caller gets `ListBusy` and may try again.
@@ -19,7 +19,7 @@ from eunoe.domain.messages import Message, Text, text_of
 from eunoe.domain.model_settings import with_settings
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.overview import Overview, overview
-from eunoe.domain.prompt import system_text
+from eunoe.domain.prompt import PromptFacts, system_text
 from eunoe.domain.summaries import summary_of
 from eunoe.domain.times import stamp
 from eunoe.engine.compact import Compaction, Occasion, Speaker, compact
@@ -28,7 +28,8 @@ from eunoe.errors import EunoeError, Invalid, ListBusy, Missing
 from eunoe.service import states
 from eunoe.service.models import Models
 from eunoe.service.opening import default_messages
-from eunoe.store import blocks, lists, messages, runs, search, tools
+from eunoe.service.places import Place
+from eunoe.store import isolated_blocks, lists, messages, runs, search, tools
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.facts import facts
 
@@ -37,8 +38,9 @@ _COMPILED: str = "- The system prompt was last recompiled at: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Held:
-    """An agent's own list, as one snapshot has it."""
+    """A list, as one snapshot has it; the agent as it speaks there."""
 
+    place: Place
     agent: Agent
     blocks: tuple[Block, ...]
     window: tuple[Message, ...]
@@ -50,7 +52,7 @@ class _Held:
 
 
 async def recompile(
-    db: Database, actor: Actor, agent_id: str, *, update_timestamp: bool, dry_run: bool
+    db: Database, actor: Actor, place: Place, *, update_timestamp: bool, dry_run: bool
 ) -> str:
     """Return the system message as it would be built now, and store it unless `dry_run` (6.80).
 
@@ -58,9 +60,9 @@ async def recompile(
     """
     if dry_run:
         async with db.read(actor) as tx:
-            return await _compiled(tx, await _held(tx, agent_id), fresh=update_timestamp)
+            return await _compiled(tx, await _held(tx, place), fresh=update_timestamp)
     async with db.write(actor) as tx:
-        held = await _idle(tx, agent_id)
+        held = await _idle(tx, place)
         text = await _compiled(tx, held, fresh=update_timestamp)
         await _store_system(tx, held, text)
         return text
@@ -74,7 +76,7 @@ async def reset(
     With `add_default_messages` those follow that a new agent of the type has (6.13).
     """
     async with db.write(actor) as tx:
-        held = await _idle(tx, agent_id)
+        held = await _idle(tx, Place(agent_id=agent_id))
         await lists.arrange(tx, agent_id, [held.system.id])
         await _store_system(tx, held, await _compiled(tx, held, fresh=True))
         if add_default_messages:
@@ -88,7 +90,7 @@ async def rearrange(tx: Tx, agent_id: str, message_ids: Sequence[str]) -> None:
 
     Raises `Missing` for a message that is not the agent's own.
     """
-    held = await _idle(tx, agent_id)
+    held = await _idle(tx, Place(agent_id=agent_id))
     if not message_ids or message_ids[0] != held.system.id:
         raise Invalid(f"message_ids has to begin with the system message {held.system.id}.")
     if len(set(message_ids)) != len(message_ids):
@@ -97,21 +99,13 @@ async def rearrange(tx: Tx, agent_id: str, message_ids: Sequence[str]) -> None:
         raise Missing("message_ids names a message that is not one of this agent's own list.")
 
 
-async def context(
-    db: Database, actor: Actor, agent_id: str, *, conversation_id: str | None
-) -> Overview:
+async def context(db: Database, actor: Actor, place: Place) -> Overview:
     """Return what fills the window, part by part (6.80, agent C4)."""
     async with db.read(actor) as tx:
-        held = await _held(tx, agent_id, list_id=conversation_id)
-        used = (await tools.of_agents(tx, [agent_id]))[agent_id]
-        found = await facts(
-            tx,
-            agent_id=agent_id,
-            list_id=conversation_id or agent_id,
-            conversation_id=conversation_id,
-            now=datetime.now(UTC),
-        )
-        stored = await messages.count(tx, agent_id)
+        held = await _held(tx, place)
+        used = (await tools.of_agents(tx, [place.agent_id]))[place.agent_id]
+        found = await _facts(tx, place, now=datetime.now(UTC))
+        stored = await messages.count(tx, place.agent_id)
     return overview(
         held.agent,
         held.blocks,
@@ -132,7 +126,7 @@ class Summarised:
 
 
 async def summarise(
-    db: Database, actor: Actor, agent_id: str, patch: CompactionPatch | None, *, models: Models
+    db: Database, actor: Actor, place: Place, patch: CompactionPatch | None, *, models: Models
 ) -> Summarised:
     """Put a summary in the place of the window's messages (8.12, agent C23).
 
@@ -141,8 +135,8 @@ async def summarise(
     somebody else changed it while the summary was written.
     """
     async with db.read(actor) as tx:
-        held = await _idle(tx, agent_id)
-        used = (await tools.of_agents(tx, [agent_id]))[agent_id]
+        held = await _idle(tx, place)
+        used = (await tools.of_agents(tx, [place.agent_id]))[place.agent_id]
     before = len(held.window)
     rest = held.window[1:]
     if all(is_summary(message) for message in rest):
@@ -166,10 +160,10 @@ async def summarise(
 
 
 async def _replace(tx: Tx, held: _Held, done: Compaction) -> None:
-    now = await _idle(tx, held.agent.id)
+    now = await _idle(tx, held.place)
     if now.version != held.version or len(now.window) != len(held.window):
         raise ListBusy(run_id=None)
-    await lists.evict(tx, held.agent.id, done.evicted, summary=done.summary)
+    await lists.evict(tx, held.place.list_id, done.evicted, summary=done.summary)
 
 
 async def _speakers(
@@ -190,25 +184,25 @@ async def _speakers(
     return own, speaker
 
 
-async def _idle(tx: Tx, agent_id: str) -> _Held:
-    """Return the agent's list; raise `ListBusy` while a run works on it."""
-    held = await _held(tx, agent_id)
-    active = await runs.active_on(tx, agent_id)
+async def _idle(tx: Tx, place: Place) -> _Held:
+    """Return the list; raise `ListBusy` while a run works on it."""
+    held = await _held(tx, place)
+    active = await runs.active_on(tx, place.list_id)
     if active is not None:
         raise ListBusy(run_id=active.id)
     return held
 
 
-async def _held(tx: Tx, agent_id: str, *, list_id: str | None = None) -> _Held:
-    list_id = list_id or agent_id
-    agent = await states.known(tx, agent_id)
-    version = await lists.version(tx, list_id)
-    window, _ = await lists.window(tx, list_id)
-    if version is None or not window or window[0].agent_id != agent_id:
-        raise Missing(f"The agent has no message list {list_id} with a system message.")
+async def _held(tx: Tx, place: Place) -> _Held:
+    agent = await states.known(tx, place.agent_id)
+    version = await lists.version(tx, place.list_id)
+    window, _ = await lists.window(tx, place.list_id)
+    if version is None or not window:
+        raise Missing(f"There is no message list {place.list_id} with a system message.")
     return _Held(
-        agent=agent,
-        blocks=tuple((await blocks.of_agents(tx, [agent_id]))[agent_id]),
+        place=place,
+        agent=place.voice(agent),
+        blocks=await isolated_blocks.seen(tx, agent.id, conversation_id=place.conversation_id),
         window=tuple(window),
         version=version,
     )
@@ -216,15 +210,22 @@ async def _held(tx: Tx, agent_id: str, *, list_id: str | None = None) -> _Held:
 
 async def _compiled(tx: Tx, held: _Held, *, fresh: bool) -> str:
     now = datetime.now(UTC)
-    found = await facts(
-        tx, agent_id=held.agent.id, list_id=held.agent.id, conversation_id=None, now=now
-    )
-    text = system_text(held.agent, held.blocks, found)
+    text = system_text(held.agent, held.blocks, await _facts(tx, held.place, now=now))
     said = _compiled_at(text_of(held.system))
     if fresh or said is None:
         return text
     head, line, tail = text.rpartition(_COMPILED + stamp(now, timezone=held.agent.timezone))
     return f"{head}{_COMPILED}{said}{tail}" if line else text
+
+
+async def _facts(tx: Tx, place: Place, *, now: datetime) -> PromptFacts:
+    return await facts(
+        tx,
+        agent_id=place.agent_id,
+        list_id=place.list_id,
+        conversation_id=place.conversation_id,
+        now=now,
+    )
 
 
 def _compiled_at(stored: str) -> str | None:
@@ -236,4 +237,4 @@ def _compiled_at(stored: str) -> str | None:
 async def _store_system(tx: Tx, held: _Held, text: str) -> None:
     if text != text_of(held.system):
         system = replace(held.system, content=(Text(text=text),))
-        await lists.rewrite_system(tx, held.agent.id, system)
+        await lists.rewrite_system(tx, held.place.list_id, system)

@@ -169,11 +169,17 @@ async def note_run_end(
 
 
 async def delete(tx: Tx, agent_id: str) -> bool:
-    """Remove an agent with its messages, runs, conversations and links (api 6.45).
+    """Remove an agent with its messages, runs, conversations, their blocks and links (api 6.45).
 
-    Blocks, tools and archives stay; so do steps, without their run. Whether there was one.
+    Its own blocks, tools and archives stay; so do steps, without their run. Whether there was one.
     """
     scoped = (agent_id, tx.actor.organization_id)
+    await tx.execute(
+        f"DELETE FROM blocks WHERE {unindexed('organization_id')} = $2 AND id IN"
+        " (SELECT held.block_id FROM conversations JOIN conversations_blocks AS held"
+        " ON held.conversation_id = conversations.id WHERE conversations.agent_id = $1)",
+        *scoped,
+    )
     # Lists have no foreign key: their id is an agent's or a conversation's.
     await tx.execute(
         "DELETE FROM message_lists WHERE id IN"

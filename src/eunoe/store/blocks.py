@@ -48,7 +48,7 @@ _FIELDS: Final = (
     "preserve_on_migration",
     "created_at",
 )
-_COLUMNS: Final = ", ".join(f"blocks.{name}" for name in _FIELDS)
+COLUMNS: Final = ", ".join(f"blocks.{name}" for name in _FIELDS)
 _INSERT: Final = (
     f"INSERT INTO blocks ({', '.join(_FIELDS)}, organization_id, updated_at)"
     f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 3))})"
@@ -58,7 +58,7 @@ _UPDATE: Final = (
     f" updated_at = ${len(_FIELDS) + 2}"
     f" WHERE id = $1 AND organization_id = ${len(_FIELDS) + 1} AND version = ${len(_FIELDS) + 3}"
 )
-_LISTING: Final = Listing(noun="block", table="blocks", columns=_COLUMNS)
+_LISTING: Final = Listing(noun="block", table="blocks", columns=COLUMNS)
 _CLASH: Final = "The agent already has a block with the label `{}`; use another label."
 
 
@@ -95,22 +95,22 @@ async def insert(tx: Tx, block: Block) -> None:
 
 async def get(tx: Tx, block_id: str) -> Block | None:
     row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM blocks WHERE id = $1 AND organization_id = $2",
+        f"SELECT {COLUMNS} FROM blocks WHERE id = $1 AND organization_id = $2",
         block_id,
         tx.actor.organization_id,
     )
-    return None if row is None else _read(row)
+    return None if row is None else from_row(row)
 
 
 async def many(tx: Tx, block_ids: Sequence[str]) -> dict[str, Block]:
     """Return the blocks with these ids, by id; unknown ids are left out."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM blocks WHERE id IN {listed(tx, '$1')}"
+        f"SELECT {COLUMNS} FROM blocks WHERE id IN {listed(tx, '$1')}"
         f" AND {unindexed('organization_id')} = $2",
         codec.encode(list(block_ids)),
         tx.actor.organization_id,
     )
-    return {row[0]: _read(row) for row in rows}
+    return {row[0]: from_row(row) for row in rows}
 
 
 async def update(
@@ -159,7 +159,7 @@ async def delete(tx: Tx, block_id: str) -> bool:
 
 async def list_blocks(tx: Tx, where: BlockFilter, page: Page) -> list[Block]:
     """Return a page of blocks in at most two statements; an unknown cursor is ignored."""
-    return [_read(row) for row in await listing(tx, _LISTING, _where(tx, where), page)]
+    return [from_row(row) for row in await listing(tx, _LISTING, _where(tx, where), page)]
 
 
 async def count(tx: Tx, where: BlockFilter) -> int:
@@ -206,7 +206,7 @@ async def detach(tx: Tx, agent_id: str, block_id: str) -> bool:
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Block]]:
     """Return each agent's blocks in the order they were attached, in one statement."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS}, agents_blocks.agent_id FROM agents_blocks"
+        f"SELECT {COLUMNS}, agents_blocks.agent_id FROM agents_blocks"
         " JOIN blocks ON blocks.id = agents_blocks.block_id"
         f" WHERE agents_blocks.agent_id IN {listed(tx, '$1')}"
         f" AND {unindexed('blocks.organization_id')} = $2"
@@ -216,31 +216,34 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Block]]:
     )
     found: dict[str, list[Block]] = {agent_id: [] for agent_id in agent_ids}
     for row in rows:
-        found[row[-1]].append(_read(row))
+        found[row[-1]].append(from_row(row))
     return found
 
 
-async def hold(tx: Tx, agent_id: str) -> None:
-    """Keep others from changing the agent's blocks until commit; who is first, is first."""
+async def hold(tx: Tx, agent_id: str, *, conversation_id: str | None = None) -> None:
+    """Keep others from changing the agent's blocks, and those of a conversation, until commit."""
     if tx.dialect == "postgresql":
         await tx.execute(
             "SELECT 1 FROM blocks WHERE id IN"
-            " (SELECT block_id FROM agents_blocks WHERE agent_id = $1) ORDER BY id FOR UPDATE",
+            " (SELECT block_id FROM agents_blocks WHERE agent_id = $1 UNION ALL"
+            " SELECT block_id FROM conversations_blocks WHERE conversation_id = $2)"
+            " ORDER BY id FOR UPDATE",
             agent_id,
+            conversation_id,
         )
 
 
 async def by_label(tx: Tx, agent_id: str, label: str) -> Block | None:
     """Return the agent's block with this label, null where it has none."""
     row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM agents_blocks JOIN blocks ON blocks.id = agents_blocks.block_id"
+        f"SELECT {COLUMNS} FROM agents_blocks JOIN blocks ON blocks.id = agents_blocks.block_id"
         " WHERE agents_blocks.agent_id = $1 AND agents_blocks.label = $2"
         f" AND {unindexed('blocks.organization_id')} = $3",
         agent_id,
         label,
         tx.actor.organization_id,
     )
-    return None if row is None else _read(row)
+    return None if row is None else from_row(row)
 
 
 async def agents_of(tx: Tx, block_id: str) -> list[str]:
@@ -346,7 +349,8 @@ def _where(tx: Tx, asked: BlockFilter) -> Where:
     return where
 
 
-def _read(row: Row) -> Block:
+def from_row(row: Row) -> Block:
+    """Read a row that begins with `COLUMNS`."""
     stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
     return Block(
         **{name: stored[name] for name in _PLAIN},

@@ -1,51 +1,155 @@
 """Queries on conversations. Their messages are in `lists`, under the conversation's id."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from eunoe.domain.conversations import Conversation
 from eunoe.store import codec
-from eunoe.store.db import Row, Tx, from_micros, optional_micros, optional_time, to_micros
+from eunoe.store.db import (
+    Row,
+    Tx,
+    Value,
+    from_micros,
+    now_micros,
+    optional_micros,
+    optional_time,
+    to_micros,
+)
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import Where, of_organization
 
-_PLAIN: Final = ("id", "agent_id", "summary", "model", "created_by_id", "last_updated_by_id")
-_FIELDS: Final = (*_PLAIN, "model_settings_json", "last_message_at", "created_at", "updated_at")
+ArchiveStatus: TypeAlias = Literal["unarchived", "archived", "all"]
+
+_PLAIN: Final = (
+    "id",
+    "agent_id",
+    "summary",
+    "description",
+    "model",
+    "context_window_limit",
+    "created_by_id",
+    "last_updated_by_id",
+)
+_OPTIONAL_TIMES: Final = ("archived_at", "last_message_at", "last_run_completion")
+_TIMES: Final = ("created_at", "updated_at")
+_FIELDS: Final = (*_PLAIN, *_OPTIONAL_TIMES, *_TIMES, "model_settings_json", "hidden")
+_COLUMNS: Final = ", ".join(f"conversations.{name}" for name in _FIELDS)
+_INSERT: Final = (
+    f"INSERT INTO conversations ({', '.join(_FIELDS)}, organization_id)"
+    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 2))})"
+)
+# When it last spoke is the runs' to say: a PATCH beside one would put an old time back.
+_CHANGEABLE: Final = tuple(
+    name for name in _FIELDS[2:] if name not in {"created_at", "last_run_completion"}
+)
+_UPDATE: Final = (
+    f"UPDATE conversations SET {', '.join(f'{n} = ${at}' for at, n in enumerate(_CHANGEABLE, 3))}"
+    " WHERE id = $1 AND organization_id = $2"
+)
+_LISTING: Final = Listing(
+    noun="conversation",
+    table="conversations",
+    columns=_COLUMNS,
+    orders={"created_at": False, "last_run_completion": True, "last_message_at": True},
+    unknown_cursor="missing",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationFilter:
+    """`summary_search` is a part of the summary, in its own case (api 11.2)."""
+
+    agent_id: str | None = None
+    summary_search: str | None = None
+    archive_status: ArchiveStatus = "unarchived"
 
 
 async def insert(tx: Tx, conversation: Conversation) -> None:
-    await tx.execute(
-        f"INSERT INTO conversations ({', '.join(_FIELDS)}, organization_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        conversation.id,
-        conversation.agent_id,
-        conversation.summary,
-        conversation.model,
-        conversation.created_by_id,
-        conversation.last_updated_by_id,
-        codec.optional_json(conversation.model_settings),
-        optional_micros(conversation.last_message_at),
-        to_micros(conversation.created_at),
-        to_micros(conversation.updated_at),
-        tx.actor.organization_id,
-    )
+    values = _values(conversation)
+    await tx.execute(_INSERT, *(values[name] for name in _FIELDS), tx.actor.organization_id)
 
 
-async def get(tx: Tx, conversation_id: str) -> Conversation | None:
+async def get(tx: Tx, conversation_id: str, *, held: bool = False) -> Conversation | None:
+    """Return a conversation that is not deleted.
+
+    `held` keeps others from changing or deleting it until the commit.
+    """
     row = await tx.fetch_one(
-        f"SELECT {', '.join(_FIELDS)} FROM conversations WHERE id = $1 AND organization_id = $2",
+        f"SELECT {_COLUMNS} FROM conversations"
+        " WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL"
+        f"{' FOR UPDATE' if held and tx.dialect == 'postgresql' else ''}",
         conversation_id,
         tx.actor.organization_id,
     )
     return None if row is None else _read(row)
 
 
-async def note_message(tx: Tx, conversation_id: str, *, at: datetime) -> None:
-    """Set when something was last said in it, before the turn starts (api 11.10)."""
+async def update(tx: Tx, conversation: Conversation) -> None:
+    values = _values(conversation)
     await tx.execute(
-        "UPDATE conversations SET last_message_at = $1 WHERE id = $2 AND organization_id = $3",
-        to_micros(at),
-        conversation_id,
+        _UPDATE,
+        conversation.id,
         tx.actor.organization_id,
+        *(values[name] for name in _CHANGEABLE),
     )
+
+
+async def delete(tx: Tx, conversation_id: str) -> bool:
+    """Hide the conversation for good; its row stays, for its runs. Whether there was one."""
+    return bool(
+        await tx.execute(
+            "UPDATE conversations SET deleted_at = $3"
+            " WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL",
+            conversation_id,
+            tx.actor.organization_id,
+            now_micros(),
+        )
+    )
+
+
+async def note_message(tx: Tx, conversation_id: str, *, agent_id: str, at: datetime) -> bool:
+    """Set when something was last said in it, before the turn starts (api 11.10).
+
+    Whether this agent has such a conversation, which nobody can delete before the commit.
+    """
+    return bool(
+        await tx.execute(
+            "UPDATE conversations SET last_message_at = $1 WHERE id = $2 AND agent_id = $3"
+            " AND organization_id = $4 AND deleted_at IS NULL",
+            to_micros(at),
+            conversation_id,
+            agent_id,
+            tx.actor.organization_id,
+        )
+    )
+
+
+async def list_conversations(tx: Tx, where: ConversationFilter, page: Page) -> list[Conversation]:
+    """Return a page; raise `Missing` for an unknown cursor (api 5.6). Hidden ones are left out."""
+    return [_read(row) for row in await listing(tx, _LISTING, _where(tx, where), page)]
+
+
+def _where(tx: Tx, asked: ConversationFilter) -> Where:
+    where = of_organization(tx, "conversations").add("conversations.deleted_at IS NULL")
+    where.linked("conversations.agent_id = {}", asked.agent_id)
+    if asked.summary_search is not None:
+        found = "instr" if tx.dialect == "sqlite" else "strpos"
+        where.add(f"{found}(conversations.summary, {{}}) > 0", asked.summary_search)
+    if asked.archive_status != "all":
+        there = "NOT NULL" if asked.archive_status == "archived" else "NULL"
+        where.add(f"conversations.archived_at IS {there}")
+    return where.add("(conversations.hidden IS NULL OR conversations.hidden = 0)")
+
+
+def _values(conversation: Conversation) -> dict[str, Value]:
+    return {
+        **{name: getattr(conversation, name) for name in _PLAIN},
+        **{name: optional_micros(getattr(conversation, name)) for name in _OPTIONAL_TIMES},
+        **{name: to_micros(getattr(conversation, name)) for name in _TIMES},
+        "model_settings_json": codec.optional_json(conversation.model_settings),
+        "hidden": codec.flag(conversation.hidden),
+    }
 
 
 def _read(row: Row) -> Conversation:
@@ -53,7 +157,10 @@ def _read(row: Row) -> Conversation:
     return Conversation(
         **{name: stored[name] for name in _PLAIN},
         model_settings=codec.loads_object(stored["model_settings_json"]),
+        hidden=codec.truth(stored["hidden"]),
+        archived_at=optional_time(stored["archived_at"]),
         last_message_at=optional_time(stored["last_message_at"]),
+        last_run_completion=optional_time(stored["last_run_completion"]),
         created_at=from_micros(stored["created_at"]),
         updated_at=from_micros(stored["updated_at"]),
     )

@@ -16,6 +16,35 @@ async def create(tx: Tx, list_id: str) -> None:
     await tx.execute("INSERT INTO message_lists (id, version) VALUES ($1, 1)", list_id)
 
 
+async def begin(tx: Tx, list_id: str, system: Message, *, shared: Sequence[int] = ()) -> int:
+    """Make a list of a new system message, then of what is said at the places `shared`.
+
+    Those messages stay in the lists they are in. Returns the place of the system message.
+    """
+    await create(tx, list_id)
+    (seq,) = await messages.insert(tx, [system])
+    # The last of them stands at the newest place, so that every append comes after it.
+    await tx.execute_many(
+        "INSERT INTO list_entries (list_id, message_seq, position) VALUES ($1, $2, $3)",
+        [(list_id, place, seq - len(shared) + at) for at, place in enumerate((seq, *shared))],
+    )
+    return seq
+
+
+async def remove(tx: Tx, list_id: str) -> None:
+    """Remove a list, and the messages that no other list has."""
+    await tx.execute(
+        f"DELETE FROM messages WHERE {unindexed('organization_id')} = $2"
+        " AND seq IN (SELECT message_seq FROM list_entries WHERE list_id = $1)"
+        " AND NOT EXISTS (SELECT 1 FROM list_entries"
+        " WHERE message_seq = messages.seq AND list_id <> $1)",
+        list_id,
+        tx.actor.organization_id,
+    )
+    await tx.execute("DELETE FROM list_entries WHERE list_id = $1", list_id)
+    await tx.execute("DELETE FROM message_lists WHERE id = $1", list_id)
+
+
 async def last_role(tx: Tx, list_id: str, *, agent_id: str) -> str | None:
     """Return the role of the newest message in the list's window, empty without one.
 

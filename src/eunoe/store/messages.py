@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -49,6 +49,7 @@ class MessagePage:
     before: str | None = None
     after: str | None = None
     newest: bool = True
+    unknown_cursor: Literal["ignored", "missing"] = "missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ async def of_run(tx: Tx, run_id: str) -> list[Message]:
 
 
 async def list_messages(tx: Tx, where: MessageFilter, page: MessagePage) -> list[Message]:
-    """Return the page's messages, oldest first; raise `Missing` for an unknown cursor."""
+    """Return the page's messages, oldest first; raise `Missing` where a cursor has to be known."""
     asked = of_organization(tx, "messages")
     for column, value in (
         ("agent_id", where.agent_id),
@@ -125,8 +126,13 @@ async def list_messages(tx: Tx, where: MessageFilter, page: MessagePage) -> list
         joined = "JOIN list_entries ON list_entries.message_seq = messages.seq"
         asked.linked("list_entries.list_id = {}", where.conversation_id)
     for cursor, sign in ((page.after, ">"), (page.before, "<")):
-        if cursor is not None:
-            asked.add(f"messages.seq {sign} {{}}", await _seq(tx, cursor))
+        if cursor is None:
+            continue
+        seq = await _seq(tx, cursor)
+        if seq is not None:
+            asked.add(f"messages.seq {sign} {{}}", seq)
+        elif page.unknown_cursor == "missing":
+            raise Missing(f"There is no message {cursor} to page from.")
     rows = await tx.fetch(
         f"SELECT {COLUMNS} FROM messages {joined} WHERE {asked.sql}"
         f" ORDER BY messages.seq {'DESC' if page.newest else 'ASC'}"
@@ -150,14 +156,24 @@ async def count(tx: Tx, agent_id: str) -> int:
     return found
 
 
-async def _seq(tx: Tx, message_id: str) -> int:
+async def run_of_otid(tx: Tx, otid: str, where: MessageFilter) -> str | None:
+    """Return the run that the newest message with this otid belongs to, null for none."""
+    asked = of_organization(tx, "messages").linked("messages.agent_id = {}", where.agent_id)
+    asked.equal(otid=otid, conversation_id=where.conversation_id).add("messages.run_id IS NOT NULL")
+    found: str | None = await tx.fetch_value(
+        f"SELECT messages.run_id FROM messages WHERE {asked.sql}"
+        " ORDER BY messages.seq DESC LIMIT 1",
+        *asked.args,
+    )
+    return found
+
+
+async def _seq(tx: Tx, message_id: str) -> int | None:
     seq: int | None = await tx.fetch_value(
         "SELECT seq FROM messages WHERE id = $1 AND organization_id = $2",
         message_id,
         tx.actor.organization_id,
     )
-    if seq is None:
-        raise Missing(f"There is no message {message_id} to page from.")
     return seq
 
 

@@ -160,6 +160,12 @@ async def end(tx: Tx, run: Run) -> None:
         None if run.total_duration_ns is None else run.total_duration_ns // 1_000_000,
         run.agent_id,
     )
+    if run.conversation_id is not None and run.completed_at is not None:
+        await tx.execute(
+            "UPDATE conversations SET last_run_completion = $1 WHERE id = $2",
+            to_micros(run.completed_at),
+            run.conversation_id,
+        )
 
 
 async def request_cancel(tx: Tx, run_id: str) -> bool:

@@ -135,8 +135,13 @@ def filter_rows(tx: Tx, scan: Scan, where: Where) -> None:
         case PassageQuery():
             _filter_tags(tx, query, where)
         case MessageQuery():
-            if query.conversation_id is not None:
-                where.add(f"{rows}.conversation_id = {where.bind(query.conversation_id)}")
+            if query.conversation_id == "default":
+                where.add(f"{rows}.conversation_id = ''")
+            elif query.conversation_id is not None:
+                # What a fork shares was said in another conversation, and is in its list.
+                entries = "list_entries.list_id = " + where.bind(query.conversation_id)
+                entries += f" AND list_entries.message_seq = {rows}.seq"
+                where.add(f"EXISTS (SELECT 1 FROM list_entries WHERE {entries})")
             if query.roles:
                 roles = listed(tx, where.bind(codec.encode(query.roles)))
                 where.add(f"{rows}.role IN {roles}")

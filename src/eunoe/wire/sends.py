@@ -180,6 +180,13 @@ class AgentMessageRequest(LettaStreamingRequest):
         return self
 
 
+class ConversationMessageRequest(LettaStreamingRequest):
+    """A send to a conversation: a stream by default; `agent_id` says whose `default` is."""
+
+    streaming: bool = True
+    agent_id: str | None = None
+
+
 class LettaAsyncRequest(LettaRequest):
     callback_url: str | None = None
 

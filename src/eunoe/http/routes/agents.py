@@ -7,12 +7,14 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from eunoe.domain.runs import StopReason
+from eunoe.errors import Missing
 from eunoe.http.callers import RelationsDep
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, Limit, Order, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
-from eunoe.service import agents, windows
+from eunoe.service import agents, places, windows
+from eunoe.service.places import Place
 from eunoe.store import agents as stored
 from eunoe.store.agents import AgentFilter
 from eunoe.store.paging import Page
@@ -162,9 +164,11 @@ async def retrieve_context(
     conversation_id: str | None = None,
 ) -> Response:
     """Get what fills the agent's context window, part by part."""
-    conversation_id = None if conversation_id in {"default", agent_id} else conversation_id
-    found = await windows.context(runtime.db, actor, agent_id, conversation_id=conversation_id)
-    return JsonReply(context_window(found))
+    place = await places.at(runtime.db, actor, conversation_id or agent_id, agent_id=agent_id)
+    if place.agent_id != agent_id:
+        raise Missing(f"The agent {agent_id} has no conversation {conversation_id}.")
+    place = await places.with_model(place, models=runtime.registry)
+    return JsonReply(context_window(await windows.context(runtime.db, actor, place)))
 
 
 @router.post(
@@ -185,7 +189,11 @@ async def recompile(
 ) -> Response:
     """Build the system message anew and get its text."""
     text = await windows.recompile(
-        runtime.db, actor, agent_id, update_timestamp=update_timestamp, dry_run=dry_run
+        runtime.db,
+        actor,
+        Place(agent_id=agent_id),
+        update_timestamp=update_timestamp,
+        dry_run=dry_run,
     )
     return JsonReply(text)
 
@@ -213,7 +221,7 @@ async def summarise(
     done = await windows.summarise(
         runtime.db,
         actor,
-        agent_id,
+        Place(agent_id=agent_id),
         None if body is None else body.patch(),
         models=runtime.registry,
     )

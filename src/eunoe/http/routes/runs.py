@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from eunoe.domain import runs as domain
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
-from eunoe.errors import Invalid, Missing, RunExpired
+from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, page_of
 from eunoe.http.replies import JsonReply
-from eunoe.http.sending import streamed
+from eunoe.http.sending import resumed
 from eunoe.ids import is_id
-from eunoe.store import agents, events, messages, run_tools, runs, steps
+from eunoe.store import agents, messages, run_tools, runs, steps
 from eunoe.store.db import Tx
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
@@ -215,15 +215,7 @@ async def stream(
     asked = body or RetrieveStreamRequest()
     async with runtime.db.read(actor) as tx:
         run = await _run(tx, run_id)
-        if is_terminal(run.status) and not await events.last_seq(tx, run_id):
-            raise RunExpired(run_id=run_id)
-    return await streamed(
-        runtime,
-        actor,
-        run,
-        pings=asked.include_pings is not False,
-        after=asked.starting_after,
-    )
+    return await resumed(runtime, actor, run, asked)
 
 
 async def _run(tx: Tx, run_id: str) -> domain.Run:

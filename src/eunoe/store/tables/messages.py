@@ -9,6 +9,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -21,11 +22,33 @@ conversations = Table(
     organization(),
     to("agent_id", "agents.id"),
     Column("summary", Text),
+    Column("description", Text),
     Column("model", Text),
     Column("model_settings_json", Text),
+    Column("context_window_limit", BigInteger),
+    Column("hidden", Integer),
+    Column("archived_at", BigInteger),
     Column("last_message_at", BigInteger),
+    Column("last_run_completion", BigInteger),
+    # A deleted conversation leaves its row to its runs; what was said in it goes at once.
+    Column("deleted_at", BigInteger),
     *audit(),
     Index(None, "agent_id"),
+    Index(None, "organization_id", "created_at", "id"),
+)
+
+# The blocks that one conversation has in place of the agent's of the same label.
+conversations_blocks = Table(
+    "conversations_blocks",
+    metadata,
+    to("conversation_id", "conversations.id"),
+    to("block_id", "blocks.id"),
+    # A copy of the block's label, as on an agent.
+    Column("label", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    PrimaryKeyConstraint("conversation_id", "block_id"),
+    UniqueConstraint("conversation_id", "label"),
+    Index(None, "block_id"),
 )
 
 messages = Table(

@@ -1,0 +1,166 @@
+"""Messages of a conversation: sending, following, listing, cancelling (api 11, streaming 6)."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eunoe.domain.runs import ACTIVE, Run
+from eunoe.errors import Invalid, Missing
+from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, agent_type
+from eunoe.http.pages import message_page_of
+from eunoe.http.paths import ConversationAddress
+from eunoe.http.replies import JsonReply
+from eunoe.http.sending import Target, answered, resumed, streamed, submitted
+from eunoe.service import places
+from eunoe.service.places import DEFAULT, Place
+from eunoe.store import messages, runs
+from eunoe.store.db import Actor
+from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.store.paging import Page
+from eunoe.store.runs import RunFilter
+from eunoe.wire.messages import Lens, MessageType, WireMessage, shown
+from eunoe.wire.sends import ConversationMessageRequest, RetrieveStreamRequest
+from eunoe.wire.stream import LettaResponse
+
+router = APIRouter(tags=["conversations"], prefix="/conversations")
+
+_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be listed; messages of failed turns are, whatever `include_err` says."""
+
+    agent_id: str | None = None
+    group_id: str | None = None
+    include_err: bool | None = None
+    include_return_message_types: Annotated[list[MessageType] | None, Query()] = None
+
+
+@router.post(
+    "/{conversation_id}/messages",
+    operation_id="send_conversation_message",
+    responses={200: {"model": LettaResponse, "content": _STREAM}},
+)
+async def send(
+    conversation_id: ConversationAddress,
+    body: ConversationMessageRequest,
+    request: Request,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    """Send messages and get the answer: as a stream, or whole where `streaming` is false."""
+    place = await places.at(runtime.db, actor, conversation_id, agent_id=body.agent_id)
+    if body.override_model is None:
+        # Refused before the run exists, as an unknown override is (streaming 1.3).
+        await places.with_model(place, models=runtime.registry)
+    target = Target(
+        agent_id=place.agent_id,
+        conversation_id=place.conversation_id,
+        run_type="send_message" if place.conversation is None else "send_conversation_message",
+        background=body.background,
+        stream_tokens=body.stream_tokens,
+    )
+    run = await submitted(request, runtime, actor, body, target)
+    if body.streaming:
+        return await streamed(runtime, actor, run, pings=body.include_pings)
+    return await answered(runtime, actor, run)
+
+
+@router.post(
+    "/{conversation_id}/stream",
+    operation_id="retrieve_conversation_stream",
+    responses={200: {"content": _STREAM}},
+)
+async def stream(
+    conversation_id: ConversationAddress,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    body: Annotated[RetrieveStreamRequest | None, Body()] = None,
+) -> Response:
+    """Follow a run of the conversation: the one named, that of an otid, or the one under way."""
+    asked = body or RetrieveStreamRequest()
+    place = await places.at(runtime.db, actor, conversation_id, agent_id=asked.agent_id)
+    await agent_type(runtime, actor, place.agent_id)
+    return await resumed(runtime, actor, await _chosen(runtime, actor, place, asked), asked)
+
+
+@router.get(
+    "/{conversation_id}/messages",
+    operation_id="list_conversation_messages",
+    responses={200: {"model": list[WireMessage]}},
+)
+async def list_messages(
+    conversation_id: ConversationAddress,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[MessagePage, Depends(message_page_of(order="desc"))],
+    asked: Annotated[Asked, Depends()],
+) -> Response:
+    """List what was said in it, the newest first, with what has left the window (api 11.8)."""
+    place = await places.at(runtime.db, actor, conversation_id, agent_id=asked.agent_id)
+    await agent_type(runtime, actor, place.agent_id)
+    where = MessageFilter(
+        agent_id=place.agent_id,
+        conversation_id=place.conversation_id or DEFAULT,
+        group_id=asked.group_id,
+    )
+    async with runtime.db.read(actor) as tx:
+        found = await messages.list_messages(tx, where, replace(page, unknown_cursor="ignored"))
+    if page.newest:
+        found.reverse()
+    types = asked.include_return_message_types
+    lens = Lens(types=None if types is None else frozenset(types))
+    return JsonReply([body for message in found for body in shown(message, lens)])
+
+
+@router.post(
+    "/{conversation_id}/cancel",
+    operation_id="cancel_conversation",
+    responses={200: {"model": dict[str, str]}},
+)
+async def cancel(
+    conversation_id: ConversationAddress,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    agent_id: str | None = None,
+) -> Response:
+    """Stop what goes on in the conversation; for `default`, in all of the agent's (api 11.4)."""
+    place = await places.at(runtime.db, actor, conversation_id, agent_id=agent_id)
+    done = await runtime.runner.cancel(
+        actor, agent_id=place.agent_id, conversation_id=place.conversation_id
+    )
+    return JsonReply(done)
+
+
+async def _chosen(
+    runtime: Runtime, actor: Actor, place: Place, asked: RetrieveStreamRequest
+) -> Run:
+    """Return the run to follow (streaming 4.6).
+
+    Raises `Missing` for one that is not of this place, `Invalid` where none goes on.
+    """
+    async with runtime.db.read(actor) as tx:
+        run_id = asked.run_id
+        if run_id is None and asked.otid is not None:
+            said = MessageFilter(agent_id=place.agent_id, conversation_id=place.conversation_id)
+            run_id = await messages.run_of_otid(tx, asked.otid, said)
+        if run_id is not None or asked.otid is not None:
+            run = None if run_id is None else await runs.get(tx, run_id)
+            if run is None or not _is_at(run, place):
+                raise Missing("There is no such run in this conversation.")
+            return run
+        where = RunFilter(
+            agent_ids=(place.agent_id,), conversation_id=place.conversation_id, statuses=ACTIVE
+        )
+        newest = await runs.list_runs(tx, where, Page(limit=1))
+    if not newest:
+        raise Invalid("No run goes on here; name the run to follow with run_id.")
+    return newest[0]
+
+
+def _is_at(run: Run, place: Place) -> bool:
+    return run.agent_id == place.agent_id and place.conversation_id in {None, run.conversation_id}
