@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import orjson
@@ -13,8 +13,9 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.messages import Json
 from tests.runs.conftest import World
 
-SCRIPTED = "openai/scripted-1"
-OTHER = "openai/gpt-4.1"
+SCRIPTED: Final = "openai/scripted-1"
+OTHER: Final = "openai/gpt-4.1"
+SUM_UP: Final[Any] = {"mode": "all", "model": SCRIPTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ class Talks:
 
     async def texts(self, address: str, **fields: Any) -> list[str]:
         """Return what user and agent said there, oldest first."""
-        page = await self.letta.conversations.messages.list(
+        page: Any = await self.letta.conversations.messages.list(
             address, agent_id=self.agent.id, order="asc", **fields
         )
         spoken = ("user_message", "assistant_message")

@@ -112,12 +112,25 @@ async function memory(agent) {
   assert.ok(models.some((one) => one.handle === agent.model));
 }
 
+async function conversations(agent) {
+  const made = await client.conversations.create({ agent_id: agent.id, summary: 'Tea' });
+  const events = await collected(await client.conversations.messages.create(made.id, { input: 'SAY hi' }));
+  assert.deepEqual(kinds(events), ['ping', 'assistant_message', 'stop_reason', 'usage_statistics']);
+  const listed = await collected(client.conversations.messages.list(made.id, { order: 'asc' }));
+  assert.deepEqual(kinds(listed), ['system_message', 'user_message', 'assistant_message']);
+  const fork = await client.conversations.fork(made.id);
+  assert.equal(fork.in_context_message_ids.length, 3);
+  await client.conversations.delete(made.id);
+  assert.deepEqual((await client.conversations.list({ agent_id: agent.id })).map((one) => one.id), [fork.id]);
+}
+
 assert.equal((await client.health()).status, 'ok');
 const agent = await agents();
 await blocks(agent);
 const run = await messages(agent);
 await runs(agent, run);
 await failures(agent);
+await conversations(agent);
 await memory(agent);
 await client.agents.delete(agent.id);
 await refused(() => client.agents.retrieve(agent.id), 404);

@@ -95,6 +95,8 @@ async def update(
     """Change the fields in `values`; a model must be served and bear its settings."""
     async with db.read(actor) as tx:
         before = await places.known(tx, conversation_id)
+        if not values:
+            return await _state(tx, before)
         agent = await states.known(tx, before.agent_id)
     if "model" in values or "model_settings" in values:
         place = Place(agent_id=agent.id, conversation=replace(before, **values))

@@ -85,6 +85,12 @@ RULES: Final = {
     "api-10.4": "A stream ends with its reason, its usage and the terminator.",
     "api-10.6": "A failure after a stream's start is a reason, an error event and the terminator.",
     "api-10.10": "A run's stream is followed again from any place, with no body needed.",
+    # Conversations
+    "api-11.2": "A conversation is made, listed, read, changed, forked, compacted and deleted by its routes.",
+    "api-11.4": "The address `default` beside an agent's id, or that id alone, is the agent's own list.",
+    "api-11.6": "Isolated blocks are ordinary blocks that one conversation has in place of the agent's.",
+    "api-11.8": "A conversation lists all that was said in it by absolute places, parts in natural order.",
+    "api-11.10": "A conversation's model comes before the agent's, and its last message is noted first.",
     # Blocks, tools, archives
     "api-12.1": "A block has the documented fields and defaults, and labels are unique on an agent only.",
     "api-12.2": "Blocks are listed and counted by the documented filters, and a value past its limit is 422.",
