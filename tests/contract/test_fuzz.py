@@ -40,6 +40,7 @@ def known_ids(agent: AgentState, letta: Letta) -> dict[str, str]:
     run = letta.runs.list(agent_id=agent.id).items[0]
     return {
         "agent_id": agent.id,
+        "conversation_id": letta.conversations.create(agent_id=agent.id).id,
         "block_id": str(agent.blocks[0].id),
         "block_label": "human",
         "run_id": run.id,

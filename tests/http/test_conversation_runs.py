@@ -1,17 +1,20 @@
 """Running in conversations: streams, locks, cancelling, following, searching (streaming 1, 6)."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import anyio
 import httpx
 import pytest
+from fastapi import FastAPI
 from letta_client import ConflictError, NotFoundError
 
 from eunoe.domain.messages import Json
 from eunoe.domain.recall import MessageQuery
 from eunoe.ids import new
 from eunoe.store import search
+from tests.http.reading import Client
 from tests.http.reading import kinds as frame_kinds
 from tests.http.conversing import Talks, kinds, spoken
 from tests.http.test_conversations import talks
@@ -163,10 +166,12 @@ async def test_the_same_otids_are_one_run_on_every_entrance_to_a_list(talks: Tal
 async def test_cancelling_a_conversation_leaves_the_others_alone(talks: Talks) -> None:
     one, two = await talks.begin(), await talks.begin()
     ended: dict[str, str] = {}
+    over = anyio.Event()
 
     async def wait(address: str) -> None:
         events = await talks.say(address, "CALL wait {}")
         ended[address] = next(e.stop_reason for e in events if e.message_type == "stop_reason")
+        over.set()
 
     async with anyio.create_task_group() as tasks:
         for address in (one.id, two.id, "default"):
@@ -174,9 +179,8 @@ async def test_cancelling_a_conversation_leaves_the_others_alone(talks: Talks) -
             tasks.start_soon(wait, address)
             await talks.world.tools.entered.wait()
         assert len(await talks.letta.conversations.cancel(one.id)) == 1
-        with anyio.fail_after(5):
-            while one.id not in ended:
-                await anyio.lowlevel.checkpoint()
+        with anyio.fail_after(30):
+            await over.wait()
         assert set(ended) == {one.id}
         stopped = await talks.letta.conversations.cancel("default", agent_id=talks.agent.id)
         assert set(stopped.values()) == {"cancelled"}
@@ -187,7 +191,7 @@ async def test_cancelling_a_conversation_leaves_the_others_alone(talks: Talks) -
 
 @pytest.mark.rule("streaming-4.6", "G-4", "api-10.10")
 async def test_a_conversations_run_is_followed_by_id_by_otid_or_as_the_newest(
-    talks: Talks,
+    talks: Talks, app: FastAPI
 ) -> None:
     made, other = await talks.begin(), await talks.begin()
     path = f"{made.id}/messages"
@@ -197,26 +201,38 @@ async def test_a_conversations_run_is_followed_by_id_by_otid_or_as_the_newest(
     for chosen in ({"run_id": run_id}, {"otid": "o-1"}):
         again = await talks.ask("POST", f"{made.id}/stream", json=chosen)
         assert again.content == live.content
-        elsewhere = await talks.ask("POST", f"{other.id}/stream", json=chosen)
-        assert elsewhere.status_code == 404
         agents = {**chosen, "agent_id": talks.agent.id}
         assert (await talks.ask("POST", "default/stream", json=agents)).content == live.content
+        elsewhere = await talks.ask("POST", f"{other.id}/stream", json=chosen)
+        assert elsewhere.status_code == 404
     rest = await talks.letta.conversations.messages.stream(made.id, run_id=run_id, starting_after=2)
     assert kinds([event async for event in rest]) == ["stop_reason", "usage_statistics"]
-    assert (await talks.ask("POST", f"{made.id}/stream", json={"otid": "none"})).status_code == 404
 
     followed: list[httpx.Response] = []
+    first = b""
 
-    async def follow() -> None:
-        followed.append(await talks.ask("POST", f"{made.id}/stream"))
+    async def follow(otid: str) -> None:
+        chosen = {"otid": otid}
+        followed.append(await talks.ask("POST", f"{made.id}/stream", json=chosen))
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(talks.say, made.id, "CALL wait {}")
+        # Asked for before its message has come.
+        tasks.start_soon(follow, "o-2")
+        await anyio.lowlevel.checkpoint()
+        said = {"role": "user", "content": "CALL wait {}", "otid": "o-2"}
+        body = {"messages": [said], "background": True}
+        tasks.start_soon(partial(talks.ask, "POST", path, json=body))
         await talks.world.tools.entered.wait()
         assert (await talks.ask("POST", f"{other.id}/stream")).status_code == 400
-        tasks.start_soon(follow)
+        newest = Client(
+            app,
+            {"method": "POST", "path": f"/v1/conversations/{made.id}/stream", "query_string": b""}
+            | {"type": "http", "http_version": "1.1", "headers": []},
+        )
+        tasks.start_soon(newest.run)
+        first = await newest.read()
         talks.world.tools.gate.set()
-    assert followed[0].status_code == 200
+    assert followed[0].content.startswith(first)
     assert b"[DONE]" in followed[0].content
 
 

@@ -1,6 +1,6 @@
 """Conversations beside an agent's own list: what they are, share and keep apart (streaming 6)."""
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 
 import anyio
@@ -21,6 +21,7 @@ _REFUSED: Final[list[tuple[str, str, dict[str, Any] | None, int]]] = [
     ("POST", "?agent_id={agent}", {"model": "scripted-1"}, 400),
     ("POST", "?agent_id={agent}", {"model": "openai/none"}, 404),
     ("PATCH", "{conv}", {"model": "none"}, 400),
+    ("PATCH", "{conv}", {"last_message_at": "0001-01-01T00:00:00+14:00"}, 422),
     ("PATCH", "{conv}", {"model": "openai/none"}, 404),
     ("GET", "conv-1", None, 422),
     ("GET", "default", None, 422),
@@ -77,7 +78,7 @@ async def test_a_conversation_is_made_changed_and_read(talks: Talks) -> None:
     assert (made.archived, made.last_message_at) == (False, None)
     assert await talks.letta.conversations.retrieve(made.id) == made
 
-    when = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    when = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     changed = await talks.letta.conversations.update(
         made.id, summary="Coffee", model=None, last_message_at=when, context_window_limit=9_000
     )

@@ -78,14 +78,23 @@ class UpdateConversation(_ConversationBody):
     last_message_at: datetime | None = None
     archived: bool | None = None
 
+    @field_validator("last_message_at")
+    @classmethod
+    def _time_is_utc(cls, at: datetime | None) -> datetime | None:
+        if at is None or at.tzinfo is None:
+            return at and at.replace(tzinfo=UTC)
+        try:
+            return at.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("the time is not in the calendar of UTC") from None
+
     def patch(self) -> Json:
         """Return the fields to change; a null `context_window_limit` takes the agent's again."""
         given = self.values()
         if "context_window_limit" in self.model_fields_set:
             given["context_window_limit"] = self.context_window_limit
         if self.last_message_at is not None:
-            at = self.last_message_at
-            given["last_message_at"] = at if at.tzinfo else at.replace(tzinfo=UTC)
+            given["last_message_at"] = self.last_message_at
         if self.archived is not None:
             given["archived_at"] = datetime.now(UTC) if self.archived else None
         return given

@@ -1,7 +1,8 @@
 """Messages of a conversation: sending, following, listing, cancelling (api 11, streaming 6)."""
 
+import asyncio
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Body, Depends, Query
 from starlette.requests import Request
@@ -27,6 +28,7 @@ from eunoe.wire.stream import LettaResponse
 
 router = APIRouter(tags=["conversations"], prefix="/conversations")
 
+_LOOKUPS_S: Final = (0, 0.25, 0.5, 1)
 _STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
@@ -143,19 +145,35 @@ async def _chosen(
 
     Raises `Missing` for one that is not of this place, `Invalid` where none goes on.
     """
+    run_id = asked.run_id
+    if run_id is None and asked.otid is not None:
+        run_id = await _run_of(runtime, actor, place, otid=asked.otid)
+    if run_id is None:
+        return await _newest(runtime, actor, place)
     async with runtime.db.read(actor) as tx:
-        run_id = asked.run_id
-        if run_id is None and asked.otid is not None:
-            said = MessageFilter(agent_id=place.agent_id, conversation_id=place.conversation_id)
-            run_id = await messages.run_of_otid(tx, asked.otid, said)
-        if run_id is not None or asked.otid is not None:
-            run = None if run_id is None else await runs.get(tx, run_id)
-            if run is None or not _is_at(run, place):
-                raise Missing("There is no such run in this conversation.")
-            return run
-        where = RunFilter(
-            agent_ids=(place.agent_id,), conversation_id=place.conversation_id, statuses=ACTIVE
-        )
+        run = await runs.get(tx, run_id)
+    if run is None or not _is_at(run, place):
+        raise Missing(f"There is no run {run_id} in this conversation.")
+    return run
+
+
+async def _run_of(runtime: Runtime, actor: Actor, place: Place, *, otid: str) -> str:
+    """Return the run of an otid, whose request may be on its way still (streaming 4.6)."""
+    where = MessageFilter(agent_id=place.agent_id, conversation_id=place.conversation_id)
+    for wait_s in _LOOKUPS_S:
+        await asyncio.sleep(wait_s)
+        async with runtime.db.read(actor) as tx:
+            run_id = await messages.run_of_otid(tx, otid, where)
+        if run_id is not None:
+            return run_id
+    raise Missing("There is no run of this otid in this conversation.")
+
+
+async def _newest(runtime: Runtime, actor: Actor, place: Place) -> Run:
+    where = RunFilter(
+        agent_ids=(place.agent_id,), conversation_id=place.conversation_id, statuses=ACTIVE
+    )
+    async with runtime.db.read(actor) as tx:
         newest = await runs.list_runs(tx, where, Page(limit=1))
     if not newest:
         raise Invalid("No run goes on here; name the run to follow with run_id.")
