@@ -35,6 +35,7 @@ from eunoe.store import tools
 from eunoe.store.database import open_database, upgrade
 from eunoe.store.db import Actor, Database
 from eunoe.tools.catalog import AgentToolbox, ToolFunction, builtin_tools
+from eunoe.tools.peers import Peers
 
 VERSION: Final = version("eunoe")
 
@@ -108,11 +109,21 @@ async def open_runtime(
 
 def toolboxes(db: Database, functions: Mapping[str, ToolFunction]) -> Toolboxes:
     def toolbox(
-        *, actor: Actor, agent: Agent, tools: tuple[Tool, ...], embedder: Embedder | None
+        *,
+        actor: Actor,
+        agent: Agent,
+        tools: tuple[Tool, ...],
+        embedder: Embedder | None,
+        peers: Peers,
     ) -> AgentToolbox:
         recall = StoreRecall(db=db, actor=actor, agent=agent, embedder=embedder)
         return AgentToolbox(
-            agent=agent, tools=tools, recall=recall, embedder=embedder, functions=functions
+            agent=agent,
+            tools=tools,
+            recall=recall,
+            embedder=embedder,
+            functions=functions,
+            peers=peers,
         )
 
     return toolbox

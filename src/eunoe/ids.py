@@ -9,6 +9,7 @@ PREFIXES: Final = {
     "archive": "archive",
     "block": "block",
     "conversation": "conv",
+    "group": "group",
     "message": "message",
     "organization": "org",
     "passage": "passage",

@@ -190,7 +190,6 @@ REFUSED: list[tuple[Json, int, str]] = [
     ({"memory_blocks": [{"label": "human", "value": "12345", "limit": 4}]}, 422, "human"),
     ({"model_settings": {"provider_type": "unheard_of"}}, 422, "provider_type"),
     ({"max_tokens": 100, "max_reasoning_tokens": 200}, 400, "max_reasoning_tokens"),
-    ({"include_multi_agent_tools": True}, 400, "send_message_to_agent"),
 ]  # fmt: skip
 
 

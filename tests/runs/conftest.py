@@ -29,6 +29,7 @@ from eunoe.store import agents, blocks, lists
 from eunoe.store.db import Actor, Database
 from eunoe.testing.http_server import serving
 from eunoe.testing.model_server import ModelServer, ServerOptions
+from eunoe.tools.peers import Peers
 
 ACTOR = Actor()
 EDITS = ("core_memory_append", "core_memory_replace")
@@ -70,7 +71,12 @@ class CountingTools:
 
 def toolboxes(counting: CountingTools) -> Toolboxes:
     def toolbox(
-        *, actor: Actor, agent: Agent, tools: tuple[Tool, ...], embedder: Embedder | None
+        *,
+        actor: Actor,
+        agent: Agent,
+        tools: tuple[Tool, ...],
+        embedder: Embedder | None,
+        peers: Peers,
     ) -> Toolbox:
         return counting
 

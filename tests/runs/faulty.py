@@ -1,6 +1,6 @@
 """A database that fails when it is told to, and workers that a test drives by hand."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -8,6 +8,7 @@ from typing import Any, Literal
 from eunoe.domain.agents import Agent
 from eunoe.domain.messages import Text
 from eunoe.domain.runs import Run, RunOptions
+from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import DatabaseUnreachable, DiskFull
 from eunoe.runs.feed import Feed
 from eunoe.runs.submit import InputMessage, Submission, submit
@@ -108,7 +109,28 @@ def worker(world: World, *, feed: Feed | None = None) -> Worker:
         models=world.registry,
         toolboxes=toolboxes(world.tools),
         remember=remember,
+        peers=alone,
     )
+
+
+class Alone:
+    """An agent's way to others where there are none: the counting tools ask for nobody."""
+
+    async def ask(self, agent_id: str, text: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    async def tell(self, agent_id: str, text: str) -> None:
+        raise NotImplementedError
+
+    async def tagged(self, *, every: Sequence[str], some: Sequence[str]) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    async def members(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+
+def alone(*, actor: Actor, agent: Agent, run: Run, cancellation: Cancellation) -> Alone:
+    return Alone()
 
 
 async def stored(world: World, run_id: str) -> Run:

@@ -75,6 +75,10 @@ class RunOptions:
     callback_url: str | None = None
     client_tools: tuple[ToolSchema, ...] = ()
     """Tools that run on the client, for this request only (H18)."""
+    callers: tuple[str, ...] = ()
+    """The agents that wait for this run's answer, each for the next, the first of all first."""
+    depth: int = 0
+    """How many agents have passed the matter on, whether they wait or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

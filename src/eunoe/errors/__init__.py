@@ -62,6 +62,7 @@ from eunoe.errors.models import (
     WeightsRefused,
     WeightsUnreachable,
 )
+from eunoe.errors.peers import PeerBusy, PeerFailed, PeersTooDeep, PeerWaits
 from eunoe.errors.runs import (
     AgentUnnamed,
     FenceLost,
@@ -128,6 +129,10 @@ __all__ = (
     "ModelUnreachable",
     "NothingToCancel",
     "OtidReused",
+    "PeerBusy",
+    "PeerFailed",
+    "PeerWaits",
+    "PeersTooDeep",
     "RunAbandoned",
     "RunExpired",
     "SettingInvalid",

@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from eunoe.domain.events import Compacting, Ended, Failed, RunEvent, Shown, Started, Stopped, Used
-from eunoe.domain.runs import StopReason
-from eunoe.domain.views import View
-from eunoe.errors import EmbeddingUnknown, ModelError, RunExpired
+from eunoe.domain.agents import Agent
+from eunoe.domain.events import RunEvent
+from eunoe.domain.runs import Run
+from eunoe.engine.cancellation import Cancellation
+from eunoe.errors import EmbeddingUnknown, ModelError
 from eunoe.runs import cancel, submit
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Engine
+from eunoe.runs.outcome import Outcome, folded
+from eunoe.runs.peers import RunPeers
 from eunoe.runs.recall import embed_pending
 from eunoe.runs.submit import Submission, Submitted
 from eunoe.runs.watch import watch
@@ -25,17 +27,6 @@ from eunoe.store.db import Actor, Database
 _log = structlog.get_logger("eunoe.runner")
 
 _SWEEP_RUNS = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """A run that has ended, folded from its events: what a blocking reply is made of."""
-
-    views: tuple[View, ...]
-    compactions: tuple[Compacting, ...]
-    reason: StopReason
-    used: Used
-    failed: Failed | None
 
 
 class Runner:
@@ -63,6 +54,7 @@ class Runner:
             models=models,
             toolboxes=toolboxes,
             remember=self._remember,
+            peers=self._peers,
         )
         self._engine = Engine(
             db,
@@ -99,6 +91,18 @@ class Runner:
             async with self._db.write(Actor()) as tx:
                 pruned = await events.prune(tx, ended_before=before, limit=_SWEEP_RUNS)
 
+    def _peers(
+        self, *, actor: Actor, agent: Agent, run: Run, cancellation: Cancellation
+    ) -> RunPeers:
+        return RunPeers(
+            db=self._db,
+            entrance=self,
+            actor=actor,
+            agent=agent,
+            run=run,
+            cancellation=cancellation,
+        )
+
     async def _remember(self, actor: Actor, agent_id: str) -> None:
         await self._engine.embed_later(f"{actor.organization_id} {agent_id}")
 
@@ -131,7 +135,7 @@ class Runner:
 
     async def fold(self, actor: Actor, run_id: str) -> Outcome:
         """Wait until the run has ended; return all that it said."""
-        return await _folded(self.read(actor, run_id), run_id)
+        return await folded(self.read(actor, run_id), run_id)
 
     async def cancel(
         self,
@@ -154,34 +158,3 @@ class Runner:
             conversation_id=conversation_id,
             run_ids=run_ids,
         )
-
-
-async def _folded(said: AsyncGenerator[tuple[int, RunEvent]], run_id: str) -> Outcome:
-    views: list[View] = []
-    compactions: list[Compacting] = []
-    reason: StopReason | None = None
-    used: Used | None = None
-    failed: Failed | None = None
-    async for _, event in said:
-        match event:
-            case Shown(view=view):
-                views.append(view)
-            case Compacting():
-                compactions.append(event)
-            case Stopped(reason=stopped):
-                reason = stopped
-            case Used():
-                used = event
-            case Failed():
-                failed = event
-            case Started() | Ended():
-                pass
-    if reason is None or used is None:
-        raise RunExpired(run_id=run_id)
-    return Outcome(
-        views=tuple(views),
-        compactions=tuple(compactions),
-        reason=reason,
-        used=used,
-        failed=failed,
-    )

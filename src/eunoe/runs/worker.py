@@ -50,6 +50,7 @@ from eunoe.store import (
     tools,
 )
 from eunoe.store.db import Actor, Database, UniqueViolated
+from eunoe.tools.peers import Peers
 
 # A run that takes its process down with it must not do so for ever; each step earns it an owner.
 _MOST_OWNERS: Final = 10
@@ -71,8 +72,22 @@ class Toolboxes(Protocol):
     """Makes the toolbox of an agent for one run."""
 
     def __call__(
-        self, *, actor: Actor, agent: Agent, tools: tuple[Tool, ...], embedder: Embedder | None
+        self,
+        *,
+        actor: Actor,
+        agent: Agent,
+        tools: tuple[Tool, ...],
+        embedder: Embedder | None,
+        peers: Peers,
     ) -> Toolbox: ...
+
+
+class MakePeers(Protocol):
+    """Gives an agent its way to the others for one run."""
+
+    def __call__(
+        self, *, actor: Actor, agent: Agent, run: Run, cancellation: Cancellation
+    ) -> Peers: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +117,7 @@ class Worker:
     toolboxes: Toolboxes
     remember: Callable[[Actor, str], Awaitable[None]]
     """Called after a run that searched what was said: the rest is to be found by meaning too."""
+    peers: MakePeers
     now: Callable[[], datetime] = _now
     running: dict[str, Cancellation] = field(default_factory=dict[str, Cancellation])
 
@@ -264,7 +280,13 @@ class Worker:
             summariser=Speaker(
                 model=self.models.model_for(summariser_config), config=summariser_config
             ),
-            toolbox=self.toolboxes(actor=actor, agent=agent, tools=loaded.tools, embedder=embedder),
+            toolbox=self.toolboxes(
+                actor=actor,
+                agent=agent,
+                tools=loaded.tools,
+                embedder=embedder,
+                peers=self.peers(actor=actor, agent=agent, run=run, cancellation=cancellation),
+            ),
             journal=journal,
             emit=journal.recorder.emit,
             dialect=dialect_of(agent, config),

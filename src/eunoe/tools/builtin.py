@@ -51,6 +51,9 @@ _LINES: Final = "Line numbers that memory is shown with are no part of the text:
 _START: Final = "Only from this time on, in ISO 8601: `2024-01-31` or `2024-01-31T14:30`."
 _END: Final = "Only up to this time, in ISO 8601; a date alone includes that whole day."
 
+_AGENT_ID: Final = _text("Id of the other agent, `agent-` and what follows.")
+_TO_AGENT: Final = _text("What the other agent will read: all that it needs, in plain words.")
+
 _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
     "send_message": (
         "letta_core",
@@ -209,5 +212,43 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
         "letta_sleeptime_core",
         "Say that memory is up to date and nothing is left to edit. Call it last.",
         _object(()),
+    ),
+    "send_message_to_agent_and_wait_for_reply": (
+        "letta_multi_agent_core",
+        (
+            "Write to another agent and wait for its answer, which is the result of the call. Use "
+            "it when you need to know something that the other knows, or want it to do something "
+            "before you go on."
+        ),
+        _object(("message", "other_agent_id"), message=_TO_AGENT, other_agent_id=_AGENT_ID),
+    ),
+    "send_message_to_agents_matching_tags": (
+        "letta_multi_agent_core",
+        (
+            "Write to all agents that bear certain tags and wait for their answers, which come "
+            "back as a list. An agent that failed says `<error: ...>` in its place."
+        ),
+        _object(
+            ("message", "match_all", "match_some"),
+            message=_TO_AGENT,
+            match_all=_list("Tags that an agent must all have; may be empty, e.g. `[]`."),
+            match_some=_list("Tags of which an agent must have one or more; may be empty."),
+        ),
+    ),
+    "send_message_to_agent_async": (
+        "letta_multi_agent_core",
+        (
+            "Write to another agent without waiting for an answer. Use it to pass something on; "
+            "if the other has something to say, it will write to you by itself."
+        ),
+        _object(("message", "other_agent_id"), message=_TO_AGENT, other_agent_id=_AGENT_ID),
+    ),
+    "send_message_to_all_agents_in_group": (
+        "letta_multi_agent_core",
+        (
+            "Write to every agent of the group that you lead and wait for their answers, which "
+            "come back as a list. An agent that failed says `<error: ...>` in its place."
+        ),
+        _object(("message",), message=_TO_AGENT),
     ),
 }

@@ -17,6 +17,7 @@ from eunoe.engine.ports import Embedder, Outcome, ToolTraits
 from eunoe.errors import ToolArgumentsInvalid
 from eunoe.tools import fields
 from eunoe.tools.builtin import builtin_tools
+from eunoe.tools.peers import Peers, peer_tool
 from eunoe.tools.recall import Recall, archival_search, conversation_search, vector_of
 
 __all__ = ("AgentToolbox", "ToolFunction", "builtin_tools")
@@ -26,7 +27,13 @@ Run: TypeAlias = Callable[[Json], Awaitable[object]]
 exception is the tool's failure."""
 
 _BARE_FAILURES: Final = frozenset(
-    {"letta_core", "letta_memory_core", "letta_sleeptime_core", "letta_files_core"}
+    {
+        "letta_core",
+        "letta_memory_core",
+        "letta_multi_agent_core",
+        "letta_sleeptime_core",
+        "letta_files_core",
+    }
 )
 """Types whose failures tell the model the bare reason (X4)."""
 _FRIENDLY_CHARS: Final = 1_000
@@ -51,22 +58,25 @@ class AgentToolbox:
         recall: Recall,
         embedder: Embedder | None = None,
         functions: Mapping[str, ToolFunction] | None = None,
+        peers: Peers | None = None,
     ) -> None:
         self._agent = agent
         self._tools = {tool.name: tool for tool in tools}
         self._recall = recall
         self._embedder = embedder
         self._functions = functions or {}
+        self._peers = peers
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         return tuple(tool.schema for tool in self._tools.values())
 
     def traits(self, name: str) -> ToolTraits:
-        """Return how calls of `name` may be run; built-in tools act on memory alone."""
+        """Return how calls of `name` may be run; most built-in tools act on memory alone."""
         tool = self._tools.get(name)
         if tool is None:
             return ToolTraits(effectful=False)
-        inward = tool.idempotent or self._core(tool) is not None
+        outward = tool.tool_type == "letta_multi_agent_core" or self._core(tool) is None
+        inward = tool.idempotent or not outward
         return ToolTraits(parallel=tool.parallel, effectful=not inward, tool_type=tool.tool_type)
 
     async def call(self, call: ToolCall, *, arguments: dict[str, object]) -> Outcome:
@@ -99,6 +109,8 @@ class AgentToolbox:
             return None
         if tool.name in BLOCK_TOOLS:
             return _block_edit(tool)
+        if tool.tool_type == "letta_multi_agent_core":
+            return None if self._peers is None else peer_tool(tool.name, self._peers)
         return {
             SEND_MESSAGE: _send_message,
             "conversation_search": self._conversation_search,

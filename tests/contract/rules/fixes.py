@@ -49,6 +49,7 @@ RULES: Final = {
     "FIX-52": "A failed tool is marked as failed for the model.",
     "FIX-53": "Thinking that is switched off is off.",
     "FIX-58": "Cut arguments are not repaired by guessing.",
+    "FIX-65": "Agents reach each other in the server itself, a few at a time, never in a circle or endlessly.",
     "FIX-68": "A provider that is busy is asked again by the server alone, a bounded number of times.",
     "FIX-72": "Ids of calls fit the vendor that demands a form.",
     "FIX-74": "What an agent said is of one kind in streams and lists.",

@@ -85,5 +85,7 @@ RULES: Final = {
     "X10": "What a tool returns becomes text by fixed rules.",
     "X11": "A tool's return has a limit within bounds.",
     "X12": "A return past its limit is cut and says by how much.",
+    "X41": "An agent that writes to another is announced to it, with how an answer travels.",
+    "X42": "Messages between agents are ordinary runs of the one who is written to.",
     "X53": "A strict schema requires every property and allows no other.",
 }

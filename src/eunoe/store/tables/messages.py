@@ -77,6 +77,13 @@ messages = Table(
     Index(None, "conversation_id", "seq"),
     Index(None, "run_id", "seq"),
     Index(None, "step_id"),
+    Index(
+        None,
+        "group_id",
+        "seq",
+        sqlite_where=text("group_id IS NOT NULL"),
+        postgresql_where=text("group_id IS NOT NULL"),
+    ),
 )
 
 # Counts the changes of a list that are not appends (evictions, a rewritten system message), so

@@ -1,0 +1,203 @@
+"""Queries on groups: the row, its members and shared blocks in order, and the turns it counts."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from eunoe.domain.groups import Group
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx, Value, from_micros, listed, to_micros, unindexed
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import of_organization
+
+_FIELDS: Final = (
+    "id",
+    "manager_type",
+    "description",
+    "manager_agent_id",
+    "termination_token",
+    "max_turns",
+    "sleeptime_agent_frequency",
+    "turns_counter",
+    "last_processed_message_id",
+    "max_message_buffer_length",
+    "min_message_buffer_length",
+    "project_id",
+    "template_id",
+    "base_template_id",
+    "deployment_id",
+    "created_by_id",
+    "last_updated_by_id",
+    "hidden",
+    "created_at",
+    "updated_at",
+)
+_COLUMNS: Final = ", ".join(f"agent_groups.{name}" for name in _FIELDS)
+_INSERT: Final = (
+    f"INSERT INTO agent_groups ({', '.join(_FIELDS)}, organization_id)"
+    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 2))})"
+)
+_UPDATE: Final = (
+    f"UPDATE agent_groups SET {', '.join(f'{n} = ${at}' for at, n in enumerate(_FIELDS[1:], 2))}"
+    f" WHERE id = $1 AND organization_id = ${len(_FIELDS) + 1}"
+)
+_LISTING: Final = Listing(noun="group", table="agent_groups", columns=_COLUMNS)
+
+
+async def insert(tx: Tx, group: Group) -> None:
+    """Store a group; its members and blocks must be there."""
+    await tx.execute(_INSERT, *_values(group), tx.actor.organization_id)
+    await _insert_links(tx, group)
+
+
+async def update(tx: Tx, group: Group) -> bool:
+    """Replace the row, the members and the blocks; whether there is such a group."""
+    if not await tx.execute(_UPDATE, *_values(group), tx.actor.organization_id):
+        return False
+    await tx.execute("DELETE FROM group_members WHERE group_id = $1", group.id)
+    await tx.execute("DELETE FROM group_blocks WHERE group_id = $1", group.id)
+    await _insert_links(tx, group)
+    return True
+
+
+async def get(tx: Tx, group_id: str, *, held: bool = False) -> Group | None:
+    """Return a group; `held` keeps others from changing it until the commit."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM agent_groups WHERE id = $1 AND organization_id = $2"
+        f"{_held(tx, held=held)}",
+        group_id,
+        tx.actor.organization_id,
+    )
+    return next(iter(await _whole(tx, rows)), None)
+
+
+async def managed_by(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Group]:
+    """Return the group that each agent manages, the newest of several, by the agent's id."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM agent_groups WHERE manager_agent_id IN {listed(tx, '$1')}"
+        f" AND {unindexed('organization_id')} = $2 ORDER BY created_at, id",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    )
+    return {group.manager_agent_id or "": group for group in await _whole(tx, rows)}
+
+
+async def sleeptime_of(tx: Tx, agent_id: str, *, held: bool = False) -> Group | None:
+    """Return the sleeptime group that the agent manages, null without one."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM agent_groups WHERE manager_agent_id = $1"
+        f" AND manager_type = 'sleeptime' AND {unindexed('organization_id')} = $2"
+        f" ORDER BY created_at DESC LIMIT 1{_held(tx, held=held)}",
+        agent_id,
+        tx.actor.organization_id,
+    )
+    return next(iter(await _whole(tx, rows)), None)
+
+
+async def of_member(tx: Tx, agent_id: str) -> list[Group]:
+    """Return the groups that the agent is a member of."""
+    where = of_organization(tx, "agent_groups").linked(_MEMBER, agent_id)
+    return await _whole(tx, await listing(tx, _LISTING, where, Page(limit=0)))
+
+
+async def note_turn(tx: Tx, group: Group) -> None:
+    """Store the group's count of turns and how far its members have got."""
+    await tx.execute(
+        "UPDATE agent_groups SET turns_counter = $1, last_processed_message_id = $2 WHERE id = $3",
+        group.turns_counter,
+        group.last_processed_message_id,
+        group.id,
+    )
+
+
+async def list_groups(
+    tx: Tx,
+    page: Page,
+    *,
+    manager_type: str | None = None,
+    project_id: str | None = None,
+    member_id: str | None = None,
+    show_hidden: bool = False,
+) -> list[Group]:
+    """Return a page of groups; an unknown cursor is ignored (api 5.6)."""
+    where = of_organization(tx, "agent_groups")
+    where.equal(manager_type=manager_type, project_id=project_id).linked(_MEMBER, member_id)
+    if not show_hidden:
+        where.add("(agent_groups.hidden IS NULL OR agent_groups.hidden = 0)")
+    return await _whole(tx, await listing(tx, _LISTING, where, page))
+
+
+async def count(tx: Tx) -> int:
+    found: int = await tx.fetch_value(
+        "SELECT COUNT(*) FROM agent_groups WHERE organization_id = $1", tx.actor.organization_id
+    )
+    return found
+
+
+async def delete(tx: Tx, group_id: str) -> bool:
+    """Remove a group; its agents, blocks and messages stay. Whether there was one."""
+    return bool(
+        await tx.execute(
+            "DELETE FROM agent_groups WHERE id = $1 AND organization_id = $2",
+            group_id,
+            tx.actor.organization_id,
+        )
+    )
+
+
+_MEMBER: Final = "agent_groups.id IN (SELECT group_id FROM group_members WHERE agent_id = {})"
+
+
+def _held(tx: Tx, *, held: bool) -> str:
+    return " FOR UPDATE OF agent_groups" if held and tx.dialect == "postgresql" else ""
+
+
+async def _insert_links(tx: Tx, group: Group) -> None:
+    for table, column, linked in (
+        ("group_members", "agent_id", group.agent_ids),
+        ("group_blocks", "block_id", group.shared_block_ids),
+    ):
+        await tx.execute_many(
+            f"INSERT INTO {table} (group_id, {column}, position) VALUES ($1, $2, $3)",
+            [(group.id, one, place) for place, one in enumerate(linked)],
+        )
+
+
+async def _whole(tx: Tx, rows: Sequence[Row]) -> list[Group]:
+    """Return the groups of `rows` with their members and blocks, in two statements more."""
+    if not rows:
+        return []
+    members = await _linked(tx, rows, "group_members", "agent_id")
+    blocks = await _linked(tx, rows, "group_blocks", "block_id")
+    return [
+        _read(row, agent_ids=tuple(members[row[0]]), block_ids=tuple(blocks[row[0]]))
+        for row in rows
+    ]
+
+
+async def _linked(tx: Tx, rows: Sequence[Row], table: str, column: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {row[0]: [] for row in rows}
+    for group_id, linked in await tx.fetch(
+        f"SELECT group_id, {column} FROM {table} WHERE group_id IN {listed(tx, '$1')}"
+        " ORDER BY group_id, position",
+        codec.encode(list(found)),
+    ):
+        found[group_id].append(linked)
+    return found
+
+
+def _read(row: Row, *, agent_ids: tuple[str, ...], block_ids: tuple[str, ...]) -> Group:
+    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
+    stored["hidden"] = codec.truth(stored["hidden"])
+    for name in ("created_at", "updated_at"):
+        stored[name] = from_micros(stored[name])
+    return Group(**stored, agent_ids=agent_ids, shared_block_ids=block_ids)
+
+
+def _values(group: Group) -> tuple[Value, ...]:
+    """Return the values of `_FIELDS`, in their order."""
+    made: dict[str, Value] = {
+        "hidden": codec.flag(group.hidden),
+        "created_at": to_micros(group.created_at),
+        "updated_at": to_micros(group.updated_at),
+    }
+    return tuple(made[name] if name in made else getattr(group, name) for name in _FIELDS)
