@@ -65,7 +65,7 @@ async def test_tags_choose_who_is_asked_and_a_failure_stands_in_its_place(served
     assert "match_all" in await served.told(ann.id, none)
 
 
-@pytest.mark.rule("X41", "FIX-65", "L49")
+@pytest.mark.rule("X41", "FIX-65")
 async def test_an_agent_is_told_something_without_waiting(served: Served) -> None:
     ann, bob = await speaker(served), await served.agent()
     output = await served.told(ann.id, call(TELL, message="SAY noted", other_agent_id=bob.id))

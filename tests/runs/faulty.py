@@ -11,6 +11,7 @@ from eunoe.domain.runs import Run, RunOptions
 from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import DatabaseUnreachable, DiskFull
 from eunoe.runs.feed import Feed
+from eunoe.runs.followups import FollowUps
 from eunoe.runs.submit import InputMessage, Submission, submit
 from eunoe.runs.windows import Windows
 from eunoe.runs.worker import Worker
@@ -88,6 +89,9 @@ class Unqueued:
     async def enqueued(self, run: Run, actor: Actor) -> None:
         return
 
+    async def enqueue_here(self, run_id: str) -> None:
+        return
+
 
 async def waiting(world: World, agent: Agent, text: str, **options: Any) -> Run:
     """Return a run that was taken in and that nobody carries out."""
@@ -110,6 +114,7 @@ def worker(world: World, *, feed: Feed | None = None) -> Worker:
         toolboxes=toolboxes(world.tools),
         remember=remember,
         peers=alone,
+        follow_ups=FollowUps(db=world.db, queue=Unqueued),
     )
 
 

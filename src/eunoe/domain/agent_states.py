@@ -5,6 +5,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.groups import Group
 from eunoe.domain.messages import Message
 from eunoe.domain.tools import Tool
 
@@ -37,3 +38,4 @@ class AgentState:
     tags: tuple[str, ...] = ()
     request: Message | None = None
     """The request for approval that waits in the agent's own list."""
+    managed_group: Group | None = None

@@ -59,11 +59,11 @@ def base_tool_names(
 ) -> tuple[str, ...]:
     """Return the names of the tools that an agent of this type starts with.
 
-    With `sleeptime` it has a partner that edits its memory, so it gets no tools that do (FIX-1).
+    One whose memory another agent looks after edits none, and searches what is kept (FIX-1).
     """
     own = _BY_TYPE.get(agent_type, _OTHERS)
     if sleeptime and agent_type not in _EDITORS:
-        own = tuple(name for name in own if name not in BLOCK_TOOLS)
+        own = (*(name for name in own if name not in BLOCK_TOOLS), "archival_memory_search")
     return own + (MULTI_AGENT if multi_agent else ())
 
 

@@ -121,6 +121,7 @@ class AgentDraft:
     metadata: Json | None = None
     timezone: str | None = None
     message_buffer_autoclear: bool = False
+    enable_sleeptime: bool | None = None
     response_format: Json | None = None
     hidden: bool | None = None
     max_files_open: int | None = None

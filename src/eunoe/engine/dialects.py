@@ -86,7 +86,7 @@ class Dialect(Protocol):
 
 
 class PlainText:
-    """Text is the answer, a tool call goes on (`letta_v1_agent`; L36, L47 to L49)."""
+    """Text is the answer, a tool call goes on (`letta_v1_agent`, `sleeptime_agent`; L36, L47)."""
 
     parallel = True
 

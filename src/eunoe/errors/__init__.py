@@ -19,6 +19,7 @@ from eunoe.errors.database import (
     SettingUnknown,
     WriteConflict,
 )
+from eunoe.errors.groups import AgentManagesGroup
 from eunoe.errors.kinds import (
     Conflict,
     Denied,
@@ -79,6 +80,7 @@ from eunoe.errors.tools import (
 )
 
 __all__ = (
+    "AgentManagesGroup",
     "AgentUnnamed",
     "ApprovalEmpty",
     "ApprovalIdsWrong",

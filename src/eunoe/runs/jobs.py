@@ -149,6 +149,11 @@ class Engine:
             self._owned[run.id] = (run, actor)
             await self._memory.enqueue(_RUN, run.id.encode())
 
+    async def enqueue_here(self, run_id: str) -> None:
+        """Queue a stored run that nobody owns, where the queue lives in this process."""
+        if self._memory is not None:
+            await self._memory.enqueue(_RUN, run_id.encode(), dedupe_key=run_id, on_conflict="skip")
+
     async def embed_later(self, who: str) -> None:
         """Give vectors to what `who` has said, once it was quiet for a moment.
 

@@ -7,6 +7,7 @@ the window, the events that show it and, where the run ends, its end.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from eunoe import ids, telemetry
 from eunoe.domain import approvals
@@ -26,11 +27,14 @@ from eunoe.domain.views import views
 from eunoe.engine.ports import Follow, Settled, Window
 from eunoe.engine.tool_rules import told
 from eunoe.runs import memory
-from eunoe.runs.feed import Recorder
+from eunoe.runs.feed import Numbered, Recorder
+from eunoe.runs.followups import FollowUps
 from eunoe.runs.windows import Kept, Windows, window_of
 from eunoe.store import events, facts, lists, runs, search, steps
 from eunoe.store import messages as stored
 from eunoe.store.db import Actor, Database, Tx
+
+_WELL: Final = frozenset({"end_turn", "tool_rule", "max_steps"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +52,7 @@ class RunJournal:
     now: Callable[[], datetime]
     unindexed: list[tuple[int, Message]]
     """Input of the run that no search finds yet: it is indexed with the first checkpoint."""
+    follow_ups: FollowUps
     on_record: bool = False
     """Whether the ledger holds calls of the reply that is being acted on."""
 
@@ -74,14 +79,15 @@ class RunJournal:
         events: Sequence[RunEvent],
         ending: Ending | None,
     ) -> Window:
-        more = [*events, *_last_words(run, ending)]
-        async with self.recorder.writing(more) as rows:
+        async with self.recorder.writing(events) as rows:
             async with self.db.write(self.actor) as tx:
                 await self._advance(tx, run, ending)
                 await steps.insert(tx, step)
                 kept = await self._appended(tx, run, said)
+                due = await self._closed(tx, run, ending, kept, rows)
                 await _log(tx, run, rows)
             self.kept, self.unindexed = kept, []
+            await self.follow_ups.begin(due)
         return self.window
 
     async def calls_started(self, run: Run, calls: Sequence[ToolCall]) -> None:
@@ -122,7 +128,7 @@ class RunJournal:
                     kept = await self._decided(tx, settled, heartbeat=ending is None)
                     step = step and replace(step, stop_reason=ending.reason if ending else None)
                 # Shown is what only the transaction has found out.
-                self.recorder.add(rows, [Shown(view=views(said[0])[0]), *_last_words(run, ending)])
+                self.recorder.add(rows, [Shown(view=views(said[0])[0])])
                 if self.on_record:
                     await runs.calls_settled(tx, run.id)
                 if step is not None:
@@ -130,9 +136,11 @@ class RunJournal:
                 kept = await self._appended(tx, run, said, onto=kept)
                 if blocks is not None and blocks != self.blocks:
                     kept = await self._rebuilt(tx, run, kept, blocks)
+                due = await self._closed(tx, run, ending, kept, rows)
                 await _log(tx, run, rows)
             self.kept, self.blocks = kept, self.blocks if blocks is None else blocks
             self.unindexed, self.on_record = [], False
+            await self.follow_ups.begin(due)
         return self.window, ending
 
     def _followed(
@@ -185,16 +193,16 @@ class RunJournal:
     async def ended(self, run: Run, *, step: Step | None, ending: Ending) -> None:
         closing = self._closing(run)
         more = [Shown(view=view) for message in closing for view in views(message)]
-        async with (
-            self.recorder.writing([*more, *_last_words(run, ending)]) as rows,
-            self.db.write(self.actor) as tx,
-        ):
-            await self._advance(tx, run, ending)
-            if step is not None:
-                await steps.insert(tx, step)
-            kept = await self._appended(tx, run, closing)
-            await _log(tx, run, rows)
-        self.kept = kept
+        async with self.recorder.writing(more) as rows:
+            async with self.db.write(self.actor) as tx:
+                await self._advance(tx, run, ending)
+                if step is not None:
+                    await steps.insert(tx, step)
+                kept = await self._appended(tx, run, closing)
+                due = await self._closed(tx, run, ending, kept, rows)
+                await _log(tx, run, rows)
+            self.kept = kept
+            await self.follow_ups.begin(due)
 
     def _closing(self, run: Run) -> list[Message]:
         """Return what answers the calls that the run leaves open: an error each (G-2, G-14)."""
@@ -229,6 +237,21 @@ class RunJournal:
             stop_reason=ending.reason,
             run_type=str(run.metadata.get("run_type")),
         )
+
+    async def _closed(
+        self, tx: Tx, run: Run, ending: Ending | None, kept: Kept, rows: list[Numbered]
+    ) -> tuple[str, ...]:
+        """Put the last words of a run that ends behind `rows`; return the runs that follow it.
+
+        Only a turn that is over and went well is followed (FIX-63).
+        """
+        if ending is None:
+            return ()
+        due: tuple[str, ...] = ()
+        if self.agent.enable_sleeptime and ending.reason in _WELL:
+            due = await self.follow_ups.plan(tx, run, upto_message_id=kept.messages[-1].id)
+        self.recorder.add(rows, _last_words(run, ending, due))
+        return due
 
     async def _appended(
         self, tx: Tx, run: Run, said: Sequence[Message], *, onto: Kept | None = None
@@ -288,11 +311,14 @@ def _returning(
     )
 
 
-def _last_words(run: Run, ending: Ending | None) -> list[RunEvent]:
-    """Return the terminal sequence of streaming 2.15, nothing while the run goes on."""
-    if ending is None:
-        return []
-    used = Used(usage=run.usage, step_count=run.step_count, context_tokens=run.context_tokens)
+def _last_words(run: Run, ending: Ending, due: tuple[str, ...]) -> list[RunEvent]:
+    """Return the terminal sequence of streaming 2.15; `due` are the runs that follow."""
+    used = Used(
+        usage=run.usage,
+        step_count=run.step_count,
+        context_tokens=run.context_tokens,
+        run_ids=due or None,
+    )
     error = [] if ending.error is None else [ending.error]
     return [Stopped(reason=ending.reason), used, *error, Ended()]
 

@@ -19,7 +19,7 @@ from eunoe.domain.times import stamp
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult, truncated
 from eunoe.engine.ports import Settled
 from eunoe.errors import BlockIsolated, EunoeError
-from eunoe.store import archives, blocks, isolated_blocks, passages
+from eunoe.store import archives, blocks, groups, isolated_blocks, passages
 from eunoe.store.db import Tx
 
 
@@ -92,9 +92,11 @@ async def _edit(
             run_id=source.run.id,
             step_id=source.step_id,
         )
+    partners = await _partners(tx, source.agent) if done.created else ()
     for block in done.created:
         await blocks.insert(tx, block)
-        await blocks.attach(tx, source.agent.id, block)
+        for agent_id in (source.agent.id, *partners):
+            await blocks.attach(tx, agent_id, block)
     for block_id in done.detached:
         await blocks.detach(tx, source.agent.id, block_id)
     now = await _attached(tx, source)
@@ -124,6 +126,12 @@ async def _check_isolated(
             f"The block `{labels[gone[0]]}` belongs to this conversation and stays under its "
             "label; change its value instead."
         )
+
+
+async def _partners(tx: Tx, agent: Agent) -> tuple[str, ...]:
+    """Return who looks after the agent's memory, and so gets each block that it makes (M9)."""
+    group = await groups.sleeptime_of(tx, agent.id) if agent.enable_sleeptime else None
+    return () if group is None else group.agent_ids
 
 
 async def _insert(tx: Tx, insert: PassageInsert, *, source: Source) -> ToolResult:

@@ -13,6 +13,7 @@ from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import EmbeddingUnknown, ModelError
 from eunoe.runs import cancel, submit
 from eunoe.runs.feed import Feed
+from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Engine
 from eunoe.runs.outcome import Outcome, folded
 from eunoe.runs.peers import RunPeers
@@ -21,7 +22,7 @@ from eunoe.runs.submit import Submission, Submitted
 from eunoe.runs.watch import watch
 from eunoe.runs.windows import Windows
 from eunoe.runs.worker import Models, Toolboxes, Worker
-from eunoe.store import agents, events, runs
+from eunoe.store import agents, events, followups, runs
 from eunoe.store.db import Actor, Database
 
 _log = structlog.get_logger("eunoe.runner")
@@ -47,6 +48,7 @@ class Runner:
         self._feed = Feed(db)
         self.windows = Windows()
         self._models = models
+        self._follow_ups = FollowUps(db=db, queue=lambda: self._engine)
         self._worker = Worker(
             db=db,
             feed=self._feed,
@@ -55,6 +57,7 @@ class Runner:
             toolboxes=toolboxes,
             remember=self._remember,
             peers=self._peers,
+            follow_ups=self._follow_ups,
         )
         self._engine = Engine(
             db,
@@ -80,7 +83,7 @@ class Runner:
 
     async def _unfinished(self) -> list[str]:
         async with self._db.read(Actor()) as tx:
-            left = await runs.unfinished(tx)
+            left = [*await runs.unfinished(tx), *await followups.pending(tx)]
         return [run_id for run_id in left if run_id not in self._worker.running]
 
     async def sweep(self) -> None:

@@ -38,6 +38,7 @@ from eunoe.errors import (
 )
 from eunoe.runs import approvals
 from eunoe.runs.feed import Feed
+from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Owned
 from eunoe.runs.journal import RunJournal
 from eunoe.runs.windows import Kept, Windows, closed
@@ -118,6 +119,7 @@ class Worker:
     remember: Callable[[Actor, str], Awaitable[None]]
     """Called after a run that searched what was said: the rest is to be found by meaning too."""
     peers: MakePeers
+    follow_ups: FollowUps
     now: Callable[[], datetime] = _now
     running: dict[str, Cancellation] = field(default_factory=dict[str, Cancellation])
 
@@ -131,9 +133,7 @@ class Worker:
             return
         cancellation = self.running[run_id] = Cancellation()
         try:
-            if owned is None:
-                async with self.db.write(Actor()) as tx:
-                    owned = await runs.claim(tx, run_id)
+            owned = owned or await self._claimed(run_id)
             if owned is None:
                 return
             run, actor = owned
@@ -151,6 +151,20 @@ class Worker:
             raise
         finally:
             self.running.pop(run_id, None)
+
+    async def _claimed(self, run_id: str) -> Owned | None:
+        """Take the run over, beginning it first where it was only planned; null for one that ended.
+
+        Raises `ListBusy` for a plan that has to wait.
+        """
+        async with self.db.write(Actor()) as tx:
+            owned = await runs.claim(tx, run_id)
+        if owned is not None:
+            return owned
+        # Somebody else may begin it at the same moment; then it is there now all the same.
+        await self.follow_ups.begun(run_id)
+        async with self.db.write(Actor()) as tx:
+            return await runs.claim(tx, run_id)
 
     async def _carry_out(self, run: Run, actor: Actor, cancellation: Cancellation) -> None:
         try:
@@ -171,6 +185,7 @@ class Worker:
             now=self.now,
             unindexed=[(seq, m) for seq, m in loaded.kept.read if m.run_id == run.id],
             on_record=bool(loaded.ledger),
+            follow_ups=self.follow_ups,
         )
         ended = False
         try:

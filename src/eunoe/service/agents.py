@@ -23,7 +23,7 @@ from eunoe.domain.names import random_name
 from eunoe.domain.systems import default_system
 from eunoe.domain.tools import Tool
 from eunoe.errors import BlockExists, Invalid, Missing
-from eunoe.service import states
+from eunoe.service import sleeptime, states
 from eunoe.service.blocks import drafted
 from eunoe.service.models import Defaults, Models, changed_model, embedding_of, model_of
 from eunoe.service.opening import first_messages
@@ -49,25 +49,40 @@ async def create(
     embedding = await embedding_of(
         draft.embedding, models=models, defaults=defaults, chunk_size=draft.embedding_chunk_size
     )
+    if draft.enable_sleeptime:
+        sleeptime.check(draft.agent_type)
     now = datetime.now(UTC)
-    created = [drafted(block, actor=actor, at=now) for block in draft.memory_blocks]
     async with db.write(actor) as tx:
-        held = await _wanted_tools(tx, draft)
-        attached = [*await _wanted_blocks(tx, draft.block_ids), *created]
-        _check_labels(attached)
-        agent = _agent(draft, config, embedding, held, actor=actor, at=now)
-        await agents.insert(tx, agent)
-        for block in created:
-            await blocks.insert(tx, block)
-        for block in attached:
-            await blocks.attach(tx, agent.id, block)
-        await tools.attach(tx, agent.id, [tool.id for tool in held])
-        said = first_messages(
-            agent, attached, draft.opening, base_tools=draft.include_base_tools, at=now
-        )
-        await lists.create(tx, agent.id)
-        seqs = await lists.append(tx, agent.id, said)
-        await search.index_messages(tx, said, seqs)
+        made = await _made(tx, draft, config, embedding, at=now)
+        return await _with_partner(tx, made, at=now) if draft.enable_sleeptime else made
+
+
+async def _made(
+    tx: Tx,
+    draft: AgentDraft,
+    config: ModelConfig,
+    embedding: EmbeddingConfig | None,
+    *,
+    at: datetime,
+) -> AgentState:
+    """Store an agent with all that is attached to it, and its first messages."""
+    created = [drafted(block, actor=tx.actor, at=at) for block in draft.memory_blocks]
+    held = await _wanted_tools(tx, draft)
+    attached = [*await _wanted_blocks(tx, draft.block_ids), *created]
+    _check_labels(attached)
+    agent = _agent(draft, config, embedding, held, actor=tx.actor, at=at)
+    await agents.insert(tx, agent)
+    for block in created:
+        await blocks.insert(tx, block)
+    for block in attached:
+        await blocks.attach(tx, agent.id, block)
+    await tools.attach(tx, agent.id, [tool.id for tool in held])
+    said = first_messages(
+        agent, attached, draft.opening, base_tools=draft.include_base_tools, at=at
+    )
+    await lists.create(tx, agent.id)
+    seqs = await lists.append(tx, agent.id, said)
+    await search.index_messages(tx, said, seqs)
     return AgentState(
         agent=agent,
         message_ids=tuple(message.id for message in said),
@@ -75,6 +90,13 @@ async def create(
         tools=tuple(held),
         tags=agent.tags,
     )
+
+
+async def _with_partner(tx: Tx, main: AgentState, *, at: datetime) -> AgentState:
+    """Make the agent that looks after the memory of `main`, with or without embeddings (FIX-63)."""
+    draft = sleeptime.partner_draft(main)
+    made = await _made(tx, draft, main.agent.model, main.agent.embedding, at=at)
+    return await sleeptime.pair(tx, main, made.agent, at=at)
 
 
 async def get(
@@ -108,6 +130,8 @@ async def update(
     """
     async with db.read(actor) as tx:
         before = await states.known(tx, agent_id)
+    if patch.values.get("enable_sleeptime"):
+        sleeptime.check(before.agent_type)
     after = await _changed(before, patch, models=models)
     after = replace(after, last_updated_by_id=actor.user_id, updated_at=datetime.now(UTC))
     async with db.write(actor) as tx:
@@ -119,12 +143,20 @@ async def update(
             await _replace_tools(tx, agent_id, patch.tool_ids)
         if patch.message_ids is not None:
             await rearrange(tx, agent_id, patch.message_ids)
-        return await states.one(tx, agent_id)
+        changed = await states.one(tx, agent_id)
+        if patch.values.get("enable_sleeptime") and changed.managed_group is None:
+            return await _with_partner(tx, changed, at=after.updated_at)
+        return changed
 
 
 async def delete(db: Database, actor: Actor, agent_id: str) -> None:
-    """Remove an agent and what is its own; blocks, tools and archives stay (api 6.45)."""
+    """Remove an agent and what is its own; blocks, tools and archives stay (api 6.45).
+
+    With it goes who looks after its memory. Raises `AgentManagesGroup`.
+    """
     async with db.write(actor) as tx:
+        for partner_id in await sleeptime.parted(tx, agent_id):
+            await agents.delete(tx, partner_id)
         if not await agents.delete(tx, agent_id):
             raise Missing(f"There is no agent {agent_id}.")
 
@@ -132,7 +164,11 @@ async def delete(db: Database, actor: Actor, agent_id: str) -> None:
 async def _wanted_tools(tx: Tx, draft: AgentDraft) -> list[Tool]:
     """Return the tools asked for, base tools first, each once."""
     base = (
-        base_tool_names(draft.agent_type, multi_agent=draft.include_multi_agent_tools)
+        base_tool_names(
+            draft.agent_type,
+            multi_agent=draft.include_multi_agent_tools,
+            sleeptime=bool(draft.enable_sleeptime),
+        )
         if draft.include_base_tools
         else ()
     )
@@ -188,6 +224,7 @@ def _agent(
         tool_rules=_rules(draft, config, held),
         tags=draft.tags,
         message_buffer_autoclear=draft.message_buffer_autoclear or _forgets(draft.agent_type),
+        enable_sleeptime=draft.enable_sleeptime,
         response_format=draft.response_format,
         hidden=draft.hidden,
         max_files_open=draft.max_files_open,
@@ -255,6 +292,7 @@ async def _replace_blocks(tx: Tx, agent_id: str, block_ids: Sequence[str]) -> No
         await blocks.detach(tx, agent_id, block.id)
     for block in wanted:
         await blocks.attach(tx, agent_id, block)
+        await sleeptime.share(tx, agent_id, block)
 
 
 async def _replace_tools(tx: Tx, agent_id: str, tool_ids: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from eunoe.domain.agent_states import AgentState, Relation
 from eunoe.domain.blocks import Block, BlockVersion, built_in_description
 from eunoe.domain.drafts import BlockDraft, BlockPatch
 from eunoe.errors import BlockMissing, Missing
-from eunoe.service import states
+from eunoe.service import sleeptime, states
 from eunoe.store import agents, blocks, isolated_blocks
 from eunoe.store.agents import AgentFilter
 from eunoe.store.blocks import BlockFilter
@@ -119,14 +119,15 @@ async def update_labelled(
 
 
 async def attach(db: Database, actor: Actor, agent_id: str, block_id: str) -> AgentState:
-    """Give the agent a block; one it has already is no change (6.60).
+    """Give the agent a block, and those that look after its memory (6.15.3, 6.60).
 
-    Raises `BlockExists` when it has another block with that label.
+    One it has already is no change. Raises `BlockExists` when it has another block with that label.
     """
     async with db.write(actor) as tx:
         await states.known(tx, agent_id)
         block = await known(tx, block_id)
         await blocks.attach(tx, agent_id, block)
+        await sleeptime.share(tx, agent_id, block)
         return await states.one(tx, agent_id)
 
 

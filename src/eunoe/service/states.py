@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from eunoe.domain.agent_states import ATTACHED, AgentState, Relation
 from eunoe.domain.agents import Agent
 from eunoe.errors import Missing
-from eunoe.store import agents, blocks, lists, tools
+from eunoe.store import agents, blocks, groups, lists, tools
 from eunoe.store.db import Tx
 
 
@@ -29,6 +29,7 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
     held = await blocks.of_agents(tx, agent_ids) if "blocks" in include else {}
     used = await tools.of_agents(tx, agent_ids) if "tools" in include else {}
     waiting = await lists.requests(tx, agent_ids) if "pending_approval" in include else {}
+    managed = await groups.managed_by(tx, agent_ids) if "managed_group" in include else {}
     return [
         AgentState(
             agent=agent,
@@ -37,6 +38,7 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
             blocks=tuple(held.get(agent.id, ())),
             tools=tuple(used.get(agent.id, ())),
             tags=agent.tags if "tags" in include else (),
+            managed_group=managed.get(agent.id),
         )
         for agent in found
     ]

@@ -93,6 +93,13 @@ async def sleeptime_of(tx: Tx, agent_id: str, *, held: bool = False) -> Group | 
     return next(iter(await _whole(tx, rows)), None)
 
 
+async def of_manager(tx: Tx, agent_id: str) -> list[Group]:
+    """Return all groups that the agent manages."""
+    where = of_organization(tx, "agent_groups")
+    where.linked("agent_groups.manager_agent_id = {}", agent_id)
+    return await _whole(tx, await listing(tx, _LISTING, where, Page(limit=0)))
+
+
 async def of_member(tx: Tx, agent_id: str) -> list[Group]:
     """Return the groups that the agent is a member of."""
     where = of_organization(tx, "agent_groups").linked(_MEMBER, agent_id)

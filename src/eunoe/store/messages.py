@@ -145,6 +145,25 @@ async def list_messages(tx: Tx, where: MessageFilter, page: MessagePage) -> list
     return found
 
 
+async def between(tx: Tx, *, after_id: str | None, upto_id: str, limit: int) -> list[Message]:
+    """Return what the agent of message `upto_id` said and heard after the one, up to the other.
+
+    At most `limit` messages, the newest, oldest first. From the very first on where `after_id`
+    is null or gone.
+    """
+    rows = await tx.fetch(
+        f"SELECT {COLUMNS} FROM messages JOIN messages AS last ON last.agent_id = messages.agent_id"
+        " WHERE last.id = $1 AND last.organization_id = $2 AND messages.seq <= last.seq"
+        " AND messages.seq > COALESCE((SELECT seq FROM messages WHERE id = $3), 0)"
+        " ORDER BY messages.seq DESC LIMIT $4",
+        upto_id,
+        tx.actor.organization_id,
+        after_id,
+        limit,
+    )
+    return [from_row(row) for row in reversed(rows)]
+
+
 async def count(tx: Tx, agent_id: str) -> int:
     """Return how many messages the agent has stored, in all its lists."""
     found: int = await tx.fetch_value(

@@ -44,7 +44,6 @@ _NOT_SERVED: Final = {
     "identity_ids": "identities",
     "folder_ids": "folders",
     "source_ids": "folders",
-    "enable_sleeptime": "sleeptime agents",
 }
 _NAME: Final = re.compile(r"[\w \-']+")
 
@@ -221,6 +220,7 @@ class CreateAgentBody(_AgentBody):
     include_base_tool_rules: bool | None = None
     initial_message_sequence: list[OpeningBody] | None = None
     message_buffer_autoclear: bool = False
+    enable_sleeptime: bool | None = None
     embedding_chunk_size: Annotated[int, Field(ge=1)] | None = None
     enable_reasoner: bool | None = None
     max_reasoning_tokens: Annotated[int, Field(ge=0)] | None = None
@@ -256,6 +256,7 @@ class CreateAgentBody(_AgentBody):
             metadata=self.metadata,
             timezone=self.timezone,
             message_buffer_autoclear=self.message_buffer_autoclear,
+            enable_sleeptime=self.enable_sleeptime,
             response_format=None if formatted is None else formatted.model_dump(exclude_unset=True),
             hidden=True if SUBAGENT_TAG in tags else self.hidden,
             max_files_open=self.max_files_open,

@@ -11,7 +11,7 @@ from eunoe.domain.agents import AgentType, CompactionMode, CompactionSettings
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
 from eunoe.errors import Invalid
-from eunoe.wire import blocks, tools
+from eunoe.wire import blocks, groups, tools
 from eunoe.wire.messages import Lens, shown
 from eunoe.wire.model_settings import model_settings
 from eunoe.wire.models import (
@@ -121,8 +121,8 @@ class AgentState(TypedDict):
     identity_ids: list[str]
     secrets: list[Json]
     tool_exec_environment_variables: list[Json]
-    managed_group: Json | None
-    multi_agent_group: Json | None
+    managed_group: groups.Group | None
+    multi_agent_group: groups.Group | None
     pending_approval: Json | None
 
 
@@ -131,6 +131,7 @@ def state(one: agent_states.AgentState) -> AgentState:
     agent = one.agent
     files, chars = _file_bounds(agent.model.context_window)
     held = [blocks.block(block) for block in one.blocks]
+    managed = None if one.managed_group is None else groups.group(one.managed_group)
     return {
         "id": agent.id,
         "name": agent.name,
@@ -176,8 +177,8 @@ def state(one: agent_states.AgentState) -> AgentState:
         "identity_ids": [],
         "secrets": [],
         "tool_exec_environment_variables": [],
-        "managed_group": None,
-        "multi_agent_group": None,
+        "managed_group": managed,
+        "multi_agent_group": managed,
         "pending_approval": _pending_approval(one),
     }
 

@@ -52,6 +52,7 @@ RULES: Final = {
     "api-6.10": "Base rules are added for the tools that end or continue a turn, unless the model is excluded.",
     "api-6.11": "Rules of tools have the shapes of the API and are replaced as a whole list.",
     "api-6.13": "The first message is the compiled system message, and the given ones follow in their envelopes.",
+    "api-6.15": "Sleeptime is switched on at creation or later, and shares every block.",
     "api-6.20": "Settings of compaction have defaults, are merged field by field, and follow a change of mode.",
     "api-6.30": "An update replaces lists whole, merges settings, and answers with every relation.",
     "api-6.40": "Null clears nothing but `max_tokens`; empty values clear.",
@@ -122,6 +123,7 @@ RULES: Final = {
     "api-19.2": "Runs are listed by agent, state and reason, with their messages, steps, usage and metrics.",
     "api-19.4": "A step shows its model, tokens and outcome, takes feedback, and is found by it.",
     "api-20": "Health is always answered, and the tags in use are listed in order.",
+    "api-21.10": "A group shows every field.",
     "api-27": "A label is unique on an agent and an agent has one archive; a clash is 409.",
     "api-28": "Deleting answers with the status and body of its route.",
 }

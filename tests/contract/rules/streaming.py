@@ -32,6 +32,7 @@ RULES: Final = {
     "streaming-1.3": "A request is refused before any effect, in the documented order of checks.",
     "streaming-1.6": "A model or system text given with a request holds for that request alone.",
     "streaming-1.7": "An answer begins a new run that goes on with the step of the request.",
+    "streaming-1.9": "Follow-up runs are started by a committed success and named in its usage.",
     "streaming-1.10": "A request is known again by the otids that its client chose.",
     "streaming-1.11": "A retry announced by the SDK's header is answered with the first one's outcome.",
     "streaming-2.1": "An event is one line of JSON; only errors are named; the terminator comes last.",

@@ -1,0 +1,130 @@
+"""What follows a run of an agent whose memory another one looks after (agent 8.3, streaming 1.9).
+
+That it follows is written with the run's end, in the same transaction, so no crash loses it
+(G-9). To begin it is to take that row and put the run in its place, in one transaction again,
+so it never happens twice. Where the list is busy the row stays, and the job engine comes back.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from eunoe import ids, telemetry
+from eunoe.domain.followups import MOST_MESSAGES, RUN_TYPE, FollowUp, shown
+from eunoe.domain.groups import turned
+from eunoe.domain.messages import Message, Text
+from eunoe.domain.runs import Run
+from eunoe.errors import EunoeError, ListBusy
+from eunoe.store import followups, groups, lists, messages, runs
+from eunoe.store.db import Actor, Database, Tx, UniqueViolated
+from eunoe.store.runs import Origin
+
+_log = structlog.get_logger("eunoe.followups")
+
+
+class Queue(Protocol):
+    """Hands the ids of runs to workers: with a transaction, or in this process after it."""
+
+    async def enqueue_in(self, tx: Tx, run_id: str) -> None: ...
+
+    async def enqueue_here(self, run_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUps:
+    """Plans, begins and queues the runs that follow on others."""
+
+    db: Database
+    queue: Callable[[], Queue]
+
+    async def plan(self, tx: Tx, run: Run, *, upto_message_id: str) -> tuple[str, ...]:
+        """Count a turn of the agent and write down what follows it: the ids of the runs to come.
+
+        Belongs into the transaction that ends `run` (G14, G15).
+        """
+        group = await groups.sleeptime_of(tx, run.agent_id, held=True)
+        if group is None:
+            return ()
+        after, due = turned(group)
+        if not due:
+            await groups.note_turn(tx, after)
+            return ()
+        await groups.note_turn(tx, replace(after, last_processed_message_id=upto_message_id))
+        planned = [
+            FollowUp(
+                run_id=ids.new("run"),
+                cause_run_id=run.id,
+                group_id=group.id,
+                agent_id=agent_id,
+                after_message_id=group.last_processed_message_id,
+                upto_message_id=upto_message_id,
+                created_at=datetime.now(UTC),
+            )
+            for agent_id in group.agent_ids
+        ]
+        await followups.insert(tx, planned)
+        for one in planned:
+            await self.queue().enqueue_in(tx, one.run_id)
+        return tuple(one.run_id for one in planned)
+
+    async def begin(self, run_ids: Sequence[str]) -> None:
+        """Begin what was planned and committed, as far as that is possible at once.
+
+        Never fails: whatever is in the way, the job engine tries again.
+        """
+        for run_id in run_ids:
+            try:
+                await self.begun(run_id)
+                await self.queue().enqueue_here(run_id)
+            except (EunoeError, UniqueViolated) as error:
+                _log.info("follow_up.put_off", run_id=run_id, error=type(error).__name__)
+
+    async def begun(self, run_id: str) -> bool:
+        """Put the run in the place of its plan; whether there was one.
+
+        Raises `ListBusy` while another run has the agent's list; the plan stays then.
+        """
+        async with self.db.read(Actor()) as tx:
+            actor = await followups.actor_of(tx, run_id)
+        if actor is None:
+            return False
+        try:
+            async with self.db.write(actor) as tx:
+                due = await followups.take(tx, run_id)
+                if due is None:
+                    return False
+                await _insert(tx, due)
+        except UniqueViolated as clash:
+            raise ListBusy(run_id=None) from clash
+        telemetry.record_run_started(RUN_TYPE)
+        return True
+
+
+async def _insert(tx: Tx, due: FollowUp) -> None:
+    run = Run(
+        id=due.run_id,
+        agent_id=due.agent_id,
+        list_id=due.agent_id,
+        background=True,
+        metadata={"run_type": RUN_TYPE, "agent_id": due.agent_id},
+        created_at=datetime.now(UTC),
+    )
+    await runs.insert(tx, run, Origin())
+    said = await messages.between(
+        tx, after_id=due.after_message_id, upto_id=due.upto_message_id, limit=MOST_MESSAGES
+    )
+    message = Message(
+        id=ids.new("message"),
+        role="user",
+        agent_id=due.agent_id,
+        content=(Text(text=shown(said)),),
+        otid=str(uuid.uuid4()),
+        group_id=due.group_id,
+        run_id=run.id,
+        created_at=run.created_at,
+    )
+    await lists.append(tx, run.list_id, [message])
