@@ -24,6 +24,7 @@ from eunoe import ids
 from eunoe.app import create_app
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool
+from eunoe.runs.followups import FollowUps
 from eunoe.runs.journal import RunJournal
 from eunoe.runs.runner import Runner
 from eunoe.runs.worker import Worker
@@ -39,6 +40,7 @@ METHODS: Final[dict[str, type]] = {
     "calls_started": RunJournal,
     "call_ended": RunJournal,
     "settled": RunJournal,
+    "begin": FollowUps,
 }
 """Whose they are; between them lie all the places where a run can be (streaming 10.3)."""
 

@@ -112,7 +112,7 @@ async def test_a_stream_names_the_run_that_follows(served: Served) -> None:
     main, partner = await pair(served)
     stream = await served.letta.agents.messages.create(main.id, input="Hello.", streaming=True)
     usages = [one async for one in stream if one.message_type == "usage_statistics"]
-    (run_id,) = usages[0].run_ids or ()
+    (run_id,) = usages[0].run_ids or [""]
     assert (await served.ended(run_id)).agent_id == partner.id
 
 

@@ -4,11 +4,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, get_args
 
+from eunoe.domain.messages import Json
+from eunoe.errors import Invalid
+
 ManagerType: TypeAlias = Literal[
     "round_robin", "supervisor", "dynamic", "sleeptime", "voice_sleeptime", "swarm"
 ]
 MANAGER_TYPES: Final[tuple[ManagerType, ...]] = get_args(ManagerType)
 SLEEPTIME_FREQUENCY: Final = 5
+_LEAST_BUFFER: Final = 4
 TERMINATION_TOKEN: Final = "DONE!"  # noqa: S105 -- a word that agents say, no secret
 
 
@@ -42,6 +46,37 @@ class Group:
     last_updated_by_id: str | None = None
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupDraft:
+    """A group that is asked for; `config` holds what its kind is set by, as fields of `Group`."""
+
+    manager_type: ManagerType
+    agent_ids: tuple[str, ...]
+    description: str
+    config: Json
+    shared_block_ids: tuple[str, ...] = ()
+    project_id: str | None = None
+    hidden: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPatch:
+    """`values` are the fields of `Group` that change; `manager_type` is null where nobody says."""
+
+    manager_type: ManagerType | None = None
+    values: Json
+
+
+def check_buffers(most: int | None, least: int | None) -> None:
+    """Raise `Invalid` unless both lengths or neither are given, and fit each other (api 21.10)."""
+    if (most is None) != (least is None):
+        raise Invalid("Give both max_message_buffer_length and min_message_buffer_length, or none.")
+    if most is not None and least is not None and not most > least > _LEAST_BUFFER:
+        raise Invalid(
+            f"Message buffers are longer than {_LEAST_BUFFER}, the maximum above the minimum."
+        )
 
 
 def turned(group: Group) -> tuple[Group, bool]:

@@ -75,6 +75,8 @@ class RunOptions:
     callback_url: str | None = None
     client_tools: tuple[ToolSchema, ...] = ()
     """Tools that run on the client, for this request only (H18)."""
+    group_id: str | None = None
+    """The group in which all of this is said (G3)."""
     callers: tuple[str, ...] = ()
     """The agents that wait for this run's answer, each for the next, the first of all first."""
     depth: int = 0

@@ -139,6 +139,7 @@ async def _judge(
             step_id=step.id,
             run_id=turn.run.id,
             conversation_id=turn.run.conversation_id,
+            group_id=turn.run.options.group_id,
         )
         message = _first_call_only(message, turn)
     if ports.cancellation.requested or reply.finish is None:

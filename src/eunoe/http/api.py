@@ -19,6 +19,7 @@ from eunoe.http.routes import (
     blocks,
     conversation_messages,
     conversations,
+    groups,
     health,
     message_search,
     messages,
@@ -42,6 +43,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     tools.of_agent,
     passages.of_agent,
     archives.of_agent,
+    groups.of_agent,
     runs.router,
     conversations.router,
     blocks.router,
@@ -54,6 +56,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     steps.telemetry,
     models.router,
     tags.router,
+    groups.router,
     health.router,
 )
 

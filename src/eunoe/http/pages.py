@@ -41,15 +41,15 @@ def page_of(*, limit: int, order: Order) -> Callable[..., Awaitable[Page]]:
     return page
 
 
-def message_page_of(*, order: Order) -> Callable[..., Awaitable[MessagePage]]:
+def message_page_of(*, order: Order, limit: int = 100) -> Callable[..., Awaitable[MessagePage]]:
     """Return the dependency that reads the page of a message list.
 
     Cursors are absolute, `order` says which end the rows come from (api 5.7, 5.8).
     """
-    default_order = order
+    default_limit, default_order = limit, order
 
     async def page(
-        limit: Limit = 100,
+        limit: Limit = default_limit,
         before: Before = None,
         after: After = None,
         order: Order = default_order,
@@ -57,7 +57,7 @@ def message_page_of(*, order: Order) -> Callable[..., Awaitable[MessagePage]]:
     ) -> MessagePage:
         del order_by  # The only one there is.
         return MessagePage(
-            limit=rows(limit, default=100, ceiling=_MESSAGES),
+            limit=rows(limit, default=default_limit, ceiling=_MESSAGES),
             before=before,
             after=after,
             newest=order == "desc",

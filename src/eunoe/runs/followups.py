@@ -17,7 +17,7 @@ from eunoe import ids, telemetry
 from eunoe.domain.followups import MOST_MESSAGES, RUN_TYPE, FollowUp, shown
 from eunoe.domain.groups import turned
 from eunoe.domain.messages import Message, Text
-from eunoe.domain.runs import Run
+from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import EunoeError, ListBusy
 from eunoe.store import followups, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
@@ -110,6 +110,7 @@ async def _insert(tx: Tx, due: FollowUp) -> None:
         agent_id=due.agent_id,
         list_id=due.agent_id,
         background=True,
+        options=RunOptions(group_id=due.group_id),
         metadata={"run_type": RUN_TYPE, "agent_id": due.agent_id},
         created_at=datetime.now(UTC),
     )

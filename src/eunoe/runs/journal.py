@@ -305,6 +305,7 @@ def _returning(
         agent_id=run.agent_id,
         conversation_id=run.conversation_id,
         returns=tuple(returns),
+        group_id=run.options.group_id,
         step_id=step_id,
         run_id=run.id,
         created_at=at,

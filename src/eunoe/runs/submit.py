@@ -170,7 +170,7 @@ def _message(run: Run, given: InputMessage) -> Message:
         name=given.name,
         otid=given.otid,
         sender_id=given.sender_id,
-        group_id=given.group_id,
+        group_id=given.group_id or run.options.group_id,
         run_id=run.id,
         created_at=run.created_at,
     )

@@ -164,6 +164,27 @@ async def between(tx: Tx, *, after_id: str | None, upto_id: str, limit: int) -> 
     return [from_row(row) for row in reversed(rows)]
 
 
+async def lists_of_group(tx: Tx, group_id: str) -> list[str]:
+    """Return the message lists in which something was said in the group."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT list_entries.list_id FROM list_entries"
+        " JOIN messages ON messages.seq = list_entries.message_seq WHERE messages.group_id = $1"
+        f" AND {unindexed('messages.organization_id')} = $2 ORDER BY list_entries.list_id",
+        group_id,
+        tx.actor.organization_id,
+    )
+    return [row[0] for row in rows]
+
+
+async def delete_of_group(tx: Tx, group_id: str) -> None:
+    """Remove what was said in the group from every list and every search."""
+    await tx.execute(
+        f"DELETE FROM messages WHERE group_id = $1 AND {unindexed('organization_id')} = $2",
+        group_id,
+        tx.actor.organization_id,
+    )
+
+
 async def count(tx: Tx, agent_id: str) -> int:
     """Return how many messages the agent has stored, in all its lists."""
     found: int = await tx.fetch_value(

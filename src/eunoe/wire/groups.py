@@ -1,11 +1,25 @@
 """Groups on the wire (api 21.10)."""
 
 from collections.abc import Sequence
+from typing import Annotated, Literal, Self, TypeAlias
 
+from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import groups
-from eunoe.domain.groups import ManagerType
+from eunoe.domain.groups import (
+    TERMINATION_TOKEN,
+    GroupDraft,
+    GroupPatch,
+    ManagerType,
+    check_buffers,
+)
+from eunoe.domain.messages import Json
+from eunoe.ids import pattern
+
+AgentId: TypeAlias = Annotated[str, Field(pattern=pattern("agent"))]
+BlockId: TypeAlias = Annotated[str, Field(pattern=pattern("block"))]
+Turns: TypeAlias = Annotated[int, Field(ge=1, le=2**31)]
 
 
 class Group(TypedDict):
@@ -51,3 +65,110 @@ def group(one: groups.Group) -> Group:
         "min_message_buffer_length": one.min_message_buffer_length,
         "hidden": one.hidden,
     }
+
+
+class _Config(BaseModel):
+    """What a kind of group is set by; null says nothing."""
+
+    def values(self) -> Json:
+        return {
+            name: value
+            for name, value in self.model_dump(exclude={"manager_type"}).items()
+            if value is not None
+        }
+
+
+class RoundRobinConfig(_Config):
+    manager_type: Literal["round_robin"] = "round_robin"
+    max_turns: Turns | None = None
+
+
+class SupervisorConfig(_Config):
+    manager_type: Literal["supervisor"]
+    manager_agent_id: AgentId | None = None
+
+
+class DynamicConfig(_Config):
+    manager_type: Literal["dynamic"]
+    manager_agent_id: AgentId | None = None
+    termination_token: str | None = None
+    max_turns: Turns | None = None
+
+
+class SleeptimeConfig(_Config):
+    manager_type: Literal["sleeptime"]
+    manager_agent_id: AgentId | None = None
+    sleeptime_agent_frequency: Turns | None = None
+
+
+class VoiceSleeptimeConfig(_Config):
+    manager_type: Literal["voice_sleeptime"]
+    manager_agent_id: AgentId | None = None
+    max_message_buffer_length: int | None = None
+    min_message_buffer_length: int | None = None
+
+    @model_validator(mode="after")
+    def _buffers_fit(self) -> Self:
+        check_buffers(self.max_message_buffer_length, self.min_message_buffer_length)
+        return self
+
+
+Config: TypeAlias = Annotated[
+    RoundRobinConfig | SupervisorConfig | DynamicConfig | SleeptimeConfig | VoiceSleeptimeConfig,
+    Field(discriminator="manager_type"),
+]
+
+
+class CreateGroupBody(BaseModel):
+    agent_ids: list[AgentId]
+    description: str
+    manager_config: Config = Field(default_factory=RoundRobinConfig)
+    project_id: str | None = None
+    shared_block_ids: list[BlockId] = Field(default_factory=list[str])
+    hidden: bool | None = None
+
+    @model_validator(mode="after")
+    def _has_its_manager(self) -> Self:
+        config = self.manager_config
+        if not isinstance(config, RoundRobinConfig) and config.manager_agent_id is None:
+            raise ValueError(f"a {config.manager_type} group needs a manager_agent_id")
+        return self
+
+    def draft(self) -> GroupDraft:
+        config = self.manager_config.values()
+        if isinstance(self.manager_config, DynamicConfig):
+            config = {"termination_token": TERMINATION_TOKEN, **config}
+        return GroupDraft(
+            manager_type=self.manager_config.manager_type,
+            agent_ids=tuple(self.agent_ids),
+            description=self.description,
+            config=config,
+            shared_block_ids=tuple(dict.fromkeys(self.shared_block_ids)),
+            project_id=self.project_id,
+            hidden=self.hidden,
+        )
+
+
+class UpdateGroupBody(BaseModel):
+    agent_ids: list[AgentId] | None = None
+    description: str | None = None
+    manager_config: Config | None = None
+    project_id: str | None = None
+    shared_block_ids: list[BlockId] | None = None
+
+    def patch(self) -> GroupPatch:
+        """Return what is to change; null says nothing."""
+        values: Json = {
+            name: value
+            for name, value in self.model_dump(include={"description", "project_id"}).items()
+            if value is not None
+        }
+        for name in ("agent_ids", "shared_block_ids"):
+            given: list[str] | None = getattr(self, name)
+            if given is not None:
+                values[name] = tuple(given)
+        config = self.manager_config
+        return GroupPatch(
+            manager_type=None if config is None else config.manager_type,
+            values=values | ({} if config is None else config.values()),
+        )

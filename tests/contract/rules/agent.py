@@ -146,7 +146,10 @@ RULES: Final = {
     "M30": "A search covers the whole history of the agent.",
     "M31": "Results of recall are not cut a second time.",
     # Several agents together
+    "G1": "Groups are made, listed, changed, emptied and removed.",
     "G2": "A group shows its manager, its members and what its kind is set by.",
+    "G3": "What is said in a group bears its id.",
+    "G8": "Who manages a group can ask all of its members by tool.",
     "G9": "An agent with sleeptime gets another one, which shares its blocks and looks after them.",
     "G12": "A sleeptime agent gets the blocks of its main agent, and they come and go together.",
     "G13": "Follow-up runs come after a turn that is over.",

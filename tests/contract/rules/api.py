@@ -124,6 +124,10 @@ RULES: Final = {
     "api-19.4": "A step shows its model, tokens and outcome, takes feedback, and is found by it.",
     "api-20": "Health is always answered, and the tags in use are listed in order.",
     "api-21.10": "A group shows every field.",
+    "api-21.11": "A group keeps its kind, and its members are there, once each.",
+    "api-21.12": "Members keep their order, and everybody in a group has its blocks.",
+    "api-21.13": "What was said in a group can be deleted for good, and the agents stay.",
+    "api-21.15": "Messages of a group are not edited.",
     "api-27": "A label is unique on an agent and an agent has one archive; a clash is 409.",
     "api-28": "Deleting answers with the status and body of its route.",
 }

@@ -1,0 +1,169 @@
+"""Groups of agents, the blocks they share, and what was said in them (api 21.10)."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from eunoe.domain.groups import ManagerType
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import message_page_of, page_of
+from eunoe.http.paths import AgentId, GroupId, MessageId
+from eunoe.http.replies import JsonReply
+from eunoe.service import groups, states
+from eunoe.store import groups as stored
+from eunoe.store import messages
+from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.store.paging import Page
+from eunoe.wire.groups import CreateGroupBody, Group, UpdateGroupBody, group
+from eunoe.wire.messages import MessageType, WireMessage, listed_lens, shown
+
+router = APIRouter(tags=["groups"], prefix="/groups", deprecated=True)
+of_agent = APIRouter(tags=["agents"], prefix="/agents")
+
+Oldest = Annotated[Page, Depends(page_of(limit=50, order="asc"))]
+Newest = Annotated[Page, Depends(page_of(limit=100, order="desc"))]
+NewestSaid = Annotated[MessagePage, Depends(message_page_of(order="desc", limit=10))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which messages of a group are to be listed, and how."""
+
+    include_return_message_types: Annotated[list[MessageType] | None, Query()] = None
+    use_assistant_message: bool = True
+    assistant_message_tool_name: str = "send_message"
+    assistant_message_tool_kwarg: str = "message"
+
+
+@router.get("/", operation_id="list_groups", responses={200: {"model": list[Group]}})
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Oldest,
+    manager_type: ManagerType | None = None,
+    project_id: str | None = None,
+    *,
+    show_hidden_groups: Annotated[bool | None, Query(include_in_schema=False)] = None,
+) -> Response:
+    """List groups, the oldest first."""
+    async with runtime.db.read(actor) as tx:
+        found = await stored.list_groups(
+            tx,
+            page,
+            manager_type=manager_type,
+            project_id=project_id,
+            show_hidden=bool(show_hidden_groups),
+        )
+    return JsonReply([group(one) for one in found])
+
+
+@router.get("/count", operation_id="count_groups", responses={200: {"model": int}})
+async def count(runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(await stored.count(tx))
+
+
+@router.post("/", operation_id="create_group", responses={200: {"model": Group}})
+async def create(body: CreateGroupBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    return JsonReply(group(await groups.create(runtime.db, actor, body.draft())))
+
+
+@router.get("/{group_id}", operation_id="retrieve_group", responses={200: {"model": Group}})
+async def retrieve(group_id: GroupId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(group(await groups.known(tx, group_id)))
+
+
+@router.patch("/{group_id}", operation_id="modify_group", responses={200: {"model": Group}})
+async def update(
+    group_id: GroupId, body: UpdateGroupBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Change a group; members and shared blocks are replaced, its kind stays."""
+    return JsonReply(group(await groups.update(runtime.db, actor, group_id, body.patch())))
+
+
+@router.delete("/{group_id}", operation_id="delete_group")
+async def delete(group_id: GroupId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Delete a group; its agents stay."""
+    await groups.delete(runtime.db, actor, group_id)
+    return JsonReply({"message": f"The group {group_id} was deleted."})
+
+
+@router.get(
+    "/{group_id}/messages",
+    operation_id="list_group_messages",
+    responses={200: {"model": list[WireMessage]}},
+)
+async def list_messages(
+    group_id: GroupId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: NewestSaid,
+    asked: Annotated[Asked, Depends()],
+) -> Response:
+    """List what was said in a group, always oldest first; `order` says from which end."""
+    async with runtime.db.read(actor) as tx:
+        await groups.known(tx, group_id)
+        found = await messages.list_messages(tx, MessageFilter(group_id=group_id), page)
+    speech = (asked.assistant_message_tool_name, asked.assistant_message_tool_kwarg)
+    lens = listed_lens(
+        agent_type=None,
+        types=asked.include_return_message_types,
+        speech=speech if asked.use_assistant_message else None,
+    )
+    return JsonReply([body for message in found for body in shown(message, lens)])
+
+
+@router.patch("/{group_id}/messages/{message_id}", operation_id="modify_group_message")
+async def modify_message(group_id: GroupId, message_id: MessageId) -> Response:
+    """Messages are never changed: always 405 (21.15)."""
+    text = f"The message {message_id} of {group_id} is kept as it was said; send another instead."
+    return JsonReply({"detail": text}, status=405, headers={"Allow": "GET"})
+
+
+@router.patch("/{group_id}/reset-messages", operation_id="reset_group_messages")
+async def reset_messages(group_id: GroupId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Delete for good what was said in a group."""
+    await groups.reset(runtime.db, actor, group_id)
+    return JsonReply(None)
+
+
+@router.patch("/{group_id}/blocks/attach/{block_id}", operation_id="attach_block_to_group")
+async def attach_block(
+    group_id: GroupId, block_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Give a block to a group and everybody in it."""
+    await groups.attach_block(runtime.db, actor, group_id, block_id)
+    return JsonReply(None)
+
+
+@router.patch("/{group_id}/blocks/detach/{block_id}", operation_id="detach_block_from_group")
+async def detach_block(
+    group_id: GroupId, block_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Take a block off a group and everybody in it."""
+    await groups.detach_block(runtime.db, actor, group_id, block_id)
+    return JsonReply(None)
+
+
+@of_agent.get(
+    "/{agent_id}/groups",
+    operation_id="list_groups_for_agent",
+    responses={200: {"model": list[Group]}},
+)
+async def list_of_agent(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Newest,
+    manager_type: str | None = None,
+) -> Response:
+    """List the groups that the agent is a member of, the newest first."""
+    async with runtime.db.read(actor) as tx:
+        await states.known(tx, agent_id)
+        found = await stored.list_groups(
+            tx, page, manager_type=manager_type, member_id=agent_id, show_hidden=True
+        )
+    return JsonReply([group(one) for one in found])

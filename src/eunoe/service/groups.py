@@ -1,0 +1,145 @@
+"""Groups of agents: made, changed, emptied, removed; and the blocks that they share (api 21)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from eunoe import ids
+from eunoe.domain.groups import Group, GroupDraft, GroupPatch
+from eunoe.errors import Invalid, ListBusy, Missing
+from eunoe.service.blocks import known as known_block
+from eunoe.store import agents, blocks, groups, lists, messages, runs
+from eunoe.store.db import Actor, Database, Tx
+
+
+async def create(db: Database, actor: Actor, draft: GroupDraft) -> Group:
+    """Make a group; raise `Missing` for agents or blocks that are not there (21.11)."""
+    now = datetime.now(UTC)
+    group = Group(
+        id=ids.new("group"),
+        manager_type=draft.manager_type,
+        agent_ids=draft.agent_ids,
+        description=draft.description,
+        shared_block_ids=draft.shared_block_ids,
+        turns_counter=-1 if draft.manager_type == "sleeptime" else None,
+        project_id=draft.project_id,
+        hidden=draft.hidden,
+        created_by_id=actor.user_id,
+        last_updated_by_id=actor.user_id,
+        created_at=now,
+        updated_at=now,
+        **draft.config,
+    )
+    async with db.write(actor) as tx:
+        await _check(tx, group)
+        await groups.insert(tx, group)
+        await _share(tx, group)
+    return group
+
+
+async def known(tx: Tx, group_id: str, *, held: bool = False) -> Group:
+    """Return the group; raise `Missing` for an unknown or foreign one."""
+    group = await groups.get(tx, group_id, held=held)
+    if group is None:
+        raise Missing(f"There is no group {group_id}.")
+    return group
+
+
+async def update(db: Database, actor: Actor, group_id: str, patch: GroupPatch) -> Group:
+    """Change a group; its kind stays: raise `Invalid` for another one (21.11)."""
+    async with db.write(actor) as tx:
+        before = await known(tx, group_id, held=True)
+        if patch.manager_type not in {None, before.manager_type}:
+            raise Invalid(f"A {before.manager_type} group stays one; make a new group instead.")
+        after = replace(
+            before,
+            **patch.values,
+            last_updated_by_id=actor.user_id,
+            updated_at=datetime.now(UTC),
+        )
+        await _check(tx, after)
+        await groups.update(tx, after)
+        await _share(tx, after)
+    return after
+
+
+async def delete(db: Database, actor: Actor, group_id: str) -> None:
+    """Remove a group; its agents stay (21.13)."""
+    async with db.write(actor) as tx:
+        if not await groups.delete(tx, group_id):
+            raise Missing(f"There is no group {group_id}.")
+
+
+async def reset(db: Database, actor: Actor, group_id: str) -> None:
+    """Delete what was said in a group, for good (21.13); `ListBusy` while an agent is at it."""
+    async with db.write(actor) as tx:
+        await known(tx, group_id)
+        for list_id in await messages.lists_of_group(tx, group_id):
+            holder = await runs.active_on(tx, list_id)
+            if holder is not None:
+                raise ListBusy(run_id=holder.id)
+            await lists.changed(tx, list_id)
+        await messages.delete_of_group(tx, group_id)
+
+
+async def attach_block(db: Database, actor: Actor, group_id: str, block_id: str) -> None:
+    """Give a block to the group, its members and its manager (21.12)."""
+    async with db.write(actor) as tx:
+        group = await known(tx, group_id, held=True)
+        await known_block(tx, block_id)
+        if block_id not in group.shared_block_ids:
+            group = replace(group, shared_block_ids=(*group.shared_block_ids, block_id))
+            await groups.update(tx, group)
+        await _share(tx, group)
+
+
+async def detach_block(db: Database, actor: Actor, group_id: str, block_id: str) -> None:
+    """Take a block off the group, its members and its manager (21.12)."""
+    async with db.write(actor) as tx:
+        group = await known(tx, group_id, held=True)
+        await known_block(tx, block_id)
+        rest = tuple(one for one in group.shared_block_ids if one != block_id)
+        if rest != group.shared_block_ids:
+            await groups.update(tx, replace(group, shared_block_ids=rest))
+            for agent_id in _everybody(group):
+                await blocks.detach(tx, agent_id, block_id)
+
+
+async def _check(tx: Tx, group: Group) -> None:
+    """Raise `Missing` for agents and blocks that are not there, `Invalid` for two of one name."""
+    repeated = [one for one, times in Counter(group.agent_ids).items() if times > 1]
+    if repeated and group.manager_type == "dynamic":
+        raise Invalid(f"A dynamic group has each agent once: {', '.join(repeated)}.")
+    found = await agents.many(tx, _everybody(group))
+    missing = [one for one in _everybody(group) if one not in found] + repeated
+    if missing:
+        raise Missing(f"There are no such agents, or they are named twice: {', '.join(missing)}.")
+    if group.manager_type == "dynamic":
+        _check_names([found[one].name for one in group.agent_ids])
+    held = await blocks.many(tx, group.shared_block_ids)
+    absent = [one for one in group.shared_block_ids if one not in held]
+    if absent:
+        raise Missing(f"There are no such blocks: {', '.join(absent)}.")
+
+
+def _check_names(names: Sequence[str]) -> None:
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        raise Invalid(
+            f"The manager of a dynamic group calls agents by name, and these are not unique: "
+            f"{', '.join(repeated)}."
+        )
+
+
+def _everybody(group: Group) -> tuple[str, ...]:
+    """Return the members and the manager, each once."""
+    manager = () if group.manager_agent_id is None else (group.manager_agent_id,)
+    return tuple(dict.fromkeys((*group.agent_ids, *manager)))
+
+
+async def _share(tx: Tx, group: Group) -> None:
+    shared = await blocks.many(tx, group.shared_block_ids)
+    for agent_id in _everybody(group):
+        for block_id in group.shared_block_ids:
+            await blocks.attach(tx, agent_id, shared[block_id])
