@@ -78,7 +78,7 @@ async def test_a_group_is_changed_and_removed(served: Served) -> None:
     config = {"manager_type": "sleeptime", "manager_agent_id": lead.id}
     made = await grouped(served, bob, manager_config=config)
     path = f"/v1/groups/{made['id']}"
-    change = {"agent_ids": [amy.id, bob.id], "description": "Two."}
+    change: Json = {"agent_ids": [amy.id, bob.id], "description": "Two."}
     change["manager_config"] = {"manager_type": "sleeptime", "sleeptime_agent_frequency": 2}
     reply = await served.http.patch(path, json=change)
     expected = {"agent_ids": [amy.id, bob.id], "description": "Two."}

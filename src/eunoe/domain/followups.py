@@ -8,6 +8,7 @@ from typing import Final
 
 from eunoe.domain.messages import Message, Reasoning, Text, ToolReturn
 from eunoe.domain.peers import sent_text
+from eunoe.domain.runs import RunOptions
 from eunoe.domain.summaries import unwrapped
 from eunoe.domain.wellformed import well_formed
 
@@ -25,7 +26,8 @@ and then finish.]"""
 class FollowUp:
     """A run that is to come of another: `run_id` is its own, `cause_run_id` the other's.
 
-    It is shown what the group's manager said and heard past `after_message_id`, up to and with
+    In a round it is told what the others said since its agent's last turn. Outside of one it is
+    shown what the group's manager said and heard past `after_message_id`, up to and with
     `upto_message_id`.
     """
 
@@ -35,6 +37,7 @@ class FollowUp:
     agent_id: str
     after_message_id: str | None
     upto_message_id: str
+    options: RunOptions
     created_at: datetime
 
 

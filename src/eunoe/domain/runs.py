@@ -77,6 +77,8 @@ class RunOptions:
     """Tools that run on the client, for this request only (H18)."""
     group_id: str | None = None
     """The group in which all of this is said (G3)."""
+    turn: int | None = None
+    """How many turns of a round its members have had with this one; null outside of rounds."""
     callers: tuple[str, ...] = ()
     """The agents that wait for this run's answer, each for the next, the first of all first."""
     depth: int = 0

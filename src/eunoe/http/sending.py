@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from eunoe.http.errors import answer_of_failed
 from eunoe.http.replies import JsonReply
 from eunoe.http.sse import EventStream
 from eunoe.runs.submit import Submission
+from eunoe.service.groups import GroupTurn
 from eunoe.store import events
 from eunoe.store.db import Actor
 from eunoe.wire.messages import Lens, lens_of
@@ -45,6 +46,7 @@ class Target:
     background: bool = False
     stream_tokens: bool = False
     callback_url: str | None = None
+    group: GroupTurn | None = None
 
 
 async def submitted(
@@ -59,14 +61,17 @@ async def submitted(
     if body.override_model is not None:
         await runtime.registry.resolve(body.override_model)
     items = items_of(body)
+    said = await inputs_of(items, fetch=runtime.images)
+    options = options_of(body, stream_tokens=target.stream_tokens, callback_url=target.callback_url)
+    if target.group is not None:
+        options = replace(options, group_id=target.group.group_id, turn=target.group.turn)
+        said = (*target.group.heard, *said, *target.group.asked)
     submission = Submission(
         agent_id=target.agent_id,
         conversation_id=target.conversation_id,
-        messages=await inputs_of(items, fetch=runtime.images),
+        messages=said,
         answers=await given_answers(items, fetch=runtime.images),
-        options=options_of(
-            body, stream_tokens=target.stream_tokens, callback_url=target.callback_url
-        ),
+        options=options,
         background=target.background,
         run_type=target.run_type,
         otids=client_otids(items),
@@ -78,7 +83,8 @@ async def submitted(
 
 async def answered(runtime: Runtime, actor: Actor, run: Run) -> Response:
     """Wait for the run's end and return the whole reply (streaming 3)."""
-    outcome = await runtime.runner.fold(actor, run.id)
+    in_round = run.options.turn is not None
+    outcome = await runtime.runner.fold(actor, run.id, whole_round=in_round)
     if outcome.failed is not None:
         return answer_of_failed(outcome.failed)
     lens = await _lens(runtime, actor, run)
@@ -124,8 +130,10 @@ async def streamed(
     runtime: Runtime, actor: Actor, run: Run, *, pings: bool, after: int = 0
 ) -> Response:
     """Return the run's events past place `after` as a stream (streaming 2, 4.6)."""
+    runner = runtime.runner
+    in_round = run.options.turn is not None and not after
     return EventStream(
-        runtime.runner.read(actor, run.id, after=after),
+        runner.read_round(actor, run.id) if in_round else runner.read(actor, run.id, after=after),
         run_id=run.id,
         lens=await _lens(runtime, actor, run),
         pings=pings,

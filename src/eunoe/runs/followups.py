@@ -1,4 +1,4 @@
-"""What follows a run of an agent whose memory another one looks after (agent 8.3, streaming 1.9).
+"""What follows a run: the work of a sleeptime agent, or the next turn in a group (agent 8).
 
 That it follows is written with the run's end, in the same transaction, so no crash loses it
 (G-9). To begin it is to take that row and put the run in its place, in one transaction again,
@@ -14,11 +14,13 @@ from typing import Protocol
 import structlog
 
 from eunoe import ids, telemetry
+from eunoe.domain.agents import Agent
 from eunoe.domain.followups import MOST_MESSAGES, RUN_TYPE, FollowUp, shown
 from eunoe.domain.groups import turned
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import EunoeError, ListBusy
+from eunoe.runs import rounds
 from eunoe.store import followups, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
 from eunoe.store.runs import Origin
@@ -41,30 +43,16 @@ class FollowUps:
     db: Database
     queue: Callable[[], Queue]
 
-    async def plan(self, tx: Tx, run: Run, *, upto_message_id: str) -> tuple[str, ...]:
-        """Count a turn of the agent and write down what follows it: the ids of the runs to come.
+    async def plan(
+        self, tx: Tx, run: Run, *, agent: Agent, said: Sequence[Message]
+    ) -> tuple[str, ...]:
+        """Write down what follows a run that ends well: the ids of the runs to come.
 
-        Belongs into the transaction that ends `run` (G14, G15).
+        Belongs into the transaction that ends `run`. `said` is its agent's window.
         """
-        group = await groups.sleeptime_of(tx, run.agent_id, held=True)
-        if group is None:
-            return ()
-        after, due = turned(group)
-        if not due:
-            await groups.note_turn(tx, after)
-            return ()
-        await groups.note_turn(tx, replace(after, last_processed_message_id=upto_message_id))
         planned = [
-            FollowUp(
-                run_id=ids.new("run"),
-                cause_run_id=run.id,
-                group_id=group.id,
-                agent_id=agent_id,
-                after_message_id=group.last_processed_message_id,
-                upto_message_id=upto_message_id,
-                created_at=datetime.now(UTC),
-            )
-            for agent_id in group.agent_ids
+            *await _next_turn(tx, run, said=said),
+            *(await _sleeptime(tx, run, upto=said[-1].id) if agent.enable_sleeptime else ()),
         ]
         await followups.insert(tx, planned)
         for one in planned:
@@ -79,9 +67,9 @@ class FollowUps:
         for run_id in run_ids:
             try:
                 await self.begun(run_id)
-                await self.queue().enqueue_here(run_id)
             except (EunoeError, UniqueViolated) as error:
                 _log.info("follow_up.put_off", run_id=run_id, error=type(error).__name__)
+            await self.queue().enqueue_here(run_id)
 
     async def begun(self, run_id: str) -> bool:
         """Put the run in the place of its plan; whether there was one.
@@ -97,28 +85,82 @@ class FollowUps:
                 due = await followups.take(tx, run_id)
                 if due is None:
                     return False
-                await _insert(tx, due)
+                run_type = await _insert(tx, due)
         except UniqueViolated as clash:
             raise ListBusy(run_id=None) from clash
-        telemetry.record_run_started(RUN_TYPE)
+        telemetry.record_run_started(run_type)
         return True
 
 
-async def _insert(tx: Tx, due: FollowUp) -> None:
+async def _sleeptime(tx: Tx, run: Run, *, upto: str) -> list[FollowUp]:
+    """Count a turn of the agent; return the work on its memory that is due with it (G14, G15)."""
+    group = await groups.sleeptime_of(tx, run.agent_id, held=True)
+    if group is None:
+        return []
+    after, due = turned(group)
+    if not due:
+        await groups.note_turn(tx, after)
+        return []
+    await groups.note_turn(tx, replace(after, last_processed_message_id=upto))
+    return [
+        FollowUp(
+            run_id=ids.new("run"),
+            cause_run_id=run.id,
+            group_id=group.id,
+            agent_id=agent_id,
+            after_message_id=group.last_processed_message_id,
+            upto_message_id=upto,
+            options=RunOptions(group_id=group.id),
+            created_at=datetime.now(UTC),
+        )
+        for agent_id in group.agent_ids
+    ]
+
+
+async def _next_turn(tx: Tx, run: Run, *, said: Sequence[Message]) -> list[FollowUp]:
+    """Return the turn that follows in the round that the run belongs to, if there is one."""
+    following = await rounds.following(tx, run, said=said)
+    if following is None or run.options.group_id is None:
+        return []
+    agent_id, turn = following
+    return [
+        FollowUp(
+            run_id=ids.new("run"),
+            cause_run_id=run.id,
+            group_id=run.options.group_id,
+            agent_id=agent_id,
+            after_message_id=None,
+            upto_message_id=said[-1].id,
+            options=replace(run.options, turn=turn),
+            created_at=datetime.now(UTC),
+        )
+    ]
+
+
+async def _insert(tx: Tx, due: FollowUp) -> str:
+    """Store the run and its input; return the run's type."""
+    in_round = due.options.turn is not None
+    run_type = rounds.RUN_TYPE if in_round else RUN_TYPE
     run = Run(
         id=due.run_id,
         agent_id=due.agent_id,
         list_id=due.agent_id,
         background=True,
-        options=RunOptions(group_id=due.group_id),
-        metadata={"run_type": RUN_TYPE, "agent_id": due.agent_id},
+        options=due.options,
+        metadata={"run_type": run_type, "agent_id": due.agent_id},
         created_at=datetime.now(UTC),
     )
     await runs.insert(tx, run, Origin())
+    told = await rounds.told(tx, run) if in_round else [await _transcript(tx, due, run)]
+    await lists.append(tx, run.list_id, told)
+    return run_type
+
+
+async def _transcript(tx: Tx, due: FollowUp, run: Run) -> Message:
     said = await messages.between(
         tx, after_id=due.after_message_id, upto_id=due.upto_message_id, limit=MOST_MESSAGES
     )
-    message = Message(
+    return Message(
         id=ids.new("message"),
         role="user",
         agent_id=due.agent_id,
@@ -128,4 +170,3 @@ async def _insert(tx: Tx, due: FollowUp) -> None:
         run_id=run.id,
         created_at=run.created_at,
     )
-    await lists.append(tx, run.list_id, [message])

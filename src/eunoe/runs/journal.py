@@ -248,8 +248,9 @@ class RunJournal:
         if ending is None:
             return ()
         due: tuple[str, ...] = ()
-        if self.agent.enable_sleeptime and ending.reason in _WELL:
-            due = await self.follow_ups.plan(tx, run, upto_message_id=kept.messages[-1].id)
+        followed = self.agent.enable_sleeptime or run.options.turn is not None
+        if followed and ending.reason in _WELL:
+            due = await self.follow_ups.plan(tx, run, agent=self.agent, said=kept.messages)
         self.recorder.add(rows, _last_words(run, ending, due))
         return due
 

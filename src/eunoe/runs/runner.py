@@ -11,7 +11,7 @@ from eunoe.domain.events import RunEvent
 from eunoe.domain.runs import Run
 from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import EmbeddingUnknown, ModelError
-from eunoe.runs import cancel, submit
+from eunoe.runs import cancel, rounds, submit
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Engine
@@ -136,9 +136,14 @@ class Runner:
         """Yield the run's events past `after`: those stored, then live, ending after `Ended`."""
         return self._feed.read(actor, run_id, after=after)
 
-    async def fold(self, actor: Actor, run_id: str) -> Outcome:
-        """Wait until the run has ended; return all that it said."""
-        return await folded(self.read(actor, run_id), run_id)
+    def read_round(self, actor: Actor, run_id: str) -> AsyncGenerator[tuple[int, RunEvent]]:
+        """Yield what a group says from this run on, turn by turn, with one end."""
+        return rounds.read_round(self._db, self.read, actor, run_id)
+
+    async def fold(self, actor: Actor, run_id: str, *, whole_round: bool = False) -> Outcome:
+        """Wait until the run has ended, or the round that begins with it; return all it said."""
+        said = self.read_round(actor, run_id) if whole_round else self.read(actor, run_id)
+        return await folded(said, run_id)
 
     async def cancel(
         self,

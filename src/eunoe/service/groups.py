@@ -1,16 +1,62 @@
 """Groups of agents: made, changed, emptied, removed; and the blocks that they share (api 21)."""
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from eunoe import ids
 from eunoe.domain.groups import Group, GroupDraft, GroupPatch
+from eunoe.domain.messages import Message
+from eunoe.domain.rounds import first_turn
 from eunoe.errors import Invalid, ListBusy, Missing
+from eunoe.runs import rounds
+from eunoe.runs.submit import InputMessage
 from eunoe.service.blocks import known as known_block
 from eunoe.store import agents, blocks, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupTurn:
+    """Who answers a message to a group first, and what it is told before and after that."""
+
+    group_id: str
+    agent_id: str
+    turn: int | None
+    heard: tuple[InputMessage, ...] = ()
+    asked: tuple[InputMessage, ...] = ()
+
+
+async def first(db: Database, actor: Actor, group_id: str) -> GroupTurn:
+    """Return the turn that a message to the group begins with; `Invalid` where nobody is there."""
+    async with db.read(actor) as tx:
+        group = await known(tx, group_id)
+        agent_id, turn = first_turn(group)
+        if turn is None:
+            return GroupTurn(group_id=group_id, agent_id=agent_id, turn=None)
+        return GroupTurn(
+            group_id=group_id,
+            agent_id=agent_id,
+            turn=turn,
+            heard=_inputs(await rounds.heard(tx, group, by=agent_id)),
+            asked=_inputs(await rounds.asked(tx, group, by=agent_id, turn=turn)),
+        )
+
+
+def _inputs(lines: Sequence[Message]) -> tuple[InputMessage, ...]:
+    return tuple(
+        InputMessage(
+            role="user" if line.role == "user" else "system",
+            content=line.content,
+            otid=line.otid or str(uuid.uuid4()),
+            name=line.name,
+            sender_id=line.sender_id,
+            group_id=line.group_id,
+        )
+        for line in lines
+    )
 
 
 async def create(db: Database, actor: Actor, draft: GroupDraft) -> Group:

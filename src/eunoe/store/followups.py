@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from eunoe.domain.followups import FollowUp
+from eunoe.store import codec
 from eunoe.store.db import Actor, Tx, from_micros, to_micros
 
 
@@ -10,8 +11,8 @@ async def insert(tx: Tx, due: Sequence[FollowUp]) -> None:
     """Store what is to follow; raise `UniqueViolated` for a second one of a cause and an agent."""
     await tx.execute_many(
         "INSERT INTO follow_ups (run_id, organization_id, user_id, cause_run_id, group_id,"
-        " agent_id, after_message_id, upto_message_id, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        " agent_id, after_message_id, upto_message_id, options_json, created_at)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         [
             (
                 one.run_id,
@@ -22,6 +23,7 @@ async def insert(tx: Tx, due: Sequence[FollowUp]) -> None:
                 one.agent_id,
                 one.after_message_id,
                 one.upto_message_id,
+                codec.encode(one.options),
                 to_micros(one.created_at),
             )
             for one in due
@@ -47,7 +49,7 @@ async def take(tx: Tx, run_id: str) -> FollowUp | None:
     """Take the follow-up away, for the transaction that begins it; null where it was taken."""
     row = await tx.fetch_one(
         "DELETE FROM follow_ups WHERE run_id = $1 RETURNING run_id, cause_run_id, group_id,"
-        " agent_id, after_message_id, upto_message_id, created_at",
+        " agent_id, after_message_id, upto_message_id, options_json, created_at",
         run_id,
     )
     if row is None:
@@ -59,5 +61,6 @@ async def take(tx: Tx, run_id: str) -> FollowUp | None:
         agent_id=row[3],
         after_message_id=row[4],
         upto_message_id=row[5],
-        created_at=from_micros(row[6]),
+        options=codec.run_options.validate_json(row[6]),
+        created_at=from_micros(row[7]),
     )

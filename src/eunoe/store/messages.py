@@ -164,6 +164,48 @@ async def between(tx: Tx, *, after_id: str | None, upto_id: str, limit: int) -> 
     return [from_row(row) for row in reversed(rows)]
 
 
+async def unheard(tx: Tx, group_id: str, *, by: str, limit: int) -> list[Message]:
+    """Return what people and other agents said in the group since the agent's last turn (G5).
+
+    At most `limit` messages, the newest, oldest first. A person's message stands in the lists
+    of all that have heard it, under one otid, and comes once.
+    """
+    rows = await tx.fetch(
+        f"SELECT {COLUMNS} FROM messages WHERE group_id = $1"
+        f" AND {unindexed('organization_id')} = $2 AND agent_id <> $3"
+        " AND role IN ('user', 'assistant') AND seq > COALESCE((SELECT MAX(seq) FROM messages"
+        " WHERE group_id = $1 AND agent_id = $3 AND role = 'assistant'), 0)"
+        " ORDER BY seq DESC LIMIT $4",
+        group_id,
+        tx.actor.organization_id,
+        by,
+        limit,
+    )
+    heard = await tx.fetch(
+        "SELECT otid FROM messages WHERE group_id = $1 AND agent_id = $2 AND role = 'user'",
+        group_id,
+        by,
+    )
+    known = {row[0] for row in heard}
+    found: list[Message] = []
+    for message in map(from_row, reversed(rows)):
+        if message.role == "assistant" or message.otid not in known:
+            found.append(message)
+        known.add(message.otid)
+    return found
+
+
+async def last_speaker(tx: Tx, group_id: str, *, but: str | None) -> str | None:
+    """Return the id of the agent that said something in the group last, `but` one."""
+    found: str | None = await tx.fetch_value(
+        "SELECT agent_id FROM messages WHERE group_id = $1 AND role = 'assistant'"
+        " AND agent_id <> $2 ORDER BY seq DESC LIMIT 1",
+        group_id,
+        but or "",
+    )
+    return found
+
+
 async def lists_of_group(tx: Tx, group_id: str) -> list[str]:
     """Return the message lists in which something was said in the group."""
     rows = await tx.fetch(

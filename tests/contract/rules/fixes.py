@@ -51,6 +51,7 @@ RULES: Final = {
     "FIX-53": "Thinking that is switched off is off.",
     "FIX-58": "Cut arguments are not repaired by guessing.",
     "FIX-63": "A sleeptime agent needs no embeddings, reads the newest messages, and follows successes alone.",
+    "FIX-64": "A message to a group is answered, and a name is found as the whole reply or as whole words.",
     "FIX-65": "Agents reach each other in the server itself, a few at a time, never in a circle or endlessly.",
     "FIX-68": "A provider that is busy is asked again by the server alone, a bounded number of times.",
     "FIX-72": "Ids of calls fit the vendor that demands a form.",

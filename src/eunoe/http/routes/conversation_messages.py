@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from eunoe.domain.runs import ACTIVE, Run
 from eunoe.errors import Invalid, Missing
-from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, agent_type
+from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, agent_type, given
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
 from eunoe.http.replies import JsonReply
@@ -100,7 +100,7 @@ async def list_messages(
     runtime: RuntimeDep,
     actor: ActorDep,
     page: Annotated[MessagePage, Depends(message_page_of(order="desc"))],
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[Asked, Depends(given(Asked))],
 ) -> Response:
     """List what was said in it, the newest first, with what has left the window (api 11.8)."""
     place = await places.at(runtime.db, actor, conversation_id, agent_id=asked.agent_id)

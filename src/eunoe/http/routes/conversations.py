@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Depends, Query
 from starlette.responses import Response
 
 from eunoe.errors import Invalid
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Limit, Order, rows
 from eunoe.http.paths import ConversationAddress, ConversationId
 from eunoe.http.replies import JsonReply
@@ -73,7 +73,7 @@ async def create(
 
 @router.get("/", operation_id="list_conversations", responses={200: {"model": list[Conversation]}})
 async def list_all(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends()]
+    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
     """List conversations, the newest first, without what is in their windows."""
     found = await conversations.list_conversations(runtime.db, actor, asked.where(), asked.page())

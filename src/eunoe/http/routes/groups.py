@@ -1,29 +1,36 @@
 """Groups of agents, the blocks they share, and what was said in them (api 21.10)."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from eunoe.domain.groups import ManagerType
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.domain.runs import Run
+from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import AgentId, GroupId, MessageId
 from eunoe.http.replies import JsonReply
+from eunoe.http.sending import Target, answered, streamed, submitted
 from eunoe.service import groups, states
 from eunoe.store import groups as stored
 from eunoe.store import messages
+from eunoe.store.db import Actor
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
 from eunoe.wire.groups import CreateGroupBody, Group, UpdateGroupBody, group
 from eunoe.wire.messages import MessageType, WireMessage, listed_lens, shown
+from eunoe.wire.sends import AgentMessageRequest, LettaStreamingRequest
+from eunoe.wire.stream import LettaResponse
 
 router = APIRouter(tags=["groups"], prefix="/groups", deprecated=True)
 of_agent = APIRouter(tags=["agents"], prefix="/agents")
 
 Oldest = Annotated[Page, Depends(page_of(limit=50, order="asc"))]
 Newest = Annotated[Page, Depends(page_of(limit=100, order="desc"))]
+STREAM: Final = {"text/event-stream": {"schema": {"type": "string"}}}
 NewestSaid = Annotated[MessagePage, Depends(message_page_of(order="desc", limit=10))]
 
 
@@ -91,6 +98,64 @@ async def delete(group_id: GroupId, runtime: RuntimeDep, actor: ActorDep) -> Res
     return JsonReply({"message": f"The group {group_id} was deleted."})
 
 
+@router.post(
+    "/{group_id}/messages",
+    operation_id="send_group_message",
+    responses={200: {"model": LettaResponse, "content": STREAM}},
+)
+async def send(
+    group_id: GroupId,
+    body: AgentMessageRequest,
+    request: Request,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    """Send messages to a group and get what all who speak answer, in the order of their turns."""
+    run = await _submitted(group_id, body, request, runtime, actor, run_type="send_group_message")
+    if body.streaming:
+        return await streamed(runtime, actor, run, pings=body.include_pings)
+    return await answered(runtime, actor, run)
+
+
+@router.post(
+    "/{group_id}/messages/stream",
+    operation_id="send_group_message_streaming",
+    responses={200: {"content": STREAM}},
+)
+async def send_streaming(
+    group_id: GroupId,
+    body: LettaStreamingRequest,
+    request: Request,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    """Send messages to a group and get what its agents answer as a stream."""
+    run = await _submitted(
+        group_id, body, request, runtime, actor, run_type="send_group_message_streaming"
+    )
+    return await streamed(runtime, actor, run, pings=body.include_pings)
+
+
+async def _submitted(
+    group_id: str,
+    body: LettaStreamingRequest,
+    request: Request,
+    runtime: Runtime,
+    actor: Actor,
+    *,
+    run_type: str,
+) -> Run:
+    turn = await groups.first(runtime.db, actor, group_id)
+    target = Target(
+        agent_id=turn.agent_id,
+        run_type=run_type,
+        background=body.background,
+        stream_tokens=body.stream_tokens,
+        group=turn,
+    )
+    return await submitted(request, runtime, actor, body, target)
+
+
 @router.get(
     "/{group_id}/messages",
     operation_id="list_group_messages",
@@ -101,7 +166,7 @@ async def list_messages(
     runtime: RuntimeDep,
     actor: ActorDep,
     page: NewestSaid,
-    asked: Annotated[Asked, Depends()],
+    asked: Annotated[Asked, Depends(given(Asked))],
 ) -> Response:
     """List what was said in a group, always oldest first; `order` says from which end."""
     async with runtime.db.read(actor) as tx:

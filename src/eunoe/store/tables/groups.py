@@ -70,6 +70,7 @@ follow_ups = Table(
     to("agent_id", "agents.id"),
     Column("after_message_id", Text),
     Column("upto_message_id", Text, nullable=False),
+    Column("options_json", Text, nullable=False),  # domain.runs.RunOptions
     Column("created_at", BigInteger, nullable=False),
     UniqueConstraint("cause_run_id", "agent_id"),
     Index(None, "group_id"),

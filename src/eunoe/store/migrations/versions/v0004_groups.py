@@ -53,7 +53,8 @@ _STATEMENTS: Final = (
     CREATE TABLE follow_ups (
         run_id TEXT NOT NULL, organization_id TEXT NOT NULL, user_id TEXT NOT NULL,
         cause_run_id TEXT NOT NULL, group_id TEXT NOT NULL, agent_id TEXT NOT NULL,
-        after_message_id TEXT, upto_message_id TEXT NOT NULL, created_at BIGINT NOT NULL,
+        after_message_id TEXT, upto_message_id TEXT NOT NULL,
+        options_json TEXT NOT NULL, created_at BIGINT NOT NULL,
         CONSTRAINT pk_follow_ups PRIMARY KEY (run_id),
         CONSTRAINT uq_follow_ups_cause_run_id_agent_id UNIQUE (cause_run_id, agent_id),
         CONSTRAINT fk_follow_ups_group_id FOREIGN KEY(group_id) REFERENCES agent_groups (id)
