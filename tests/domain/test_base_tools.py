@@ -37,11 +37,11 @@ def test_a_plain_text_agent_gets_no_message_tool() -> None:
 
 
 @pytest.mark.rule("A4", "FIX-1")
-def test_an_agent_whose_memory_a_partner_edits_gets_no_tools_that_edit_it() -> None:
-    assert base_tool_names("letta_v1_agent", sleeptime=True) == ("conversation_search",)
-    for agent_type in ("memgpt_agent", "memgpt_v2_agent"):
-        names = base_tool_names(agent_type, sleeptime=True)
-        assert names == ("send_message", "conversation_search")
+def test_an_agent_with_a_sleeptime_agent_edits_no_memory() -> None:
+    searches = ("conversation_search", "archival_memory_search")
+    assert base_tool_names("letta_v1_agent", sleeptime=True) == searches
+    assert base_tool_names("memgpt_agent", sleeptime=True) == ("send_message", *searches)
+    assert base_tool_names("memgpt_v2_agent", sleeptime=True) == ("send_message", *searches)
     editor = base_tool_names("sleeptime_agent", sleeptime=True)
     assert editor == base_tool_names("sleeptime_agent") != ()
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eunoe.domain.groups import Group, turned
+from eunoe.domain.groups import TERMINATION_TOKEN, Group, turned
 from eunoe.domain.rounds import Turn, first_turn, named, next_turn, options, question
 from eunoe.errors import Invalid
 
@@ -21,7 +21,9 @@ GROUP = Group(
     created_at=AT,
     updated_at=AT,
 )
-DYNAMIC = replace(GROUP, manager_type="dynamic", manager_agent_id="m", termination_token="DONE!")
+DYNAMIC = replace(
+    GROUP, manager_type="dynamic", manager_agent_id="m", termination_token=TERMINATION_TOKEN
+)
 
 
 def after(

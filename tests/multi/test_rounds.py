@@ -64,7 +64,7 @@ async def test_a_manager_names_who_speaks(served: Served) -> None:
     asked = [one for one in await said(served, lead) if one["message_type"] == "system_message"]
     questions = [one["content"] for one in asked if "who speaks next" in one["content"]]
     assert [NAMED in one for one in questions] == [True, False, True]
-    ending = {"manager_type": "dynamic", "termination_token": "whatever"}  # noqa: S105 -- a word that the model says
+    ending = {"manager_type": "dynamic", "termination_token": "whatever"}
     change = {"manager_config": ending}
     assert (await served.http.patch(f"/v1/groups/{made['id']}", json=change)).status_code == 200
     reply = await served.posted(path, input="Hello.")

@@ -54,6 +54,8 @@ def test_what_acts_on_the_world_is_effectful() -> None:
     careful = replace(careful, tool=replace(careful.tool, idempotent=True, parallel=True))
     imposter = custom(give, name="memory_insert")
     toolbox = box(custom(give), careful)
+    writing = toolbox.traits("send_message_to_agent_async")
+    assert writing == ToolTraits(effectful=True, tool_type="letta_multi_agent_core")
     assert toolbox.traits("act") == ToolTraits(effectful=True, tool_type="custom")
     assert toolbox.traits("careful") == ToolTraits(
         parallel=True, effectful=False, tool_type="custom"
