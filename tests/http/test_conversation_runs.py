@@ -129,6 +129,29 @@ async def test_a_list_is_locked_and_its_neighbours_are_not(talks: Talks) -> None
     assert spoken(await talks.say(busy.id, "SAY again")) == ["again"]
 
 
+@pytest.mark.rule("G-12", "G-3")
+async def test_many_requests_at_once_lose_nothing_that_was_accepted(talks: Talks) -> None:
+    made = await talks.begin()
+    accepted: list[str] = []
+
+    async def send(number: int) -> None:
+        body = {"input": f"SAY {number}", "streaming": False}
+        # A loser tries again, so that sends meet runs that are just ending.
+        for _ in range(20):
+            answer = await talks.ask("POST", f"{made.id}/messages", json=body)
+            assert answer.status_code in {200, 409}, answer.text
+            if answer.status_code == 200:
+                accepted.extend(one["content"] for one in answer.json()["messages"])
+                return
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(12):
+            tasks.start_soon(send, number)
+    texts = await talks.texts(made.id)
+    assert sorted(texts[1::2]) == sorted(accepted)
+    assert [f"SAY {text}" for text in texts[1::2]] == texts[::2]
+
+
 @pytest.mark.rule("G-12", "streaming-6.3")
 async def test_the_agents_own_list_is_one_whatever_way_it_is_addressed(talks: Talks) -> None:
     async with anyio.create_task_group() as tasks:

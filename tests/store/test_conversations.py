@@ -37,10 +37,10 @@ async def test_a_conversation_comes_back_as_it_was(database: Database) -> None:
         for one in (full, bare):
             await conversations.insert(tx, one)
             assert await conversations.get(tx, one.id) == one
-        assert await conversations.note_message(tx, bare.id, agent_id=agent.id, at=at(9))
+        assert await conversations.note_message(tx, bare.id, at=at(9))
         assert await conversations.get(tx, bare.id) == replace(bare, last_message_at=at(9))
     async with database.write(Actor(organization_id="org-other")) as tx:
         assert await conversations.get(tx, full.id) is None
-        assert not await conversations.note_message(tx, full.id, agent_id=agent.id, at=at(11))
+        assert not await conversations.note_message(tx, full.id, at=at(11))
     async with database.read(ACTOR) as tx:
         assert await conversations.get(tx, full.id) == full

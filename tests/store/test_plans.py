@@ -97,7 +97,7 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
     "an agent's conversations": lambda tx: conversations.list_conversations(
         tx, ConversationFilter(agent_id="a"), Page()
     ),
-    "a message noted": lambda tx: conversations.note_message(tx, "c", agent_id="a", at=NOW),
+    "a message noted": lambda tx: conversations.note_message(tx, "c", at=NOW),
     "a conversation's messages": lambda tx: messages.list_messages(
         tx, MessageFilter(agent_id="a", conversation_id="c"), MessagePage()
     ),

@@ -104,16 +104,20 @@ async def _insert(
     last_role = await lists.last_role(tx, run.list_id, agent_id=run.agent_id)
     if last_role is None:
         raise unknown
-    if run.conversation_id is not None and not await _noted(tx, run, run.conversation_id):
-        raise unknown
+    if run.conversation_id is not None:
+        await _note(tx, run, run.conversation_id)
     said = await admitted(tx, run, answers, said, last_role=last_role)
     await lists.append(tx, run.list_id, said)
 
 
-async def _noted(tx: Tx, run: Run, conversation_id: str) -> bool:
-    return await conversations.note_message(
-        tx, conversation_id, agent_id=run.agent_id, at=run.created_at
-    )
+async def _note(tx: Tx, run: Run, conversation_id: str) -> None:
+    """Note the message, after the claim: a run that ends marks its conversation last, too.
+
+    In the other order the two would wait for each other. Raises `Missing` where the
+    conversation has been deleted meanwhile.
+    """
+    if not await conversations.note_message(tx, conversation_id, at=run.created_at):
+        raise Missing(f"There is no conversation {conversation_id}.")
 
 
 async def _earlier(tx: Tx, submission: Submission, origin: Origin, *, now: datetime) -> Run | None:

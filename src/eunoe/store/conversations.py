@@ -108,18 +108,17 @@ async def delete(tx: Tx, conversation_id: str) -> bool:
     )
 
 
-async def note_message(tx: Tx, conversation_id: str, *, agent_id: str, at: datetime) -> bool:
+async def note_message(tx: Tx, conversation_id: str, *, at: datetime) -> bool:
     """Set when something was last said in it, before the turn starts (api 11.10).
 
-    Whether this agent has such a conversation, which nobody can delete before the commit.
+    Whether there is such a conversation; then nobody can delete it before the commit.
     """
     return bool(
         await tx.execute(
-            "UPDATE conversations SET last_message_at = $1 WHERE id = $2 AND agent_id = $3"
-            " AND organization_id = $4 AND deleted_at IS NULL",
+            "UPDATE conversations SET last_message_at = $1"
+            " WHERE id = $2 AND organization_id = $3 AND deleted_at IS NULL",
             to_micros(at),
             conversation_id,
-            agent_id,
             tx.actor.organization_id,
         )
     )
