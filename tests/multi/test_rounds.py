@@ -85,7 +85,7 @@ async def test_a_supervisor_answers_for_its_group(served: Served) -> None:
     assert kinds(await served.got(path)) == ["user", "tool_call", "tool_return", "assistant"]
 
 
-@pytest.mark.rule("streaming-2.15", "FIX-64")
+@pytest.mark.rule("streaming-2.15", "FIX-64", "G-4")
 @pytest.mark.parametrize("rest", ["", "/stream"])
 async def test_a_round_is_one_stream(served: Served, rest: str) -> None:
     made = await grouped(served, *await team(served, "Ann", "Bob"))
@@ -99,6 +99,10 @@ async def test_a_round_is_one_stream(served: Served, rest: str) -> None:
     assert len({one["id"] for one in spoken}) == 2
     places = [one["seq_id"] for one in bodies if one.get("seq_id")]
     assert places == sorted(places)
+    url = f"/v1/runs/{reply.headers['x-letta-run-id']}/stream"
+    at = next(n for n, one in enumerate(bodies) if one.get("seq_id") == places[1])
+    again = await served.http.post(url, json={"starting_after": places[1]})
+    assert [line[6:] for line in again.text.split("\n") if line] == frames[at + 1 :]
 
 
 @pytest.mark.rule("G-9", "FIX-64")

@@ -8,11 +8,12 @@ from typing import Final
 
 from eunoe.domain.messages import Message, Reasoning, Text, ToolReturn
 from eunoe.domain.peers import sent_text
-from eunoe.domain.runs import RunOptions
+from eunoe.domain.runs import Run, RunOptions
 from eunoe.domain.summaries import unwrapped
 from eunoe.domain.wellformed import well_formed
 
-RUN_TYPE: Final = "sleeptime_agent_send_message_async"
+_OF_SLEEPTIME: Final = "sleeptime_agent_send_message_async"
+_OF_ROUND: Final = "group_turn"
 MOST_MESSAGES: Final = 500
 """How many messages one transcript holds, the newest; older ones were there for the last one."""
 _REMINDER: Final = """\
@@ -39,6 +40,25 @@ class FollowUp:
     upto_message_id: str
     options: RunOptions
     created_at: datetime
+
+
+def run_of(due: FollowUp) -> Run:
+    """Return the run as it is before anybody works on it (G16)."""
+    run_type = _OF_SLEEPTIME if due.options.turn is None else _OF_ROUND
+    return Run(
+        id=due.run_id,
+        agent_id=due.agent_id,
+        list_id=due.agent_id,
+        background=True,
+        options=due.options,
+        metadata={"run_type": run_type, "agent_id": due.agent_id},
+        created_at=due.created_at,
+    )
+
+
+def begins_round(run: Run) -> bool:
+    """Whether a group's round begins with this run; its other turns are follow-ups."""
+    return run.options.turn is not None and run.metadata.get("run_type") != _OF_ROUND
 
 
 def shown(messages: Sequence[Message]) -> str:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from eunoe import ids
 from eunoe.domain.events import Ended, Ending, RunEvent, Stopped, Used
+from eunoe.domain.followups import begins_round
 from eunoe.domain.runs import Run, Usage, is_terminal
 from eunoe.engine.failures import ending_of
 from eunoe.errors import ApprovalPending, ApprovalRefused, RunExpired
@@ -83,8 +84,7 @@ async def submitted(
 
 async def answered(runtime: Runtime, actor: Actor, run: Run) -> Response:
     """Wait for the run's end and return the whole reply (streaming 3)."""
-    in_round = run.options.turn is not None
-    outcome = await runtime.runner.fold(actor, run.id, whole_round=in_round)
+    outcome = await runtime.runner.fold(actor, run.id, whole_round=begins_round(run))
     if outcome.failed is not None:
         return answer_of_failed(outcome.failed)
     lens = await _lens(runtime, actor, run)
@@ -131,9 +131,9 @@ async def streamed(
 ) -> Response:
     """Return the run's events past place `after` as a stream (streaming 2, 4.6)."""
     runner = runtime.runner
-    in_round = run.options.turn is not None and not after
+    read = runner.read_round if begins_round(run) else runner.read
     return EventStream(
-        runner.read_round(actor, run.id) if in_round else runner.read(actor, run.id, after=after),
+        read(actor, run.id, after=after),
         run_id=run.id,
         lens=await _lens(runtime, actor, run),
         pings=pings,

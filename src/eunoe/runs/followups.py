@@ -15,7 +15,7 @@ import structlog
 
 from eunoe import ids, telemetry
 from eunoe.domain.agents import Agent
-from eunoe.domain.followups import MOST_MESSAGES, RUN_TYPE, FollowUp, shown
+from eunoe.domain.followups import MOST_MESSAGES, FollowUp, run_of, shown
 from eunoe.domain.groups import turned
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.runs import Run, RunOptions
@@ -85,10 +85,10 @@ class FollowUps:
                 due = await followups.take(tx, run_id)
                 if due is None:
                     return False
-                run_type = await _insert(tx, due)
+                run = await _insert(tx, due)
         except UniqueViolated as clash:
             raise ListBusy(run_id=None) from clash
-        telemetry.record_run_started(run_type)
+        telemetry.record_run_started(str(run.metadata["run_type"]))
         return True
 
 
@@ -137,23 +137,13 @@ async def _next_turn(tx: Tx, run: Run, *, said: Sequence[Message]) -> list[Follo
     ]
 
 
-async def _insert(tx: Tx, due: FollowUp) -> str:
-    """Store the run and its input; return the run's type."""
-    in_round = due.options.turn is not None
-    run_type = rounds.RUN_TYPE if in_round else RUN_TYPE
-    run = Run(
-        id=due.run_id,
-        agent_id=due.agent_id,
-        list_id=due.agent_id,
-        background=True,
-        options=due.options,
-        metadata={"run_type": run_type, "agent_id": due.agent_id},
-        created_at=datetime.now(UTC),
-    )
+async def _insert(tx: Tx, due: FollowUp) -> Run:
+    run = replace(run_of(due), created_at=datetime.now(UTC))
     await runs.insert(tx, run, Origin())
+    in_round = run.options.turn is not None
     told = await rounds.told(tx, run) if in_round else [await _transcript(tx, due, run)]
     await lists.append(tx, run.list_id, told)
-    return run_type
+    return run
 
 
 async def _transcript(tx: Tx, due: FollowUp, run: Run) -> Message:

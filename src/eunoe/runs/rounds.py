@@ -18,7 +18,6 @@ from eunoe.domain.views import views
 from eunoe.store import agents, groups, messages, runs
 from eunoe.store.db import Actor, Database, Tx
 
-RUN_TYPE: Final = "send_group_message"
 _MOST_HEARD: Final = 500
 
 
@@ -102,11 +101,12 @@ async def asked(tx: Tx, group: Group, *, by: str, turn: int | None) -> list[Mess
 
 
 async def read_round(
-    db: Database, read: Read, actor: Actor, run_id: str
+    db: Database, read: Read, actor: Actor, run_id: str, *, after: int
 ) -> AsyncGenerator[tuple[int, RunEvent]]:
-    """Yield what a round says from its first run on as if one run said it, with one end.
+    """Yield what a round says past `after`, from its first run on, as if one run said it.
 
-    A turn that has to wait for its agent is named by the usage and not waited for.
+    The places are counted anew and are the same at every reading (G-4). A turn that has to
+    wait for its agent is named by the usage and not waited for.
     """
     whole, seq, turn = _Whole(), 0, run_id
     while turn:
@@ -114,12 +114,13 @@ async def read_round(
         async for _, event in read(actor, turn):
             if whole.shows(event, first=turn == run_id, member=member):
                 seq += 1
-                yield seq, event
+                if seq > after:
+                    yield seq, event
         turn = await _turn_among(db, actor, whole.left)
         whole.left = tuple(one for one in whole.left if one != turn)
-    for event in whole.last_words():
-        seq += 1
-        yield seq, event
+    for last in enumerate(whole.last_words(), seq + 1):
+        if last[0] > after:
+            yield last
 
 
 @dataclass(slots=True)

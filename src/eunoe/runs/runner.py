@@ -136,9 +136,11 @@ class Runner:
         """Yield the run's events past `after`: those stored, then live, ending after `Ended`."""
         return self._feed.read(actor, run_id, after=after)
 
-    def read_round(self, actor: Actor, run_id: str) -> AsyncGenerator[tuple[int, RunEvent]]:
-        """Yield what a group says from this run on, turn by turn, with one end."""
-        return rounds.read_round(self._db, self.read, actor, run_id)
+    def read_round(
+        self, actor: Actor, run_id: str, *, after: int = 0
+    ) -> AsyncGenerator[tuple[int, RunEvent]]:
+        """Yield what a group says from this run on past `after`, turn by turn, with one end."""
+        return rounds.read_round(self._db, self.read, actor, run_id, after=after)
 
     async def fold(self, actor: Actor, run_id: str, *, whole_round: bool = False) -> Outcome:
         """Wait until the run has ended, or the round that begins with it; return all it said."""

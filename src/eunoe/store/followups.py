@@ -1,10 +1,16 @@
 """Queries on follow-ups: written where their cause ends, taken once, by whoever begins them."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from eunoe.domain.followups import FollowUp
 from eunoe.store import codec
-from eunoe.store.db import Actor, Tx, from_micros, to_micros
+from eunoe.store.db import Actor, Row, Tx, from_micros, to_micros
+
+_COLUMNS: Final = (
+    "run_id, cause_run_id, group_id, agent_id, after_message_id, upto_message_id, options_json,"
+    " created_at"
+)
 
 
 async def insert(tx: Tx, due: Sequence[FollowUp]) -> None:
@@ -45,15 +51,25 @@ async def actor_of(tx: Tx, run_id: str) -> Actor | None:
     return None if row is None else Actor(organization_id=row[0], user_id=row[1])
 
 
-async def take(tx: Tx, run_id: str) -> FollowUp | None:
-    """Take the follow-up away, for the transaction that begins it; null where it was taken."""
+async def get(tx: Tx, run_id: str) -> FollowUp | None:
+    """Return the plan of a run that waits to begin, null where there is none."""
     row = await tx.fetch_one(
-        "DELETE FROM follow_ups WHERE run_id = $1 RETURNING run_id, cause_run_id, group_id,"
-        " agent_id, after_message_id, upto_message_id, options_json, created_at",
+        f"SELECT {_COLUMNS} FROM follow_ups WHERE run_id = $1 AND organization_id = $2",
         run_id,
+        tx.actor.organization_id,
     )
-    if row is None:
-        return None
+    return None if row is None else _read(row)
+
+
+async def take(tx: Tx, run_id: str) -> FollowUp | None:
+    """Take the plan away, for the transaction that begins the run; null where it was taken."""
+    row = await tx.fetch_one(
+        f"DELETE FROM follow_ups WHERE run_id = $1 RETURNING {_COLUMNS}", run_id
+    )
+    return None if row is None else _read(row)
+
+
+def _read(row: Row) -> FollowUp:
     return FollowUp(
         run_id=row[0],
         cause_run_id=row[1],

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from eunoe.domain import runs as domain
+from eunoe.domain.followups import run_of
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
 from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import ActorDep, RuntimeDep, given
@@ -15,7 +16,7 @@ from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, 
 from eunoe.http.replies import JsonReply
 from eunoe.http.sending import resumed
 from eunoe.ids import is_id
-from eunoe.store import agents, messages, run_tools, runs, steps
+from eunoe.store import agents, followups, messages, run_tools, runs, steps
 from eunoe.store.db import Tx
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
@@ -105,8 +106,9 @@ async def list_active(
 
 @router.get("/{run_id}", operation_id="retrieve_run", responses={200: {"model": Run}})
 async def retrieve(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Get a run; one that follows on another may still wait for its agent."""
     async with runtime.db.read(actor) as tx:
-        return JsonReply(shown_run(await _run(tx, run_id)))
+        return JsonReply(shown_run(await _run(tx, run_id, planned=True)))
 
 
 @router.get(
@@ -218,11 +220,17 @@ async def stream(
     return await resumed(runtime, actor, run, asked)
 
 
-async def _run(tx: Tx, run_id: str) -> domain.Run:
-    """Return the run; a malformed id is 400, an unknown or foreign one 404 (api 2.2)."""
+async def _run(tx: Tx, run_id: str, *, planned: bool = False) -> domain.Run:
+    """Return the run; a malformed id is 400, an unknown or foreign one 404 (api 2.2).
+
+    One that is only `planned` is there too where that is asked for.
+    """
     if not is_id("run", run_id):
         raise Invalid("The id of a run has the form run-{uuid4}.")
     run = await runs.get(tx, run_id)
+    if run is None and planned:
+        plan = await followups.get(tx, run_id)
+        run = None if plan is None else run_of(plan)
     if run is None:
         raise Missing(f"There is no run {run_id}.")
     return run
