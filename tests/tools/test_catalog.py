@@ -34,9 +34,11 @@ def test_the_built_in_tools_are_described() -> None:
     assert set(base_tool_names("letta_v1_agent")) <= tools.keys()
     assert set(base_tool_names("memgpt_agent")) <= tools.keys()
     assert set(base_tool_names("sleeptime_agent")) <= tools.keys()
+    assert set(base_tool_names("voice_convo_agent")) <= tools.keys()
     assert {name for name, tool in tools.items() if tool.parallel} == {
         "conversation_search",
         "archival_memory_search",
+        "search_memory",
     }
     for tool in tools.values():
         properties = tool.parameters["properties"]

@@ -1,7 +1,7 @@
 """The two searches as a model sees them."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -55,6 +55,33 @@ async def test_what_a_conversation_search_gives() -> None:
         },
         "content": "Hello",
     }
+
+
+@pytest.mark.rule("G23")
+async def test_a_search_of_memory_looks_into_a_stretch_of_time_and_into_the_archive() -> None:
+    memory = Memory(said=[hit("Hello")] * 9, kept=[kept("tea")] * 9)
+    asked = {
+        "convo_keyword_queries": ["green", "tea"],
+        "start_minutes_ago": 60,
+        "end_minutes_ago": 5,
+    }
+    found = await result(box(memory=memory), "search_memory", **asked)
+    said, archive = memory.asked
+    assert isinstance(said, MessageQuery)
+    assert (said.text, said.agent_id) == ("green tea", AGENT.id)
+    assert said.since is not None
+    assert said.until is not None
+    assert said.until - said.since == timedelta(minutes=55)
+    assert archive == PassageQuery(text="green tea")
+    assert isinstance(found.output, dict)
+    assert {key: len(rows) for key, rows in found.output.items()} == {
+        "conversation": 5,
+        "archive": 5,
+    }
+
+    memory.asked.clear()
+    await result(box(memory=memory), "search_memory")
+    assert memory.asked == [MessageQuery(agent_id=AGENT.id)]
 
 
 @pytest.mark.rule("M27")

@@ -10,7 +10,9 @@ from eunoe.domain.edits import BLOCK_TOOLS
 from eunoe.domain.messages import Message, Role, text_of
 from eunoe.domain.wellformed import well_formed
 
-CONVERSATION_SEARCHES: Final = frozenset({"conversation_search", "conversation_search_date"})
+CONVERSATION_SEARCHES: Final = frozenset(
+    {"conversation_search", "conversation_search_date", "search_memory"}
+)
 SPEAKING_TOOL: Final = "send_message"
 INDEXED_CHARS: Final = 8_000
 """How much of one message is searchable; the index must not pay for a tool's megabyte."""

@@ -18,7 +18,7 @@ ToolType: TypeAlias = Literal[
     "external_mcp",
 ]
 RETURN_CHAR_LIMIT: Final = 50_000
-UNTRUNCATED: Final = frozenset({"conversation_search", "archival_memory_search"})
+UNTRUNCATED: Final = frozenset({"conversation_search", "archival_memory_search", "search_memory"})
 """Tools whose results bound themselves, so that no cut is made afterwards (X12)."""
 
 

@@ -17,6 +17,7 @@ from eunoe.domain.drafts import ModelWish
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.model_settings import with_inner_thoughts
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
+from eunoe.domain.recall import CONVERSATION_SEARCHES
 from eunoe.domain.runs import Run
 from eunoe.domain.tool_rules import History
 from eunoe.domain.tools import Tool, ToolResult
@@ -322,7 +323,7 @@ class Worker:
 
 def _has_searched(run: Run, kept: Kept) -> bool:
     return any(
-        call.name == "conversation_search"
+        call.name in CONVERSATION_SEARCHES
         for message in itertools.takewhile(
             lambda message: message.run_id == run.id, reversed(kept.messages)
         )

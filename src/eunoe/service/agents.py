@@ -175,6 +175,12 @@ async def _wanted_tools(tx: Tx, draft: AgentDraft) -> list[Tool]:
     names = tuple(dict.fromkeys((*base, *draft.tools)))
     by_name = await tools.by_names(tx, names) if names else {}
     by_id = await tools.by_ids(tx, draft.tool_ids) if draft.tool_ids else {}
+    absent = [name for name in base if name not in by_name]
+    if absent:
+        raise Invalid(
+            f"Agents of type {draft.agent_type} begin with tools that this server does not have: "
+            f"{', '.join(absent)}. Send include_base_tools false and name the tools you want."
+        )
     missing = [name for name in names if name not in by_name]
     missing += [tool_id for tool_id in draft.tool_ids if tool_id not in by_id]
     if missing:

@@ -45,7 +45,7 @@ def _list(description: str, **items: Any) -> dict[str, Any]:  # noqa: ANN401 -- 
     return {"type": "array", "items": {"type": "string", **items}, "description": description}
 
 
-_PARALLEL: Final = frozenset({"conversation_search", "archival_memory_search"})
+_PARALLEL: Final = frozenset({"conversation_search", "archival_memory_search", "search_memory"})
 _LABEL: Final = _text("Label of the memory block, as it stands in your memory, e.g. `human`.")
 _LINES: Final = "Line numbers that memory is shown with are no part of the text: leave them out."
 _START: Final = "Only from this time on, in ISO 8601: `2024-01-31` or `2024-01-31T14:30`."
@@ -77,6 +77,19 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             limit=_number("How many results at most; 5 if left out."),
             start_date=_text(_START),
             end_date=_text(_END),
+        ),
+    ),
+    "search_memory": (
+        "letta_core",
+        (
+            "Look into your memory for something that the user refers to and you cannot see: what "
+            "was said in a stretch of time, and what was kept for good."
+        ),
+        _object(
+            (),
+            convo_keyword_queries=_list("Words to look for; leave out for all that was said."),
+            start_minutes_ago=_number("How many minutes ago the stretch begins; left out, ever."),
+            end_minutes_ago=_number("How many minutes ago it ends; left out, now."),
         ),
     ),
     "archival_memory_insert": (

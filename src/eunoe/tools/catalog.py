@@ -18,7 +18,13 @@ from eunoe.errors import ToolArgumentsInvalid
 from eunoe.tools import fields
 from eunoe.tools.builtin import builtin_tools
 from eunoe.tools.peers import Peers, peer_tool
-from eunoe.tools.recall import Recall, archival_search, conversation_search, vector_of
+from eunoe.tools.recall import (
+    Recall,
+    archival_search,
+    conversation_search,
+    memory_search,
+    vector_of,
+)
 
 __all__ = ("AgentToolbox", "ToolFunction", "builtin_tools")
 
@@ -114,12 +120,21 @@ class AgentToolbox:
         return {
             SEND_MESSAGE: _send_message,
             "conversation_search": self._conversation_search,
+            "search_memory": self._memory_search,
             "archival_memory_insert": self._archival_insert,
             "archival_memory_search": self._archival_search,
         }.get(tool.name)
 
     async def _conversation_search(self, arguments: Json) -> Json:
         return await conversation_search(
+            arguments,
+            recall=self._recall,
+            agent_id=self._agent.id,
+            timezone=self._agent.timezone,
+        )
+
+    async def _memory_search(self, arguments: Json) -> Json:
+        return await memory_search(
             arguments,
             recall=self._recall,
             agent_id=self._agent.id,

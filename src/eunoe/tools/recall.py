@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Protocol, cast
 
 from eunoe.domain.messages import Json
@@ -45,19 +45,59 @@ async def conversation_search(
     hits = await recall.conversations(_message_query(arguments, agent_id, timezone=timezone))
     if not hits:
         return {"message": "No results found.", "results": []}
-    at = now or datetime.now(UTC)
-    room = RETURN_CHAR_LIMIT // len(hits)
-    results = [
+    results = _said(hits, timezone=timezone, now=now or datetime.now(UTC))
+    return {"message": f"Found {len(hits)} messages.", "results": results}
+
+
+async def memory_search(
+    arguments: Mapping[str, object],
+    *,
+    recall: Recall,
+    agent_id: str,
+    timezone: str,
+    now: datetime | None = None,
+) -> Json:
+    """Return `{conversation, archive}`: what was said in a stretch of time, and what was kept.
+
+    The stretch is told in minutes before now; without words all that was said in it counts.
+    """
+    of, at = "search_memory", now or datetime.now(UTC)
+    words = " ".join(texts(arguments, "convo_keyword_queries", of=of))
+    start, end = (
+        whole_number(arguments, name, of=of, default=-1)
+        for name in ("start_minutes_ago", "end_minutes_ago")
+    )
+    said = await recall.conversations(
+        MessageQuery(
+            text=words,
+            agent_id=agent_id,
+            since=None if start < 0 else at - timedelta(minutes=start),
+            until=None if end < 0 else at - timedelta(minutes=end),
+            limit=DEFAULT_LIMIT,
+        )
+    )
+    kept = await recall.archive(PassageQuery(text=words, limit=DEFAULT_LIMIT)) if words else []
+    return {
+        "conversation": _said(said, timezone=timezone, now=at, share=2),
+        "archive": _kept(kept, timezone=timezone, share=2),
+    }
+
+
+def _said(
+    hits: Sequence[MessageHit], *, timezone: str, now: datetime, share: int = 1
+) -> list[Json]:
+    """Return hits as a model reads them, all of them within a share of a return's limit."""
+    room = RETURN_CHAR_LIMIT // share // max(1, len(hits))
+    return [
         {
             "timestamp": local(hit.created_at, timezone=timezone),
-            "time_ago": ago(hit.created_at, now=at),
+            "time_ago": ago(hit.created_at, now=now),
             "role": hit.role,
             "relevance": {**_relevance(hit), "search_mode": _mode(hit)},
             "content": truncated(hit.text, limit=room),
         }
         for hit in hits
     ]
-    return {"message": f"Found {len(hits)} messages.", "results": results}
 
 
 async def archival_search(
@@ -67,8 +107,12 @@ async def archival_search(
     query = _passage_query(arguments, timezone=timezone)
     if not query.text.strip():
         return []
-    hits = await recall.archive(query)
-    room = RETURN_CHAR_LIMIT // max(1, len(hits))
+    return _kept(await recall.archive(query), timezone=timezone)
+
+
+def _kept(hits: Sequence[PassageHit], *, timezone: str, share: int = 1) -> list[Json]:
+    """Return hits as a model reads them, all of them within a share of a return's limit."""
+    room = RETURN_CHAR_LIMIT // share // max(1, len(hits))
     return [
         {
             "id": hit.passage.id,

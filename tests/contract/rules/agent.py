@@ -71,6 +71,7 @@ RULES: Final = {
     "H30": "Cancelling a request denies all its calls, and the agent is free again.",
     "H34": "A pending approval survives restarts and compaction.",
     # The loop
+    "G23": "A voice agent searches what was said in a stretch of time and what was kept.",
     "L1": "A request carries messages, an approval or tool returns, told apart by their fields.",
     "L2": "Every input has an otid, its client's or a new one.",
     "L3": "A second request to a busy list is refused, and other lists of the agent are free.",
