@@ -110,18 +110,20 @@ class Load:
             await self._recover(turn)
 
     async def agent(self) -> str:
-        reply = await self.client.post(
-            "/v1/agents/",
-            json={
-                "name": "Ada",
-                "agent_type": "letta_v1_agent",
-                "model": "openai/scripted-1",
-                "model_settings": {"provider_type": "openai", "parallel_tool_calls": True},
-                "tools": ["append_counter", "memory_insert", "conversation_search"],
-                "include_base_tools": False,
-                "memory_blocks": [{"label": "human", "value": "Bob"}],
-            },
-        )
+        """Make an agent: one that answers in text, or one in three that acts by heartbeats."""
+        body: Json = {
+            "name": "Ada",
+            "agent_type": "letta_v1_agent",
+            "model": "openai/scripted-1",
+            "model_settings": {"provider_type": "openai", "parallel_tool_calls": True},
+            "tools": ["append_counter", "memory_insert", "conversation_search"],
+            "include_base_tools": False,
+            "memory_blocks": [{"label": "human", "value": "Bob"}],
+        }
+        if self._random.randrange(3) == 0:
+            tools = [*body["tools"], "send_message"]
+            body |= {"agent_type": "memgpt_agent", "tools": tools, "initial_message_sequence": []}
+        reply = await self.client.post("/v1/agents/", json=body)
         assert reply.status_code == 200, reply.text
         agent_id: str = reply.json()["id"]
         self._counts[agent_id] = 0
