@@ -64,6 +64,30 @@ def test_a_stream_and_the_list_show_the_same_parts(
         assert getattr(used, name) == getattr(got.usage, name)
 
 
+@pytest.mark.rule("L53", "L61", "streaming-2.10", "G-18", "G-19")
+@pytest.mark.parametrize("tokens", [False, True])
+def test_an_agent_that_speaks_through_a_tool_is_told_in_full(
+    client: Letta, make_agent: MakeAgent, tokens: bool
+) -> None:
+    agent = make_agent(agent_type="memgpt_agent", initial_message_sequence=[])
+    with client.agents.messages.create(
+        agent.id, input=SEARCHED, streaming=True, stream_tokens=tokens
+    ) as stream:
+        got = heard(stream)
+    assert [part[0] for part in got.parts.values()] == [
+        "reasoning_message",
+        "reasoning_message",
+        "tool_call_message",
+        "tool_return_message",
+        "reasoning_message",
+        "assistant_message",
+    ]
+    assert got.reasons == ["end_turn"]
+    assert got.parts == parts_of(client.agents.messages.list(agent.id).items)
+    answer = client.agents.messages.create(agent.id, input='SAY "Hi"\\n there')
+    assert content_of(answer.messages[-1]) == '"Hi"\\n there'
+
+
 @pytest.mark.rule("streaming-1.1", "api-8.4")
 def test_the_old_stream_method_is_the_same_stream(client: Letta, agent: AgentState) -> None:
     with (
