@@ -1,6 +1,7 @@
 """When an agent of the heartbeat loop goes on, and what its model is offered and shown."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from eunoe.domain.heartbeats import (
     aftermath,
     as_written,
     formed,
+    kept_arguments,
     with_heartbeat,
 )
 from eunoe.domain.messages import Json, ToolCall, ToolReturn
@@ -163,3 +165,6 @@ def test_a_model_is_shown_its_call_as_it_wrote_it_with_what_was_decided(
         *thought.items(), *arguments.items(), ("request_heartbeat", heartbeat)
     ]  # fmt: skip
     assert (shown.heartbeat, shown.thinking) == (None, None)
+    assert kept_arguments(call) == shown.arguments
+    assert kept_arguments(replace(call, heartbeat=None)) == text
+    assert kept_arguments(replace(call, arguments="{cut")) == "{cut"

@@ -2,16 +2,17 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.messages import Json, text_of
-from eunoe.domain.runs import Run
+from eunoe.domain.runs import Run, Usage
 from eunoe.engine.ports import ModelRequest
 from eunoe.runs.worker import Worker
 from eunoe.store import blocks
-from eunoe.testing.scripted import Events, ScriptedModel, call
+from eunoe.testing.scripted import Events, ScriptedModel, call, say
 from tests.crash.invariants import faults
 from tests.runs.conftest import ACTOR, World
 from tests.runs.faulty import stored, waiting, worker
@@ -83,4 +84,26 @@ async def test_a_worker_cancelled_anywhere_leaves_heartbeats_that_the_next_one_f
         async with world.db.read(ACTOR) as tx:
             (block,) = (await blocks.of_agents(tx, [agent.id]))[agent.id]
         assert block.value.count("tea") == 1, place
+    assert await faults(world.db) == []
+
+
+@pytest.mark.rule("C6", "L55", "L56")
+async def test_a_window_that_is_full_is_made_smaller_between_heartbeats(world: World) -> None:
+    await world.runner.stop()
+    config = replace(await world.registry.resolve("openai/scripted-1"), context_window=4_096)
+    agent = await world.agent(agent_type="memgpt_agent", tool_rules=RULES, model=config)
+    own = worker(world)
+    full = Usage(prompt_tokens=4_000, completion_tokens=50, total_tokens=4_050)
+    model = ScriptedModel(
+        *(call(("count", {"n": n, "request_heartbeat": True})) for n in range(8)),
+        call(("count", {"n": 8, "request_heartbeat": True}), usage=full),
+        say("It counted to eight."),
+        call(("look", {})),
+    )
+    own.models = Only(world, model)
+    run = await waiting(world, agent, "go")
+    await own.carry_out(run.id)
+    assert (await stored(world, run.id)).stop_reason == "end_turn"
+    assert "summary" in await heard(world, agent)
+    assert model.requests[-1].messages[-1].role == "user"
     assert await faults(world.db) == []

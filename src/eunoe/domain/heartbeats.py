@@ -94,6 +94,13 @@ def as_written(call: ToolCall, arguments: str) -> ToolCall:
     return ToolCall(id=call.id, name=call.name, arguments=f"{{{', '.join(rows)}}}")
 
 
+def kept_arguments(call: ToolCall) -> str:
+    """Return the arguments with what was said to the loop, as far as they are an object."""
+    text = call.arguments.strip()
+    whole = call.heartbeat is not None and text.startswith("{") and text.endswith("}")
+    return as_written(call, text).arguments if whole else call.arguments
+
+
 def _pair(key: str, value: object) -> str:
     return f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}"
 

@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
+from eunoe.domain.heartbeats import kept_arguments
 from eunoe.domain.messages import Json, Message
 from eunoe.domain.passages import MessageHit
 from eunoe.domain.recall import MessageQuery, SearchedRole
@@ -134,7 +135,7 @@ def stored_form(message: Message) -> Json:
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
+                "function": {"name": call.name, "arguments": kept_arguments(call)},
             }
             for call in message.calls
         ]

@@ -3,6 +3,7 @@
 from pydantic import BaseModel
 
 from eunoe.domain.drafts import CompactionPatch
+from eunoe.domain.heartbeats import kept_arguments
 from eunoe.domain.messages import Json, Message, ToolReturn
 from eunoe.domain.overview import Overview, Part
 from eunoe.wire.agent_requests import CompactionBody
@@ -74,7 +75,7 @@ def stored_message(message: Message) -> Json:
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
+                "function": {"name": call.name, "arguments": kept_arguments(call)},
             }
             for call in message.calls
         ]
