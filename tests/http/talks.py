@@ -94,6 +94,13 @@ class Talk:
         stream: Any = await self.letta.runs.messages.stream(run_id)
         return Heard(rows=[row.to_dict(mode="json") async for row in stream])
 
+    async def rows(self, path: str, **asked: Any) -> list[Json]:
+        """Return a list that the client has no steady method for."""
+        reply = await self.http.get(path, params=asked)
+        assert reply.status_code == 200, reply.text
+        rows: list[Json] = reply.json()
+        return rows
+
     async def listed(self, agent_id: str, **asked: Any) -> list[Json]:
         page = await self.letta.agents.messages.list(agent_id, **asked)
         rows: list[Any] = page.items

@@ -102,6 +102,8 @@ async def test_an_agent_of_the_heartbeat_loop_is_told_the_same_in_every_way(
     assert [orjson.loads(beat["content"])["type"] for beat in beats] == ["heartbeat"]
     assert (await talk.replayed(heard.run_id)).parts == heard.parts or mode == "blocking"
     assert [one.choice for one in model.requests] == [ToolChoice(mode="required")] * 2
+    of_run = await talk.rows(f"/v1/runs/{heard.run_id}/messages", order="asc")
+    assert told([row for row in of_run if row["message_type"] != "user_message"]) == HEARTBEATS
 
 
 @pytest.mark.rule("A1", "A13", "L47", "L49", "FIX-74")
@@ -295,6 +297,21 @@ async def test_a_required_tool_is_asked_for_before_the_end_and_a_lone_one_by_nam
     ]
     assert len(reasons) == 3
     assert "core_memory_append" in reasons[1]
+
+
+@pytest.mark.rule("L61", "FIX-74", "api-9.5", "M28")
+async def test_what_an_agent_said_through_its_tool_is_listed_and_found_as_said(talk: Talk) -> None:
+    agent_id = await memgpt(talk)
+    talk.script(speak("The kettle whistles."))
+    heard = await talk.send(agent_id, "steps")
+    step_id = heard.parts[-1]["step_id"]
+    of_step = await talk.rows(f"/v1/steps/{step_id}/messages")
+    assert [row["message_type"] for row in of_step] == ["reasoning_message", "assistant_message"]
+    everywhere = await talk.rows("/v1/messages/")
+    assert everywhere[-3]["reasoning"] == "Now say it."
+    found = await talk.http.post("/v1/messages/search", json={"query": "kettle"})
+    (hit,) = [row for row in found.json() if row["message_type"] == "assistant_message"]
+    assert hit["content"] == "The kettle whistles."
 
 
 @pytest.mark.rule("L60", "streaming-2.10")
