@@ -1,0 +1,75 @@
+"""The server is killed around a request for approval: it waits, and its call is run once at most."""
+
+import signal
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from eunoe.domain.messages import Json
+from eunoe.store import lists
+from eunoe.store.database import opened
+from eunoe.store.db import Actor
+from tests.crash.invariants import faults
+from tests.crash.load import Load
+from tests.crash.servers import Servers
+
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+
+_TRIES: Final = 50
+_CAREFUL: Final[Json] = {"type": "requires_approval", "tool_name": "append_counter"}
+
+
+async def insisted(load: Load, method: str, path: str, body: Json | None = None) -> Any:
+    """Return the answer to a request that is sent again until a living server takes it."""
+    for _ in range(_TRIES):
+        try:
+            reply = await load.client.request(method, path, json=body)
+            if reply.status_code == 409 and "run_id" in reply.json():
+                # Its own first try, which goes on: wait for the end of it.
+                await load.client.post(f"/v1/runs/{reply.json()['run_id']}/stream", json={})
+                continue
+        except httpx.TransportError:
+            if await load.servers.gone(within_s=1):
+                await load.servers.start()
+            continue
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+    raise AssertionError(f"no server took {method} {path}")
+
+
+@pytest.mark.rule("H34", "H24", "G-1", "G-2", "G-3", "G-14", "G-17")
+@pytest.mark.parametrize(
+    "point",
+    ["after:answered:1", "after:submit:2", "after:calls_started:1"],
+)
+async def test_a_request_for_approval_outlives_the_server(
+    servers: Servers, database_url: str, point: str
+) -> None:
+    await servers.start(point=point)
+    load = Load(servers, seed=1)
+    agent_id = await load.agent()
+    path = f"/v1/agents/{agent_id}"
+    await insisted(load, "PATCH", path, {"tool_rules": [_CAREFUL]})
+    say = {
+        "messages": [
+            {"role": "user", "content": 'CALL append_counter {"line": "once"}', "otid": "1"}
+        ]
+    }
+    await insisted(load, "POST", f"{path}/messages", say)
+    agent = await insisted(load, "GET", f"{path}?include=agent.pending_approval")
+    call_id = agent["pending_approval"]["tool_call"]["tool_call_id"]
+    yes = {"type": "approval", "tool_call_id": call_id, "approve": True}
+    answer = {"messages": [{"type": "approval", "approvals": [yes]}]}
+    await insisted(load, "POST", f"{path}/messages", answer)
+    assert servers.starts == 2
+    await load.client.aclose()
+    await servers.signal(signal.SIGTERM)
+    assert servers.counted.read_text().splitlines() == ["once"]
+    async with opened(database_url) as db:
+        assert await faults(db) == []
+        async with db.read(Actor()) as tx:
+            window, _ = await lists.window(tx, agent_id)
+    (returned,) = [result for message in window for result in message.returns]
+    assert returned.ok or "unknown" in str(returned.output)
+    assert sum(bool(message.approvals) for message in window) == 1
