@@ -8,7 +8,7 @@ from letta_client import Letta
 from tests.contract.conftest import MakeAgent
 from tests.contract.reading import content_of, heard, parts_of
 
-MEMORISED = 'CALL memory_insert {"label": "human", "new_str": "Likes tea."}'
+MEMORISED = 'CALL memory_insert {"label": "human", "new_string": "Likes tea."}'
 
 
 @pytest.mark.rule("H1", "H3", "H12", "TR21", "streaming-1.7", "streaming-2.7", "api-6.3")
@@ -50,6 +50,7 @@ def test_a_clients_tool_is_asked_for_by_every_entrance(
 ) -> None:
     agent = make_agent(include_base_tools=False)
     tools: Any = [{"name": "click", "parameters": {"type": "object", "properties": {}}}]
+    create: Any = client.agents.messages.create
     entrances: list[Any] = [{}, {"streaming": True}, {"streaming": True, "stream_tokens": True}]
     for entrance in (*entrances, None):
         if entrance is None:
@@ -59,9 +60,7 @@ def test_a_clients_tool_is_asked_for_by_every_entrance(
             with client.runs.messages.stream(run.id) as stream:
                 assert heard(stream).reasons == ["requires_approval"]
         elif entrance:
-            with client.agents.messages.create(
-                agent.id, input="CALL click {}", client_tools=tools, **entrance
-            ) as stream:
+            with create(agent.id, input="CALL click {}", client_tools=tools, **entrance) as stream:
                 assert heard(stream).reasons == ["requires_approval"]
         else:
             client.agents.messages.create(agent.id, input="CALL click {}", client_tools=tools)
@@ -75,4 +74,4 @@ def test_a_clients_tool_is_asked_for_by_every_entrance(
         answer: Any = client.agents.messages.create(
             agent.id, messages=[{"type": "tool_return", "tool_returns": [given]}]
         )
-        assert [content_of(part) for part in answer.messages][0] == "clicked"
+        assert content_of(answer.messages[0]) == "clicked"
