@@ -137,12 +137,15 @@ def test_answers_are_due_until_they_were_acted_upon() -> None:
         assert [one.id for one in due.request.calls] == ["f", "g"]
         assert due.answers == (yes("g"),)
         assert approvals.unfed(said, run_id="run-2") == bool(behind)
-        assert approvals.unfed((*said, replace(RETURNS, run_id="run-2")), run_id="run-2") == bool(
-            behind
-        )
+        assert approvals.unfed(
+            (*said, replace(RETURNS, step_id="step-1", run_id="run-2")), run_id="run-2"
+        ) == bool(behind)
         answer = replace(message("Done.", "assistant", step_id="step-2"), run_id="run-2")
         assert not approvals.unfed((*said, RETURNS, answer), run_id="run-2")
     assert not approvals.unfed((*before, FOLLOWER), run_id="run-2")
+    told = replace(FOLLOWER, step_id="step-1")  # Said by the loop itself.
+    returned = replace(RETURNS, step_id="step-1", run_id="run-2")
+    assert not approvals.unfed((*before, response(yes("g")), returned, told), run_id="run-2")
 
 
 @pytest.mark.rule("H24", "H25")

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from letta_client import AsyncLetta, BadRequestError, ConflictError
+from letta_client.types.agents import InternalMessage
 
 from eunoe.domain.messages import Json
 from tests.contract.reading import heard, parts_of
@@ -141,6 +142,9 @@ async def test_mixed_answers_come_back_in_the_order_of_the_calls(
     response = history[4]
     assert [one.type for one in response.approvals] == ["tool", "approval", "approval"]
     assert (response.approve, response.approval_request_id) == (True, count)
+    kept: Any = await strict.get(f"/v1/agents/{agent.id}/context", cast_to=object)
+    inner = InternalMessage.model_validate(kept["messages"][4])
+    assert (inner.approval_request_id, len(inner.approvals or ())) == (request.id, 3)
     sent = json.loads(world.model.requests[-1])["messages"]
     assert [call["function"]["name"] for call in sent[-5]["tool_calls"]] == [
         one["name"] for one in ALL

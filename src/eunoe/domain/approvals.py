@@ -93,7 +93,7 @@ def unfed(messages: Sequence[Message], *, run_id: str) -> bool:
             return False
         if message.role == "approval":
             return said
-        said = said or message.role != "tool"
+        said = said or message.step_id is None
     return False
 
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Tag, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.approvals import text_of_parts
-from eunoe.domain.messages import Answer, ClientReturn, Decision, Image, Json, Text
+from eunoe.domain.messages import Answer, ClientReturn, Decision, Image, Json, Message, Text
 from eunoe.domain.tools import ToolSchema
 from eunoe.runs.approvals import Answers
 from eunoe.wire.content import Content, FetchImage, TextContent, part_bodies, parts_of
@@ -181,3 +181,23 @@ def _shown_answer(answer: Answer) -> WireDecision | WireToolReturn:
             }
         case _:
             assert_never(answer)
+
+
+def stored_answers(message: Message) -> Json:
+    """Return what a message answers, in the stored form, which fans nothing out."""
+    first = next((one for one in message.approvals if isinstance(one, Decision)), None)
+    return {
+        "approval_request_id": message.request_id,
+        "approve": None if first is None else first.approve,
+        "denial_reason": None if first is None else first.reason,
+        "approvals": [_stored_answer(one) for one in message.approvals] or None,
+    }
+
+
+def _stored_answer(answer: Answer) -> Json:
+    shown = cast("Json", _shown_answer(answer))
+    if isinstance(answer, Decision):
+        return shown
+    del shown["type"]
+    shown["func_response"] = shown.pop("tool_return")
+    return shown

@@ -12,6 +12,7 @@ from eunoe.domain.heartbeats import kept_arguments
 from eunoe.domain.messages import Json, Message
 from eunoe.domain.passages import MessageHit
 from eunoe.domain.recall import MessageQuery, SearchedRole
+from eunoe.wire.approvals import stored_answers
 from eunoe.wire.content import part_bodies
 from eunoe.wire.messages import Lens, shown
 from eunoe.wire.times import entity_time
@@ -161,10 +162,7 @@ def stored_form(message: Message) -> Json:
         "batch_item_id": None,
         "conversation_id": message.conversation_id,
         "is_err": message.is_err or None,
-        "approval_request_id": None,
-        "approve": None,
-        "denial_reason": None,
-        "approvals": None,
+        **stored_answers(message),
         "created_by_id": None,
         "last_updated_by_id": None,
         "created_at": entity_time(message.created_at),

@@ -7,6 +7,7 @@ from eunoe.domain.heartbeats import kept_arguments
 from eunoe.domain.messages import Json, Message, ToolReturn
 from eunoe.domain.overview import Overview, Part
 from eunoe.wire.agent_requests import CompactionBody
+from eunoe.wire.approvals import stored_answers
 from eunoe.wire.content import part_bodies
 from eunoe.wire.times import entity_time
 
@@ -90,10 +91,7 @@ def stored_message(message: Message) -> Json:
         "batch_item_id": None,
         "conversation_id": message.conversation_id,
         "is_err": message.is_err,
-        "approval_request_id": None,
-        "approve": None,
-        "denial_reason": None,
-        "approvals": None,
+        **stored_answers(message),
         "created_by_id": None,
         "last_updated_by_id": None,
         "created_at": entity_time(message.created_at),
