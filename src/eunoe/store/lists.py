@@ -97,11 +97,12 @@ async def _newest(tx: Tx, list_id: str, *, limit: int, by: str) -> list[Message]
 async def requests(tx: Tx, list_ids: Sequence[str]) -> dict[str, Message]:
     """Return, by list, the request for approval that stands last in its window."""
     rows = await tx.fetch(
-        f"SELECT list_entries.list_id, {messages.COLUMNS} FROM list_entries"
+        f"SELECT message_lists.id, {messages.COLUMNS} FROM message_lists"
+        " JOIN list_entries ON list_entries.list_id = message_lists.id AND list_entries.position ="
+        " (SELECT MAX(newest.position) FROM list_entries AS newest"
+        " WHERE newest.list_id = message_lists.id AND newest.position IS NOT NULL)"
         " JOIN messages ON messages.seq = list_entries.message_seq"
-        f" WHERE list_entries.list_id IN {listed(tx, '$1')}"
-        " AND list_entries.position = (SELECT MAX(newest.position) FROM list_entries AS newest"
-        " WHERE newest.list_id = list_entries.list_id AND newest.position IS NOT NULL)"
+        f" WHERE message_lists.id IN {listed(tx, '$1')}"
         f" AND messages.role = 'approval' AND {unindexed('messages.organization_id')} = $2",
         encode(list(list_ids)),
         tx.actor.organization_id,
