@@ -78,7 +78,9 @@ def test_the_parallel_flag_goes_with_tools_only(*, parallel: bool) -> None:
         ("openai", ToolChoice(mode="none"), "none", 2),
         ("openai", ToolChoice(mode="required"), "required", 2),
         ("vllm", ToolChoice(mode="required"), "auto", 2),
-        ("openai", ToolChoice(name="echo"), {"type": "function", "function": {"name": "echo"}}, 2),
+        ("openai", ToolChoice(name="echo"), {"type": "function", "function": {"name": "echo"}}, 1),
+        ("azure", ToolChoice(name="echo"), {"type": "function", "function": {"name": "echo"}}, 2),
+        ("ollama", ToolChoice(name="echo"), "required", 1),
         ("groq", ToolChoice(name="echo"), "required", 1),
         ("openrouter", ToolChoice(name="echo"), "required", 1),
     ],
@@ -237,4 +239,4 @@ def test_reasoning_is_switched_in_each_vendors_way() -> None:
     on = configured(provider_type="openrouter", reasoning_effort="high")
     assert body(asking(config=on))["reasoning"] == {"effort": "high", "enabled": True}
     off = configured(provider_type="zai", enable_reasoner=False)
-    assert body(asking(config=off))["thinking"] == {"type": "disabled"}
+    assert body(asking(config=off))["thinking"] == {"type": "disabled", "clear_thinking": False}

@@ -98,6 +98,7 @@ async def test_thoughts_text_calls_and_usage() -> None:
     assert list(thinking.values()) == [True, 1_024]
 
 
+@pytest.mark.rule("P31")
 async def test_history_with_images_and_results() -> None:
     call = ToolCall(id="c1", name="noop", arguments='{"a": "x"}')
     result = ToolReturn(call_id="c1", name="noop", ok=True, output="fine", time="now")
@@ -108,7 +109,7 @@ async def test_history_with_images_and_results() -> None:
         message("tool", returns=[result]),
     )
     contents = orjson.loads(requests[0].body)["contents"]
-    assert [c["role"] for c in contents] == ["user", "model", "user", "user"]
+    assert [c["role"] for c in contents] == ["user", "model", "user", "model", "user"]
     assert "image/png" in str(contents[0]["parts"][1]["inlineData"])
     assert contents[1]["parts"][0]["functionCall"]["args"] == {"a": "x"}
     assert "fine" in str(contents[2]["parts"][0]["functionResponse"]["response"])

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from eunoe.domain.events import ReasoningSummary
+from eunoe.domain.events import ReasoningSummary, SummaryDelta
 from eunoe.domain.messages import Reasoning, SummarizedReasoning, Text, ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
 from eunoe.errors import ModelRateLimited, ModelReplyCut
@@ -145,12 +145,16 @@ def stream_of(*items: dict[str, Any], ended: bool = True) -> bytes:
     return STREAM_HEAD + b"".join(chunk(b"data: " + e + b"\n\n") for e in numbered) + STREAM_END
 
 
-@pytest.mark.rule("R11", "R12", "FIX-49")
+@pytest.mark.rule("R11", "R12", "FIX-49", "streaming-2.8")
 async def test_reasoning_items_and_all_calls_are_kept_with_their_ids() -> None:
     answer, requests = answering(stream_of(REASONING, *CALLS))
     async with serving(answer) as url, openai_at(f"{url}/v1") as model:
         events = await said(model, asking(tools=[NOOP], parallel=True, config=CONFIG))
-    assert events[0] == ReasoningSummary(id="rs_1", summary=("one", "two"), encrypted="sealed")
+    assert events[:3] == [
+        SummaryDelta(text="one"),
+        SummaryDelta(text="\n\ntwo"),
+        ReasoningSummary(id="rs_1", summary=("one", "two"), encrypted="sealed"),
+    ]
     assert [(name, arguments) for _, name, arguments in calls_in(events)] == [
         ("noop", '{"a": "1"}'),
         ("noop", '{"a": "2"}'),

@@ -70,3 +70,14 @@ def heartbeat_envelope(
         "time": stamp(at, timezone=timezone),
     }
     return json.dumps(body, indent=2, ensure_ascii=False)
+
+
+def is_heartbeat(text: str) -> bool:
+    """Whether `text` is nothing but the envelope of a heartbeat."""
+    if not text.startswith("{"):
+        return False
+    try:
+        body: object = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(body, dict) and cast("dict[str, object]", body).get("type") == "heartbeat"

@@ -16,7 +16,10 @@ from eunoe.domain.views import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextDelta:
+    """`signature` comes with the last delta of a signed part, whose text may be empty."""
+
     text: str
+    signature: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,13 @@ class ReasoningHidden:
 
     state: Literal["redacted", "omitted"]
     data: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryDelta:
+    """A piece of a summary while it is written; the whole `ReasoningSummary` follows."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +81,7 @@ ModelEvent: TypeAlias = (
     TextDelta
     | ReasoningDelta
     | ReasoningHidden
+    | SummaryDelta
     | ReasoningSummary
     | CallDelta
     | UsageReported

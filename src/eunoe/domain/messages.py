@@ -153,8 +153,8 @@ class Message:
 
 
 def text_of(message: Message) -> str:
-    """Return the message's text parts, joined by a blank line."""
-    return "\n\n".join(part.text for part in message.content if isinstance(part, Text))
+    """Return the message's text parts, joined by a blank line; one may hold a signature alone."""
+    return "\n\n".join(p.text for p in message.content if isinstance(p, Text) and p.text)
 
 
 def unanswered(messages: Sequence[Message]) -> list[ToolCall]:

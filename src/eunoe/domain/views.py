@@ -183,7 +183,8 @@ def _bodies(message: Message) -> Iterator[Body]:
     texts: list[str] = []
     for part in message.content:
         if isinstance(part, Text):
-            texts.append(part.text)
+            if part.text:
+                texts.append(part.text)
             continue
         if texts:
             yield Answered(text="\n\n".join(texts))

@@ -40,6 +40,12 @@ class ModelRequest:
     """Whether deltas are wanted as they come; false lets an adapter ask for one whole body."""
     response_schema: dict[str, object] | None = None
     user: str | None = None
+    heartbeats: bool = False
+    """Whether the loop is one that demands a call of each reply and goes on by heartbeats: what an
+    adapter does for such a loop follows from this, never from the agent's type (FIX-67)."""
+    words_of_thought: bool = False
+    """Whether thoughts are wanted as words before the calls, no argument of a tool taking them:
+    an adapter may open a tag for them where the model does not reason by itself (P22)."""
     list_id: str | None = None
     """The message list this is a request of: one list's requests mostly extend each other, so an
     adapter may keep what it encoded of the last one."""

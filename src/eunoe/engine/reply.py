@@ -12,6 +12,7 @@ from eunoe.domain.events import (
     ReasoningDelta,
     ReasoningHidden,
     ReasoningSummary,
+    SummaryDelta,
     TextDelta,
     UsageReported,
 )
@@ -54,7 +55,7 @@ class Reply:
     finish: Literal["stop", "tool_calls", "length", "content_filter"] | None = None
     _parts: list[Part] = field(default_factory=list[Part])
     _calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
-    _open: Literal["text", "reasoning"] | None = None
+    _open: Literal["text", "reasoning", "summary"] | None = None
     _fragments: list[str] = field(default_factory=list[str])
     _native: bool = True
     _last: Literal["text", "reasoning", "hidden", "calls", "thinking"] | None = None
@@ -104,14 +105,14 @@ class Reply:
 
     def _taken(self, event: ModelEvent) -> Body | None:
         match event:
-            case TextDelta(text=text):
-                return self._text(text)
+            case TextDelta(text=text, signature=signature):
+                return self._text(text, signature)
             case ReasoningDelta():
                 return self._reasoning(event)
             case ReasoningHidden():
                 return self._hidden(event)
-            case ReasoningSummary(id=item, summary=summary, encrypted=encrypted):
-                return self._summary(item, summary, encrypted)
+            case SummaryDelta() | ReasoningSummary():
+                return self._summary(event)
             case CallDelta():
                 return self._call(event)
             case UsageReported(usage=usage):
@@ -172,15 +173,18 @@ class Reply:
         if not said and not self.calls and self.finish != "length":
             raise ModelReplyEmpty
 
-    def _text(self, text: str) -> Answered | None:
-        if not text:
+    def _text(self, text: str, signature: str | None) -> Answered | None:
+        if not text and signature is None:
             return None
         if self._open != "text":
             self._close()
             self._open = "text"
+        if text:
             self._shows("text", new=self._last != "text")
-        self._fragments.append(text)
-        return Answered(text=text)
+            self._fragments.append(text)
+        if signature is not None:
+            self._close(signature=signature)
+        return Answered(text=text) if text else None
 
     def _reasoning(self, event: ReasoningDelta) -> Thought | None:
         if self._open != "reasoning" or self._native is not event.native:
@@ -202,10 +206,23 @@ class Reply:
                 self._whole(OmittedReasoning(signature=event.data))
                 return HiddenThought(state="omitted")
 
-    def _summary(self, item: str, summary: tuple[str, ...], encrypted: str | None) -> Body | None:
-        part = SummarizedReasoning(id=item, summary=summary, encrypted=encrypted)
-        self._whole(part, shown=bool(summary))
-        return Thought(text="\n\n".join(summary), signature=encrypted) if summary else None
+    def _summary(self, event: SummaryDelta | ReasoningSummary) -> Thought | None:
+        if isinstance(event, SummaryDelta):
+            if self._open != "summary":
+                self._close()
+                self._open, self._native = "summary", True
+                self._shows("reasoning", new=True)
+            self._fragments.append(event.text)
+            return Thought(text=event.text)
+        part = SummarizedReasoning(id=event.id, summary=event.summary, encrypted=event.encrypted)
+        if self._open == "summary":
+            # Its text was shown as it came.
+            self._open, self._fragments = None, []
+            self._parts.append(part)
+            return None
+        self._whole(part, shown=bool(event.summary))
+        text = "\n\n".join(event.summary)
+        return Thought(text=text, signature=event.encrypted) if event.summary else None
 
     def _call(self, event: CallDelta) -> CallFragment | None:
         self._close()
@@ -239,8 +256,8 @@ class Reply:
         text = "".join(self._fragments)
         match self._open:
             case "text":
-                self._parts.append(Text(text=text))
-            case "reasoning":
+                self._parts.append(Text(text=text, signature=signature))
+            case "reasoning" | "summary":
                 self._parts.append(Reasoning(text=text, signature=signature, native=self._native))
             case None:
                 return

@@ -12,7 +12,13 @@ from eunoe.domain.models import ModelConfig
 from eunoe.domain.tools import ToolSchema
 from eunoe.domain.window import packaged
 from eunoe.engine.ports import ModelRequest
-from eunoe.llm.dialects import Dialect, dialect_of, is_genuine, is_openai_reasoner
+from eunoe.llm.dialects import (
+    Dialect,
+    dialect_of,
+    genuine_extras,
+    is_genuine,
+    is_openai_reasoner,
+)
 from eunoe.llm.strict_schema import strict_schema
 from eunoe.llm.transcripts import Transcripts
 
@@ -20,7 +26,7 @@ Json: TypeAlias = dict[str, Any]
 
 _NAME: Final = re.compile(r"[^\s<|\\/>]{1,64}")
 _SHORT_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
-_LONG_CACHE: Final = re.compile(r"^gpt-(4\.1|5(?!-mini))")
+_UNSEEN: Final = "[An image is here, which this model cannot see.]"
 _REPLY_NAME: Final = "reply"
 
 
@@ -33,7 +39,12 @@ def chat_body(
     far as `transcripts` has it.
     """
     config = request.config
-    dialect = dialect_of(config.provider_type, base_url=base_url, model=config.model)
+    dialect = dialect_of(
+        config.provider_type,
+        base_url=base_url,
+        model=config.model,
+        provider_name=config.provider_name,
+    )
     reasoner = dialect.openai_reasoners and is_openai_reasoner(config.model)
     body: Json = {
         "model": config.model,
@@ -51,8 +62,10 @@ def chat_body(
     if request.user is not None and dialect.user:
         body["user"] = request.user
     if is_genuine(config.provider_type, base_url=base_url):
-        body |= _genuine(config)
-    return body
+        body |= genuine_extras(config.model)
+    if dialect.stops and dialect.stops_for in config.model.lower():
+        body["stop"] = list(dialect.stops)
+    return body | dialect.extra
 
 
 def _sampling(config: ModelConfig, *, reasoner: bool) -> Json:
@@ -74,22 +87,15 @@ def _reasoning(config: ModelConfig, dialect: Dialect, *, reasoner: bool) -> Json
                 wanted = {"max_tokens": config.max_reasoning_tokens}
             return {"reasoning": wanted | {"enabled": True}} if config.enable_reasoner else {}
         case "thinking":
-            return {"thinking": {"type": "enabled" if config.enable_reasoner else "disabled"}}
+            switch: Json = {"type": "enabled" if config.enable_reasoner else "disabled"}
+            given: Json = config.settings.get("thinking") or {}
+            clears = {"clear_thinking": bool(given.get("clear_thinking"))}
+            return {"thinking": switch | (clears if dialect.clears else {})}
         case "reasoning_effort" if effort and (reasoner or config.enable_reasoner):
             verbosity = config.settings.get("verbosity") if reasoner else None
             return {"reasoning_effort": effort} | ({"verbosity": verbosity} if verbosity else {})
         case _:
             return {}
-
-
-def _genuine(config: ModelConfig) -> Json:
-    """Return what only OpenAI itself understands (P15)."""
-    extra: Json = {}
-    if config.model.endswith("-fast"):
-        extra |= {"model": config.model.removesuffix("-fast"), "service_tier": "priority"}
-    if _LONG_CACHE.match(config.model):
-        extra["prompt_cache_retention"] = "24h"
-    return extra
 
 
 def _format(request: ModelRequest, dialect: Dialect) -> Json:
@@ -108,8 +114,9 @@ def _tools(request: ModelRequest, dialect: Dialect, *, reasoner: bool) -> Json:
     """Return the tools and how they may be chosen; nothing of it where there are none (P12)."""
     tools: Sequence[ToolSchema] = request.tools
     forced = request.choice.name
-    if forced is not None and not dialect.named_choice:
-        # "Any tool" and a single tool on offer forces it just as well (FIX-19).
+    if forced is not None and not dialect.keeps_tools:
+        # With a single tool on offer "any tool" forces it too, and a server that takes no notice
+        # of the choice can call no other (FIX-19).
         tools = [tool for tool in tools if tool.name == forced]
     if not tools:
         return {}
@@ -160,7 +167,7 @@ def _messages(
                 role = "developer" if reasoner else "system"
                 return [{"role": role, "content": text_of(message)}]
             case "user" | "summary":
-                return [_user(message)]
+                return [_user(message, dialect)]
             case "assistant" | "tool" | "approval":
                 spoken = message.role == "assistant" or message.calls
                 again = replay if message.model in own else None
@@ -173,17 +180,20 @@ def _messages(
     return transcripts.array(messages, list_id=request.list_id, style=style, write=write)
 
 
-def _user(message: Message) -> Json:
-    written: Json = {"role": "user", "content": _content(message)}
+def _user(message: Message, dialect: Dialect) -> Json:
+    written: Json = {"role": "user", "content": _content(message, dialect)}
     if message.name and _NAME.fullmatch(message.name):
         written["name"] = message.name
     return written
 
 
-def _content(message: Message) -> str | list[Json]:
+def _content(message: Message, dialect: Dialect) -> str | list[Json]:
     """Return the text, or where there are images, the parts with images as data URLs (P18)."""
-    if not any(isinstance(part, Image) for part in message.content):
+    images = sum(isinstance(part, Image) for part in message.content)
+    if not images:
         return text_of(message)
+    if not dialect.images:
+        return "\n\n".join(filter(None, (text_of(message), *[_UNSEEN] * images)))
     parts: list[Json] = []
     for part in message.content:
         match part:

@@ -1,5 +1,7 @@
 """pydantic-ai's stream of parts as model events."""
 
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, cast
 
@@ -25,12 +27,14 @@ from eunoe.domain.events import (
     ReasoningDelta,
     ReasoningHidden,
     ReasoningSummary,
+    SummaryDelta,
     TextDelta,
     UsageReported,
 )
 from eunoe.domain.runs import Usage
-from eunoe.errors import ModelReplyCut, ModelReplyEmpty
+from eunoe.errors import ModelError, ModelReplyCut, ModelReplyEmpty
 from eunoe.llm.faults import Origin
+from eunoe.llm.vendor import Wire
 from eunoe.llm.vendor_request import REDACTED
 
 _REASONS: Final[dict[str, Literal["stop", "tool_calls", "length", "content_filter"]]] = {
@@ -43,11 +47,17 @@ _REASONS: Final[dict[str, Literal["stop", "tool_calls", "length", "content_filte
 
 @dataclass(slots=True, kw_only=True)
 class VendorReply:
-    """What has come of one reply. `summarised` where reasoning is handed on in whole items."""
+    """What has come of one reply.
 
-    summarised: bool
+    Responses hands reasoning on in whole items; Google signs words and calls, not thoughts, and
+    numbers no calls.
+    """
+
+    wire: Wire
     begun: bool = False
     _spoken: bool = False
+    _signed: bool = False
+    _last: Literal["text"] | None = None
     _calls: dict[int, int] = field(default_factory=dict[int, int])
     _thinking: dict[int, ThinkingPart] = field(default_factory=dict[int, ThinkingPart])
     _told: set[int] = field(default_factory=set[int])
@@ -69,17 +79,24 @@ class VendorReply:
     def _started(self, index: int, part: object) -> list[ModelEvent]:
         match part:
             case TextPart():
-                return [*self._summaries(before=index), *self._text(part.content)]
+                gap = "\n\n" if self._last == "text" and part.content else ""
+                said = self._text(gap + part.content, part.provider_details)
+                return [*self._summaries(before=index), *said]
             case ThinkingPart():
                 return self._thought(index, part)
             case ToolCallPart():
+                self._last = None
                 opening = CallDelta(
                     index=self._calls.setdefault(index, len(self._calls)),
-                    id=part.tool_call_id,
+                    # Google's library makes up ids that are longer than we keep (P33).
+                    id=f"call_{secrets.token_hex(12)}"
+                    if self.wire == "google"
+                    else part.tool_call_id,
                     name=part.tool_name,
                     arguments=_arguments(part.args),
                 )
-                return [*self._summaries(before=index), opening]
+                signed = self._text("", part.provider_details)
+                return [*self._summaries(before=index), *signed, opening]
             case _:
                 # Only the tools of ours are offered, so nothing else is ever called.
                 return []
@@ -87,7 +104,10 @@ class VendorReply:
     def _continued(self, index: int, delta: object) -> list[ModelEvent]:
         match delta:
             case TextPartDelta():
-                return self._text(delta.content_delta)
+                details = delta.provider_details
+                return self._text(
+                    delta.content_delta, details if isinstance(details, Mapping) else None
+                )
             case ThinkingPartDelta():
                 return self._more_thought(index, delta)
             case ToolCallPartDelta(args_delta=args) if args:
@@ -95,29 +115,54 @@ class VendorReply:
             case _:
                 return []
 
-    def _text(self, text: str) -> list[ModelEvent]:
+    def _text(self, text: str, details: Mapping[str, object] | None) -> list[ModelEvent]:
+        """Return text, with the first signature that Google put on it or on a call (10.4)."""
+        signature = details.get("thought_signature") if details and not self._signed else None
+        signed = str(signature) if signature and self.wire == "google" else None
+        self._signed = self._signed or signed is not None
         self._spoken = self._spoken or bool(text)
-        return [TextDelta(text=text)] if text else []
+        if text:
+            self._last = "text"
+        return [TextDelta(text=text, signature=signed)] if text or signed else []
 
     def _thought(self, index: int, part: ThinkingPart) -> list[ModelEvent]:
-        if self.summarised:
-            self._thinking[index] = part
-            return []
+        self._last = None
+        before = self._thinking.get(index - 1)
+        self._thinking[index] = part
+        if self.wire == "responses":
+            follows = before is not None and before.id == part.id
+            told = [] if follows else self._summaries(before=index)
+            return [*told, *self._summing_up(index, part.content)]
         if part.id == REDACTED:
             return [ReasoningHidden(state="redacted", data=part.signature)]
-        if part.content or part.signature:
-            return [ReasoningDelta(text=part.content, signature=part.signature or None)]
-        return []
+        return self._thinking_aloud(part.content, part.signature or None, whole=part)
 
     def _more_thought(self, index: int, delta: ThinkingPartDelta) -> list[ModelEvent]:
-        if self.summarised:
-            self._thinking[index] = delta.apply(self._thinking[index])
-            return []
+        whole = self._thinking[index] = delta.apply(self._thinking[index])
         text, signature = delta.content_delta or "", delta.signature_delta or None
+        if self.wire == "responses":
+            return self._summing_up(index, text)
+        return self._thinking_aloud(text, signature, whole=whole)
+
+    def _summing_up(self, index: int, text: str) -> list[ModelEvent]:
+        """Return a piece of a summary, after a blank line where it begins a later part."""
+        part, before = self._thinking[index], self._thinking.get(index - 1)
+        later = before is not None and before.id == part.id and bool(before.content)
+        gap = "\n\n" if later and part.content == text else ""
+        return [SummaryDelta(text=gap + text)] if text else []
+
+    def _thinking_aloud(
+        self, text: str, signature: str | None, *, whole: ThinkingPart
+    ) -> list[ModelEvent]:
+        if signature and not whole.content:
+            # It was thought, and signed, and is not told.
+            return [ReasoningHidden(state="omitted", data=signature)]
         return [ReasoningDelta(text=text, signature=signature)] if text or signature else []
 
     def _summaries(self, *, before: int | None = None) -> list[ModelEvent]:
         """Return the reasoning items that are whole, each with all parts of its summary."""
+        if self.wire != "responses":
+            return []
         items: dict[str, list[ThinkingPart]] = {}
         for index, part in sorted(self._thinking.items()):
             if index not in self._told and (before is None or index < before):
@@ -135,6 +180,13 @@ class VendorReply:
     def closed(self, stream: StreamedResponse, *, origin: Origin) -> list[ModelEvent]:
         """Return the end of the reply. Raises unless the provider said that it is whole."""
         reason = _REASONS.get(stream.finish_reason or "")
+        if stream.finish_reason == "error":
+            raise ModelError(
+                f"{origin.name} gave its reply up; ask again.",
+                provider=origin.name,
+                is_byok=origin.is_byok,
+                http_status=500,
+            )
         if reason is None:
             raise ModelReplyCut(
                 f"The reply of {origin.name} ended without a finish reason.",

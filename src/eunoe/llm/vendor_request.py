@@ -1,9 +1,9 @@
-"""A `ModelRequest` as pydantic-ai's messages, tools and settings (P19-P27, 10.4)."""
+"""A `ModelRequest` as pydantic-ai's messages and tools (P20-P22, P27, P31, 10.4)."""
 
 import base64
-import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Final
 
 from pydantic_ai.messages import (
     BinaryContent,
@@ -24,6 +24,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.tools import ToolDefinition
 
+from eunoe.domain.envelopes import is_heartbeat
 from eunoe.domain.messages import (
     Image,
     Message,
@@ -40,39 +41,84 @@ from eunoe.domain.window import packaged
 from eunoe.engine.ports import ModelRequest
 from eunoe.llm.vendor import Wire
 
-Json: TypeAlias = dict[str, Any]
-
 REDACTED: Final = "redacted_thinking"
-_MIN_BUDGET: Final = 1_024
-_DEFAULT_MAX_TOKENS: Final = 4_096
+OPEN_TAG: Final = "<thinking>"
 _MOST_STRICT_TOOLS: Final = 15
-_ADAPTIVE: Final = re.compile(r"4[-.][6-9]|(opus|sonnet|haiku|fable|mythos)-[5-9]")
 _OPENING: Final = "The conversation goes on from here."
+_SEEN: Final = "I have read the results."
 
 
-def vendor_messages(request: ModelRequest, *, system: str) -> list[ModelMessage]:
-    """Return the conversation; `system` is the vendor's name, which signatures are bound to."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a conversation is written: for which wire, and what the model itself is like.
+
+    `system` is the vendor's name, which signatures are bound to. `thinks`: it reasons natively in
+    this request. `prefills`: its reply is opened with a tag for thoughts (P22).
+    """
+
+    wire: Wire
+    system: str
+    thinks: bool = False
+    prefills: bool = False
+
+
+def vendor_messages(request: ModelRequest, *, manner: Manner) -> list[ModelMessage]:
+    """Return the conversation as pydantic-ai writes it."""
     written: list[ModelMessage] = []
     asked: list[ModelRequestPart] = []
     for place, message in enumerate(request.messages):
         if message.role == "assistant" or (message.role == "approval" and message.calls):
             if not _has_user(written, asked):
                 asked.append(UserPromptPart(content=_OPENING))
-            said = _response(message, request.config, system=system)
+            said = _response(message, request.config, manner=manner)
             if said.parts:
                 if asked:
                     written.append(VendorRequest(parts=asked))
                     asked = []
                 written.append(said)
-        asked += _request_parts(message, first=place == 0)
+        if _joined(message, asked, request=request, manner=manner):
+            continue
+        parts = list(_request_parts(message, first=place == 0))
+        if manner.wire == "google" and _leaves_results(asked, parts):
+            written += [VendorRequest(parts=asked), ModelResponse(parts=[TextPart(content=_SEEN)])]
+            asked = []
+        asked += parts
     if asked:
         written.append(VendorRequest(parts=asked))
+    if manner.prefills:
+        written.append(ModelResponse(parts=[TextPart(content=OPEN_TAG)]))
     return written
 
 
 def _has_user(written: Sequence[ModelMessage], asked: Sequence[ModelRequestPart]) -> bool:
     """Return whether anything but the system text is there; a reply may not come first (P20)."""
     return bool(written) or any(not isinstance(part, SystemPromptPart) for part in asked)
+
+
+def _joined(
+    message: Message, asked: list[ModelRequestPart], *, request: ModelRequest, manner: Manner
+) -> bool:
+    """Return whether a heartbeat after a tool's result is dealt with already (P21).
+
+    A loop without heartbeats drops one; for a model that reasons it goes into the result, since
+    words of the user there would end the turn that its reasoning belongs to.
+    """
+    last = asked[-1] if asked else None
+    if manner.wire not in {"anthropic", "bedrock"} or not isinstance(last, ToolReturnPart):
+        return False
+    if message.role != "user" or not is_heartbeat(text_of(message)):
+        return False
+    if not request.heartbeats:
+        return True
+    if manner.thinks:
+        asked[-1] = replace(last, content=f"{last.content}\n\n{text_of(message)}")
+    return manner.thinks
+
+
+def _leaves_results(asked: list[ModelRequestPart], parts: list[ModelRequestPart]) -> bool:
+    """Return whether words of the user would follow a tool's result at once (P31)."""
+    follows = bool(asked) and isinstance(asked[-1], ToolReturnPart)
+    return follows and bool(parts) and isinstance(parts[0], UserPromptPart)
 
 
 def _request_parts(message: Message, *, first: bool) -> Iterator[ModelRequestPart]:
@@ -111,41 +157,73 @@ def _content(message: Message) -> str | list[UserContent]:
     return parts
 
 
-def _response(message: Message, config: ModelConfig, *, system: str) -> ModelResponse:
+def _response(message: Message, config: ModelConfig, *, manner: Manner) -> ModelResponse:
     """Return an assistant message; another model's reasoning is left out (R13)."""
     own = message.model in {config.model, config.handle}
+    signature = _signature(message, own=own) if manner.wire == "google" else None
     parts: list[ModelResponsePart] = [
-        written for part in message.content for written in _parts(part, system=system, own=own)
+        written
+        for part in message.content
+        if own or isinstance(part, Text)
+        for written in _parts(part, manner=manner)
     ]
     parts += [
         ToolCallPart(tool_name=call.name, args=call.arguments, tool_call_id=call.id)
         for call in message.calls
     ]
     return ModelResponse(
-        parts=parts,
+        parts=_signed(parts, signature, system=manner.system) if signature else parts,
         model_name=config.model if own else message.model,
-        provider_name=system if own else None,
+        provider_name=manner.system if own else None,
         timestamp=message.created_at,
     )
 
 
-def _parts(part: Part, *, system: str, own: bool) -> Iterator[ModelResponsePart]:
+def _signature(message: Message, *, own: bool) -> str | None:
+    """Return Google's signature of a message that it made, or that nobody knows who made (10.4)."""
+    if not own and message.model is not None:
+        return None
+    for part in message.content:
+        if isinstance(part, Text) and part.signature:
+            try:
+                base64.b64decode(part.signature, validate=True)
+            except ValueError:
+                return None
+            return part.signature
+    return None
+
+
+def _signed(
+    parts: list[ModelResponsePart], signature: str, *, system: str
+) -> list[ModelResponsePart]:
+    """Return `parts` with the signature on the first call or, without one, on the text."""
+    order = sorted(range(len(parts)), key=lambda at: (not isinstance(parts[at], ToolCallPart), at))
+    for at in order:
+        part = parts[at]
+        if isinstance(part, ToolCallPart | TextPart):
+            details = {"thought_signature": signature}
+            parts[at] = replace(part, provider_name=system, provider_details=details)
+            break
+    return parts
+
+
+def _parts(part: Part, *, manner: Manner) -> Iterator[ModelResponsePart]:
+    system = manner.system
     match part:
         case Text(text=text):
             if text.strip():
                 yield TextPart(content=text)
-        case Reasoning(native=True, signature=str(signature)) if own:
+        case Reasoning(native=True, signature=signature) if signature or manner.wire == "google":
             yield ThinkingPart(content=part.text, signature=signature, provider_name=system)
-        case RedactedReasoning(data=data) if own:
+        case RedactedReasoning(data=data):
             yield ThinkingPart(content="", id=REDACTED, signature=data, provider_name=system)
-        case SummarizedReasoning(encrypted=str(encrypted)) if own:
+        case OmittedReasoning(signature=str(signature)):
+            yield ThinkingPart(content="", signature=signature, provider_name=system)
+        case SummarizedReasoning(id=item, encrypted=str(encrypted)):
             first, *rest = part.summary or ("",)
-            yield ThinkingPart(content=first, id=part.id, signature=encrypted, provider_name=system)
-            for text in rest:
-                yield ThinkingPart(content=text, id=part.id, provider_name=system)
-        case Reasoning() | RedactedReasoning() | SummarizedReasoning():
-            return
-        case OmittedReasoning() | Image():
+            yield ThinkingPart(content=first, id=item, signature=encrypted, provider_name=system)
+            yield from (ThinkingPart(content=t, id=item, provider_name=system) for t in rest)
+        case _:
             return
 
 
@@ -153,7 +231,6 @@ def vendor_parameters(request: ModelRequest) -> ModelRequestParameters:
     """Return the tools on offer; a forced tool is the only one (FIX-19)."""
     forced = request.choice.name
     tools = [tool for tool in request.tools if forced in {None, tool.name}]
-    strict = request.config.strict and len(tools) <= _MOST_STRICT_TOOLS
     schema = request.response_schema
     described = OutputObjectDefinition(json_schema=schema, name="reply") if schema else None
     return ModelRequestParameters(
@@ -162,110 +239,10 @@ def vendor_parameters(request: ModelRequest) -> ModelRequestParameters:
                 name=tool.name,
                 description=tool.description,
                 parameters_json_schema=tool.parameters,
-                strict=strict,
+                strict=request.config.strict and place < _MOST_STRICT_TOOLS,
             )
-            for tool in tools
+            for place, tool in enumerate(tools)
         ],
         output_mode="native" if described else "text",
         output_object=described,
     )
-
-
-def vendor_settings(request: ModelRequest, *, wire: Wire, silence_s: float) -> Json:
-    """Return the settings of the request in the names of the vendor's library."""
-    config = request.config
-    settings: Json = {
-        "timeout": silence_s,
-        "max_retries": 0,
-        "framing_announcement": "never",
-    }
-    if config.max_output_tokens:
-        settings["max_tokens"] = config.max_output_tokens
-    if config.temperature is not None and wire != "responses":
-        settings["temperature"] = config.temperature
-    if request.tools:
-        settings["tool_choice"] = _choice(request)
-        if wire in {"anthropic", "responses"}:
-            settings["parallel_tool_calls"] = request.parallel
-    match wire:
-        case "anthropic":
-            return settings | _anthropic(request, settings)
-        case "google":
-            return settings | _google(config)
-        case "bedrock":
-            return settings | _bedrock(request, settings)
-        case "responses":
-            return settings | _responses(request)
-
-
-def _choice(request: ModelRequest) -> str | list[str]:
-    forced = request.choice.name
-    return request.choice.mode if forced is None else [forced]
-
-
-def _thinking(request: ModelRequest) -> Json | None:
-    """Return Anthropic's thinking parameter; a forced call and thinking exclude each other."""
-    config = request.config
-    if not config.enable_reasoner or request.choice.name is not None:
-        return None
-    if _ADAPTIVE.search(config.model):
-        return {"type": "adaptive"}
-    if config.max_reasoning_tokens <= 0:
-        return None
-    return {"type": "enabled", "budget_tokens": max(_MIN_BUDGET, config.max_reasoning_tokens)}
-
-
-def _anthropic(request: ModelRequest, settings: Json) -> Json:
-    limit = settings.get("max_tokens", _DEFAULT_MAX_TOKENS)
-    own: Json = {
-        "anthropic_cache_instructions": True,
-        "anthropic_cache_tool_definitions": True,
-        "anthropic_cache_messages": True,
-        "max_tokens": limit,
-    }
-    if request.user is not None:
-        own["anthropic_metadata"] = {"user_id": request.user}
-    thinking = _thinking(request)
-    if thinking is None:
-        return own
-    own["anthropic_thinking"] = thinking
-    own["temperature"] = 1.0
-    if thinking.get("budget_tokens", 0) >= limit:
-        own["max_tokens"] = thinking["budget_tokens"] + limit
-    if thinking["type"] == "adaptive" and request.config.reasoning_effort:
-        own["anthropic_effort"] = request.config.reasoning_effort
-    if settings.get("tool_choice") == "required":
-        own["tool_choice"] = "auto"
-    return own
-
-
-def _bedrock(request: ModelRequest, settings: Json) -> Json:
-    own: Json = {"bedrock_cache_instructions": True, "bedrock_cache_tool_definitions": True}
-    thinking = _thinking(request)
-    if thinking is None or "claude" not in request.config.model:
-        return own
-    own["bedrock_additional_model_requests_fields"] = {"thinking": thinking}
-    own["temperature"] = 1.0
-    if settings.get("tool_choice") == "required":
-        own["tool_choice"] = "auto"
-    return own
-
-
-def _google(config: ModelConfig) -> Json:
-    if not config.enable_reasoner:
-        return {}
-    thinking: Json = {"include_thoughts": True}
-    if config.max_reasoning_tokens and "gemini-3" not in config.model:
-        thinking["thinking_budget"] = config.max_reasoning_tokens
-    return {"google_thinking_config": thinking}
-
-
-def _responses(request: ModelRequest) -> Json:
-    """Keep nothing at the provider, so that all it must know comes with each request (R11)."""
-    own: Json = {"openai_store": False, "openai_reasoning_summary": "detailed"}
-    effort = request.config.reasoning_effort
-    if effort and effort != "none":
-        own["openai_reasoning_effort"] = effort
-    if request.user is not None:
-        own["openai_user"] = request.user
-    return own

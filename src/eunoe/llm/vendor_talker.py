@@ -38,7 +38,14 @@ from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.vendor import Wire
 from eunoe.llm.vendor_clients import connected
 from eunoe.llm.vendor_events import VendorReply
-from eunoe.llm.vendor_request import vendor_messages, vendor_parameters, vendor_settings
+from eunoe.llm.vendor_request import Manner, vendor_messages, vendor_parameters
+from eunoe.llm.vendor_settings import (
+    Profile,
+    model_name,
+    prefills,
+    thinking,
+    vendor_settings,
+)
 
 Json: TypeAlias = dict[str, Any]
 
@@ -67,14 +74,25 @@ class VendorTalker:
 
     async def attempt(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         """Ask once. Raises `ModelError`; anything else is a fault of ours."""
-        name = request.config.model
+        name = model_name(request.config)
         model = self._models.get(name) or self._models.setdefault(name, self._library(name))
-        settings = vendor_settings(request, wire=self._wire, silence_s=self._timeouts.silence_s)
-        reply = VendorReply(summarised=self._wire == "responses")
+        settings = vendor_settings(
+            request,
+            wire=self._wire,
+            silence_s=self._timeouts.silence_s,
+            profile=cast("Profile", model.profile),
+        )
+        manner = Manner(
+            wire=self._wire,
+            system=model.system,
+            thinks=thinking(request) is not None,
+            prefills=prefills(request, wire=self._wire),
+        )
+        reply = VendorReply(wire=self._wire)
         try:
             async with model_request_stream(
                 model,
-                vendor_messages(request, system=model.system),
+                vendor_messages(request, manner=manner),
                 model_settings=cast("ModelSettings", settings),
                 model_request_parameters=vendor_parameters(request),
                 instrument=False,

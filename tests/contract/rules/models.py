@@ -25,6 +25,7 @@ RULES: Final = {
     "P20": "A conversation is brought into the form that the provider accepts.",
     "P23": "Thinking has a budget that fits below the largest reply.",
     "P24": "A forced tool is the only one offered, without thinking, for the type made for that.",
+    "P31": "No words of the user follow a tool's result at once where the vendor refuses them.",
     "P36": "Each failure of a vendor is told as its kind.",
     "P37": "A failure of a caller's own key is marked as that.",
     "P43": "Texts are embedded in batches, in order, blank ones included.",

@@ -42,6 +42,7 @@ RULES: Final = {
     "streaming-2.5": "The parts of one reply share its message's id, and each has its derived otid.",
     "streaming-2.6": "Step by step, the parts of a step come in stored order once it is stored.",
     "streaming-2.7": "Token by token, a part's fragments share id and otid and add up to what is stored.",
+    "streaming-2.8": "Reasoning of every kind is shown as it comes, and what is hidden as hidden.",
     "streaming-2.9": "Fragments of a tool call name the call and add up to the stored arguments.",
     "streaming-2.10": "Of a call of the message tool a stream shows the thought and the message, and nothing else.",
     "streaming-2.11": "Events of a run are numbered from 1 without a gap.",
