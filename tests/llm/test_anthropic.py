@@ -19,14 +19,7 @@ from eunoe.domain.messages import (
 from eunoe.domain.models import ModelConfig
 from eunoe.engine.ports import Model, ModelRequest, ToolChoice
 from eunoe.errors import (
-    ContextOverflow,
-    ModelError,
-    ModelKeyRefused,
     ModelOverloaded,
-    ModelRateLimited,
-    ModelReplyCut,
-    ModelRequestRefused,
-    ModelUnreachable,
 )
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
@@ -42,7 +35,6 @@ from tests.llm.talk import (
     NOOP,
     QUICK,
     asking,
-    calls_in,
     finish_of,
     image,
     message,
@@ -100,19 +92,6 @@ async def test_thinking_comes_with_its_signature_last() -> None:
     assert [t.signature for t in thoughts] == [None] * (len(thoughts) - 1) + [SIGNATURE]
     assert any(t.text.isspace() for t in thoughts)
     assert finish_of(events) == "stop"
-
-
-async def test_parallel_calls_are_streamed_in_fragments() -> None:
-    text = 'CALLS [{"name": "noop", "arguments": {"a": "x"}}, {"name": "echo", "arguments": {"text": "é"}}]'
-    server = AnthropicServer()
-    async with claude(server) as model:
-        events = await said(model, asking(text, tools=[NOOP, ECHO], parallel=True, config=CONFIG))
-    assert [(name, arguments) for _, name, arguments in calls_in(events)] == [
-        ("noop", '{"a":"x"}'),
-        ("echo", '{"text":"é"}'),
-    ]
-    assert finish_of(events) == "tool_calls"
-    assert server.requests[0]["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": False}
 
 
 @pytest.mark.rule("P19")
@@ -234,68 +213,6 @@ def _tools(sent: dict[str, object]) -> Sequence[dict[str, object]]:
     tools = sent["tools"]
     assert isinstance(tools, list)
     return tools  # pyright: ignore[reportUnknownVariableType] - a request's JSON
-
-
-@pytest.mark.rule("P36", "streaming-9.3")
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [
-        (400, ModelRequestRefused),
-        (401, ModelKeyRefused),
-        (403, ModelError),
-        (404, ModelError),
-        (413, ContextOverflow),
-        (429, ModelRateLimited),
-        (500, ModelError),
-        (529, ModelOverloaded),
-    ],
-)
-async def test_refusals_have_their_class(status: int, error: type[ModelError]) -> None:
-    async with claude(AnthropicServer()) as model:
-        with pytest.raises(error) as caught:
-            await said(model, asking(f"FAIL {status}", config=CONFIG))
-    assert type(caught.value) is error
-    assert caught.value.detail["http_status"] == status
-    assert f"anthropic answered {status}: scripted failure {status}" in str(caught.value)
-    assert "sk-ant" not in str(caught.value)
-
-
-@pytest.mark.rule("FIX-68")
-async def test_busy_is_asked_again_by_us_and_by_nobody_else() -> None:
-    server = AnthropicServer()
-    server.failures.extend([(429, {"retry-after": "0.01"}), (529, {})])
-    async with claude(server) as model:
-        assert text_in(await said(model, asking("SAY tea", config=CONFIG))) == "tea"
-    assert server.stats["/v1/messages"] == 3
-
-    server.failures.append((429, {"retry-after": "3600"}))
-    async with claude(server) as model:
-        with pytest.raises(ModelRateLimited) as caught:
-            await said(model, asking(config=CONFIG))
-    assert caught.value.retry_after_s == 3_600
-    assert server.stats["/v1/messages"] == 4
-
-
-@pytest.mark.rule("G-15")
-@pytest.mark.parametrize("fault", ["DROP 3", "EOF 3"])
-async def test_a_reply_that_breaks_off_is_an_error(fault: str) -> None:
-    async with claude(AnthropicServer()) as model:
-        with pytest.raises(ModelReplyCut):
-            await said(model, asking(fault, config=CONFIG))
-
-
-@pytest.mark.rule("G-15")
-async def test_a_call_that_breaks_off_is_an_error() -> None:
-    async with claude(AnthropicServer()) as model:
-        text = 'CALL noop {"a": "long enough to be cut"} EOF 4'
-        with pytest.raises(ModelReplyCut):
-            await said(model, asking(text, tools=[NOOP], config=CONFIG))
-
-
-async def test_a_provider_that_is_not_there() -> None:
-    async with at("http://127.0.0.1:9/v1") as model:
-        with pytest.raises(ModelUnreachable):
-            await said(model, asking(config=CONFIG))
 
 
 def _stream(*events: bytes) -> bytes:

@@ -7,7 +7,6 @@ import pytest
 
 from eunoe.domain.messages import Text, ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
-from eunoe.errors import ModelKeyRefused, ModelReplyCut
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint
@@ -21,7 +20,6 @@ from tests.llm.talk import (
     finish_of,
     image,
     message,
-    refusing,
     said,
     text_in,
     thought_in,
@@ -113,15 +111,3 @@ async def test_history_with_images_and_results() -> None:
     assert "image/png" in str(contents[0]["parts"][1]["inlineData"])
     assert contents[1]["parts"][0]["functionCall"]["args"] == {"a": "x"}
     assert "fine" in str(contents[2]["parts"][0]["functionResponse"]["response"])
-
-
-@pytest.mark.rule("G-15")
-async def test_a_reply_without_its_end_is_an_error() -> None:
-    with pytest.raises(ModelReplyCut):
-        await _said(stream_of({"text": "half"}, finish=None))
-
-
-async def test_a_refused_key() -> None:
-    body = b'{"error": {"code": 401, "message": "API key not valid", "status": "UNAUTHENTICATED"}}'
-    with pytest.raises(ModelKeyRefused, match="API key not valid"):
-        await _said(refusing(401, body))

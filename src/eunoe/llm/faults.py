@@ -28,6 +28,7 @@ from eunoe.errors import (
 Json: TypeAlias = dict[str, Any]
 
 _SHOWN_CHARS: Final = 1_000
+_PAGE: Final = "an HTML page in place of a reply; check the base URL"
 _OVERLOADED: Final = 529
 """Anthropic's own status."""
 _OVERFLOW_CODES: Final = frozenset(
@@ -162,9 +163,8 @@ def _complaint(body: bytes, *, content_type: str) -> _Complaint:
     try:
         value: object = orjson.loads(body)
     except orjson.JSONDecodeError:
-        if "html" in content_type or body.lstrip()[:1] == b"<":
-            return _Complaint(message="an HTML page in place of a reply; check the base URL")
-        return _Complaint(message=body.decode("utf-8", "replace").strip())
+        text = body.decode("utf-8", "replace").strip()
+        return _Complaint(message=_PAGE if "html" in content_type else worded(text))
     if isinstance(value, list) and value:
         value = cast("list[object]", value)[0]
     whole = cast("Json", value) if isinstance(value, dict) else {}
@@ -173,6 +173,11 @@ def _complaint(body: bytes, *, content_type: str) -> _Complaint:
         if found:
             return found
     return _Complaint(message=body.decode("utf-8", "replace").strip())
+
+
+def worded(text: str) -> str:
+    """Return what a body that is no JSON says; nobody wants to read a page in an error."""
+    return _PAGE if text.lstrip()[:1] == "<" else text
 
 
 def _of_error(error: object) -> _Complaint | None:

@@ -1,14 +1,16 @@
 """Where models come from: an endpoint on the network, or something that runs beside the server."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from eunoe.domain.events import ModelEvent
 from eunoe.domain.models import EmbeddingConfig, EmbeddingListing, ModelConfig, ModelListing
-from eunoe.engine.ports import Embedder, Model
+from eunoe.engine.ports import Embedder, Model, ModelRequest
 from eunoe.errors import EmbeddingUnknown, ModelError
 from eunoe.llm.chat import ChatModel
 from eunoe.llm.connection import Timeouts, client
-from eunoe.llm.dialects import is_genuine, is_openai_reasoner
+from eunoe.llm.dialects import is_genuine, is_openai_reasoner, speaks_responses_only
 from eunoe.llm.discovery import Found, found
 from eunoe.llm.embeddings import ChatEmbedder
 from eunoe.llm.faults import Origin
@@ -128,8 +130,22 @@ class Endpoint:
         return len(vectors[0])
 
     def model(self, config: ModelConfig) -> Model:
-        wire = self._wire(config)
-        return self._chat(config.model) if wire is None else self._vendor(wire)
+        """Return who talks to the model (P3).
+
+        Only OpenAI's own reasoning models have two ways to be asked: Responses alone takes their
+        reasoning back (10.4), and a loop that demands calls asks through chat completions (R11).
+        """
+        provider = self.provider
+        family = family_of(provider.provider_type)
+        if family != "chat":
+            return self._vendor(family)
+        genuine = is_genuine(provider.provider_type, base_url=provider.base_url)
+        if not genuine or not is_openai_reasoner(config.model):
+            return self._chat(config.model)
+        responses = self._vendor("responses")
+        if speaks_responses_only(config.model):
+            return responses
+        return ByLoop(plain=responses, demanding=self._chat(config.model))
 
     def _chat(self, model: str) -> ChatModel:
         path = _path(self.provider, model, "chat/completions")
@@ -175,16 +191,6 @@ class Endpoint:
             path=_path(self.provider, model, "embeddings"),
         )
 
-    def _wire(self, config: ModelConfig) -> Wire | None:
-        """Return the vendor's own wire to take, or None for chat completions."""
-        provider = self.provider
-        family = family_of(provider.provider_type)
-        if family != "chat":
-            return family
-        # Only there does a reasoning model take its earlier reasoning back (10.4).
-        genuine = is_genuine(provider.provider_type, base_url=provider.base_url)
-        return "responses" if genuine and is_openai_reasoner(config.model) else None
-
     async def warm(self) -> None:
         """Load the vendor's library, if this provider needs one, ahead of the first request."""
         family = family_of(self.provider.provider_type)
@@ -195,6 +201,20 @@ class Endpoint:
         await self._client.aclose()
         for vendor in self._vendors.values():
             await vendor.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByLoop:
+    """A model that is asked in one way by loops that answer in text, in another by others."""
+
+    plain: Model
+    demanding: Model
+
+    def asked(self, request: ModelRequest) -> Model:
+        return self.demanding if request.heartbeats else self.plain
+
+    def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        return self.asked(request).stream(request)
 
 
 def _api_base(provider: ProviderConfig) -> str:

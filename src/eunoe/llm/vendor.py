@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 from eunoe.domain.events import ModelEvent
 from eunoe.engine.ports import ModelRequest
-from eunoe.errors import ModelError
+from eunoe.errors import ModelError, ModelTimedOut
 from eunoe.llm.connection import Timeouts
 from eunoe.llm.faults import Origin
 from eunoe.llm.providers import ProviderConfig
@@ -69,6 +69,8 @@ class VendorModel:
                     async for event in events:
                         begun = True
                         yield event
+                        if time.monotonic() > deadline:
+                            raise ModelTimedOut(f"{self._origin.name} took too long to answer.")
             except ModelError as error:
                 left_s = deadline - time.monotonic()
                 wait = wait_s(error, attempt=attempt, left_s=left_s, retries=self._retries)

@@ -193,7 +193,7 @@ class VendorReply:
                 provider=origin.name,
             )
         events: list[ModelEvent] = self._summaries()
-        events.append(UsageReported(usage=_usage(stream.usage)))
+        events.append(UsageReported(usage=_usage(stream.usage, wire=self.wire)))
         if self._calls and reason == "stop":
             reason = "tool_calls"
         if not self._calls and not self._spoken and reason in {"stop", "tool_calls"}:
@@ -207,15 +207,19 @@ def _arguments(args: object) -> str:
     return args if isinstance(args, str) else orjson.dumps(args).decode()
 
 
-def _usage(usage: RequestUsage) -> Usage:
-    """Return the counts; input includes what came from the cache or was written to it."""
+def _usage(usage: RequestUsage, *, wire: Wire) -> Usage:
+    """Return the counts; input includes what came from the cache or was written to it.
+
+    The library takes a count of nought for one that was not reported, except in the details.
+    """
     details = usage.details
     unsaid = 0 if any("cache" in name for name in details) else None
+    unread = 0 if wire in {"responses", "google"} else unsaid
     return Usage(
         prompt_tokens=usage.input_tokens,
         completion_tokens=usage.output_tokens,
         total_tokens=usage.input_tokens + usage.output_tokens,
-        cached_input_tokens=usage.cache_read_tokens or unsaid,
+        cached_input_tokens=usage.cache_read_tokens or unread,
         cache_write_tokens=usage.cache_write_tokens or unsaid,
         reasoning_tokens=details.get("reasoning_tokens") or details.get("thinking_tokens"),
     )

@@ -33,7 +33,7 @@ from eunoe.errors import (
     ModelUnreachable,
 )
 from eunoe.llm.connection import Timeouts
-from eunoe.llm.faults import Origin, classified, redacted
+from eunoe.llm.faults import Origin, classified, redacted, worded
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.vendor import Wire
 from eunoe.llm.vendor_clients import connected
@@ -120,8 +120,9 @@ class VendorTalker:
         cause = next(ours for theirs, ours in _CAUSES if isinstance(error, theirs))
         if begun and cause is ModelUnreachable:
             cause = ModelReplyCut
+        mark = "[BYOK] " if self._origin.is_byok else ""
         return cause(
-            f"{self._origin.name}: {redacted(str(error), self._origin)}",
+            f"{mark}{self._origin.name}: {redacted(str(error), self._origin)}",
             retry_after_s=error.retry_after if isinstance(error, ModelAPIError) else None,
             provider=self._origin.name,
             is_byok=self._origin.is_byok,
@@ -147,7 +148,7 @@ def _message(error: ModelHTTPError) -> str:
     while isinstance(body, dict):
         inner = cast("Json", body)
         body = inner.get("error") or inner.get("message") or orjson.dumps(inner).decode()
-    return str(body or error)
+    return worded(str(body or error))
 
 
 def _waiting(error: ModelHTTPError) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import orjson
@@ -53,16 +54,24 @@ def _choice(choice: object) -> str | None:
     return choice if isinstance(choice, str) else None
 
 
-def usage(plan_: Plan, *, request_bytes: int) -> Json:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """How large a request was, in bytes, and how much of its beginning a cache held."""
+
+    size: int
+    cached: int = 0
+
+
+def usage(plan_: Plan, *, sent: Sent) -> Json:
     """Return made-up but plausible token counts: four bytes a token of prompt, a word a token."""
     said = plan_.text + plan_.thinking + "".join(c.arguments for c in plan_.calls)
-    prompt, completion = max(1, request_bytes // 4), len(said.split()) + len(plan_.calls)
+    prompt, completion = max(1, sent.size // 4), len(said.split()) + len(plan_.calls)
     thought = {"completion_tokens_details": {"reasoning_tokens": len(plan_.thinking.split())}}
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": sent.cached // 4},
     } | (thought if plan_.thinking else {})
 
 
@@ -70,7 +79,7 @@ def _reason(plan_: Plan) -> str:
     return "tool_calls" if plan_.calls else "stop"
 
 
-def body(plan_: Plan, *, model: str, number: int, request_bytes: int) -> bytes:
+def body(plan_: Plan, *, model: str, number: int, sent: Sent) -> bytes:
     """Return the whole reply as one JSON body."""
     message: Json = {"role": "assistant", "content": plan_.text or None}
     if plan_.thinking:
@@ -91,7 +100,7 @@ def body(plan_: Plan, *, model: str, number: int, request_bytes: int) -> bytes:
         "created": 1_700_000_000,
         "model": model,
         "choices": [choice],
-        "usage": usage(plan_, request_bytes=request_bytes),
+        "usage": usage(plan_, sent=sent),
     }
     return orjson.dumps(reply)
 
@@ -115,13 +124,13 @@ def content_chunks(plan_: Plan, *, model: str, number: int) -> list[bytes]:
     ]
 
 
-def closing(plan_: Plan, *, model: str, number: int, request_bytes: int, with_usage: bool) -> bytes:
+def closing(plan_: Plan, *, model: str, number: int, sent: Sent, with_usage: bool) -> bytes:
     """Return the events that end a reply: finish reason, usage where asked for, terminator."""
     head = {"id": f"chatcmpl-{number}", "object": "chat.completion.chunk", "model": model}
     choice: Json = {"index": 0, "delta": {}, "finish_reason": _reason(plan_)}
     end = event(head | {"choices": [choice]})
     if with_usage:
-        counted: Json = {"choices": [], "usage": usage(plan_, request_bytes=request_bytes)}
+        counted: Json = {"choices": [], "usage": usage(plan_, sent=sent)}
         end += event(head | counted)
     return end + b"data: [DONE]\n\n"
 

@@ -19,6 +19,7 @@ from typing import Any, Final, cast
 import orjson
 
 from eunoe.testing import chat_wire
+from eunoe.testing.chat_wire import Sent
 from eunoe.testing.http_server import (
     STREAM_END,
     STREAM_HEAD,
@@ -83,6 +84,7 @@ class ModelServer:
         self.options = options or ServerOptions()
         self.stats: Counter[str] = Counter()
         self.requests: deque[bytes] = deque(maxlen=_KEPT_REQUESTS)
+        self._seen: set[str] = set()
         self._fault: _Fault | None = None
         self._held = asyncio.Event()
         self._routes: dict[tuple[str, str], Answerer] = {
@@ -160,13 +162,22 @@ class ModelServer:
             body = chat_wire.refusal(plan.fail_status, f"scripted failure {plan.fail_status}")
             return response(plan.fail_status, body)
         self.stats["replies"] += 1
+        sent = self._sent(wanted, size=len(request.body))
         if wanted.get("stream"):
-            return self._streamed(plan, wanted, request_bytes=len(request.body))
-        return self._whole(plan, wanted, request_bytes=len(request.body))
+            return self._streamed(plan, wanted, sent=sent)
+        return self._whole(plan, wanted, sent=sent)
 
-    def _whole(self, plan: Plan, wanted: Json, *, request_bytes: int) -> Answer:
+    def _sent(self, wanted: Json, *, size: int) -> Sent:
+        """Return what counts as read from a cache: a system text that came before."""
+        opening: list[Json] = wanted.get("messages") or [{}]
+        text = str(opening[0].get("content") or "")
+        known = text in self._seen
+        self._seen.add(text)
+        return Sent(size=size, cached=len(text) if known else 0)
+
+    def _whole(self, plan: Plan, wanted: Json, *, sent: Sent) -> Answer:
         model, number = wanted["model"], self.stats["replies"]
-        reply = chat_wire.body(plan, model=model, number=number, request_bytes=request_bytes)
+        reply = chat_wire.body(plan, model=model, number=number, sent=sent)
         answer = response(200, reply)
         # It takes as long as the same reply takes in chunks.
         chunks = len(chat_wire.content_chunks(plan, model=model, number=number))
@@ -194,7 +205,7 @@ class ModelServer:
         yield answer[: -len(answer) // 3]
         raise ConnectionCut
 
-    def _streamed(self, plan: Plan, wanted: Json, *, request_bytes: int) -> Answer:
+    def _streamed(self, plan: Plan, wanted: Json, *, sent: Sent) -> Answer:
         model, number = wanted["model"], self.stats["replies"]
         asked: Json = wanted.get("stream_options") or {}
         chunks = chat_wire.content_chunks(plan, model=model, number=number)
@@ -202,7 +213,7 @@ class ModelServer:
             plan,
             model=model,
             number=number,
-            request_bytes=request_bytes,
+            sent=sent,
             with_usage=self.options.usage and bool(asked.get("include_usage")),
         )
         slow = self._interval_s(plan) or self.options.first_token_s

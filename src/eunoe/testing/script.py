@@ -2,6 +2,8 @@
 
     SAY <text>                 answer with that text (to the end of the line)
     THINK <text>               reason first; then whatever else the message asks for
+    HIDE <text>                reason, and give only an opaque value of it, where the wire has such
+    EMPTY                      answer with nothing at all
     CALL <tool> <json>         call the tool once, then give the final answer
     CALLS [{"name": …, "arguments": {…}}, …]   several calls in one reply
     STEPS <n>                  n calls of a harmless tool, one a turn, then the final answer
@@ -34,9 +36,11 @@ _STEPS: Final = re.compile(r"\bSTEPS[ \t]+(\d+)")
 _FAIL: Final = re.compile(r"\bFAIL[ \t]+([45]\d\d)")
 _SAY: Final = re.compile(r"\bSAY[ \t]+(.+)")
 _THINK: Final = re.compile(r"\bTHINK[ \t]+(.+)")
+_HIDE: Final = re.compile(r"\bHIDE[ \t]+(\S+)")
+_EMPTY: Final = re.compile(r"\bEMPTY\b")
 _FAULT: Final = re.compile(r"\b(DROP|EOF|HANG)[ \t]+(\d+)")
 _SLOW: Final = re.compile(r"\bSLOW[ \t]+(\d+)")
-_COMMAND: Final = re.compile(r"\b(?:CALLS?|STEPS|FAIL|SAY|THINK|DROP|EOF|HANG|SLOW)\b")
+_COMMAND: Final = re.compile(r"\b(?:CALLS?|STEPS|FAIL|SAY|THINK|HIDE|EMPTY|DROP|EOF|HANG|SLOW)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class Plan:
 
     text: str = ""
     thinking: str = ""
+    hidden: str = ""
     calls: tuple[PlannedCall, ...] = ()
     fail_status: int | None = None
     fault: Fault | None = None
@@ -92,6 +97,9 @@ def plan(
     failing = _FAIL.search(said)
     if failing:
         return Plan(fail_status=int(failing[1]))
+    if _EMPTY.search(said):
+        return Plan()
+    hidden = _HIDE.search(said)
     thinking = _THINK.search(said)
     fault = _FAULT.search(said)
     slow = _SLOW.search(said)
@@ -106,6 +114,7 @@ def plan(
         text=text,
         calls=calls,
         thinking=_until_command(thinking[1]) if thinking and not tool_turns else "",
+        hidden=hidden[1] if hidden and not tool_turns else "",
         fault=cast("Fault", fault[1].lower()) if fault else None,
         fault_after=int(fault[2]) if fault else 0,
         interval_s=int(slow[1]) / 1000 if slow else 0.0,
@@ -131,6 +140,9 @@ def _calls(
         own = _json_at(said, said_call.end()) if said_call and said_call[1] == choice else None
         return (_sample(choice, tools, own if isinstance(own, dict) else None),)
     asked = _asked(said, turn=turn, tools=tools)
+    if choice == "required" and len(tools) == 1:
+        # Who must call something can call nothing but what there is.
+        asked = tuple(call for call in asked if call.name in tools)
     if asked or choice != "required" or "send_message" in tools:
         return asked
     return (_sample(_harmless(tools), tools, None),)

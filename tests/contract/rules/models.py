@@ -26,8 +26,13 @@ RULES: Final = {
     "P23": "Thinking has a budget that fits below the largest reply.",
     "P24": "A forced tool is the only one offered, without thinking, for the type made for that.",
     "P31": "No words of the user follow a tool's result at once where the vendor refuses them.",
+    "P35": "A failure before the first byte has its HTTP status and type.",
     "P36": "Each failure of a vendor is told as its kind.",
     "P37": "A failure of a caller's own key is marked as that.",
+    "P38": "Retries are the server's own, few, and the same for every provider.",
+    "P39": "One setting bounds the time of every provider, for silence and for the whole.",
+    "P40": "A reply of neither words nor calls is a failure.",
+    "P41": "A reply cut in a call is a failure, and nothing of it is run.",
     "P43": "Texts are embedded in batches, in order, blank ones included.",
     "P44": "An agent without embeddings remembers and finds by words.",
     # Reasoning
@@ -40,6 +45,7 @@ RULES: Final = {
     "R11": "Responses are used where the model reasons and the agent type takes it.",
     "R12": "Reasoning items are kept whole and sent back.",
     "R13": "Reasoning signed by one model is never sent to another.",
+    "agent-10.1": "Reasoning of each kind is stored as a part of its own.",
     "agent-10.4": "Reasoning goes back to the model that made it, in that provider's form.",
     # Behaviour of the original helpers
     "S1": "Errors are reported only where a destination is set.",
