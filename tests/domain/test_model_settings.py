@@ -131,6 +131,15 @@ def test_an_adaptive_model_gets_no_budget_and_an_older_one_a_default() -> None:
     assert adaptive.max_reasoning_tokens == 0
 
 
+@pytest.mark.rule("R4")
+@pytest.mark.parametrize("model", ["gpt-5-codex", "gpt-5.1-codex-mini"])
+def test_the_least_effort_is_refused_for_a_model_that_does_not_know_it(model: str) -> None:
+    wish = ModelWish(settings={"reasoning": {"reasoning_effort": "minimal"}})
+    with pytest.raises(Invalid, match="minimal"):
+        adjusted(_config("openai", model), wish)
+    assert adjusted(_config("openai", "gpt-5"), wish).reasoning_effort == "minimal"
+
+
 @pytest.mark.rule("api-6.6")
 def test_parallel_tool_calls_given_by_themselves_win_over_the_settings() -> None:
     wish = ModelWish(parallel_tool_calls=False, settings={"parallel_tool_calls": True})

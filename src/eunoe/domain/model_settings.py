@@ -57,7 +57,10 @@ def with_inner_thoughts(
 
 
 def adjusted(config: ModelConfig, wish: ModelWish) -> ModelConfig:
-    """Return `config` with the single values the caller gave, then his settings, laid over it."""
+    """Return `config` with the single values the caller gave, then his settings, laid over it.
+
+    Raises `Invalid` for an effort that the model refuses (R4).
+    """
     given: dict[str, Any] = {
         "context_window": wish.context_window,
         "max_output_tokens": wish.max_output_tokens,
@@ -73,6 +76,10 @@ def adjusted(config: ModelConfig, wish: ModelWish) -> ModelConfig:
         config = with_settings(config, wish.settings)
     if wish.parallel_tool_calls is not None:
         config = replace(config, parallel_tool_calls=wish.parallel_tool_calls)
+    if config.reasoning_effort == "minimal" and "codex" in config.model.lower():
+        raise Invalid(
+            f"The model {config.model} knows no reasoning_effort minimal; take low or more."
+        )
     return config
 
 

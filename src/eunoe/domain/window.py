@@ -51,8 +51,12 @@ def return_char_limit(context_window: int) -> int:
 
 
 def thinks(config: ModelConfig) -> bool:
-    """Whether a model so configured reasons; if not, old reasoning is not sent (L26, FIX-6)."""
-    return config.enable_reasoner or config.max_reasoning_tokens > 0
+    """Whether a model so configured reasons; if not, old reasoning is not sent (L26, FIX-6).
+
+    DeepSeek has no switch for it, and refuses a turn whose reasoning is left out (10.4).
+    """
+    switched_on = config.enable_reasoner or config.max_reasoning_tokens > 0
+    return switched_on or config.provider_type == "deepseek"
 
 
 def cleaned(

@@ -84,6 +84,7 @@ def request(turn: Turn, ports: Ports) -> ModelRequest:
         choice=ports.dialect.choice(ruling),
         parallel=ports.dialect.parallel and _parallel(turn),
         stream=turn.run.options.stream_tokens,
+        user=turn.user,
         list_id=turn.run.list_id,
     )
 

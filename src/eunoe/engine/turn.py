@@ -31,7 +31,7 @@ class Ports:
 
 @dataclass(slots=True, kw_only=True)
 class Turn:
-    """One run while it goes on. `input_id` is the first message of its input.
+    """One run while it goes on. `input_id` is the first message of its input, `user` who asks.
 
     `history` is what it has called: a compaction may take the calls out of the window.
     `resumed` says that it began with answers to calls, and `owed` that the model has to be
@@ -42,6 +42,7 @@ class Turn:
     window: Window
     config: ModelConfig
     input_id: str | None
+    user: str | None = None
     ledger: dict[str, ToolResult | None] = field(default_factory=dict[str, ToolResult | None])
     history: History = field(default_factory=History)
     resumed: bool = False

@@ -12,7 +12,7 @@ import orjson
 from eunoe.domain.events import ModelEvent
 from eunoe.engine.ports import ModelRequest
 from eunoe.errors import ModelError, ModelReplyInvalid, ModelTimedOut
-from eunoe.llm.chat_request import chat_body
+from eunoe.llm.chat_request import chat_body, hides_reasoning
 from eunoe.llm.chat_stream import EventLines, Reply, whole
 from eunoe.llm.connection import Client, Timeouts, blocks_of, body_of, waits
 from eunoe.llm.faults import Origin, disconnection, refusal
@@ -84,7 +84,7 @@ class ChatModel:
         """
         left_s = max(0.001, deadline - time.monotonic())
         silence_s = min(self._timeouts.silence_s, left_s) if request.stream else left_s
-        reply = Reply(origin=self._origin)
+        reply = Reply(origin=self._origin, hides=hides_reasoning(request.config))
         answered = False
         try:
             async with self._client.asking(self._filled(body, silence_s=silence_s)) as response:

@@ -68,6 +68,12 @@ def chat_body(
     return body | dialect.extra
 
 
+def hides_reasoning(config: ModelConfig) -> bool:
+    """Return whether the model reasons without a word of it in chat completions."""
+    reasons = config.reasoning_effort != "none" and is_openai_reasoner(config.model)
+    return reasons and config.provider_type in {"openai", "azure"}
+
+
 def _sampling(config: ModelConfig, *, reasoner: bool) -> Json:
     limit = config.max_output_tokens
     if reasoner:

@@ -12,6 +12,7 @@ from eunoe.domain.events import (
     Finished,
     ModelEvent,
     ReasoningDelta,
+    ReasoningHidden,
     TextDelta,
     UsageReported,
 )
@@ -83,10 +84,12 @@ class _Call:
 class Reply:
     """What has come of one reply so far.
 
-    `accept_all` takes chunks as they came; `close` ends it.
+    `accept_all` takes chunks as they came; `close` ends it. `hides`: the model reasons and tells
+    nothing of it, which is said first, unless it does tell (streaming 2.8).
     """
 
     origin: Origin
+    hides: bool = False
     _finish: str | None = None
     _usage: Usage | None = None
     _spoken: bool = False
@@ -132,6 +135,15 @@ class Reply:
             ) from error
 
     def _choice(self, choice: Json) -> Sequence[ModelEvent]:
+        said = self._said(choice)
+        if not self.hides or not said:
+            return said
+        self.hides = False
+        if isinstance(said[0], ReasoningDelta):
+            return said
+        return [ReasoningHidden(state="omitted"), *said]
+
+    def _said(self, choice: Json) -> Sequence[ModelEvent]:
         delta: Json = choice.get("delta") or choice.get("message") or {}
         if len(delta) == 1 and not choice.get("finish_reason"):
             # Nearly every chunk of a long reply is this one.

@@ -284,6 +284,7 @@ class Worker:
             window=journal.window,
             config=config,
             input_id=_input_id(run, journal.kept),
+            user=actor.user_id,
             ledger=loaded.ledger,
             history=loaded.history,
             resumed=_goes_on(run, journal.kept),

@@ -37,6 +37,7 @@ RULES: Final = {
     "P44": "An agent without embeddings remembers and finds by words.",
     # Reasoning
     "R3": "Reasoning streams as parts of its own, with its signature.",
+    "R4": "An effort that a model refuses is refused when it is asked for.",
     "R5": "The switch for reasoning sets what the model can be told.",
     "R6": "A model that does not reason by itself thinks in an argument, unless that is switched off.",
     "R7": "A thinking budget is raised or lowered to what the provider allows.",
