@@ -65,6 +65,7 @@ def _google(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Clos
 def _responses(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
     from openai import AsyncOpenAI  # noqa: PLC0415 - slow to load
     from pydantic_ai.models.openai import OpenAIResponsesModel  # noqa: PLC0415 - slow to load
+    from pydantic_ai.profiles.openai import OpenAIModelProfile  # noqa: PLC0415 - slow to load
     from pydantic_ai.providers.openai import OpenAIProvider  # noqa: PLC0415 - slow to load
 
     client = AsyncOpenAI(
@@ -74,7 +75,8 @@ def _responses(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, C
         timeout=timeouts.total_s,
     )
     vendor = OpenAIProvider(openai_client=client)
-    return lambda name: OpenAIResponsesModel(name, provider=vendor), client.close
+    profile = OpenAIModelProfile(openai_system_prompt_role="developer")
+    return lambda name: OpenAIResponsesModel(name, provider=vendor, profile=profile), client.close
 
 
 def _bedrock(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:

@@ -37,8 +37,11 @@ from eunoe.domain.messages import (
     text_of,
 )
 from eunoe.domain.models import ModelConfig
+from eunoe.domain.tools import ToolSchema
 from eunoe.domain.window import packaged
 from eunoe.engine.ports import ModelRequest
+from eunoe.llm.google_schema import google_schema
+from eunoe.llm.strict_schema import strict_schema
 from eunoe.llm.vendor import Wire
 
 REDACTED: Final = "redacted_thinking"
@@ -78,7 +81,7 @@ def vendor_messages(request: ModelRequest, *, manner: Manner) -> list[ModelMessa
                 written.append(said)
         if _joined(message, asked, request=request, manner=manner):
             continue
-        parts = list(_request_parts(message, first=place == 0))
+        parts = list(_request_parts(message, first=place == 0, wire=manner.wire))
         if manner.wire == "google" and _leaves_results(asked, parts):
             written += [VendorRequest(parts=asked), ModelResponse(parts=[TextPart(content=_SEEN)])]
             asked = []
@@ -121,7 +124,7 @@ def _leaves_results(asked: list[ModelRequestPart], parts: list[ModelRequestPart]
     return follows and bool(parts) and isinstance(parts[0], UserPromptPart)
 
 
-def _request_parts(message: Message, *, first: bool) -> Iterator[ModelRequestPart]:
+def _request_parts(message: Message, *, first: bool, wire: Wire) -> Iterator[ModelRequestPart]:
     match message.role:
         case "system" if first:
             yield SystemPromptPart(content=text_of(message))
@@ -137,7 +140,8 @@ def _request_parts(message: Message, *, first: bool) -> Iterator[ModelRequestPar
                     tool_name=result.name,
                     content=packaged(result),
                     tool_call_id=result.call_id,
-                    outcome="success" if result.ok else "failed",
+                    # Responses knows no failed call; the envelope says it (FIX-52).
+                    outcome="success" if result.ok or wire == "responses" else "failed",
                 )
 
 
@@ -227,22 +231,34 @@ def _parts(part: Part, *, manner: Manner) -> Iterator[ModelResponsePart]:
             return
 
 
-def vendor_parameters(request: ModelRequest) -> ModelRequestParameters:
+def vendor_parameters(request: ModelRequest, *, wire: Wire) -> ModelRequestParameters:
     """Return the tools on offer; a forced tool is the only one (FIX-19)."""
     forced = request.choice.name
     tools = [tool for tool in request.tools if forced in {None, tool.name}]
     schema = request.response_schema
     described = OutputObjectDefinition(json_schema=schema, name="reply") if schema else None
+    strict = request.config.strict
     return ModelRequestParameters(
         function_tools=[
-            ToolDefinition(
-                name=tool.name,
-                description=tool.description,
-                parameters_json_schema=tool.parameters,
-                strict=request.config.strict and place < _MOST_STRICT_TOOLS,
-            )
+            _tool(tool, strict=strict and place < _MOST_STRICT_TOOLS, wire=wire)
             for place, tool in enumerate(tools)
         ],
         output_mode="native" if described else "text",
         output_object=described,
+    )
+
+
+def _tool(tool: ToolSchema, *, strict: bool, wire: Wire) -> ToolDefinition:
+    parameters = tool.parameters
+    if wire == "google":
+        parameters = google_schema(parameters)
+    if wire == "responses" and strict:
+        # The library requires what is optional, and does not let the model leave it open (X53).
+        whole = strict_schema(parameters)
+        parameters, strict = whole or parameters, whole is not None
+    return ToolDefinition(
+        name=tool.name,
+        description=tool.description,
+        parameters_json_schema=parameters,
+        strict=strict,
     )

@@ -94,7 +94,7 @@ class VendorTalker:
                 model,
                 vendor_messages(request, manner=manner),
                 model_settings=cast("ModelSettings", settings),
-                model_request_parameters=vendor_parameters(request),
+                model_request_parameters=vendor_parameters(request, wire=self._wire),
                 instrument=False,
             ) as stream:
                 async for event in stream:
