@@ -40,6 +40,50 @@ def test_a_local_server_needs_an_address_and_no_key() -> None:
     assert providers_from({"VLLM_API_KEY": "k"}) == []
 
 
+@pytest.mark.rule("P1", "P4")
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("baseten", "https://inference.baseten.co/v1"),
+        ("cerebras", "https://api.cerebras.ai/v1"),
+        ("deepseek", "https://api.deepseek.com/v1"),
+        ("fireworks", "https://api.fireworks.ai/inference/v1"),
+        ("groq", "https://api.groq.com/openai/v1"),
+        ("minimax", "https://api.minimax.io/anthropic"),
+        ("mistral", "https://api.mistral.ai/v1"),
+        ("openrouter", "https://openrouter.ai/api/v1"),
+        ("together", "https://api.together.xyz/v1"),
+        ("xai", "https://api.x.ai/v1"),
+        ("zai", "https://api.z.ai/api/paas/v4"),
+    ],
+)
+def test_a_hosted_provider_needs_its_key_and_may_be_elsewhere(name: str, base: str) -> None:
+    key = {f"{name.upper()}_API_KEY": "k"}
+    (found,) = providers_from(key)
+    assert (found.name, found.provider_type, found.base_url) == (name, name, base)
+    (proxied,) = providers_from(key | {f"{name.upper()}_BASE_URL": "http://proxy/x"})
+    assert proxied.base_url == "http://proxy/x"
+
+
+@pytest.mark.rule("P1")
+def test_clouds_are_named_by_their_own_variables() -> None:
+    assert providers_from({"GOOGLE_CLOUD_PROJECT": "p"}) == []
+    google = {"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "global"}
+    aws = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"}
+    bedrock, vertex = providers_from(google | aws | {"AWS_DEFAULT_REGION": "eu-central-1"})
+    assert (vertex.provider_type, vertex.project, vertex.region) == ("google_vertex", "p", "global")
+    assert (bedrock.access_key, bedrock.api_key, bedrock.session_token) == ("a", "s", "t")
+    assert bedrock.region == "eu-central-1"
+    assert not {"s", "t"} & set(repr(bedrock).split("'"))
+
+
+@pytest.mark.rule("P17")
+def test_openrouter_is_told_which_application_asks() -> None:
+    values = {"OPENROUTER_API_KEY": "k", "OPENROUTER_REFERER": "https://me.example"}
+    (provider,) = providers_from(values)
+    assert provider.headers == {"http-referer": "https://me.example"}
+
+
 def test_openai_elsewhere_keeps_its_name() -> None:
     (provider,) = providers_from({"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1/"})
     assert (provider.name, provider.base_url) == ("openai", "http://127.0.0.1:8000/v1")

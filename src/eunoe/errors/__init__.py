@@ -43,6 +43,7 @@ from eunoe.errors.memory import (
     EmbedderMissing,
 )
 from eunoe.errors.models import (
+    BedrockExtraMissing,
     ContextOverflow,
     EmbeddingUnknown,
     LocalExtraMissing,
@@ -90,6 +91,7 @@ __all__ = (
     "ArchiveAttached",
     "BackupElsewhere",
     "BackupExists",
+    "BedrockExtraMissing",
     "BlockChanged",
     "BlockExists",
     "BlockFull",

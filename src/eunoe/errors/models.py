@@ -39,6 +39,13 @@ class LocalExtraMissing(ModelError):
     status = 503
 
 
+class BedrockExtraMissing(ModelError):
+    """Amazon Bedrock needs AWS's own library; install it with pip install 'eunoe[bedrock]'."""
+
+    code = "bedrock_extra_missing"
+    status = 503
+
+
 class WeightsUnreachable(Unavailable):
     """None of the places that hold these weights could be reached; check the network."""
 

@@ -60,23 +60,44 @@ class ProviderConfig:
     base_url: str
     api_key: str | None = field(default=None, repr=False)
     access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
     region: str | None = None
+    project: str | None = None
     api_version: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     category: Category = "base"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variables:
-    """The environment variables that make a provider exist: its key, or its address."""
+    """The environment variables that make a provider exist: its key, or what `needs` names.
+
+    `headers` are pairs of a variable and the header that its value goes into.
+    """
 
     name: str
     provider_type: str
     key: str | None = None
     url: str | None = None
-    url_needed: bool = False
+    needs: tuple[str, ...] = ()
     access_key: str | None = None
+    session: str | None = None
     region: str | None = None
+    project: str | None = None
     api_version: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def _hosted(name: str, *, headers: tuple[tuple[str, str], ...] = ()) -> Variables:
+    """Return the variables of a service that has a key and, behind a proxy, another address."""
+    upper = name.upper()
+    return Variables(
+        name=name,
+        provider_type=name,
+        key=f"{upper}_API_KEY",
+        url=f"{upper}_BASE_URL",
+        headers=headers,
+    )
 
 
 VARIABLES: Final = (
@@ -92,42 +113,42 @@ VARIABLES: Final = (
         provider_type="ollama",
         key="OLLAMA_API_KEY",
         url="OLLAMA_BASE_URL",
-        url_needed=True,
+        needs=("OLLAMA_BASE_URL",),
     ),
     Variables(
         name="lmstudio_openai",
         provider_type="lmstudio_openai",
         key="LMSTUDIO_API_KEY",
         url="LMSTUDIO_BASE_URL",
-        url_needed=True,
+        needs=("LMSTUDIO_BASE_URL",),
     ),
     Variables(
         name="vllm",
         provider_type="vllm",
         key="VLLM_API_KEY",
         url="VLLM_API_BASE",
-        url_needed=True,
+        needs=("VLLM_API_BASE",),
     ),
     Variables(
         name="sglang",
         provider_type="sglang",
         key="SGLANG_API_KEY",
         url="SGLANG_API_BASE",
-        url_needed=True,
+        needs=("SGLANG_API_BASE",),
     ),
     Variables(
         name="llamacpp",
         provider_type="openai",
         key="LLAMACPP_API_KEY",
         url="LLAMACPP_BASE_URL",
-        url_needed=True,
+        needs=("LLAMACPP_BASE_URL",),
     ),
     Variables(
         name="azure",
         provider_type="azure",
         key="AZURE_API_KEY",
         url="AZURE_BASE_URL",
-        url_needed=True,
+        needs=("AZURE_BASE_URL",),
         api_version="AZURE_API_VERSION",
     ),
     Variables(
@@ -135,22 +156,33 @@ VARIABLES: Final = (
         provider_type="bedrock",
         key="AWS_SECRET_ACCESS_KEY",
         access_key="AWS_ACCESS_KEY_ID",
+        session="AWS_SESSION_TOKEN",
         region="AWS_DEFAULT_REGION",
     ),
     Variables(
         name="google_ai", provider_type="google_ai", key="GEMINI_API_KEY", url="GEMINI_BASE_URL"
     ),
-    Variables(name="baseten", provider_type="baseten", key="BASETEN_API_KEY"),
-    Variables(name="cerebras", provider_type="cerebras", key="CEREBRAS_API_KEY"),
-    Variables(name="deepseek", provider_type="deepseek", key="DEEPSEEK_API_KEY"),
-    Variables(name="fireworks", provider_type="fireworks", key="FIREWORKS_API_KEY"),
-    Variables(name="groq", provider_type="groq", key="GROQ_API_KEY"),
-    Variables(name="minimax", provider_type="minimax", key="MINIMAX_API_KEY"),
-    Variables(name="mistral", provider_type="mistral", key="MISTRAL_API_KEY"),
-    Variables(name="openrouter", provider_type="openrouter", key="OPENROUTER_API_KEY"),
-    Variables(name="together", provider_type="together", key="TOGETHER_API_KEY"),
-    Variables(name="xai", provider_type="xai", key="XAI_API_KEY"),
-    Variables(name="zai", provider_type="zai", key="ZAI_API_KEY"),
+    Variables(
+        name="google_vertex",
+        provider_type="google_vertex",
+        needs=("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"),
+        project="GOOGLE_CLOUD_PROJECT",
+        region="GOOGLE_CLOUD_LOCATION",
+    ),
+    _hosted("baseten"),
+    _hosted("cerebras"),
+    _hosted("deepseek"),
+    _hosted("fireworks"),
+    _hosted("groq"),
+    _hosted("minimax"),
+    _hosted("mistral"),
+    _hosted(
+        "openrouter",
+        headers=(("OPENROUTER_REFERER", "http-referer"), ("OPENROUTER_TITLE", "x-title")),
+    ),
+    _hosted("together"),
+    _hosted("xai"),
+    _hosted("zai"),
 )
 """What `providers_from` reads."""
 
@@ -160,7 +192,16 @@ def variable_names() -> tuple[str, ...]:
     return tuple(
         name
         for v in VARIABLES
-        for name in (v.key, v.url, v.access_key, v.region, v.api_version)
+        for name in (
+            v.key,
+            v.url,
+            v.access_key,
+            v.session,
+            v.project,
+            v.region,
+            v.api_version,
+            *(variable for variable, _ in v.headers),
+        )
         if name is not None
     )
 
@@ -174,7 +215,7 @@ def providers_from(values: Mapping[str, str]) -> list[ProviderConfig]:
     found: list[ProviderConfig] = []
     for variables in VARIABLES:
         key, url = value(variables.key), value(variables.url)
-        if not url and (variables.url_needed or not key):
+        if not (all(map(value, variables.needs)) if variables.needs else url or key):
             continue
         found.append(
             ProviderConfig(
@@ -183,8 +224,15 @@ def providers_from(values: Mapping[str, str]) -> list[ProviderConfig]:
                 base_url=base_url(variables.provider_type, url),
                 api_key=key,
                 access_key=value(variables.access_key),
+                session_token=value(variables.session),
                 region=value(variables.region),
+                project=value(variables.project),
                 api_version=value(variables.api_version),
+                headers={
+                    header: given
+                    for variable, header in variables.headers
+                    if (given := value(variable)) is not None
+                },
             )
         )
     return found
@@ -216,7 +264,8 @@ def split_handle(handle: str) -> tuple[str, str]:
 
 def secrets_of(provider: ProviderConfig) -> tuple[str, ...]:
     """Return what must never be shown."""
-    return tuple(s for s in (provider.api_key, provider.access_key) if s)
+    secrets = (provider.api_key, provider.access_key, provider.session_token)
+    return tuple(secret for secret in secrets if secret)
 
 
 def listed_before(provider_types: Sequence[str], provider_type: str) -> int:

@@ -229,7 +229,7 @@ def _headers(provider: ProviderConfig) -> dict[str, str]:
     key = provider.api_key
     match provider.provider_type:
         case "openrouter":
-            named = {"x-title": "Eunoe"}
+            named = {"x-title": "Eunoe", **provider.headers}
         case "anthropic" | "minimax":
             named = {"anthropic-version": _ANTHROPIC_VERSION}
         case _:

@@ -4,12 +4,13 @@ Each library takes a second or more to load, so that only the one that is asked 
 """
 
 import asyncio
+import importlib
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from pydantic_ai.models import Model as VendorLibrary
 
-from eunoe.errors import ModelRequestRefused
+from eunoe.errors import BedrockExtraMissing, ModelKeyRefused
 from eunoe.llm.connection import Timeouts
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.vendor import Wire
@@ -51,15 +52,41 @@ def _google(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Clos
     import httpx2  # noqa: PLC0415 - comes with the vendors' libraries only
     from pydantic_ai.models.google import GoogleModel  # noqa: PLC0415 - slow to load
     from pydantic_ai.providers.google import GoogleProvider  # noqa: PLC0415 - slow to load
+    from pydantic_ai.providers.google_cloud import (  # noqa: PLC0415 - slow to load
+        GoogleCloudProvider,
+    )
 
     # Google's library leaves a client of its own open, so it is given ours.
     client = httpx2.AsyncClient(
         timeout=httpx2.Timeout(timeouts.silence_s, connect=timeouts.connect_s)
     )
-    vendor = GoogleProvider(
-        api_key=provider.api_key or "none", base_url=provider.base_url, http_client=client
-    )
+    if provider.provider_type == "google_vertex":
+        vendor: Any = GoogleCloudProvider(
+            credentials=_google_credentials(),
+            project=provider.project,
+            location=provider.region,
+            base_url=provider.base_url or None,
+            http_client=client,
+        )
+    else:
+        vendor = GoogleProvider(
+            api_key=provider.api_key or "none", base_url=provider.base_url, http_client=client
+        )
     return lambda name: GoogleModel(name, provider=vendor), client.aclose
+
+
+def _google_credentials() -> Any:  # noqa: ANN401 - a type of Google's, which has no stubs
+    """Return the machine's own credentials at Google. Raises `ModelKeyRefused` for none."""
+    auth: Any = importlib.import_module("google.auth")
+    faults: Any = importlib.import_module("google.auth.exceptions")
+    try:
+        credentials, _ = auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    except faults.GoogleAuthError as error:
+        raise ModelKeyRefused(
+            "This machine has no credentials of Google Cloud; point "
+            "GOOGLE_APPLICATION_CREDENTIALS to a file with them."
+        ) from error
+    return credentials
 
 
 def _responses(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
@@ -81,22 +108,30 @@ def _responses(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, C
 
 def _bedrock(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
     try:
+        boto3: Any = importlib.import_module("boto3")
+        config: Any = importlib.import_module("botocore.config")
         from pydantic_ai.models.bedrock import BedrockConverseModel  # noqa: PLC0415 - an extra
         from pydantic_ai.providers.bedrock import BedrockProvider  # noqa: PLC0415 - an extra
     except ImportError as error:
-        raise ModelRequestRefused(
-            "Bedrock needs AWS's own library; install boto3 beside this server."
-        ) from error
-    vendor: Any = BedrockProvider(
+        raise BedrockExtraMissing from error
+    session = boto3.Session(
         aws_access_key_id=provider.access_key,
         aws_secret_access_key=provider.api_key,
-        base_url=provider.base_url or None,
+        aws_session_token=provider.session_token,
         region_name=provider.region,
-        aws_read_timeout=timeouts.silence_s,
-        aws_connect_timeout=timeouts.connect_s,
     )
+    client = session.client(
+        "bedrock-runtime",
+        endpoint_url=provider.base_url or None,
+        config=config.Config(
+            read_timeout=timeouts.silence_s,
+            connect_timeout=timeouts.connect_s,
+            retries={"total_max_attempts": 1},
+        ),
+    )
+    vendor = BedrockProvider(bedrock_client=client)
 
     async def close() -> None:
-        await asyncio.to_thread(vendor.client.close)
+        await asyncio.to_thread(client.close)
 
     return lambda name: BedrockConverseModel(name, provider=vendor), close

@@ -35,12 +35,27 @@ def vendor_settings(
     request: ModelRequest, *, wire: Wire, silence_s: float, profile: Profile
 ) -> Json:
     """Return the settings of the request; `profile` is what the library knows of the model."""
+    settings = _common(request, wire=wire, silence_s=silence_s)
+    match wire:
+        case "anthropic":
+            settings |= _anthropic(request, settings)
+        case "google":
+            settings |= _google(request.config)
+        case "bedrock":
+            settings |= _bedrock(request, settings)
+        case "responses":
+            settings |= _responses(request)
+    if profile.get("anthropic_disallows_sampling_settings"):
+        settings.pop("temperature", None)
+    return settings
+
+
+def _common(request: ModelRequest, *, wire: Wire, silence_s: float) -> Json:
     config = request.config
-    settings: Json = {
-        "timeout": silence_s,
-        "max_retries": 0,
-        "framing_announcement": "never",
-    }
+    settings: Json = {"framing_announcement": "never"}
+    if wire != "bedrock":
+        # Amazon's client has both from its making, and takes neither from a request.
+        settings |= {"timeout": silence_s, "max_retries": 0}
     if config.max_output_tokens:
         settings["max_tokens"] = config.max_output_tokens
     if config.temperature is not None and wire != "responses":
@@ -49,17 +64,6 @@ def vendor_settings(
         settings["tool_choice"] = _choice(request)
         if wire in {"anthropic", "responses"}:
             settings["parallel_tool_calls"] = request.parallel
-    match wire:
-        case "anthropic":
-            settings |= _anthropic(request, settings)
-        case "google":
-            settings |= _google(config)
-        case "bedrock":
-            settings |= _bedrock(request, settings)
-        case "responses":
-            settings |= _responses(request)
-    if profile.get("anthropic_disallows_sampling_settings"):
-        settings.pop("temperature", None)
     return settings
 
 

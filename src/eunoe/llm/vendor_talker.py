@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final, TypeAlias, cast
 
 import orjson
+from google.auth.exceptions import GoogleAuthError
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.exceptions import (
     ModelAPIError,
@@ -24,6 +25,7 @@ from eunoe.engine.ports import ModelRequest
 from eunoe.errors import (
     ModelCreditExhausted,
     ModelError,
+    ModelKeyRefused,
     ModelOverloaded,
     ModelRateLimited,
     ModelReplyCut,
@@ -102,12 +104,10 @@ class VendorTalker:
                         yield said
                 for said in reply.closed(stream, origin=self._origin):
                     yield said
-        except (ModelAPIError, UnexpectedModelBehavior, UserError) as error:
+        except (ModelAPIError, UnexpectedModelBehavior, UserError, GoogleAuthError) as error:
             raise self._fault(error, begun=reply.begun) from error
 
-    def _fault(
-        self, error: ModelAPIError | UnexpectedModelBehavior | UserError, *, begun: bool
-    ) -> ModelError:
+    def _fault(self, error: Exception, *, begun: bool) -> ModelError:
         if isinstance(error, ModelHTTPError):
             return classified(
                 error.status_code,
@@ -138,6 +138,7 @@ _CAUSES: Final[tuple[tuple[type[Exception], type[ModelError]], ...]] = (
     (ModelAPIError, ModelError),
     (UnexpectedModelBehavior, ModelReplyInvalid),
     (UserError, ModelRequestRefused),
+    (GoogleAuthError, ModelKeyRefused),
 )
 """What an error without a status of its own means; the first that fits."""
 

@@ -54,6 +54,7 @@ RULES: Final = {
     "FIX-63": "A sleeptime agent needs no embeddings, reads the newest messages, and follows successes alone.",
     "FIX-64": "A message to a group is answered, and a name is found as the whole reply or as whole words.",
     "FIX-65": "Agents reach each other in the server itself, a few at a time, never in a circle or endlessly.",
+    "FIX-66": "A provider that knows no flag for parallel calls is sent none.",
     "FIX-67": "A provider is asked by what the loop is, not by the agent's type.",
     "FIX-68": "A provider that is busy is asked again by the server alone, a bounded number of times.",
     "FIX-72": "Ids of calls fit the vendor that demands a form.",
