@@ -186,12 +186,13 @@ def _bodies(message: Message) -> Iterator[Body]:
             if part.text:
                 texts.append(part.text)
             continue
+        body = _thought(part)
+        if body is None:
+            continue
         if texts:
             yield Answered(text="\n\n".join(texts))
             texts = []
-        body = _thought(part)
-        if body is not None:
-            yield body
+        yield body
     if texts:
         yield Answered(text="\n\n".join(texts))
     for call in message.calls:

@@ -176,15 +176,18 @@ class Reply:
     def _text(self, text: str, signature: str | None) -> Answered | None:
         if not text and signature is None:
             return None
+        gap = ""
         if self._open != "text":
             self._close()
             self._open = "text"
+            # Texts side by side are shown as one, with a blank line between (FIX-71).
+            gap = "\n\n" if self._last == "text" else ""
         if text:
             self._shows("text", new=self._last != "text")
             self._fragments.append(text)
         if signature is not None:
             self._close(signature=signature)
-        return Answered(text=text) if text else None
+        return Answered(text=gap + text) if text else None
 
     def _reasoning(self, event: ReasoningDelta) -> Thought | None:
         if self._open != "reasoning" or self._native is not event.native:

@@ -41,6 +41,8 @@ RULES: Final = {
     "P43": "Texts are embedded in batches, in order, blank ones included.",
     "P44": "An agent without embeddings remembers and finds by words.",
     # Reasoning
+    "R1": "Each signed thought is shown by itself, and texts side by side as one.",
+    "R2": "What one stored message shows shares its id and is told apart by otid.",
     "R3": "Reasoning streams as parts of its own, with its signature.",
     "R4": "An effort that a model refuses is refused when it is asked for.",
     "R5": "The switch for reasoning sets what the model can be told.",
