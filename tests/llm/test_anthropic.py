@@ -10,6 +10,7 @@ import pytest
 from eunoe.domain.events import ReasoningDelta, ReasoningHidden
 from eunoe.domain.messages import (
     Message,
+    OmittedReasoning,
     Reasoning,
     RedactedReasoning,
     Text,
@@ -34,6 +35,7 @@ from tests.llm.talk import (
     ECHO,
     NOOP,
     QUICK,
+    answering,
     asking,
     finish_of,
     image,
@@ -245,6 +247,29 @@ async def test_redacted_thinking_is_hidden_but_kept() -> None:
         events = await said(model, asking(config=THINKING))
     assert events[0] == ReasoningHidden(state="redacted", data="opaque")
     assert text_in(events) == "tea"
+
+
+@pytest.mark.rule("streaming-2.8", "agent-10.4")
+async def test_thinking_that_is_signed_and_not_told_is_omitted_and_goes_back() -> None:
+    stream = _stream(
+        START,
+        b'{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}',
+        b'{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"c2ln"}}',
+        b'{"type":"content_block_stop","index":0}',
+        b'{"type":"content_block_start","index":1,"content_block":{"type":"text","text":"tea"}}',
+        b'{"type":"content_block_stop","index":1}',
+        b'{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}',
+        b'{"type":"message_stop"}',
+    )
+    answer, requests = answering(stream)
+    told = message(
+        "assistant", [OmittedReasoning(signature="c2ln"), Text(text="tea")], model=CONFIG.model
+    )
+    async with serving(answer) as url, at(f"{url}/v1") as model:
+        events = await said(model, asking(config=THINKING, history=[message("user", "q"), told]))
+    assert events[0] == ReasoningHidden(state="omitted", data="c2ln")
+    sent = orjson.loads(requests[0].body)["messages"][1]["content"]
+    assert sent[0] == {"type": "thinking", "thinking": "", "signature": "c2ln"}
 
 
 async def test_overload_in_the_middle_has_its_class() -> None:

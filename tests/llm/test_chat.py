@@ -2,16 +2,18 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import httpx
 import pytest
 
-from eunoe.domain.events import TextDelta
+from eunoe.domain.events import ReasoningHidden, TextDelta
 from eunoe.domain.messages import ToolCall, ToolReturn
 from eunoe.engine.ports import ToolChoice
 from eunoe.testing.http_server import serving
 from eunoe.testing.model_server import ServerOptions, scripted_model_server
 from tests.llm.talk import (
+    CONFIG,
     ECHO,
     NOOP,
     OK,
@@ -89,6 +91,27 @@ async def test_a_forced_tool_is_called() -> None:
     async with scripted_model_server() as url, chat_at(url) as model:
         events = await said(model, request)
     assert [name for _, name, _ in calls_in(events)] == ["echo"]
+
+
+@STREAMED
+@pytest.mark.rule("streaming-2.8", "agent-10.1")
+@pytest.mark.parametrize(
+    ("model", "text", "first"),
+    [
+        ("gpt-5.1", "SAY tea", ReasoningHidden(state="omitted")),
+        ("gpt-5.1", "THINK hm SAY tea", None),
+        ("gpt-4.1", "SAY tea", None),
+    ],
+)
+async def test_a_model_that_hides_its_reasoning_is_said_to(
+    model: str, text: str, first: object, *, stream: bool
+) -> None:
+    config = replace(CONFIG, model=model)
+    async with scripted_model_server() as url, chat_at(url) as talking:
+        events = await said(talking, asking(text, config=config, stream=stream))
+    hidden = [event for event in events if isinstance(event, ReasoningHidden)]
+    assert hidden == ([first] if first else [])
+    assert not hidden or events[0] is hidden[0]
 
 
 async def test_usage_that_was_never_reported_is_not_made_up() -> None:

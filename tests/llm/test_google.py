@@ -25,6 +25,7 @@ from tests.llm.talk import (
     thought_in,
     usage_in,
 )
+from tests.llm.wires import LANES
 
 pytestmark = pytest.mark.anyio
 CONFIG = ModelConfig(
@@ -111,3 +112,22 @@ async def test_history_with_images_and_results() -> None:
     assert "image/png" in str(contents[0]["parts"][1]["inlineData"])
     assert contents[1]["parts"][0]["functionCall"]["args"] == {"a": "x"}
     assert "fine" in str(contents[2]["parts"][0]["functionResponse"]["response"])
+
+
+@pytest.mark.rule("P32", "P33", "P40", "FIX-68")
+@pytest.mark.parametrize("finish", ["MALFORMED_FUNCTION_CALL", "STOP"])
+async def test_a_reply_that_came_to_nothing_is_asked_for_again(finish: str) -> None:
+    nothing = stream_of({"text": ""}, finish=finish)
+    answer, requests = answering(nothing, stream_of({"text": "tea"}))
+    async with LANES["google"].model(answer) as model:
+        assert text_in(await said(model, asking(config=CONFIG))) == "tea"
+    assert len(requests) == 2
+
+
+@pytest.mark.rule("P33")
+@pytest.mark.parametrize(
+    ("finish", "reason"), [("MAX_TOKENS", "length"), ("SAFETY", "content_filter")]
+)
+async def test_why_a_reply_ended(finish: str, reason: str) -> None:
+    events, _ = await _said(stream_of({"text": "half"}, finish=finish))
+    assert finish_of(events) == reason

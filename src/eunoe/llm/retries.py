@@ -11,6 +11,7 @@ from eunoe.errors import (
     ModelOverloaded,
     ModelRateLimited,
     ModelReplyCut,
+    ModelReplyEmpty,
     ModelTimedOut,
     ModelUnreachable,
 )
@@ -40,6 +41,9 @@ def heals(error: ModelError) -> bool:
             return bool(error.detail.get("connecting")) or "http_status" in error.detail
         case ContextOverflow() | ModelCreditExhausted():
             return False
+        case ModelReplyEmpty():
+            # Some providers give nothing now and then, and the same request is answered next time.
+            return bool(error.detail.get("passing"))
         case _:
             status = error.detail.get("http_status")
             return isinstance(status, int) and (

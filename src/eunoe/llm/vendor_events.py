@@ -34,6 +34,7 @@ from eunoe.domain.events import (
 from eunoe.domain.runs import Usage
 from eunoe.errors import ModelError, ModelReplyCut, ModelReplyEmpty
 from eunoe.llm.faults import Origin
+from eunoe.llm.tags import OpenedThought
 from eunoe.llm.vendor import Wire
 from eunoe.llm.vendor_request import REDACTED
 
@@ -54,6 +55,8 @@ class VendorReply:
     """
 
     wire: Wire
+    opened: OpenedThought | None = None
+    """Set where the reply was opened with a tag for thoughts."""
     begun: bool = False
     _spoken: bool = False
     _signed: bool = False
@@ -123,6 +126,8 @@ class VendorReply:
         self._spoken = self._spoken or bool(text)
         if text:
             self._last = "text"
+        if self.opened is not None:
+            return self.opened.read(text)
         return [TextDelta(text=text, signature=signed)] if text or signed else []
 
     def _thought(self, index: int, part: ThinkingPart) -> list[ModelEvent]:
@@ -193,11 +198,12 @@ class VendorReply:
                 provider=origin.name,
             )
         events: list[ModelEvent] = self._summaries()
+        events += self.opened.flush() if self.opened else []
         events.append(UsageReported(usage=_usage(stream.usage, wire=self.wire)))
         if self._calls and reason == "stop":
             reason = "tool_calls"
         if not self._calls and not self._spoken and reason in {"stop", "tool_calls"}:
-            raise ModelReplyEmpty(provider=origin.name)
+            raise ModelReplyEmpty(provider=origin.name, passing=self.wire == "google")
         return [*events, Finished(reason=reason)]
 
 

@@ -42,10 +42,10 @@ from eunoe.domain.window import packaged
 from eunoe.engine.ports import ModelRequest
 from eunoe.llm.google_schema import google_schema
 from eunoe.llm.strict_schema import strict_schema
+from eunoe.llm.tags import OPEN_TAG
 from eunoe.llm.vendor import Wire
 
 REDACTED: Final = "redacted_thinking"
-OPEN_TAG: Final = "<thinking>"
 _MOST_STRICT_TOOLS: Final = 15
 _OPENING: Final = "The conversation goes on from here."
 _SEEN: Final = "I have read the results."

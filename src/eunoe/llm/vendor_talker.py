@@ -37,6 +37,7 @@ from eunoe.errors import (
 from eunoe.llm.connection import Timeouts
 from eunoe.llm.faults import Origin, classified, redacted, worded
 from eunoe.llm.providers import ProviderConfig
+from eunoe.llm.tags import OpenedThought
 from eunoe.llm.vendor import Wire
 from eunoe.llm.vendor_clients import connected
 from eunoe.llm.vendor_events import VendorReply
@@ -90,7 +91,7 @@ class VendorTalker:
             thinks=thinking(request) is not None,
             prefills=prefills(request, wire=self._wire),
         )
-        reply = VendorReply(wire=self._wire)
+        reply = VendorReply(wire=self._wire, opened=OpenedThought() if manner.prefills else None)
         try:
             async with model_request_stream(
                 model,
