@@ -2,19 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
+from eunoe.domain.json_schema import is_type, listed, same
 from eunoe.domain.messages import Json
 from eunoe.domain.tool_rules import Child, History, RunFirst, ToolRule
-
-_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "string": (str,),
-    "boolean": (bool,),
-    "number": (int, float),
-    "array": (list,),
-    "object": (dict,),
-    "null": (type(None),),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,31 +64,12 @@ def _fits(value: object, schema: object) -> bool:
     if not isinstance(schema, Mapping):
         return True
     wanted = cast("Mapping[str, object]", schema)
-    if "const" in wanted and not _same(value, wanted["const"]):
+    if "const" in wanted and not same(value, wanted["const"]):
         return False
-    if "enum" in wanted and not any(_same(value, one) for one in _list(wanted["enum"])):
+    if "enum" in wanted and not any(same(value, one) for one in listed(wanted["enum"])):
         return False
     for either in ("anyOf", "oneOf"):
-        if either in wanted and not any(_fits(value, one) for one in _list(wanted[either])):
+        if either in wanted and not any(_fits(value, one) for one in listed(wanted[either])):
             return False
-    kinds = _list(wanted["type"]) if "type" in wanted else []
-    return not kinds or any(_is(value, kind) for kind in kinds)
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else [value]
-
-
-def _same(left: object, right: object) -> bool:
-    return left == right and isinstance(left, bool) == isinstance(right, bool)
-
-
-def _is(value: object, kind: object) -> bool:
-    """Whether `value` is of the JSON type `kind`; booleans are no numbers, unknown types pass."""
-    if kind == "integer":
-        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        return whole and not isinstance(value, bool)
-    types = _TYPES.get(kind) if isinstance(kind, str) else None
-    if types is None:
-        return True
-    return isinstance(value, types) and (kind == "boolean" or not isinstance(value, bool))
+    kinds = listed(wanted["type"]) if "type" in wanted else []
+    return not kinds or any(is_type(value, kind) for kind in kinds)

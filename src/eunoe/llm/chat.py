@@ -15,8 +15,10 @@ from eunoe.errors import ModelError, ModelReplyInvalid, ModelTimedOut
 from eunoe.llm.chat_request import chat_body, hides_reasoning
 from eunoe.llm.chat_stream import EventLines, Reply, whole
 from eunoe.llm.connection import Client, Timeouts, blocks_of, body_of, waits
+from eunoe.llm.dialects import dialect_of
 from eunoe.llm.faults import Origin, disconnection, refusal
 from eunoe.llm.retries import Retries, wait_s
+from eunoe.llm.text_calls import TextCalls
 from eunoe.llm.transcripts import Transcripts
 
 _DRAIN_S = 0.05
@@ -55,11 +57,12 @@ class ChatModel:
         attempt = 0
         while True:
             begun = False
+            calls = self._text_calls(request)
             try:
                 async with aclosing(self._attempt(body, request, deadline)) as batches:
                     async for batch in batches:
                         begun = begun or bool(batch)
-                        for event in batch:
+                        for event in calls.read(batch) if calls else batch:
                             yield event
             except ModelError as error:
                 wait = wait_s(
@@ -69,11 +72,30 @@ class ChatModel:
                     retries=self._retries,
                 )
                 if begun or wait is None:
+                    for event in calls.flush() if calls else ():
+                        yield event
                     raise
             else:
                 return
             attempt += 1
             await asyncio.sleep(wait)
+
+    def _text_calls(self, request: ModelRequest) -> TextCalls | None:
+        """Return what looks for calls in the text; null where there can be none.
+
+        A reply that was asked for in JSON is JSON, whatever it looks like.
+        """
+        config = request.config
+        shaped = request.response_schema is not None or config.response_format is not None
+        if not request.tools or request.choice.mode == "none" or shaped:
+            return None
+        dialect = dialect_of(
+            config.provider_type,
+            base_url=str(self._client.base_url),
+            model=config.model,
+            provider_name=config.provider_name,
+        )
+        return TextCalls(request.tools) if dialect.text_calls else None
 
     async def _attempt(
         self, body: bytes, request: ModelRequest, deadline: float

@@ -25,6 +25,7 @@ class Dialect:
     also told whether to forget earlier reasoning. `short_ids`: call ids of exactly nine letters
     and digits (FIX-72). `images`: some of its models see. `stops`: sequences at which the models
     that `stops_for` fits must end. `extra`: what every request says.
+    `text_calls`: its models may write a call as text, so that calls are looked for there.
     """
 
     named_choice: bool = True
@@ -43,6 +44,7 @@ class Dialect:
     stops: tuple[str, ...] = ()
     stops_for: str = "glm"
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    text_calls: bool = True
 
 
 _PLAIN: Final = Dialect()
@@ -56,7 +58,9 @@ _UNNAMED: Final = Dialect(named_choice=False)
 
 _DIALECTS: Final[dict[str, Dialect]] = {
     "openai": _OPENAI,
-    "azure": Dialect(openai_reasoners=True, keeps_tools=True, replay=None, empty_text=None),
+    "azure": Dialect(
+        openai_reasoners=True, keeps_tools=True, replay=None, empty_text=None, text_calls=False
+    ),
     "vllm": _VLLM,
     "ollama": _UNNAMED,
     "lmstudio_openai": _UNNAMED,
@@ -75,7 +79,9 @@ _DIALECTS: Final[dict[str, Dialect]] = {
 _BY_NAME: Final[dict[str, Dialect]] = {"llamacpp": Dialect(named_choice=False)}
 """Servers without a type of their own, by the name that their variables give them."""
 
-_GENUINE: Final = Dialect(openai_reasoners=True, keeps_tools=True, replay=None, empty_text=None)
+_GENUINE: Final = Dialect(
+    openai_reasoners=True, keeps_tools=True, replay=None, empty_text=None, text_calls=False
+)
 _NEBIUS: Final = Dialect(strict=False, required_choice=False)
 
 

@@ -58,6 +58,7 @@ RULES: Final = {
     "R13": "Reasoning signed by one model is never sent to another.",
     "agent-10.1": "Reasoning of each kind is stored as a part of its own.",
     "agent-10.4": "Reasoning goes back to the model that made it, in that provider's form.",
+    "agent-11.3": "A call that a model writes as text is made where tool and schema fit, and stays text elsewhere.",
     # Behaviour of the original helpers
     "S1": "Errors are reported only where a destination is set.",
     "S8": "The time to the first token is measured from the request's start.",
