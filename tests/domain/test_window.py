@@ -275,7 +275,8 @@ def test_long_returns_are_cut() -> None:
         assert isinstance(text, str)
         whole = output if isinstance(output, str) else json.dumps(output)
         assert text[:5_000] == whole[:5_000]
-        assert f"{len(whole) - 5_000} characters" in text
+        assert f"{len(whole) - 5_000} characters of {len(whole)} are left out" in text
+        assert sent[1].id in text
     fitting = clean(
         message("", "assistant", calls=[call("a")]),
         message("", "tool", returns=[result("a", "x" * 5_000)]),

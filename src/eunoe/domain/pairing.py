@@ -55,7 +55,8 @@ class Pairing:
             else:
                 sent = as_written(sent, arguments)
             calls.append(sent)
-            returns.append(self._fitting(replace(result, call_id=sent.id, name=sent.name)))
+            result = replace(result, call_id=sent.id, name=sent.name)
+            returns.append(self._fitting(result, source=source or message))
         if not calls:
             return (), None
         answer = replace(
@@ -78,13 +79,17 @@ class Pairing:
         self._taken.add(fresh)
         return fresh
 
-    def _fitting(self, result: ToolReturn) -> ToolReturn:
-        """Return `result` with at most the limit of characters and a note of how many went."""
+    def _fitting(self, result: ToolReturn, *, source: Message) -> ToolReturn:
+        """Return `result` with at most the limit of characters, and where the rest is (L32)."""
         output = cast("str | Json", well_formed_json(result.output))
         text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
         left_out = len(text) - self._limit
         if left_out > 0:
-            output = f"{text[: self._limit]}... [cut to fit: {left_out} characters are left out]"
+            output = (
+                f"{text[: self._limit]}... [cut to fit: {left_out} characters of {len(text)} are "
+                f"left out. The whole is stored as {source.id}; conversation_search finds it by "
+                "words from its beginning]"
+            )
         return result if output == result.output else replace(result, output=output)
 
 

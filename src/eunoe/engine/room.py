@@ -41,9 +41,9 @@ async def make_room(turn: Turn, ports: Ports, *, trigger: str) -> None:
     if done is None:
         return
     summary = replace(done.summary, run_id=turn.run.id, conversation_id=turn.run.conversation_id)
+    # Readers who did not ask for compactions get the summary as a message to the model (L72).
     events = (announced, *(Shown(view=view) for view in views(summary)))
-    shown = events if turn.run.options.include_compaction else ()
     turn.window = await ports.journal.compacted(
-        turn.run, evicted=done.evicted, summary=summary, events=shown
+        turn.run, evicted=done.evicted, summary=summary, events=events
     )
     turn.run = replace(turn.run, context_tokens=done.tokens_after)

@@ -86,7 +86,8 @@ class ChatModel:
         A reply that was asked for in JSON is JSON, whatever it looks like.
         """
         config = request.config
-        shaped = request.response_schema is not None or config.response_format is not None
+        form = (config.response_format or {}).get("type", "text")
+        shaped = request.response_schema is not None or form != "text"
         if not request.tools or request.choice.mode == "none" or shaped:
             return None
         dialect = dialect_of(

@@ -65,7 +65,7 @@ class Sent:
 def usage(plan_: Plan, *, sent: Sent) -> Json:
     """Return made-up but plausible token counts: four bytes a token of prompt, a word a token."""
     said = plan_.text + plan_.thinking + "".join(c.arguments for c in plan_.calls)
-    prompt, completion = max(1, sent.size // 4), len(said.split()) + len(plan_.calls)
+    prompt, completion = _prompt_tokens(sent.size), len(said.split()) + len(plan_.calls)
     thought = {"completion_tokens_details": {"reasoning_tokens": len(plan_.thinking.split())}}
     return {
         "prompt_tokens": prompt,
@@ -159,6 +159,19 @@ def pieces(text: str) -> Iterator[str]:
     """Cut `text` into a few fragments, as a provider streams arguments."""
     size = max(1, -(-len(text) // _ARGUMENT_PIECES))
     return (text[i : i + size] for i in range(0, len(text), size))
+
+
+def _prompt_tokens(request_bytes: int) -> int:
+    return max(1, request_bytes // 4)
+
+
+def overflow(*, request_bytes: int, window: int | None) -> bytes | None:
+    """Return the refusal of a prompt that is longer than `window` tokens, null for any other."""
+    tokens = _prompt_tokens(request_bytes)
+    if window is None or tokens <= window:
+        return None
+    said = f"This model's maximum context length is {window} tokens, and {tokens} were sent."
+    return refusal(400, said, code="context_length_exceeded")
 
 
 def refusal(status: int, message: str, *, code: str | None = None) -> bytes:

@@ -3,12 +3,14 @@
 `python -m eunoe.testing.model_server --port 18010`, or in a test
 `async with scripted_model_server() as url`. What it answers is said by the last user message
 (`script`). `POST /control` sets words, first_token_ms, interval_ms, usage and a fault for the
-requests to come; `GET /stats` counts; `GET /requests` gives the last request bodies.
+requests to come; `GET /stats` counts; `GET /requests` gives the last request bodies. A model
+with a size in its name, as `scripted-4k`, has that window and refuses a prompt that is longer.
 """
 
 import argparse
 import asyncio
 import base64
+import re
 import struct
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -35,7 +37,10 @@ from eunoe.testing.http_server import (
 from eunoe.testing.script import Json, Plan, with_fault
 from eunoe.testing.vectors import vector
 
-MODELS: Final = ("scripted-1", "gpt-4o-mini", "gpt-4.1", "text-embedding-3-small")
+MODELS: Final = (
+    "scripted-1", "scripted-4k", "gpt-4o-mini", "gpt-4.1", "text-embedding-3-small",
+)  # fmt: skip
+_SIZED: Final = re.compile(r"-(\d+)k$")
 _KEPT_REQUESTS: Final = 200
 
 
@@ -127,7 +132,7 @@ class ModelServer:
                 "id": name,
                 "object": "model",
                 "owned_by": "eunoe",
-                "max_model_len": self.options.context_window,
+                "max_model_len": _window(name) or self.options.context_window,
             }
             for name in self.options.models
         ]
@@ -158,6 +163,12 @@ class ModelServer:
                 body = chat_wire.refusal(fault.status, f"scripted failure {fault.status}")
                 return response(fault.status, body, headers=fault.headers)
             plan = with_fault(plan, fault=cast("Any", fault.how), after=fault.after)
+        overflow = chat_wire.overflow(
+            request_bytes=len(request.body), window=_window(wanted["model"])
+        )
+        if overflow is not None:
+            self.stats["overflows"] += 1
+            return response(400, overflow)
         if plan.fail_status is not None:
             body = chat_wire.refusal(plan.fail_status, f"scripted failure {plan.fail_status}")
             return response(plan.fail_status, body)
@@ -259,6 +270,12 @@ class ModelServer:
         return json_response(
             {"object": "list", "data": data, "model": wanted.get("model"), "usage": usage}
         )
+
+
+def _window(model: str) -> int | None:
+    """Return the window that a model's name tells of, in tokens."""
+    sized = _SIZED.search(model)
+    return int(sized[1]) * 1_024 if sized else None
 
 
 def _packed(values: list[float]) -> str:
