@@ -70,7 +70,7 @@ def test_messages_of_a_run_in_either_order(client: Letta, agent: AgentState) -> 
     assert [part.otid for part in newest] == [part.otid for part in listed][::-1]
 
 
-@pytest.mark.rule("api-19.4", "streaming-5.4", "streaming-5.1", "G-18")
+@pytest.mark.rule("api-19.4", "streaming-5.4", "streaming-5.1", "G-18", "L34")
 def test_steps_of_a_run_add_up_to_its_usage(client: Letta, agent: AgentState) -> None:
     (run,) = said(client, agent, "STEPS 3")
     steps = client.runs.steps.list(run.id, order="asc").items

@@ -28,6 +28,7 @@ OVERFLOW: Final = "context_window_exceeded"
 _MAX_SCALE: Final = 2.0
 _TRUNCATION_BYTES_PER_TOKEN: Final = 0.2
 _MIN_TRUNCATION_BYTES: Final = 2_000
+_SUMMARY_BYTES_PER_TOKEN: Final = 0.5
 
 Selection = Literal["all", "sliding"]
 
@@ -259,7 +260,7 @@ def _still_full(work: _Work, done: Compaction) -> bool:
 
 
 def _compaction(work: _Work, plan: _Plan, choice: Choice, text: str) -> Compaction:
-    clipped = summaries.clipped(text, chars=work.settings.clip_chars)
+    clipped = summaries.clipped(text, chars=_summary_chars(work))
     stats = Stats(
         trigger=work.occasion.trigger or "manual",
         context_tokens_before=work.occasion.estimate or work.tokens(work.window.messages),
@@ -280,6 +281,16 @@ def _compaction(work: _Work, plan: _Plan, choice: Choice, text: str) -> Compacti
         tokens_after=after,
         faults=tuple(work.faults),
     )
+
+
+def _summary_chars(work: _Work) -> int:
+    """Return how long a summary may be: as set, and an eighth of the window at most.
+
+    A model that repeats what it is to sum up would else leave no room for the next input.
+    """
+    most = int(work.own.config.context_window * _SUMMARY_BYTES_PER_TOKEN)
+    asked = work.settings.clip_chars
+    return most if asked is None else min(asked, most)
 
 
 def _summary(work: _Work, plan: _Plan, choice: Choice, text: str, stats: Stats) -> Message:

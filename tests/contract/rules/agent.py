@@ -24,7 +24,9 @@ RULES: Final = {
     "C4": "The overview tells the size and text of each part of the context.",
     "C5": "The overview is cut out of a freshly compiled prompt that is not stored.",
     "C6": "A context past nine tenths of the window is compacted after the step.",
+    "C8": "An agent that clears its buffer is compacted like any other.",
     "C9": "Compaction settings are filled in at creation and merged at update.",
+    "C10": "A summariser that is not served is no reason to fail: the agent's own model sums up.",
     "C11": "Mode `all` leaves the system message and one summary.",
     "C12": "Mode `sliding_window` evicts the oldest part, cut where a turn of the agent begins.",
     "C13": "A pending approval is never evicted.",
@@ -38,6 +40,7 @@ RULES: Final = {
     "C21": "A model gets the summary as a user message.",
     "C22": "Compaction after an overflow keeps the new input visible.",
     "C23": "Compaction on demand takes its own settings and tells the counts before and after.",
+    "C25": "A message larger than the window is refused as that, stays stored, and blocks nothing.",
     "C26": "Compaction deletes nothing; evicted messages stay searchable.",
     # A person in the loop, and tools of the client
     "H1": "A call waits when a rule on its tool says so, or the client runs the tool.",
@@ -95,6 +98,7 @@ RULES: Final = {
     "L28": "Each step works out anew which tools may be called and whether one must be.",
     "L32": "What is sent has bounded tool returns.",
     "L33": "An overflow is compacted and tried again, a bounded number of times.",
+    "L34": "The usage of a run is the sum of its steps, and the last step's total is the size of the context.",
     "L35": "Of several calls only the first counts where parallel calls are off.",
     "L36": "A reply decides how the turn goes on: answer, calls, or failure.",
     "L38": "A call that the rules forbid is not made, and the model is told why.",
@@ -118,6 +122,7 @@ RULES: Final = {
     "L60": "The agent's response format is the form of its message to the user.",
     "L61": "A call of the message tool is shown as what it says, and other text as thought.",
     "L70": "A filter of what is shown never filters what is stored.",
+    "L72": "A compaction is told as an event and a summary where asked for, else as a message to the model.",
     # Memory
     "M1": "A block has the documented fields, and no NUL in its value.",
     "M3": "No write passes a block's limit, by tool or by API.",

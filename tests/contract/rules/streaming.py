@@ -46,7 +46,7 @@ RULES: Final = {
     "streaming-2.9": "Fragments of a tool call name the call and add up to the stored arguments.",
     "streaming-2.10": "Of a call of the message tool a stream shows the thought and the message, and nothing else.",
     "streaming-2.11": "Events of a run are numbered from 1 without a gap.",
-    "streaming-2.12": "Compaction shows in a stream only when asked for.",
+    "streaming-2.12": "Compaction is told as such only when asked for, and then no filter drops it.",
     "streaming-2.13": "A filter by type never drops the reason, the usage or an error.",
     "streaming-2.14": "A stream opens with a ping that names the run, and pings or comments fill silence.",
     "streaming-2.15": "Success, failure and cancellation each have their one ending.",
