@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eunoe.domain.agents import CompactionMode
 from eunoe.domain.messages import text_of
-from eunoe.domain.summaries import MARKER
+from eunoe.domain.summaries import CLIPPED, MARKER
 from eunoe.domain.window import cleaned
 from eunoe.engine.compact import OVERFLOW
 from eunoe.errors import (
@@ -74,12 +74,14 @@ async def test_a_second_pass_sums_up_the_rest() -> None:
 
 
 @pytest.mark.rule("C19")
-async def test_what_stays_too_large_ends_all_the_same() -> None:
+async def test_a_summary_that_stays_too_long_is_cut_to_leave_room() -> None:
     model = Summariser("word " * 5_000)
-    made = await done(window(dialogue(20)), model)
+    made = await done(window(dialogue(20), clip_chars=None), model)
     assert made is not None
     assert len(model.requests) == 2
-    assert made.tokens_after > 2_000
+    assert made.text.endswith(CLIPPED)
+    assert len(made.text) == 1_000 + len(CLIPPED)
+    assert made.tokens_after < 1_000
 
 
 @pytest.mark.rule("C19", "L33")

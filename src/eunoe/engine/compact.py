@@ -260,7 +260,7 @@ def _still_full(work: _Work, done: Compaction) -> bool:
 
 
 def _compaction(work: _Work, plan: _Plan, choice: Choice, text: str) -> Compaction:
-    clipped = summaries.clipped(text, chars=_summary_chars(work))
+    clipped = summaries.clipped(text, chars=_summary_chars(work, plan))
     stats = Stats(
         trigger=work.occasion.trigger or "manual",
         context_tokens_before=work.occasion.estimate or work.tokens(work.window.messages),
@@ -283,13 +283,16 @@ def _compaction(work: _Work, plan: _Plan, choice: Choice, text: str) -> Compacti
     )
 
 
-def _summary_chars(work: _Work) -> int:
-    """Return how long a summary may be: as set, and an eighth of the window at most.
+def _summary_chars(work: _Work, plan: _Plan) -> int | None:
+    """Return how long a summary may be: as set and, where it is all that is left, an eighth of
+    the window at most.
 
     A model that repeats what it is to sum up would else leave no room for the next input.
     """
-    most = int(work.own.config.context_window * _SUMMARY_BYTES_PER_TOKEN)
     asked = work.settings.clip_chars
+    if plan.selection == "sliding":
+        return asked
+    most = int(work.own.config.context_window * _SUMMARY_BYTES_PER_TOKEN)
     return most if asked is None else min(asked, most)
 
 
