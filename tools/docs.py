@@ -11,8 +11,21 @@ from pathlib import Path
 from eunoe import errors, settings
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.contract.holders import holders  # noqa: E402 - found only from here on
+from tests.contract.requirements import AREAS, order  # noqa: E402 - found only from here on
+from tests.contract.rules.untested import UNTESTED  # noqa: E402 - found only from here on
+
 DOCS = ROOT / "docs"
 NOTE = "<!-- Written by `make docs`; change what it is made from instead. -->"
+_AREA_TITLES: Mapping[str, str] = {
+    "agent": "The agent",
+    "api": "The API",
+    "fixes": "Faults that are put right",
+    "models": "Models and tools",
+    "streaming": "Streams, runs and guarantees",
+}
 _TITLE = re.compile(r"^# (?P<number>\d{4}) (?P<title>.+)$", re.MULTILINE)
 _STATUS = re.compile(r"^Status: (?P<status>.+)$", re.MULTILINE)
 
@@ -70,9 +83,40 @@ def setting_variables() -> str:
     return _page("Settings", "\n\n".join(parts))
 
 
+def rules() -> str:
+    """Return the table of the rules: each with its sentence and the tests that hold it."""
+    by_rule = holders()
+    intro = (
+        f"What the server is held to: {sum(map(len, AREAS.values()))} rules, each with the tests "
+        "that name it. The ids are those of the specification: `api-8.4` and the like are its "
+        "sections, all others are single rules. At the end stand the rules that no test names, "
+        "with the reason."
+    )
+    parts = [intro]
+    for area, sentences in AREAS.items():
+        rows = [
+            f"| {rule} | {_cell(sentence)} | {'<br>'.join(_tests(by_rule.get(rule, [])))} |"
+            for rule, sentence in sorted(sentences.items(), key=lambda item: order(item[0]))
+        ]
+        head = "| Rule | What holds | Tests |\n| --- | --- | --- |\n"
+        parts += [f"## {_AREA_TITLES.get(area, area.capitalize())}", head + "\n".join(rows)]
+    reasons = [f"| {rule} | {_cell(reason)} |" for rule, reason in UNTESTED.items()]
+    parts += ["## Without a test", "| Rule | Why |\n| --- | --- |\n" + "\n".join(reasons)]
+    return _page("Rules", "\n\n".join(parts))
+
+
+def _tests(places: list[str]) -> list[str]:
+    return [f"`{place.removeprefix('tests/')}`" for place in places]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", r"\|")
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "adr/README.md": decisions,
     "reference/errors.md": error_codes,
+    "reference/rules.md": rules,
     "reference/settings.md": setting_variables,
 }
 

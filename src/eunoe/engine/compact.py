@@ -284,8 +284,7 @@ def _compaction(work: _Work, plan: _Plan, choice: Choice, text: str) -> Compacti
 
 
 def _summary_chars(work: _Work, plan: _Plan) -> int | None:
-    """Return how long a summary may be: as set and, where it is all that is left, an eighth of
-    the window at most.
+    """Return how long a summary may be: as set, and where all else went an eighth of the window.
 
     A model that repeats what it is to sum up would else leave no room for the next input.
     """
