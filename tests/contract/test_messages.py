@@ -330,3 +330,22 @@ def test_a_turn_ends_at_its_last_step(client: Letta, agent: AgentState) -> None:
     assert (answer.stop_reason.stop_reason, answer.usage.step_count) == ("max_steps", 2)
     (run,) = client.runs.list(agent_id=agent.id).items
     assert (run.status, run.stop_reason) == ("completed", "max_steps")
+
+
+@pytest.mark.rule("agent-11.3", "G-17", "streaming-2.9")
+@pytest.mark.parametrize("tokens", [False, True])
+def test_a_call_written_as_text_is_a_call(client: Letta, agent: AgentState, tokens: bool) -> None:
+    call = '{"name": "conversation_search", "arguments": {"query": "tea"}}'
+    with client.agents.messages.create(
+        agent.id,
+        input=f"SAY Let me look. <tool_call>{call}</tool_call>",
+        streaming=True,
+        stream_tokens=tokens,
+        max_steps=1,
+    ) as stream:
+        got = heard(stream)
+    kinds = ["assistant_message", "tool_call_message", "tool_return_message"]
+    assert [part[0] for part in got.parts.values()] == kinds
+    assert next(iter(got.parts.values()))[2] == "Let me look. "
+    assert got.parts == parts_of(client.agents.messages.list(agent.id).items)
+    assert got.reasons == ["max_steps"]
