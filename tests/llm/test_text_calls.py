@@ -15,7 +15,7 @@ from eunoe.domain.tools import ToolSchema
 from eunoe.engine.ports import ToolChoice
 from eunoe.errors import ModelReplyCut
 from eunoe.llm.dialects import dialect_of
-from eunoe.llm.text_calls import MAX_HELD_CHARS, TextCalls
+from eunoe.llm.text_calls import MAX_HELD_CHARS, MAX_SIGNS, TextCalls
 from tests.llm.talk import (
     CONFIG,
     ECHO,
@@ -200,13 +200,21 @@ def test_more_than_the_bound_is_not_held() -> None:
 
 
 def test_a_long_call_is_recovered() -> None:
-    text = "y" * 100_000
+    text = "y" * 60_000
     reply = HERMES.replace("hi", text)
-    assert outcome(read([*fragments(reply, [7] * 20_000)])) == (
+    assert outcome(read([*fragments(reply, [7] * 10_000)])) == (
         "",
         [("echo", {"text": text})],
         "tool_calls",
     )
+
+
+def test_a_reply_of_markers_alone_is_text_in_the_end() -> None:
+    wrong = HERMES.replace("echo", "unknown") + "\n"
+    for number, made in ((MAX_SIGNS - 1, 1), (MAX_SIGNS, 0)):
+        events = read([wrong * number + HERMES])
+        assert len(calls_in(events)) == made
+        assert text_in(events) == wrong * number + ("" if made else HERMES)
 
 
 def test_structured_calls_make_all_text_text() -> None:

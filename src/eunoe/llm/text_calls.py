@@ -19,8 +19,11 @@ from eunoe.llm.call_styles import STYLES, Calls, after_trailers, marked, unmarke
 
 _Stage: TypeAlias = Literal["start", "thought", "open", "sure", "off"]
 
-MAX_HELD_CHARS: Final = 262_144
+MAX_HELD_CHARS: Final = 65_536
 """More than this is no call: the text is passed on."""
+
+MAX_SIGNS: Final = 128
+"""After so many markers in one reply the rest is text, so that no reply is read for seconds."""
 
 _THINK: Final = "<think>"
 _THOUGHT: Final = "</think>"
@@ -47,6 +50,7 @@ class TextCalls:
         self._bare = True
         self._said = _Said()
         self._calls = 0
+        self._signs = 0
 
     def read(self, events: Sequence[ModelEvent]) -> Sequence[ModelEvent]:
         """Return what `events` say, as far as it is certain."""
@@ -160,6 +164,8 @@ class TextCalls:
 
     def _looking(self, *, final: bool) -> Sequence[ModelEvent] | None:
         """Among ordinary text, where a marker may come at any moment."""
+        if self._signs >= MAX_SIGNS:
+            return [self._released(len(self._held))]
         sign = _SIGN.search(self._held)
         if sign is None:
             return self._passed_on(final=final)
@@ -174,13 +180,14 @@ class TextCalls:
     def _judged(self, sign: re.Match[str], *, final: bool) -> Sequence[ModelEvent] | None:
         most = sign.start() + MAX_HELD_CHARS
         verdict = marked(self._held[:most], sign.start(), sign[0], self._tools, final=final)
-        if isinstance(verdict, Calls):
-            if final:
-                return self._called(verdict)
+        if isinstance(verdict, Calls) and not final:
             self._stage = "sure"
             return None
         if verdict is None and not final and len(self._held) < most:
             return None
+        self._signs += 1
+        if isinstance(verdict, Calls):
+            return self._called(verdict)
         return [self._released(sign.end())]
 
     def _passed_on(self, *, final: bool) -> Sequence[ModelEvent] | None:
