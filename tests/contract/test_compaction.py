@@ -180,3 +180,24 @@ def test_a_summariser_that_fails_is_asked_twice_and_done_without(
     assert len(window) == 2
     assert FULL in said
     assert any("No summary could be made" in text for text in said)
+
+
+@pytest.mark.rule("L32", "P11")
+def test_a_result_larger_than_the_window_is_cut_and_says_where_it_is_whole(
+    letta: Letta, small: AgentState, model_url: str
+) -> None:
+    for _ in range(4):
+        letta.agents.messages.create(small.id, input=FULL)
+    searched = 'CALL conversation_search {"query": "so forth", "limit": 10}'
+    answer = letta.agents.messages.create(small.id, input=searched)
+    assert answer.stop_reason.stop_reason == "end_turn"
+    returned = next(one for one in answer.messages if one.message_type == "tool_return_message")
+    assert len(returned.tool_return) > 4 * WINDOW
+    (sent,) = [
+        message["content"]
+        for asked in httpx.get(model_url.removesuffix("/v1") + "/requests").json()
+        for message in asked["messages"]
+        if message["role"] == "tool" and returned.id in message["content"]
+    ]
+    assert len(sent) < 2 * WINDOW
+    assert "are left out. The whole is stored as" in sent
