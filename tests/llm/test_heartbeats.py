@@ -16,7 +16,7 @@ from eunoe.domain.models import ModelConfig
 from eunoe.engine.ports import ModelRequest, ToolChoice
 from eunoe.llm.tags import OpenedThought
 from eunoe.testing.anthropic_server import AnthropicServer
-from tests.llm.talk import ECHO, NOOP, asking, message, said, text_in
+from tests.llm.talk import ECHO, NOOP, asking, calls_in, finish_of, message, said, text_in
 from tests.llm.wires import LANES
 
 ANTHROPIC = LANES["anthropic"]
@@ -122,3 +122,28 @@ def test_the_closing_tag_is_found_however_it_is_cut(
     texts = "".join(e.text for e in events if isinstance(e, TextDelta))
     assert thoughts == before
     assert texts.lstrip() == after.lstrip()
+
+
+@pytest.mark.anyio
+@pytest.mark.rule("P34")
+@pytest.mark.parametrize(
+    ("text", "heartbeats", "called"),
+    [
+        ('{"name": "echo", "args": {"text": "hi"}}', True, True),
+        ('{"functionCall": {"name": "echo", "args": {"text": "hi"}}}', True, True),
+        ('{"name": "echo", "args": {"text": "hi"}}', False, False),
+        ('{"name": "unknown", "args": {}}', True, False),
+        ('{"name": "echo", "args": {"text": "hi"', True, False),
+        ("Say hi.", True, False),
+    ],
+)
+async def test_a_call_that_gemini_says_in_words(text: str, heartbeats: bool, called: bool) -> None:
+    lane = LANES["google"]
+    request = asking(f"SAY {text}", config=lane.config, heartbeats=heartbeats)
+    request = replace(request, tools=(ECHO,))
+    async with lane.model() as model:
+        events = await said(model, request)
+    calls = [(name, arguments) for _, name, arguments in calls_in(events)]
+    assert calls == ([("echo", '{"text":"hi"}')] if called else [])
+    assert text_in(events) == ("" if called else text)
+    assert finish_of(events) == ("tool_calls" if called else "stop")

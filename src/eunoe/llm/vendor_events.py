@@ -34,6 +34,7 @@ from eunoe.domain.events import (
 from eunoe.domain.runs import Usage
 from eunoe.errors import ModelError, ModelReplyCut, ModelReplyEmpty
 from eunoe.llm.faults import Origin
+from eunoe.llm.spoken_calls import may_be_call, spoken_call
 from eunoe.llm.tags import OpenedThought
 from eunoe.llm.vendor import Wire
 from eunoe.llm.vendor_request import REDACTED
@@ -57,9 +58,12 @@ class VendorReply:
     wire: Wire
     opened: OpenedThought | None = None
     """Set where the reply was opened with a tag for thoughts."""
+    callable: frozenset[str] = frozenset()
+    """The tools that the model may have called in words, where a call is demanded of it (P34)."""
     begun: bool = False
     _spoken: bool = False
     _signed: bool = False
+    _held: str = ""
     _last: Literal["text"] | None = None
     _calls: dict[int, int] = field(default_factory=dict[int, int])
     _thinking: dict[int, ThinkingPart] = field(default_factory=dict[int, ThinkingPart])
@@ -92,9 +96,7 @@ class VendorReply:
                 opening = CallDelta(
                     index=self._calls.setdefault(index, len(self._calls)),
                     # Google's library makes up ids that are longer than we keep (P33).
-                    id=f"call_{secrets.token_hex(12)}"
-                    if self.wire == "google"
-                    else part.tool_call_id,
+                    id=_call_id() if self.wire == "google" else part.tool_call_id,
                     name=part.tool_name,
                     arguments=_arguments(part.args),
                 )
@@ -128,6 +130,11 @@ class VendorReply:
             self._last = "text"
         if self.opened is not None:
             return self.opened.read(text)
+        if self.callable and may_be_call(self._held + text):
+            self._held += text
+            text = ""
+        elif self._held:
+            text, self._held = self._held + text, ""
         return [TextDelta(text=text, signature=signed)] if text or signed else []
 
     def _thought(self, index: int, part: ThinkingPart) -> list[ModelEvent]:
@@ -182,6 +189,16 @@ class VendorReply:
             for item, parts in items.items()
         ]
 
+    def _released(self) -> list[ModelEvent]:
+        """Return what was held back: the call that it says, or the words that it is."""
+        held, self._held = self._held, ""
+        call = None if self._calls else spoken_call(held, names=self.callable)
+        if call is None:
+            return [TextDelta(text=held)] if held else []
+        self._calls[-1] = 0
+        name, arguments = call
+        return [CallDelta(index=0, id=_call_id(), name=name, arguments=arguments)]
+
     def closed(self, stream: StreamedResponse, *, origin: Origin) -> list[ModelEvent]:
         """Return the end of the reply. Raises unless the provider said that it is whole."""
         reason = _REASONS.get(stream.finish_reason or "")
@@ -199,12 +216,17 @@ class VendorReply:
             )
         events: list[ModelEvent] = self._summaries()
         events += self.opened.flush() if self.opened else []
+        events += self._released()
         events.append(UsageReported(usage=_usage(stream.usage, wire=self.wire)))
         if self._calls and reason == "stop":
             reason = "tool_calls"
         if not self._calls and not self._spoken and reason in {"stop", "tool_calls"}:
             raise ModelReplyEmpty(provider=origin.name, passing=self.wire == "google")
         return [*events, Finished(reason=reason)]
+
+
+def _call_id() -> str:
+    return f"call_{secrets.token_hex(12)}"
 
 
 def _arguments(args: object) -> str:

@@ -91,7 +91,11 @@ class VendorTalker:
             thinks=thinking(request) is not None,
             prefills=prefills(request, wire=self._wire),
         )
-        reply = VendorReply(wire=self._wire, opened=OpenedThought() if manner.prefills else None)
+        reply = VendorReply(
+            wire=self._wire,
+            opened=OpenedThought() if manner.prefills else None,
+            callable=_callable(request) if self._wire == "google" else frozenset(),
+        )
         try:
             async with model_request_stream(
                 model,
@@ -142,6 +146,11 @@ _CAUSES: Final[tuple[tuple[type[Exception], type[ModelError]], ...]] = (
     (GoogleAuthError, ModelKeyRefused),
 )
 """What an error without a status of its own means; the first that fits."""
+
+
+def _callable(request: ModelRequest) -> frozenset[str]:
+    """Return the tools that may be called in words; no loop that answers in text has any (P34)."""
+    return frozenset(tool.name for tool in request.tools if request.heartbeats)
 
 
 def _message(error: ModelHTTPError) -> str:

@@ -34,6 +34,7 @@ RULES: Final = {
     "P31": "No words of the user follow a tool's result at once where the vendor refuses them.",
     "P32": "A reply that came to nothing is asked for again where that is known to help.",
     "P33": "Budgets, ids and endings fit the family of the model.",
+    "P34": "A call that a vendor's model says in words is taken as one where it is demanded.",
     "P35": "A failure before the first byte has its HTTP status and type.",
     "P36": "Each failure of a vendor is told as its kind.",
     "P37": "A failure of a caller's own key is marked as that.",
