@@ -10,13 +10,14 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from tests.contract.rules import agent, api, fixes, models, streaming
+from tests.contract.rules import agent, api, fixes, models, seed, streaming
 
 AREAS: Final[Mapping[str, Mapping[str, str]]] = {
     "agent": agent.RULES,
     "api": api.RULES,
     "fixes": fixes.RULES,
     "models": models.RULES,
+    "seed": seed.RULES,
     "streaming": streaming.RULES,
 }
 REQUIREMENTS: Final[Mapping[str, str]] = dict(

@@ -8,7 +8,7 @@ import pytest
 
 from eunoe.domain.events import RunEvent
 from eunoe.errors import DatabaseUnreachable
-from eunoe.http.sse import EventStream
+from eunoe.http.sse import Chunks, EventStream
 from eunoe.wire.messages import Lens
 from tests.http.reading import (
     ENDED,
@@ -30,7 +30,8 @@ pytestmark = pytest.mark.anyio
 def stream(
     events: AsyncGenerator[tuple[int, RunEvent]], *, pings: bool = True, keepalive_s: float = 20.0
 ) -> EventStream:
-    return EventStream(events, run_id=RUN, lens=Lens(), pings=pings, keepalive_s=keepalive_s)
+    form = Chunks(run_id=RUN, lens=Lens(), pings=pings)
+    return EventStream(events, run_id=RUN, form=form, keepalive_s=keepalive_s)
 
 
 @pytest.mark.rule("streaming-2.1", "streaming-2.3")
@@ -139,7 +140,8 @@ async def test_no_keepalive_while_there_is_data() -> None:
         beats.set()
         yield 6, ENDED
 
-    response = EventStream(busy(), run_id=RUN, lens=Lens(), keepalive_s=1.0, clock=lambda: now)
+    form = Chunks(run_id=RUN, lens=Lens())
+    response = EventStream(busy(), run_id=RUN, form=form, keepalive_s=1.0, clock=lambda: now)
     _, body = await Client(response).whole()
     assert kinds(body) == ["assistant_message"] * 5 + ["[DONE]"]
 

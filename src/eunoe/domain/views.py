@@ -5,7 +5,7 @@ with the id and otid of the part that it belongs to. Lists, blocking replies and
 streams all show views, so they cannot disagree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias, assert_never
@@ -180,8 +180,20 @@ def _view(message: Message, body: Body, *, otid: str | None) -> View:
 
 
 def _bodies(message: Message) -> Iterator[Body]:
+    yield from _said(message.content)
+    for call in message.calls:
+        if call.thinking:
+            yield Thought(text=call.thinking, native=False)
+    if message.calls and message.role != "approval":
+        yield Called(calls=message.calls)
+    if message.returns:
+        yield Returned(returns=message.returns)
+
+
+def _said(content: Sequence[Part]) -> Iterator[Body]:
+    """Yield what is said and thought, texts side by side as one."""
     texts: list[str] = []
-    for part in message.content:
+    for part in content:
         if isinstance(part, Text):
             if part.text:
                 texts.append(part.text)
@@ -195,13 +207,6 @@ def _bodies(message: Message) -> Iterator[Body]:
         yield body
     if texts:
         yield Answered(text="\n\n".join(texts))
-    for call in message.calls:
-        if call.thinking:
-            yield Thought(text=call.thinking, native=False)
-    if message.calls and message.role != "approval":
-        yield Called(calls=message.calls)
-    if message.returns:
-        yield Returned(returns=message.returns)
 
 
 def _thought(

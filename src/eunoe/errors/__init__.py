@@ -72,6 +72,7 @@ from eunoe.errors.runs import (
     NothingToCancel,
     OtidReused,
     RunAbandoned,
+    RunCancelled,
     RunExpired,
 )
 from eunoe.errors.tools import (
@@ -138,6 +139,7 @@ __all__ = (
     "PeerWaits",
     "PeersTooDeep",
     "RunAbandoned",
+    "RunCancelled",
     "RunExpired",
     "SettingInvalid",
     "SettingUnknown",

@@ -31,6 +31,12 @@ class NothingToCancel(Conflict):
     code = "no_active_runs_to_cancel"
 
 
+class RunCancelled(Conflict):
+    """The run was cancelled before its answer was whole; send the message again if you want it."""
+
+    code = "run_cancelled"
+
+
 class FenceLost(Conflict):
     """The run is no longer owned by this process; another one has taken it over."""
 

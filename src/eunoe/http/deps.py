@@ -76,18 +76,25 @@ async def _actor(
     ] = None,
 ) -> Actor:
     """Return who acts (api 1.10): a malformed id is refused, an unknown one is the default user."""
-    if user_id is None or user_id == DEFAULT_USER:
+    if user_id is None:
         return Actor()
     if not is_id("user", user_id):
         raise Invalid("The header user_id is not a user id of the form user-{uuid4}.")
+    return await actor_of(runtime, user_id)
+
+
+ActorDep: TypeAlias = Annotated[Actor, Depends(_actor)]
+
+
+async def actor_of(runtime: Runtime, user_id: str) -> Actor:
+    """Return the actor that a well-formed user id names; an unknown one is the default user."""
+    if user_id == DEFAULT_USER:
+        return Actor()
     async with runtime.db.read(Actor()) as tx:
         organization_id = await users.organization_of(tx, user_id)
     if organization_id is None:
         return Actor()
     return Actor(organization_id=organization_id, user_id=user_id)
-
-
-ActorDep: TypeAlias = Annotated[Actor, Depends(_actor)]
 
 
 async def agent_type(runtime: Runtime, actor: Actor, agent_id: str) -> AgentType:

@@ -17,7 +17,7 @@ from eunoe.errors import ApprovalPending, ApprovalRefused, RunExpired
 from eunoe.http.deps import Runtime, agent_type
 from eunoe.http.errors import answer_of_failed
 from eunoe.http.replies import JsonReply
-from eunoe.http.sse import EventStream
+from eunoe.http.sse import Chunks, EventStream, Form
 from eunoe.runs.submit import Submission
 from eunoe.service.groups import GroupTurn
 from eunoe.store import events
@@ -87,7 +87,7 @@ async def answered(runtime: Runtime, actor: Actor, run: Run) -> Response:
     outcome = await runtime.runner.fold(actor, run.id, whole_round=begins_round(run))
     if outcome.failed is not None:
         return answer_of_failed(outcome.failed)
-    lens = await _lens(runtime, actor, run)
+    lens = await lens_for(runtime, actor, run)
     body = answer(
         outcome.views, outcome.compactions, lens, reason=outcome.reason, used=outcome.used
     )
@@ -114,7 +114,8 @@ async def sent_streaming(
         asked = error.run_id if isinstance(error, ApprovalPending) else None
         run_id = asked or ids.new("run")
         events = _refused(ending_of(error, run_id=run_id))
-        return EventStream(events, run_id=run_id, lens=Lens(), pings=False)
+        form = Chunks(run_id=run_id, lens=Lens(), pings=False)
+        return EventStream(events, run_id=run_id, form=form)
     return await streamed(runtime, actor, run, pings=pings)
 
 
@@ -130,15 +131,8 @@ async def streamed(
     runtime: Runtime, actor: Actor, run: Run, *, pings: bool, after: int = 0
 ) -> Response:
     """Return the run's events past place `after` as a stream (streaming 2, 4.6)."""
-    runner = runtime.runner
-    read = runner.read_round if begins_round(run) else runner.read
-    return EventStream(
-        read(actor, run.id, after=after),
-        run_id=run.id,
-        lens=await _lens(runtime, actor, run),
-        pings=pings,
-        keepalive_s=runtime.keepalive_s,
-    )
+    form = Chunks(run_id=run.id, lens=await lens_for(runtime, actor, run), pings=pings)
+    return followed(runtime, actor, run, form=form, after=after)
 
 
 async def resumed(
@@ -153,7 +147,16 @@ async def resumed(
     return await streamed(runtime, actor, run, pings=pings, after=asked.starting_after)
 
 
-async def _lens(runtime: Runtime, actor: Actor, run: Run) -> Lens:
+def followed(runtime: Runtime, actor: Actor, run: Run, *, form: Form, after: int = 0) -> Response:
+    """Return the run's events past place `after` as a stream in the form that is asked for."""
+    runner = runtime.runner
+    read = runner.read_round if begins_round(run) else runner.read
+    told = read(actor, run.id, after=after)
+    return EventStream(told, run_id=run.id, form=form, keepalive_s=runtime.keepalive_s)
+
+
+async def lens_for(runtime: Runtime, actor: Actor, run: Run) -> Lens:
+    """Return how the answer of a run is shown to who asked for it."""
     kind = await agent_type(runtime, actor, run.agent_id)
     return lens_of(run.options, agent_type=kind)
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 from starlette.responses import Response
@@ -37,11 +37,67 @@ def error_frame(body: Json) -> bytes:
     return b"event: error\n" + frame(body)
 
 
+class Form(Protocol):
+    """How one reader is shown a run: what stands in the stream for each thing it can meet."""
+
+    def frames(self, event: RunEvent, *, seq: int) -> bytes:
+        """Return the frames of an event, none where the reader does not want it."""
+        ...
+
+    def broken(self, error: EunoeError) -> bytes:
+        """Return a proper end for a reading that failed; the run itself may be well."""
+        ...
+
+    def keepalive(self) -> bytes: ...
+
+
+class Chunks:
+    """The form of the Letta V1 API: pings that name the run, or comments where they are off."""
+
+    def __init__(self, *, run_id: str, lens: Lens, pings: bool = True) -> None:
+        self._run_id = run_id
+        self._lens = lens
+        self._pings = pings
+        self._last_seq: int | None = None
+        self._stopped = False
+        self._failed = False
+
+    def frames(self, event: RunEvent, *, seq: int) -> bytes:
+        self._last_seq = seq
+        self._stopped = self._stopped or isinstance(event, Stopped)
+        self._failed = self._failed or isinstance(event, Failed)
+        made = chunks(event, self._lens, seq=seq, pings=self._pings)
+        if isinstance(event, Ended):
+            return DONE
+        if isinstance(event, Failed):
+            return b"".join(map(error_frame, made))
+        return b"".join(map(frame, made))
+
+    def broken(self, error: EunoeError) -> bytes:
+        """Return what is still missing of an end; the stream can be taken up from `seq_id`."""
+        why = Failed(
+            run_id=self._run_id,
+            error_type="stream_incomplete",
+            code=error.code,
+            message=str(error),
+        )
+        end = b"" if self._stopped else frame({**stop_reason("error")})
+        if not self._failed:
+            end += error_frame(failure(why, seq=self._last_seq))
+        return end + DONE
+
+    def keepalive(self) -> bytes:
+        if not self._pings:
+            return COMMENT
+        now = datetime.now(UTC).isoformat()
+        return frame(ping(new("ping"), at=now, run_id=self._run_id, seq=self._last_seq))
+
+
 class EventStream(Response):
     """The answer of a streaming route, from the first byte to the last.
 
-    `keepalive_s` without data brings a ping, or a comment where pings are off, so
-    that no client takes a slow tool for a dead server (streaming 2.14).
+    `keepalive_s` without data brings a sign of life, so that no client takes a slow tool
+    for a dead server (streaming 2.14).
     """
 
     media_type = "text/event-stream"
@@ -51,8 +107,7 @@ class EventStream(Response):
         events: AsyncGenerator[tuple[int, RunEvent]],
         *,
         run_id: str,
-        lens: Lens,
-        pings: bool = True,
+        form: Form,
         keepalive_s: float = KEEPALIVE_S,
         clock: Callable[[], float] | None = None,
     ) -> None:
@@ -62,13 +117,10 @@ class EventStream(Response):
             {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", "X-Letta-Run-Id": run_id}
         )
         self._events = events
-        self._run_id = run_id
-        self._lens = lens
-        self._pings = pings
+        self._form = form
         self._keepalive_s = keepalive_s
         self._clock = clock or asyncio.get_running_loop().time
         self._last_sent = self._clock()
-        self._last_seq: int | None = None
         self._turn = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,43 +139,19 @@ class EventStream(Response):
                 session.departure = "client_cancel"
 
     async def _read_all(self, send: Send) -> None:
-        stopped = failed = ended = False
+        ended = False
         try:
             async with aclosing(self._events) as events:
                 async for seq, event in events:
-                    self._last_seq = seq
-                    stopped = stopped or isinstance(event, Stopped)
-                    failed = failed or isinstance(event, Failed)
                     ended = isinstance(event, Ended)
-                    await self._send(send, self._frames(event, seq))
+                    await self._send(send, self._form.frames(event, seq=seq))
             if not ended:  # All of a finished run was read before.
                 await self._send(send, DONE)
         except EunoeError as error:
-            await self._send(send, self._broken(error, stopped=stopped, failed=failed))
-
-    def _frames(self, event: RunEvent, seq: int) -> bytes:
-        made = chunks(event, self._lens, seq=seq, pings=self._pings)
-        if isinstance(event, Ended):
-            return DONE
-        if isinstance(event, Failed):
-            return b"".join(map(error_frame, made))
-        return b"".join(map(frame, made))
-
-    def _broken(self, error: EunoeError, *, stopped: bool, failed: bool) -> bytes:
-        """Return a proper end for a reading that failed.
-
-        The run itself may be well, and its stream can be taken up again from the last `seq_id`.
-        """
-        why = Failed(
-            run_id=self._run_id,
-            error_type="stream_incomplete",
-            code=error.code,
-            message=str(error),
-        )
-        end = b"" if stopped else frame({**stop_reason("error")})
-        if not failed:
-            end += error_frame(failure(why, seq=self._last_seq))
-        return end + DONE
+            # The status is sent already, so nobody else would ever hear of it (S26).
+            if error.kind == "unavailable":
+                telemetry.report(error)
+            await self._send(send, self._form.broken(error))
 
     async def _send(self, send: Send, data: bytes) -> None:
         if not data:
@@ -138,13 +166,7 @@ class EventStream(Response):
             if silence_s < self._keepalive_s:
                 await anyio.sleep(self._keepalive_s - silence_s)
             else:
-                await self._send(send, self._keepalive())
-
-    def _keepalive(self) -> bytes:
-        if not self._pings:
-            return COMMENT
-        now = datetime.now(UTC).isoformat()
-        return frame(ping(new("ping"), at=now, run_id=self._run_id, seq=self._last_seq))
+                await self._send(send, self._form.keepalive())
 
 
 async def _until_gone(receive: Receive, reading: anyio.CancelScope) -> None:

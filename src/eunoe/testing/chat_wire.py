@@ -76,6 +76,8 @@ def usage(plan_: Plan, *, sent: Sent) -> Json:
 
 
 def _reason(plan_: Plan) -> str:
+    if plan_.cut:
+        return "length"
     return "tool_calls" if plan_.calls else "stop"
 
 

@@ -11,6 +11,7 @@
     DROP <k> | EOF <k> | HANG <k>   after k chunks close the connection, end without a finish
                                signal, or send nothing more
     SLOW <ms>                  wait that long before each chunk
+    LENGTH                     say that the answer was cut because it had become too long
 
 Anything else gets the final answer, a fixed sentence: through `send_message` where such a tool
 is offered and may be called, as text otherwise. A forced tool is always obeyed. Nothing is
@@ -40,7 +41,10 @@ _HIDE: Final = re.compile(r"\bHIDE[ \t]+(\S+)")
 _EMPTY: Final = re.compile(r"\bEMPTY\b")
 _FAULT: Final = re.compile(r"\b(DROP|EOF|HANG)[ \t]+(\d+)")
 _SLOW: Final = re.compile(r"\bSLOW[ \t]+(\d+)")
-_COMMAND: Final = re.compile(r"\b(?:CALLS?|STEPS|FAIL|SAY|THINK|HIDE|EMPTY|DROP|EOF|HANG|SLOW)\b")
+_LENGTH: Final = re.compile(r"\bLENGTH\b")
+_COMMAND: Final = re.compile(
+    r"\b(?:CALLS?|STEPS|FAIL|SAY|THINK|HIDE|EMPTY|DROP|EOF|HANG|SLOW|LENGTH)\b"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,7 @@ class Plan:
     fault: Fault | None = None
     fault_after: int = 0
     interval_s: float = 0.0
+    cut: bool = False
 
 
 def sentence(words: int) -> str:
@@ -118,6 +123,7 @@ def plan(
         fault=cast("Fault", fault[1].lower()) if fault else None,
         fault_after=int(fault[2]) if fault else 0,
         interval_s=int(slow[1]) / 1000 if slow else 0.0,
+        cut=_LENGTH.search(said) is not None,
     )
 
 

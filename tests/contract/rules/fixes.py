@@ -14,6 +14,8 @@ RULES: Final = {
     "FIX-7": "Arguments are read tolerantly or refused with the place, never taken for empty.",
     "FIX-9": "A failed request leaves its input in the conversation.",
     "FIX-10": "A failed call wakes the agent once, as long as it has steps.",
+    "FIX-11": "A failure has the same type before and after the first word.",
+    "FIX-14": "A chat request that holds no message of a user is refused with a reason.",
     "FIX-15": "Rules see the calls made before an approval.",
     "FIX-16": "A counted limit counts each call once.",
     "FIX-17": "A conditional rule matches what the tool said.",

@@ -33,6 +33,7 @@ RULES: Final = {
     "streaming-1.6": "A model or system text given with a request holds for that request alone.",
     "streaming-1.7": "An answer begins a new run that goes on with the step of the request.",
     "streaming-1.9": "Follow-up runs are started by a committed success and named in its usage.",
+    "streaming-1.8": "OpenAI's clients get completions and responses of an agent, whole or streamed, failures included.",
     "streaming-1.10": "A request is known again by the otids that its client chose.",
     "streaming-1.11": "A retry announced by the SDK's header is answered with the first one's outcome.",
     "streaming-2.1": "An event is one line of JSON; only errors are named; the terminator comes last.",
@@ -78,5 +79,6 @@ RULES: Final = {
     "streaming-9.1": "A failure is a status before the run exists and an event of the stream afterwards.",
     "streaming-9.2": "Each kind of failure has its body.",
     "streaming-9.3": "Each failure of a provider has its status, type and reason.",
+    "streaming-9.4": "A mistake of the model is told to it or ends the run with its reason, and is no fault.",
     "streaming-9.6": "Errors hold the phrases that tests of the SDKs look for.",
 }

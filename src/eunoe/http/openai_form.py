@@ -1,0 +1,126 @@
+"""The manners of OpenAI's API: its error bodies, and streams that its clients can read."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eunoe.domain.events import Ended, Failed, RunEvent
+from eunoe.domain.messages import Json
+from eunoe.errors import EunoeError, Invalid, Kind, Missing
+from eunoe.http.deps import Runtime, actor_of
+from eunoe.http.errors import answer_of, answer_of_failed
+from eunoe.http.replies import JsonReply
+from eunoe.http.sse import DONE, frame
+from eunoe.ids import is_id
+from eunoe.store import agents
+from eunoe.store.db import Actor
+from eunoe.wire.completions import error_body
+from eunoe.wire.messages import Lens
+from eunoe.wire.speech import Retelling, Teller
+
+STREAM: Final[dict[str, Json]] = {"text/event-stream": {"schema": {"type": "string"}}}
+_HEARTBEAT: Final = b": ping\n\n"
+_TYPES: Final[Mapping[Kind, str]] = {
+    "invalid": "invalid_request_error",
+    "missing": "invalid_request_error",
+    "denied": "permission_error",
+    "conflict": "conflict_error",
+    "upstream": "server_error",
+    "unavailable": "server_error",
+}
+
+
+async def acting(runtime: Runtime, actor: Actor, user: str | None) -> Actor:
+    """Return who acts: the user that the body names, where that is a user id of ours."""
+    return await actor_of(runtime, user) if user and is_id("user", user) else actor
+
+
+async def model_of(runtime: Runtime, actor: Actor, agent_id: str) -> str:
+    """Return the name of the model that the agent speaks through; raise `Missing`."""
+    async with runtime.db.read(actor) as tx:
+        agent = await agents.get(tx, agent_id)
+    if agent is None:
+        raise Missing(f"There is no agent {agent_id}.", param="model")
+    return agent.model.model
+
+
+class OpenAiRoute(APIRoute):
+    """A route whose refusals have OpenAI's body; the status is that of any other route.
+
+    Only a request that cannot be read differs: there OpenAI says 400.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_or_refuse(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except EunoeError as error:
+                return _refused(error)
+            except RequestValidationError as error:
+                return _refused(_unreadable(error))
+            except HTTPException as error:
+                kind = "invalid_request_error"
+                body = error_body(str(error.detail), kind=kind, code=Invalid.code)
+                return JsonReply(body, status=error.status_code, headers=error.headers)
+
+        return handle_or_refuse
+
+
+def refused_by_run(failed: Failed) -> Response:
+    """Return the whole answer of a run that failed, never to be sent again by itself (G-6)."""
+    told = answer_of_failed(failed)
+    body = error_body(failed.message, kind=failed.error_type, code=failed.code)
+    return _in_place_of(told, body)
+
+
+def _refused(error: EunoeError) -> Response:
+    param = error.detail.get("param")
+    body = error_body(str(error), kind=_TYPES[error.kind], code=error.code, param=param)
+    return _in_place_of(answer_of(error), body)
+
+
+def _in_place_of(answer: Response, body: Json) -> Response:
+    headers = {
+        name: value
+        for name, value in answer.headers.items()
+        if name not in ("content-length", "content-type")
+    }
+    return JsonReply(body, status=answer.status_code, headers=headers)
+
+
+def _unreadable(error: RequestValidationError) -> Invalid:
+    first: Mapping[str, Any] = error.errors()[0]
+    where = ".".join(str(step) for step in first["loc"][1:])
+    return Invalid(f"{where or 'body'}: {first['msg']}", param=where or None)
+
+
+class OpenAiForm:
+    """A run as a stream that OpenAI's clients read; `named` gives each frame its type as name."""
+
+    def __init__(self, teller: Teller, *, run_id: str, lens: Lens, named: bool = False) -> None:
+        self._telling = Retelling(teller, run_id=run_id, lens=lens)
+        self._named = named
+
+    def frames(self, event: RunEvent, *, seq: int) -> bytes:
+        told = self._framed(self._telling.told(event))
+        return told + DONE if isinstance(event, Ended) else told
+
+    def broken(self, error: EunoeError) -> bytes:
+        return self._framed(self._telling.broken(error)) + DONE
+
+    def keepalive(self) -> bytes:
+        return _HEARTBEAT
+
+    def _framed(self, bodies: list[Json]) -> bytes:
+        return b"".join(map(self._frame, bodies))
+
+    def _frame(self, body: Json) -> bytes:
+        name = f"event: {body['type']}\n".encode() if self._named and "type" in body else b""
+        return name + frame(body)

@@ -1,0 +1,70 @@
+"""An agent behind OpenAI's chat completions (streaming 1.8): one more entrance to the same runs."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eunoe.domain.runs import Run
+from eunoe.http.deps import ActorDep, Runtime, RuntimeDep
+from eunoe.http.openai_form import (
+    STREAM,
+    OpenAiForm,
+    OpenAiRoute,
+    acting,
+    model_of,
+    refused_by_run,
+)
+from eunoe.http.replies import JsonReply
+from eunoe.http.sending import Target, followed, lens_for, submitted
+from eunoe.store.db import Actor
+from eunoe.wire.completions import (
+    ChatCompletion,
+    ChatCompletionRequest,
+    CompletionTeller,
+    Head,
+    agent_of,
+    completion,
+    head_of,
+    message_of,
+)
+from eunoe.wire.sends import LettaRequest
+from eunoe.wire.speech import close_of, paragraphs
+
+router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
+
+
+@router.post(
+    "/chat/completions",
+    operation_id="create_chat_completion",
+    responses={200: {"model": ChatCompletion, "content": STREAM}},
+)
+async def create(
+    body: ChatCompletionRequest, request: Request, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Send the last user message to the agent that `model` names; get what it says."""
+    agent_id = agent_of(body.model)
+    sent = LettaRequest(messages=[message_of(body)])
+    actor = await acting(runtime, actor, body.user)
+    model = await model_of(runtime, actor, agent_id)
+    target = Target(
+        agent_id=agent_id,
+        run_type="openai_chat_completions",
+        stream_tokens=bool(body.stream),
+    )
+    run = await submitted(request, runtime, actor, sent, target)
+    head = head_of(run, model=model)
+    if not body.stream:
+        return await _whole(runtime, actor, run, head)
+    asked = body.stream_options
+    teller = CompletionTeller(head, with_usage=bool(asked and asked.include_usage))
+    lens = await lens_for(runtime, actor, run)
+    return followed(runtime, actor, run, form=OpenAiForm(teller, run_id=run.id, lens=lens))
+
+
+async def _whole(runtime: Runtime, actor: Actor, run: Run, head: Head) -> Response:
+    outcome = await runtime.runner.fold(actor, run.id)
+    close = close_of(run.id, reason=outcome.reason, used=outcome.used, failed=outcome.failed)
+    if close.problem is not None:
+        return refused_by_run(close.problem)
+    said = paragraphs(outcome.views, await lens_for(runtime, actor, run))
+    return JsonReply(completion(head, said, close), headers={"X-Letta-Run-Id": run.id})

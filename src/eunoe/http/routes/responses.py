@@ -1,0 +1,64 @@
+"""An agent behind OpenAI's Responses API: one more entrance to the same runs."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.openai_form import (
+    STREAM,
+    OpenAiForm,
+    OpenAiRoute,
+    acting,
+    model_of,
+    refused_by_run,
+)
+from eunoe.http.replies import JsonReply
+from eunoe.http.sending import Target, followed, lens_for, submitted
+from eunoe.wire.completions import agent_of, head_of
+from eunoe.wire.responses import (
+    ResponseObject,
+    ResponseRequest,
+    ResponseTeller,
+    closed,
+    conversation_of,
+    message_of,
+    response,
+)
+from eunoe.wire.sends import LettaRequest
+from eunoe.wire.speech import close_of, paragraphs
+
+router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
+
+
+@router.post(
+    "/responses",
+    operation_id="create_response",
+    responses={200: {"model": ResponseObject, "content": STREAM}},
+)
+async def create(
+    body: ResponseRequest, request: Request, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Send the last user message to the agent that `model` names; get what it says."""
+    agent_id, conversation_id = agent_of(body.model), conversation_of(body)
+    sent = LettaRequest(messages=[message_of(body)])
+    actor = await acting(runtime, actor, body.user)
+    model = await model_of(runtime, actor, agent_id)
+    target = Target(
+        agent_id=agent_id,
+        conversation_id=conversation_id,
+        run_type="openai_responses",
+        stream_tokens=bool(body.stream),
+    )
+    run = await submitted(request, runtime, actor, sent, target)
+    begun = response(head_of(run, model=model), body)
+    lens = await lens_for(runtime, actor, run)
+    if body.stream:
+        form = OpenAiForm(ResponseTeller(begun), run_id=run.id, lens=lens, named=True)
+        return followed(runtime, actor, run, form=form)
+    outcome = await runtime.runner.fold(actor, run.id)
+    close = close_of(run.id, reason=outcome.reason, used=outcome.used, failed=outcome.failed)
+    if close.problem is not None:
+        return refused_by_run(close.problem)
+    whole = closed(begun, paragraphs(outcome.views, lens), close)
+    return JsonReply(whole, headers={"X-Letta-Run-Id": run.id})
