@@ -9,56 +9,20 @@ import time
 import timeit
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import pytest
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
 from eunoe import telemetry
+from tests.collecting import Collected
 
 pytestmark = pytest.mark.anyio
 
 
-class Collected:
-    """What a test's own providers hold."""
-
-    def __init__(self) -> None:
-        self._spans = InMemorySpanExporter()
-        self._metrics = InMemoryMetricReader()
-        self.tracers = TracerProvider()
-        self.tracers.add_span_processor(SimpleSpanProcessor(self._spans))
-        self.meters = MeterProvider([self._metrics])
-
-    def spans(self) -> dict[str, ReadableSpan]:
-        return {span.name: span for span in self._spans.get_finished_spans()}
-
-    def points(self) -> dict[str, list[tuple[dict[str, Any], float]]]:
-        """Return each instrument's points: their attributes, and their value or sum."""
-        data = self._metrics.get_metrics_data()
-        found: dict[str, list[tuple[dict[str, Any], float]]] = {}
-        for resource in data.resource_metrics if data is not None else ():
-            for scope in resource.scope_metrics:
-                for metric in scope.metrics:
-                    for point in metric.data.data_points:
-                        value = getattr(point, "value", None)
-                        if value is None:
-                            value = getattr(point, "sum")  # noqa: B009 - histograms alone have it
-                        attributes = dict(point.attributes or {})
-                        found.setdefault(metric.name, []).append((attributes, value))
-        return found
-
-
 @pytest.fixture
 def collected() -> Iterator[Collected]:
-    collected = Collected()
-    telemetry.use_providers(tracers=collected.tracers, meters=collected.meters, version="0")
-    yield collected
-    telemetry.stop_telemetry()
+    with Collected.here() as collected:
+        yield collected
 
 
 def test_a_span_carries_what_is_bound_and_said(collected: Collected) -> None:

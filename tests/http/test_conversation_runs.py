@@ -14,9 +14,9 @@ from eunoe.domain.messages import Json
 from eunoe.domain.recall import MessageQuery
 from eunoe.ids import new
 from eunoe.store import search
+from tests.http.conversing import Talks, kinds, spoken
 from tests.http.reading import Client
 from tests.http.reading import kinds as frame_kinds
-from tests.http.conversing import Talks, kinds, spoken
 from tests.http.test_conversations import talks
 from tests.runs.conftest import ACTOR
 

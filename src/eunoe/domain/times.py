@@ -14,6 +14,11 @@ def zone(name: str) -> tzinfo:
         return UTC
 
 
-def stamp(at: datetime, *, timezone: str) -> str:
-    """Return `at` as `YYYY-MM-DD hh:mm:ss AM/PM TZ+offset` in the zone called `timezone`."""
-    return at.astimezone(zone(timezone)).strftime("%Y-%m-%d %I:%M:%S %p %Z%z")
+def stamp(at: datetime, *, timezone: str | None) -> str:
+    """Return `at` as `YYYY-MM-DD hh:mm:ss AM/PM TZ+offset` in the zone called `timezone`.
+
+    Null stands for the zone of the machine that the server runs on.
+    """
+    return at.astimezone(None if timezone is None else zone(timezone)).strftime(
+        "%Y-%m-%d %I:%M:%S %p %Z%z"
+    )

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from eunoe.domain.approvals import in_order
+from eunoe.domain.envelopes import result_envelope
 from eunoe.domain.heartbeats import speaks_by_calls, with_text_back
 from eunoe.domain.messages import (
     Image,
@@ -26,7 +27,7 @@ from eunoe.domain.messages import (
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.pairing import Pairing
 from eunoe.domain.tools import ToolSchema
-from eunoe.domain.wellformed import well_formed, with_strings
+from eunoe.domain.wellformed import well_formed
 
 IMAGE_TOKENS: Final = 1_000
 _RETURN_FLOOR_CHARS: Final = 5_000
@@ -37,12 +38,7 @@ _THOUGHTS: Final = (Reasoning, RedactedReasoning, OmittedReasoning, SummarizedRe
 
 def packaged(result: ToolReturn) -> str:
     """Return a tool's return as the model reads it: an envelope of JSON (S48)."""
-    envelope = {
-        "status": "OK" if result.ok else "Failed",
-        "message": with_strings(result.output, _storable),
-        "time": result.time,
-    }
-    return json.dumps(envelope, indent=2, ensure_ascii=False)
+    return result_envelope(result.output, ok=result.ok, time=result.time)
 
 
 def return_char_limit(context_window: int) -> int:
@@ -242,10 +238,6 @@ def _pictures(answer: Message) -> Iterator[Message]:
         if images:
             told = Text(text=f"What `{result.name}` ({result.call_id}) returned has images:")
             yield replace(answer, role="user", content=(told, *images), returns=())
-
-
-def _storable(text: str) -> str:
-    return well_formed(text).replace("\x00", "")
 
 
 # Counting

@@ -18,9 +18,11 @@ from eunoe.engine.reply import Reply
 from eunoe.engine.room import make_room
 from eunoe.engine.tool_rules import Ruling, ruling_of
 from eunoe.engine.turn import Ports, Turn
-from eunoe.errors import ContextOverflow
+from eunoe.errors import ContextOverflow, ModelError
 
 _COMPACTIONS_PER_STEP: Final = 3
+_FAULT: Final = 500
+"""From this status on a provider failed, below it it refused (streaming 8.4)."""
 
 
 async def asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tuple[Reply, Step]:
@@ -34,6 +36,11 @@ async def asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tup
                 raise
             await make_room(turn, ports, trigger=OVERFLOW)
             continue
+        except ModelError as error:
+            # Its run tells the caller, whose status may be 200 already; nobody else is told (S26).
+            if error.status >= _FAULT:
+                telemetry.report(error)
+            raise
         return reply, replace(step, llm_started_ns=started, llm_ns=monotonic_ns() - began)
     raise ContextOverflow
 

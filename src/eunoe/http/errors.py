@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from eunoe import errors
+from eunoe import errors, telemetry
 from eunoe.domain.events import Failed
 from eunoe.domain.messages import Json
 from eunoe.errors import EunoeError, Kind, ModelError
@@ -187,6 +187,7 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
     log.error("%s %s: unforeseen", request.method, request.url.path, exc_info=error)
+    telemetry.report(error)
     return JsonReply({"detail": f"INTERNAL_SERVER_ERROR: {_OPAQUE}"}, status=500)
 
 

@@ -226,6 +226,7 @@ class Worker:
             await journal.ended(turn.run if turn else run, step=None, ending=ending)
         except Exception as error:  # noqa: BLE001 -- the worker's door: a fault ends its run
             _log.exception("run.crashed", error=type(error).__name__)
+            telemetry.report(error)
             ending = crash_ending(run_id=run.id)
             await journal.ended(turn.run if turn else run, step=None, ending=ending)
 

@@ -9,6 +9,7 @@ from eunoe.telemetry.metrics import (
     count,
     measure,
     observe_sse,
+    record_no_token,
     record_readiness,
     record_run_finished,
     record_run_started,
@@ -18,7 +19,7 @@ from eunoe.telemetry.metrics import (
     shift,
     watch_event_loop,
 )
-from eunoe.telemetry.reports import configure_reports, flush_reports, report
+from eunoe.telemetry.reports import adopt_reports, configure_reports, flush_reports, report
 from eunoe.telemetry.setup import configure_telemetry, stop_telemetry, use_providers
 from eunoe.telemetry.switch import Span
 from eunoe.telemetry.traces import add_event, span, trace_id, traceparent
@@ -26,6 +27,7 @@ from eunoe.telemetry.traces import add_event, span, trace_id, traceparent
 __all__ = [
     "Span",
     "add_event",
+    "adopt_reports",
     "bind",
     "bound",
     "configure_logging",
@@ -35,6 +37,7 @@ __all__ = [
     "flush_reports",
     "measure",
     "observe_sse",
+    "record_no_token",
     "record_readiness",
     "record_run_finished",
     "record_run_started",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final, Literal, TypeAlias
 
 from eunoe.telemetry.context import bound
-from eunoe.telemetry.switch import Attribute, switch
+from eunoe.telemetry.switch import Attribute, Attributes, switch
 from eunoe.telemetry.traces import add_event
 
 Counter: TypeAlias = Literal[
@@ -62,6 +62,7 @@ READINESS: Final[tuple[Readiness, ...]] = (
     "degraded",
     "manual_disable",
 )
+_WAIT_SPAN: Final = "time_to_first_token"
 _CONTEXT: Final = {
     "organization_id": "organization.id",
     "project_id": "project.id",
@@ -149,21 +150,40 @@ def record_tool(
     )
 
 
-def record_ttft_ms(ttft_ms: float, *, model: str) -> None:
+def record_ttft_ms(
+    ttft_ms: float,
+    *,
+    model: str | None,
+    config: Attributes | None = None,
+    started_ns: int | None = None,
+) -> None:
     """Record that the first token came `ttft_ms` after the request: a metric, and a span (S8-S11).
 
-    The span is made now and dated back, so that a stream with no token leaves none open.
+    The span is made now and dated back, so that a stream with no token leaves none open:
+    to `started_ns` of Unix time where that is known. `config` is what is said of the model
+    on it; by default its name.
     """
     if switch.backend is None:
         return
-    by_model: dict[str, Attribute] = {"model.name": model}
+    by_model: dict[str, Attribute] = {} if model is None else {"model.name": model}
     measure("hist_ttft_ms", ttft_ms, **by_model, **_asked_for())
-    started_ns = time.time_ns() - int(ttft_ms * 1_000_000)
-    switch.backend.past_span(
-        "time_to_first_token",
-        {"llm_config.model": model, "time_to_first_token_ms": int(ttft_ms)},
-        started_ns=started_ns,
-    )
+    if config is None:
+        config = {} if model is None else {"model": model}
+    attributes = _of_config(config) | {"time_to_first_token_ms": int(ttft_ms)}
+    began_ns = time.time_ns() - int(ttft_ms * 1_000_000) if started_ns is None else started_ns
+    switch.backend.past_span(_WAIT_SPAN, attributes, started_ns=began_ns, reached=True)
+
+
+def record_no_token(*, started_ns: int, config: Attributes) -> None:
+    """Record that a request of `started_ns`, Unix time, came to no token: a span alone (S12)."""
+    if switch.backend is not None:
+        switch.backend.past_span(
+            _WAIT_SPAN, _of_config(config), started_ns=started_ns, reached=False
+        )
+
+
+def _of_config(config: Attributes) -> dict[str, Attribute]:
+    return {f"llm_config.{name}": config[name] for name in config}
 
 
 class Session:

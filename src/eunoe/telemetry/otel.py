@@ -75,12 +75,15 @@ class OpenTelemetry:
                     opened.add_event("exception", kind_of_error)
                 raise
 
-    def past_span(self, name: str, attributes: Attributes, *, started_ns: int) -> None:
+    def past_span(
+        self, name: str, attributes: Attributes, *, started_ns: int, reached: bool
+    ) -> None:
         opened = self._tracer.start_span(
             name, attributes={**bound(), **attributes}, start_time=started_ns
         )
-        elapsed_ms = (time.time_ns() - started_ns) // 1_000_000
-        opened.add_event(f"{name}_ms", {"ttft_ms": elapsed_ms})
+        if reached:
+            elapsed_ms = (time.time_ns() - started_ns) // 1_000_000
+            opened.add_event(f"{name}_ms", {"ttft_ms": elapsed_ms})
         opened.end()
 
     def add_event(self, name: str, attributes: Attributes) -> None:

@@ -53,6 +53,16 @@ def configure_reports(*, dsn: str | None, version: str, environment: str | None 
     return _reports.sentry is not None
 
 
+def adopt_reports(*, dsn: str | None) -> bool:
+    """Report through the SDK as this process has set it up, iff there is a DSN; say whether (S1).
+
+    For code of ours that runs in a process which is not our server.
+    """
+    if dsn and _reports.sentry is None and importlib.util.find_spec("sentry_sdk") is not None:
+        _reports.sentry = cast("_Sentry", importlib.import_module("sentry_sdk"))
+    return bool(dsn) and _reports.sentry is not None
+
+
 def report(error: BaseException) -> None:
     """Report an unexpected error. A stream needs this said: its status is already 200 (8.4.3)."""
     if _reports.sentry is not None:

@@ -24,8 +24,13 @@ class Backend(Protocol):
         self, name: str, attributes: Attributes, *, kind: Kind, follows: str | None
     ) -> AbstractContextManager[Span]: ...
 
-    def past_span(self, name: str, attributes: Attributes, *, started_ns: int) -> None:
-        """Record a span that began at `started_ns` of Unix time and ends now."""
+    def past_span(
+        self, name: str, attributes: Attributes, *, started_ns: int, reached: bool
+    ) -> None:
+        """Record a span that began at `started_ns` of Unix time and ends now.
+
+        `reached` says whether what it waited for came.
+        """
         ...
 
     def add_event(self, name: str, attributes: Attributes) -> None: ...

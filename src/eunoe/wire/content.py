@@ -146,14 +146,14 @@ async def parts_of(content: Content, *, fetch: FetchImage) -> tuple[Part, ...]:
     if isinstance(content, str):
         parts: list[Part] = [Text(text=content)]
     else:
-        parts = [await _part(part, fetch=fetch) for part in content]
+        parts = [await part_of(part, fetch=fetch) for part in content]
     said = [part for part in parts if not isinstance(part, Text) or part.text]
     if not said:
         raise Invalid("The content of the message is empty; say something.")
     return tuple(said)
 
 
-async def _part(part: ContentPart, *, fetch: FetchImage) -> Part:
+async def part_of(part: ContentPart, *, fetch: FetchImage) -> Part:
     match part:
         case TextContent():
             return Text(text=part.text, signature=part.signature)

@@ -15,6 +15,8 @@ RULES: Final = {
     "FIX-9": "A failed request leaves its input in the conversation.",
     "FIX-10": "A failed call wakes the agent once, as long as it has steps.",
     "FIX-11": "A failure has the same type before and after the first word.",
+    "FIX-12": "A stream that is closed, empty or without a config is measured and ends without a fault.",
+    "FIX-13": "An answer to an approval request does not break a history.",
     "FIX-14": "A chat request that holds no message of a user is refused with a reason.",
     "FIX-15": "Rules see the calls made before an approval.",
     "FIX-16": "A counted limit counts each call once.",

@@ -51,6 +51,7 @@ RULES: Final = {
     "streaming-2.13": "A filter by type never drops the reason, the usage or an error.",
     "streaming-2.14": "A stream opens with a ping that names the run, and pings or comments fill silence.",
     "streaming-2.15": "Success, failure and cancellation each have their one ending.",
+    "streaming-2.16": "A failure that a stream hides behind its 200 is told in it, measured and reported.",
     "streaming-2.17": "A client that disconnects does not end its run.",
     "streaming-3.1": "A blocking answer holds the parts that the run made, its reason and its usage.",
     "streaming-3.2": "Usage counts tokens and steps over the run, and keeps null apart from zero.",
