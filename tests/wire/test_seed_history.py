@@ -111,8 +111,9 @@ def test_an_answer_to_an_approval_request_is_left_out_and_the_request_is_a_call(
     request = message("approval", calls=(call("wipe"),))
     answer = message("approval")
     (told,) = rest_of(request, answer)
+    function = {"name": "wipe", "arguments": "{}"}
     assert told["role"] == "assistant"
-    assert [one["id"] for one in told["tool_calls"]] == ["call_1"]  # pyright: ignore[reportUnknownVariableType, reportGeneralTypeIssues] - JSON
+    assert told["tool_calls"] == [{"id": "call_1", "type": "function", "function": function}]
 
 
 @pytest.mark.rule("S56")

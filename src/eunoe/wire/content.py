@@ -154,6 +154,7 @@ async def parts_of(content: Content, *, fetch: FetchImage) -> tuple[Part, ...]:
 
 
 async def part_of(part: ContentPart, *, fetch: FetchImage) -> Part:
+    """Return one part of what a caller sent; raise `Invalid` for one that cannot be had."""
     match part:
         case TextContent():
             return Text(text=part.text, signature=part.signature)
