@@ -59,8 +59,7 @@ def message_of(request: ResponseRequest) -> MessageCreate:
         raise Invalid(_NO_BACKGROUND, param="background")
     if request.prompt is not None:
         raise Invalid("Stored prompts are not known here; send an input.", param="prompt")
-    form = cast("Json", (request.text or {}).get("format") or {})
-    if form.get("type", "text") != "text":
+    if (request.text or {}).get("format") not in (None, {"type": "text"}):
         raise Invalid("The form of answers is set on the agent.", param="text.format")
     given: object = request.input
     if isinstance(given, str):
