@@ -15,6 +15,7 @@ from eunoe.domain.events import Failed
 from eunoe.errors import EunoeError
 from eunoe.http.errors import answer_of, answer_of_failed, install, status_of
 from eunoe.http.paths import AgentId, ToolId
+from tests.reporting import reports
 from tests.wire.said import RUN
 
 pytestmark = pytest.mark.anyio
@@ -199,11 +200,13 @@ async def test_the_handlers_are_installed(client: httpx.AsyncClient) -> None:
     assert (await client.post("/ours")).status_code == 405
 
 
-@pytest.mark.rule("api-3.4")
-async def test_what_nobody_foresaw_is_opaque_and_logged(
+@pytest.mark.rule("api-3.4", "streaming-8.4")
+async def test_what_nobody_foresaw_is_opaque_logged_and_reported(
     client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await client.get("/unforeseen")
+    with reports() as reported:
+        answer = await client.get("/unforeseen")
+    assert [type(one) for one in reported] == [ZeroDivisionError]
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert "GET /unforeseen: unforeseen" in caplog.text
