@@ -61,6 +61,7 @@ RULES: Final = {
     "FIX-66": "A provider that knows no flag for parallel calls is sent none.",
     "FIX-67": "A provider is asked by what the loop is, not by the agent's type.",
     "FIX-68": "A provider that is busy is asked again by the server alone, a bounded number of times.",
+    "FIX-71": "Texts side by side are parted by a blank line, and no signature is hidden.",
     "FIX-72": "Ids of calls fit the vendor that demands a form.",
     "FIX-74": "What an agent said is of one kind in streams and lists.",
 }
