@@ -52,6 +52,16 @@ class Dialect(Protocol):
         """Whether a reply may hold several calls."""
         ...
 
+    @property
+    def heartbeats(self) -> bool:
+        """Whether each reply must call, and the agent goes on by heartbeats."""
+        ...
+
+    @property
+    def words_of_thought(self) -> bool:
+        """Whether thoughts are wanted as words, no argument taking them."""
+        ...
+
     def hearing(self, options: RunOptions) -> Hearing | None:
         """Return how calls are read where they also speak to the loop or the user, else null."""
         ...
@@ -89,6 +99,8 @@ class PlainText:
     """Text is the answer, a tool call goes on (`letta_v1_agent`, `sleeptime_agent`; L36, L47)."""
 
     parallel = True
+    heartbeats = False
+    words_of_thought = False
 
     def hearing(self, options: RunOptions) -> Hearing | None:
         return None
@@ -131,6 +143,11 @@ class Heartbeats:
     thinking: bool
     response_format: Json | None = None
     parallel: bool = False
+    heartbeats: bool = True
+
+    @property
+    def words_of_thought(self) -> bool:
+        return not self.thinking
 
     def hearing(self, options: RunOptions) -> Hearing | None:
         speech = (options.assistant_message_tool_name, options.assistant_message_tool_kwarg)

@@ -42,7 +42,7 @@ def _trust() -> ssl.SSLContext:
 class Client(httpx.AsyncClient):
     """A provider's client, with a short way for the requests that are hot."""
 
-    def __init__(self, *, kept: KeptTransport | None, **options: Any) -> None:  # noqa: ANN401 -- httpx's
+    def __init__(self, *, kept: KeptTransport | None, **options: Any) -> None:  # noqa: ANN401 -- they are httpx's own
         super().__init__(transport=kept, **options)
         self._kept = kept
 

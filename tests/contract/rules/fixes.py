@@ -4,9 +4,8 @@ from typing import Final
 
 RULES: Final = {
     "FIX-1": "A partner that edits memory takes editing tools away and adds none.",
-    "FIX-3": "What comes with an answer is replied to even if the answer ends the turn.",
     "FIX-2": "Every list has its lock, the agent's own included.",
-    "FIX-1": "An agent whose memory another one looks after keeps its own tools but those that edit memory.",
+    "FIX-3": "What comes with an answer is replied to even if the answer ends the turn.",
     "FIX-4": "The tags of the archive are told in every rebuilt prompt.",
     "FIX-4b": "A change by the API rewrites no stored prompt; the next turn sees that it is stale.",
     "FIX-5": "A prompt is rebuilt for the list that is spoken in.",
