@@ -16,6 +16,8 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links --no-header --annotation-style line $(if $(UPGRADE),--upgrade)
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+# The tests start many processes, and one without byte-code compiles everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test chaos check lint format types layers docs-current docs bench lock clean

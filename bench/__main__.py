@@ -17,6 +17,7 @@ from bench.rows import Bench, Row
 Measure = Callable[[Bench], Awaitable[list[Row]]]
 MEASURES: dict[str, Measure] = {
     "message": rows.message,
+    "heartbeats": rows.heartbeats,
     "throughput": rows.throughput,
     "first_token": rows.first_token,
     "six_steps": rows.six_steps,

@@ -25,4 +25,4 @@ def reports() -> Generator[list[BaseException]]:
         yield found
     finally:
         telemetry.configure_reports(dsn=None, version="0")
-        sentry_sdk.init()
+        sentry_sdk.init(default_integrations=False)

@@ -109,7 +109,7 @@ class Load:
                 lost()
             await self._recover(turn)
 
-    async def agent(self) -> str:
+    async def agent(self, *, plain: bool = False) -> str:
         """Make an agent: one that answers in text, or one in three that acts by heartbeats."""
         body: Json = {
             "name": "Ada",
@@ -120,7 +120,7 @@ class Load:
             "include_base_tools": False,
             "memory_blocks": [{"label": "human", "value": "Bob"}],
         }
-        if self._random.randrange(3) == 0:
+        if self._random.randrange(3) == 0 and not plain:
             tools = [*body["tools"], "send_message"]
             body |= {"agent_type": "memgpt_agent", "tools": tools, "initial_message_sequence": []}
         reply = await self.client.post("/v1/agents/", json=body)

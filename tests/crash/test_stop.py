@@ -20,7 +20,7 @@ _STOPPED_S: Final = 2 * GRACE_S + 10
 
 async def taken(load: Load, said: str) -> Turn:
     """Return a turn with `said` that streams tokens, yet to be sent."""
-    turn = Turn(agent_id=await load.agent(), number=1, kind="tokens", text=said)
+    turn = Turn(agent_id=await load.agent(plain=True), number=1, kind="tokens", text=said)
     load.turns.append(turn)
     return turn
 

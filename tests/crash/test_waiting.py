@@ -70,6 +70,7 @@ async def test_a_request_for_approval_outlives_the_server(
         assert await faults(db) == []
         async with db.read(Actor()) as tx:
             window, _ = await lists.window(tx, agent_id)
-    (returned,) = [result for message in window for result in message.returns]
+    returns = [result for message in window for result in message.returns]
+    (returned,) = [result for result in returns if result.call_id == call_id]
     assert returned.ok or "unknown" in str(returned.output)
     assert sum(bool(message.approvals) for message in window) == 1

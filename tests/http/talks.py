@@ -26,8 +26,9 @@ from eunoe.store.db import Actor, Database
 from eunoe.testing.scripted import USAGE, Events, ScriptedModel
 from eunoe.tools.catalog import builtin_tools
 
-Mode = Literal["blocking", "steps", "tokens", "background"]
+Mode = Literal["blocking", "steps", "tokens", "background", "conversation"]
 MODES: tuple[Mode, ...] = ("blocking", "steps", "tokens", "background")
+ENTRANCES: tuple[Mode, ...] = (*MODES, "conversation")
 ADDRESS = "http://server"
 
 
@@ -77,6 +78,11 @@ class Talk:
         if mode == "blocking":
             whole = await send(agent_id, input=text, **options)
             rows = [*whole.messages, whole.stop_reason, whole.usage]
+        elif mode == "conversation":
+            conversation: Any = await self.letta.conversations.create(agent_id=agent_id)
+            talk: Any = self.letta.conversations.messages.create
+            stream = await talk(conversation.id, input=text, stream_tokens=True, **options)
+            rows = [row async for row in stream]
         else:
             stream = await send(
                 agent_id,

@@ -13,7 +13,7 @@ from eunoe.domain.messages import Json, text_of
 from eunoe.engine.ports import ToolChoice
 from eunoe.store.db import Database
 from eunoe.testing.scripted import Events, say
-from tests.http.talks import MODES, Mode, Talk, call, merged, talking, told
+from tests.http.talks import ENTRANCES, MODES, Mode, Talk, call, merged, talking, told
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +71,7 @@ PLAIN: Final[Any] = snapshot([
 @pytest.mark.rule(
     "A1", "L53", "L59", "L61", "streaming-2.5", "streaming-2.6", "streaming-2.10", "G-4"
 )
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ENTRANCES)
 @pytest.mark.parametrize(
     ("agent_type", "fields"),
     [
@@ -96,6 +96,8 @@ async def test_an_agent_of_the_heartbeat_loop_is_told_the_same_in_every_way(
     assert told(merged(heard.parts)) == HEARTBEATS
     assert heard.reason == "end_turn"
     listed = (await talk.listed(agent.id))[len(before) :]
+    if mode == "conversation":
+        assert listed.pop(0)["message_type"] == "system_message"
     assert listed[0]["content"] == "Hi"
     assert told([row for row in listed if row["message_type"] != "user_message"]) == HEARTBEATS
     beats = [row for row in listed[1:] if row["message_type"] == "user_message"]
@@ -107,7 +109,7 @@ async def test_an_agent_of_the_heartbeat_loop_is_told_the_same_in_every_way(
 
 
 @pytest.mark.rule("A1", "A13", "L47", "L49", "FIX-74")
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ENTRANCES)
 async def test_a_sleeptime_agent_answers_in_plain_text(talk: Talk, mode: Mode) -> None:
     agent = await talk.agent("sleeptime_agent")
     talk.script(call("memory_finish_edits", {}))

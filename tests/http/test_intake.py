@@ -84,3 +84,11 @@ async def test_a_body_past_the_limit_is_refused(content_type: str) -> None:
 def test_a_reply_never_fails_for_its_text() -> None:
     assert encoded({"a": "b\ud800c", "n": None}) == b'{"a":"bc","n":null}'
     assert JsonReply(["é"]).body == '["é"]'.encode()
+
+
+@pytest.mark.rule("api-3.2")
+async def test_headers_without_end_are_refused() -> None:
+    async with client() as http:
+        refused = await http.get("/v1/x", headers={"x-long": "y" * 70_000})
+        assert (refused.status_code, "headers" in refused.json()["detail"]) == (431, True)
+        assert (await http.get("/v1/x", headers={"x-long": "y" * 7_000})).status_code == 200

@@ -90,8 +90,7 @@ def build_api(open_runtime: OpenRuntime, *, version: str, policy: Policy | None 
         lifespan=lifespan,
         strict_content_type=False,
     )
-    for router in _ROUTERS:
-        app.include_router(router, prefix="/v1")
+    app.router.routes.extend(route for router in _ROUTERS for route in router.routes)
     errors.install(app)
     _guard(app, policy or Policy())
     return app

@@ -15,6 +15,8 @@ from eunoe.domain.messages import Json
 from eunoe.http.replies import JsonReply
 
 DEFAULT_BODY_LIMIT: Final = 32 * 1024 * 1024
+_HEADER_LIMIT: Final = 64 * 1024
+_HEADERS_TOO_LARGE: Final = f"The headers have more than {_HEADER_LIMIT} bytes; send fewer."
 _TOO_LARGE: Final = "The body has more than {limit} bytes; send less at a time."
 _DIRTY: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _NUL: Final = "\x00"
@@ -23,6 +25,7 @@ _NUL: Final = "\x00"
 class Intake:
     """Serves `/latest` as `/v1` (api 1.1) and refuses bodies past `limit` bytes with 413.
 
+    Headers past 64 KiB are refused with 431.
     NULs and lone surrogates are dropped from JSON bodies, paths and queries (api 1.6).
     """
 
@@ -35,6 +38,10 @@ class Intake:
             await self._app(scope, receive, send)
             return
         _clean(scope)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEADER_LIMIT:
+            refusal = JsonReply({"detail": _HEADERS_TOO_LARGE}, status=431)
+            await refusal(scope, receive, send)
+            return
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._limit:

@@ -163,10 +163,10 @@ async def placed(tx: Tx, list_id: str, *, after_seq: int = 0) -> list[tuple[int,
     return [(row[0], messages.from_row(row)) for row in rows]
 
 
-async def ids(tx: Tx, list_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Return the ids in each list's window, in order."""
+async def ids(tx: Tx, list_ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return id and role of the messages in each list's window, in order."""
     rows = await tx.fetch(
-        "SELECT list_entries.list_id, messages.id FROM list_entries"
+        "SELECT list_entries.list_id, messages.id, messages.role FROM list_entries"
         " JOIN messages ON messages.seq = list_entries.message_seq"
         f" WHERE list_entries.list_id IN {listed(tx, '$1')}"
         " AND list_entries.position IS NOT NULL"
@@ -175,9 +175,9 @@ async def ids(tx: Tx, list_ids: Sequence[str]) -> dict[str, list[str]]:
         encode(list(list_ids)),
         tx.actor.organization_id,
     )
-    found: dict[str, list[str]] = {list_id: [] for list_id in list_ids}
-    for list_id, message_id in rows:
-        found[list_id].append(message_id)
+    found: dict[str, list[tuple[str, str]]] = {list_id: [] for list_id in list_ids}
+    for list_id, message_id, role in rows:
+        found[list_id].append((message_id, role))
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias, assert_never, cast
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Tag, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.approvals import text_of_parts
@@ -77,7 +77,7 @@ class ToolReturnCreate(BaseModel):
 
 
 class ClientTool(BaseModel):
-    name: str
+    name: str = Field(min_length=1)
     description: str | None = None
     parameters: dict[str, Any] | None = None
 

@@ -47,6 +47,7 @@ RULES: Final = {
     "H3": "A run that asks ends as completed, and its agent shows the request.",
     "H4": "The rest of a reply stands in a message before the request.",
     "H5": "A request shows its calls as the model wrote them.",
+    "H6": "A request of the heartbeat loop is for one call, and goes on as that asked for.",
     "H7": "An answer has three forms with one meaning.",
     "H8": "Decisions and results of the client may be mixed in one answer.",
     "H9": "An answer is for all calls that wait and no other; the request's own id names a single one.",

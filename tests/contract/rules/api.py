@@ -21,7 +21,7 @@ RULES: Final = {
     "api-2.8": "A well-formed id that is unknown or foreign is 404.",
     # Errors
     "api-3.1": "Every refusal is JSON whose `detail` is one string; a busy conversation also names its run.",
-    "api-3.2": "Each situation has its status: 400, 404, 405, 409, 410, 413, 422 or 503.",
+    "api-3.2": "Each situation has its status: 400, 404, 405, 409, 410, 413, 422, 431 or 503.",
     "api-3.3": "A failing model provider is answered by status and `error.type`.",
     "api-3.4": "A request that does not validate is 422, its text naming what was wrong and no secret.",
     # JSON

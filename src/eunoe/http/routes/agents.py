@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from eunoe.domain.runs import StopReason
@@ -13,6 +13,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, Limit, Order, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.service import agents, places, windows
 from eunoe.service.places import Place
 from eunoe.store import agents as stored
@@ -22,7 +23,7 @@ from eunoe.wire.agent_requests import CreateAgentBody, UpdateAgentBody
 from eunoe.wire.agents import AgentState, memory, state
 from eunoe.wire.overviews import CompactBody, ResetBody, context_window
 
-router = APIRouter(tags=["agents"], prefix="/agents")
+router = v1("/agents", tag="agents")
 
 SortField = Literal["created_at", "updated_at", "last_run_completion"]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response
 
 from eunoe.errors import Invalid
@@ -11,6 +11,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, ArchiveId, PassageId
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.ids import is_id
 from eunoe.service import agents, archives, states
 from eunoe.store import archives as stored
@@ -21,8 +22,8 @@ from eunoe.wire.agents import AgentState, state
 from eunoe.wire.archives import Archive, CreateArchiveBody, UpdateArchiveBody, archive
 from eunoe.wire.passages import CreatePassageBody, CreatePassagesBody, Passage, passage
 
-router = APIRouter(tags=["archives"], prefix="/archives")
-of_agent = APIRouter(tags=["agents"], prefix="/agents")
+router = v1("/archives", tag="archives")
+of_agent = v1("/agents", tag="agents")
 
 Newest = Annotated[Page, Depends(page_of(limit=50, order="desc"))]
 

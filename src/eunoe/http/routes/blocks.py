@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, BlockId
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.ids import pattern
 from eunoe.service import blocks
 from eunoe.store import blocks as stored
@@ -27,8 +28,8 @@ from eunoe.wire.blocks import (
     version,
 )
 
-router = APIRouter(tags=["blocks"], prefix="/blocks")
-of_agent = APIRouter(tags=["agents"], prefix="/agents")
+router = v1("/blocks", tag="blocks")
+of_agent = v1("/agents", tag="agents")
 
 Text = Annotated[str | None, Query(max_length=200)]
 Count = Annotated[int, Field(ge=-(2**62), le=2**62)]

@@ -1,6 +1,5 @@
 """An agent behind OpenAI's chat completions (streaming 1.8): one more entrance to the same runs."""
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +14,7 @@ from eunoe.http.openai_form import (
     refused_by_run,
 )
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.http.sending import Target, followed, lens_for, submitted
 from eunoe.store.db import Actor
 from eunoe.wire.completions import (
@@ -30,7 +30,7 @@ from eunoe.wire.completions import (
 from eunoe.wire.sends import LettaRequest
 from eunoe.wire.speech import close_of, paragraphs
 
-router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
+router = v1(tag="openai", route_class=OpenAiRoute)
 
 
 @router.post(

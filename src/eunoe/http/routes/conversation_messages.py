@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +14,7 @@ from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, agent_type, given
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.http.sending import Target, answered, resumed, streamed, submitted
 from eunoe.service import places
 from eunoe.service.places import DEFAULT, Place
@@ -26,7 +27,7 @@ from eunoe.wire.messages import Lens, MessageType, WireMessage, shown
 from eunoe.wire.sends import ConversationMessageRequest, RetrieveStreamRequest
 from eunoe.wire.stream import LettaResponse
 
-router = APIRouter(tags=["conversations"], prefix="/conversations")
+router = v1("/conversations", tag="conversations")
 
 _LOOKUPS_S: Final = (0, 0.25, 0.5, 1)
 _STREAM = {"text/event-stream": {"schema": {"type": "string"}}}

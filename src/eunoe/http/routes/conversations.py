@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends, Query
 from starlette.responses import Response
 
 from eunoe.errors import Invalid
@@ -11,6 +11,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Limit, Order, rows
 from eunoe.http.paths import ConversationAddress, ConversationId
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.ids import pattern
 from eunoe.service import conversations, places, windows
 from eunoe.store.conversations import ArchiveStatus, ConversationFilter
@@ -24,7 +25,7 @@ from eunoe.wire.conversations import (
     shown,
 )
 
-router = APIRouter(tags=["conversations"], prefix="/conversations")
+router = v1("/conversations", tag="conversations")
 
 Whose = Annotated[str | None, Query(description="The agent whose `default` is addressed.")]
 SortField = Literal["created_at", "last_run_completion", "last_message_at"]

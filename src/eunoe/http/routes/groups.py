@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import AgentId, GroupId, MessageId
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.http.sending import Target, answered, streamed, submitted
 from eunoe.service import groups, states
 from eunoe.store import groups as stored
@@ -25,8 +26,8 @@ from eunoe.wire.messages import MessageType, WireMessage, listed_lens, shown
 from eunoe.wire.sends import AgentMessageRequest, LettaStreamingRequest
 from eunoe.wire.stream import LettaResponse
 
-router = APIRouter(tags=["groups"], prefix="/groups", deprecated=True)
-of_agent = APIRouter(tags=["agents"], prefix="/agents")
+router = v1("/groups", tag="groups", deprecated=True)
+of_agent = v1("/agents", tag="agents")
 
 Oldest = Annotated[Page, Depends(page_of(limit=50, order="asc"))]
 Newest = Annotated[Page, Depends(page_of(limit=100, order="desc"))]

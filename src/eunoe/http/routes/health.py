@@ -1,13 +1,13 @@
 """Whether the server is up (api 20): open to all, and without a look at the database."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from eunoe.http.deps import RuntimeDep
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 
-router = APIRouter(tags=["health"])
+router = v1(tag="health")
 
 
 class Health(TypedDict):

@@ -1,12 +1,12 @@
 """Searching what was said, by words and by meaning (api 8.20)."""
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
 from eunoe.domain.messages import Message
 from eunoe.domain.passages import MessageHit
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.service.message_search import find
 from eunoe.store.db import Actor
 from eunoe.wire.message_search import (
@@ -19,8 +19,8 @@ from eunoe.wire.message_search import (
     searched,
 )
 
-everywhere = APIRouter(tags=["messages"], prefix="/messages")
-router = APIRouter(tags=["agents"], prefix="/agents")
+everywhere = v1("/messages", tag="messages")
+router = v1("/agents", tag="agents")
 
 
 @everywhere.post(

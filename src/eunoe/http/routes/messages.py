@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import Body, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +13,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import AgentId, MessageId
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.http.sending import Target, answered, sent_streaming, submitted
 from eunoe.store import agents
 from eunoe.store import messages as stored
@@ -35,8 +36,8 @@ from eunoe.wire.sends import (
 )
 from eunoe.wire.stream import LettaResponse
 
-router = APIRouter(tags=["agents"], prefix="/agents")
-everywhere = APIRouter(tags=["messages"], prefix="/messages")
+router = v1("/agents", tag="agents")
+everywhere = v1("/messages", tag="messages")
 
 Newest = Annotated[MessagePage, Depends(message_page_of(order="desc"))]
 Types = Annotated[list[MessageType] | None, Query()]

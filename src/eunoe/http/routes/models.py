@@ -2,14 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from eunoe.http.deps import RuntimeDep
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.wire.models import listed_embedding_model, listed_model
 
-router = APIRouter(tags=["models"], prefix="/models")
+router = v1("/models", tag="models")
 
 
 @router.get("/", operation_id="list_models", responses={200: {"model": list[dict[str, Any]]}})

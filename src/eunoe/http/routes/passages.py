@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from eunoe.domain.recall import PassageQuery
@@ -12,6 +12,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, Limit, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.ids import is_id
 from eunoe.service import archives, states
 from eunoe.store import passages
@@ -30,8 +31,8 @@ from eunoe.wire.passages import (
     passage,
 )
 
-router = APIRouter(tags=["passages"], prefix="/passages")
-of_agent = APIRouter(tags=["agents"], prefix="/agents")
+router = v1("/passages", tag="passages")
+of_agent = v1("/agents", tag="agents")
 
 DEFAULT_TOP_K: Final = 5
 

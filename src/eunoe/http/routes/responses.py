@@ -1,6 +1,5 @@
 """An agent behind OpenAI's Responses API: one more entrance to the same runs."""
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +13,7 @@ from eunoe.http.openai_form import (
     refused_by_run,
 )
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.http.sending import Target, followed, lens_for, submitted
 from eunoe.wire.completions import agent_of, head_of
 from eunoe.wire.responses import (
@@ -28,7 +28,7 @@ from eunoe.wire.responses import (
 from eunoe.wire.sends import LettaRequest
 from eunoe.wire.speech import close_of, paragraphs
 
-router = APIRouter(tags=["openai"], route_class=OpenAiRoute)
+router = v1(tag="openai", route_class=OpenAiRoute)
 
 
 @router.post(

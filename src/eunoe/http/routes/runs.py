@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Final, get_args
 
-from fastapi import APIRouter, Body, Depends, Path, Query
+from fastapi import Body, Depends, Path, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -14,6 +14,7 @@ from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, page_of
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.http.sending import resumed
 from eunoe.ids import is_id
 from eunoe.store import agents, followups, messages, run_tools, runs, steps
@@ -29,7 +30,7 @@ from eunoe.wire.sends import RetrieveStreamRequest
 from eunoe.wire.steps import Step
 from eunoe.wire.steps import shown as shown_step
 
-router = APIRouter(tags=["runs"], prefix="/runs")
+router = v1("/runs", tag="runs")
 
 RunId = Annotated[str, Path(description="The id of a run; a malformed one is 400.")]
 _STATUSES: Final[tuple[RunStatus, ...]] = get_args(RunStatus)

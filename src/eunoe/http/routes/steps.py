@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from eunoe.domain import runs as domain
@@ -13,6 +13,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import StepId
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.store import agents, messages, steps
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
@@ -21,8 +22,8 @@ from eunoe.wire.messages import WireMessage, listed_lens, shown
 from eunoe.wire.steps import ModifyFeedbackRequest, Step, StepMetrics, shown_metrics
 from eunoe.wire.steps import shown as shown_step
 
-router = APIRouter(tags=["steps"], prefix="/steps")
-telemetry = APIRouter(tags=["telemetry"], prefix="/telemetry")
+router = v1("/steps", tag="steps")
+telemetry = v1("/telemetry", tag="telemetry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

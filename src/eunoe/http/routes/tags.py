@@ -2,16 +2,17 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import After, Before, Limit, Order, rows
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.store import tags
 from eunoe.store.paging import Page
 
-router = APIRouter(tags=["tags"], prefix="/tags")
+router = v1("/tags", tag="tags")
 
 
 async def _page(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, get_args
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import Depends, Header, Query
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
@@ -16,6 +16,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, ToolId
 from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
 from eunoe.service import states, tools
 from eunoe.store import tools as stored
 from eunoe.store.paging import Page
@@ -23,8 +24,8 @@ from eunoe.store.tools import ToolFilter
 from eunoe.wire.agents import AgentState, state
 from eunoe.wire.tools import ApprovalBody, Tool, tool
 
-router = APIRouter(tags=["tools"], prefix="/tools")
-of_agent = APIRouter(tags=["agents"], prefix="/agents")
+router = v1("/tools", tag="tools")
+of_agent = v1("/agents", tag="agents")
 
 Words = Annotated[list[str] | None, Query(description="Repeated, or separated by commas.")]
 ProjectId = Annotated[str | None, Header(alias="X-Project-Id")]

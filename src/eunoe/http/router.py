@@ -1,0 +1,29 @@
+"""How routes are gathered: under the version's prefix from the start, and for every application."""
+
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+VERSION: Final = "/v1"
+
+
+def v1(
+    prefix: str = "",
+    *,
+    tag: str,
+    deprecated: bool | None = None,
+    route_class: type[APIRoute] = APIRoute,
+) -> APIRouter:
+    """Return a router whose routes stand as they are.
+
+    Including a router in an application makes each of its routes once more, with all its
+    models, at the first request.
+    """
+    return APIRouter(
+        prefix=f"{VERSION}{prefix}",
+        tags=[tag],
+        deprecated=deprecated,
+        route_class=route_class,
+        strict_content_type=False,
+    )
