@@ -7,7 +7,7 @@ from letta_client.types import AgentState
 
 from eunoe.domain.messages import Json
 from eunoe.runs.followups import FollowUps
-from tests.multi.conftest import Served, call
+from tests.multi.conftest import Served, call, eventually
 from tests.multi.test_groups import BROADCAST, grouped, team
 
 pytestmark = pytest.mark.anyio
@@ -122,7 +122,11 @@ async def test_a_round_goes_on_after_a_restart(
     runner = served.runtime.runner
     await runner.stop()
     await runner.start()
-    while not (runs := (await served.letta.runs.list(agent_id=bob.id)).items):
-        continue
-    assert (await served.ended(runs[0].id)).status == "completed"
+
+    async def begun() -> bool:
+        return bool((await served.letta.runs.list(agent_id=bob.id)).items)
+
+    await eventually(begun)
+    (run,) = (await served.letta.runs.list(agent_id=bob.id)).items
+    assert (await served.ended(run.id)).status == "completed"
     assert kinds(await said(served, bob)) == ["user", "system", "assistant"]

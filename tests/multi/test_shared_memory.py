@@ -1,10 +1,11 @@
 """Many agents and people write into one block at once; nothing that anybody wrote is lost."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
-from tests.multi.conftest import Served, call
+from tests.multi.conftest import Served, call, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -26,13 +27,14 @@ async def test_edits_of_one_block_at_once_are_all_kept(served: Served) -> None:
             edit = call("core_memory_append", label="board", content=text)
             assert await served.told(agents[place].id, edit) is not None
 
+    async def written(label: str) -> bool:
+        return label in (await served.letta.blocks.retrieve(block.id)).value
+
     async def person() -> None:
         """Write as the API has it: what was read, and a line; again where somebody was faster."""
         for line in range(LINES):
             label = f"agent {line} line 0;"
-            async with asyncio.timeout(60):
-                while label not in (await served.letta.blocks.retrieve(block.id)).value:
-                    continue
+            await eventually(partial(written, label))
             patched = {"description": f"described {line}"}
             while (
                 reply := await served.http.patch(f"/v1/blocks/{block.id}", json=patched)
