@@ -5,6 +5,7 @@ more than everything else done for it. So the cost of a request follows what is 
 in it, not the length of the history.
 """
 
+import operator
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class _Written:
     messages: tuple[Message, ...]
     pieces: list[bytes]
     """The JSON of each message, without the comma behind it; empty for one that is not sent."""
-    size: int
+    joined: bytes
 
 
 class Transcripts:
@@ -50,26 +51,41 @@ class Transcripts:
         """
         kept = self._kept.get(list_id) if list_id is not None else None
         same = _common(kept.messages, messages) if kept and kept.style == style else 0
-        pieces = kept.pieces[:same] if kept else []
-        pieces.extend(
+        new = [
             b",".join(orjson.dumps(one) for one in write(message)) for message in messages[same:]
-        )
-        array = b"[" + b",".join(filter(None, pieces)) + b"]"
+        ]
+        if kept is not None and same == len(kept.messages):
+            # Nothing but new messages: what was joined is not joined again.
+            pieces = kept.pieces
+            pieces.extend(new)
+            joined = b",".join(filter(None, [kept.joined, *new]))
+        else:
+            pieces = [*kept.pieces[:same], *new] if kept is not None else new
+            joined = b",".join(filter(None, pieces))
         if list_id is not None:
-            self._keep(list_id, _Written(style, messages, pieces, len(array)))
-        return array
+            self._keep(list_id, _Written(style, messages, pieces, joined))
+        return b"[%b]" % joined
 
     def _keep(self, list_id: str, written: _Written) -> None:
         old = self._kept.pop(list_id, None)
         self._kept[list_id] = written
-        self._bytes += written.size - (old.size if old else 0)
+        self._bytes += _size(written) - (_size(old) if old else 0)
         while self._kept and (self._bytes > _KEPT_BYTES or len(self._kept) > _KEPT_LISTS):
             _, dropped = self._kept.popitem(last=False)
-            self._bytes -= dropped.size
+            self._bytes -= _size(dropped)
 
 
-def _common(old: Sequence[Message], new: Sequence[Message]) -> int:
+def _size(written: _Written) -> int:
+    """Return about how many bytes are held: each message twice, alone and joined."""
+    return 2 * len(written.joined)
+
+
+def _common(old: tuple[Message, ...], new: tuple[Message, ...]) -> int:
     """Return how many messages at the start are the very same values."""
+    same = len(old)
+    # Told in one go mostly, since the same thing is equal without being looked at.
+    if all(map(operator.is_, old, new)) and len(new) >= same:
+        return same
     same = 0
     for left, right in zip(old, new, strict=False):
         if left is not right:
