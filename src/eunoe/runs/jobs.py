@@ -7,7 +7,7 @@ forgotten with a queue, a worker or a request that died at the wrong moment (G-1
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol, cast
 
@@ -56,6 +56,22 @@ class Jobs(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """A kind of work beside the runs, whose rows say what is left of it.
+
+    `pending` names what is left and ready, and is asked at the start and every `SCAN_S`: so
+    what is due survives every crash, and a request for it is only for speed. `carry_out` is
+    called with one of those names until it returns; two processes may be called with the
+    same name, so it claims its row before it does anything that shows.
+    """
+
+    name: str
+    carry_out: Callable[[str], Awaitable[None]]
+    pending: Callable[[], Awaitable[Sequence[str]]]
+    at_once: int = 1
+
+
 class Engine:
     """The queue and its workers, for the life of the process."""
 
@@ -80,6 +96,11 @@ class Engine:
         self._stopping = False
         self._done = 0
         self._owned: dict[str, Owned] = {}
+        self._duties: list[Duty] = []
+
+    def undertake(self, duty: Duty) -> None:
+        """Take on a kind of work; before the start."""
+        self._duties.append(duty)
 
     async def start(self) -> None:
         """Start dispatching, first what a past process left undone."""
@@ -98,6 +119,8 @@ class Engine:
                 queue = PgQueuer(PatientDriver(pool))
         queue.entrypoint(_RUN)(self._dispatch)
         queue.entrypoint(_EMBED, concurrency_limit=1)(self._embedded)
+        for duty in self._duties:
+            queue.entrypoint(duty.name, concurrency_limit=duty.at_once)(self._carrying_out(duty))
         queue.schedule(_SWEEP, _HOURLY)(self._swept)
         self._queue = queue
         return queue
@@ -168,6 +191,17 @@ class Engine:
                 on_conflict="skip",
             )
 
+    async def due(self, duty: str, name: str, *, delay: timedelta = timedelta()) -> None:
+        """Have a duty carried out without waiting for the next scan; call it after the commit."""
+        if self._queue is not None and self._queue.queries is not None:
+            await self._queue.queries.enqueue(
+                duty,
+                name.encode(),
+                execute_after=delay,
+                dedupe_key=f"{duty}:{name}",
+                on_conflict="skip",
+            )
+
     def warn(self, run_id: str) -> None:
         """Let a run that waits here for its worker know that it is to stop."""
         if run_id in self._owned:
@@ -182,6 +216,9 @@ class Engine:
             await self._queue.queries.enqueue(
                 _RUN, run_id.encode(), dedupe_key=run_id, on_conflict="skip"
             )
+        for duty in self._duties:
+            for name in await duty.pending():
+                await self.due(duty.name, name)
 
     async def _scan_on(self) -> None:
         while True:
@@ -198,16 +235,30 @@ class Engine:
         del schedule
         await self._sweep()
 
+    def _carrying_out(self, duty: Duty) -> Callable[[Job], Awaitable[None]]:
+        async def carry_out(job: Job) -> None:
+            name = (job.payload or b"").decode()
+            try:
+                await duty.carry_out(name)
+            except Exception as error:
+                raise _put_off(job, error, duty=duty.name, name=name) from error
+
+        return carry_out
+
     async def _dispatch(self, job: Job) -> None:
         run_id = (job.payload or b"").decode()
         try:
             await self._work(run_id, self._owned.pop(run_id, None))
         except Exception as error:
             # Not the run's fault, which would have ended it: it is taken up again (G-1).
-            delay_s = min(_FIRST_DELAY_S * 4**job.attempts, _LONGEST_DELAY_S)
-            _log.warning("run.put_off", run_id=run_id, error=type(error).__name__, delay_s=delay_s)
-            raise RetryRequested(timedelta(seconds=delay_s)) from error
+            raise _put_off(job, error, duty=_RUN, name=run_id) from error
         self._done += 1
         if self._memory is not None and self._done % _LOG_ROWS_KEPT == 0:
             # The in-memory engine keeps a row for each change of a job until it is told not to.
             await self._memory.clear_queue_log()
+
+
+def _put_off(job: Job, error: Exception, *, duty: str, name: str) -> RetryRequested:
+    delay_s = min(_FIRST_DELAY_S * 4**job.attempts, _LONGEST_DELAY_S)
+    _log.warning(f"{duty}.put_off", job=name, error=type(error).__name__, delay_s=delay_s)
+    return RetryRequested(timedelta(seconds=delay_s))

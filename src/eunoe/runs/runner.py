@@ -14,7 +14,7 @@ from eunoe.errors import EmbeddingUnknown, ModelError
 from eunoe.runs import cancel, rounds, submit
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
-from eunoe.runs.jobs import Engine
+from eunoe.runs.jobs import Duty, Engine
 from eunoe.runs.outcome import Outcome, folded
 from eunoe.runs.peers import RunPeers
 from eunoe.runs.recall import embed_pending
@@ -67,6 +67,14 @@ class Runner:
             sweep=self.sweep,
         )
         self._watch: asyncio.Task[None] | None = None
+
+    def undertake(self, duty: Duty) -> None:
+        """Take on a kind of work beside the runs; before the start."""
+        self._engine.undertake(duty)
+
+    async def due(self, duty: str, name: str, *, delay: timedelta = timedelta()) -> None:
+        """Have a duty carried out soon, rather than at the next scan; call it after the commit."""
+        await self._engine.due(duty, name, delay=delay)
 
     async def start(self) -> None:
         """Start working, first on what a past process left undone (G-1)."""
