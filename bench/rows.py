@@ -198,8 +198,8 @@ async def agents(bench: Bench) -> list[Row]:
     ]
 
 
-async def archival(bench: Bench, *, passages: int = 10_000) -> list[Row]:
-    agent = await bench.agent()
+async def archive_of(bench: Bench, agent: str, *, passages: int) -> str:
+    """Fill the agent's archive; return its id."""
 
     def text(number: int) -> str:
         words = _WORDS[number % 15], _WORDS[number * 7 % 15], _WORDS[number * 3 % 15]
@@ -207,10 +207,17 @@ async def archival(bench: Bench, *, passages: int = 10_000) -> list[Row]:
 
     await bench.client.json("POST", f"/v1/agents/{agent}/archival-memory", {"text": text(0)})
     archives = await bench.client.json("GET", f"/v1/archives/?agent_id={agent}")
-    path = f"/v1/archives/{archives[0]['id']}/passages/batch"
+    archive_id = str(archives[0]["id"])
+    path = f"/v1/archives/{archive_id}/passages/batch"
     for start in range(1, passages, 500):
         batch = [{"text": text(k)} for k in range(start, min(start + 500, passages))]
         await bench.client.json("POST", path, {"passages": batch})
+    return archive_id
+
+
+async def archival(bench: Bench, *, passages: int = 10_000) -> list[Row]:
+    agent = await bench.agent()
+    await archive_of(bench, agent, passages=passages)
     search = f"/v1/agents/{agent}/archival-memory/search?query=gamma%20delta%20number&top_k=10"
     p50 = await bench.timed(lambda: bench.client.json("GET", search))
     work = "archival search over 10,000 passages, embedding included: p50"

@@ -204,4 +204,4 @@ async def test_an_agent_of_another_organization_is_not_there(api: Api) -> None:
     made = await api.agent()
     async with api.db.read(stranger) as tx:
         assert await agents.get(tx, made["id"]) is None
-        assert (await lists.ids(tx, [made["id"]]))[made["id"]] == []
+        assert (await lists.ids(tx, [made["id"]]))[made["id"]] == ((), None)

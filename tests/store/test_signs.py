@@ -1,4 +1,4 @@
-"""Passages of long vectors are scanned by their signs, whose rows fit their pages (SQLite)."""
+"""Passages of long vectors are scanned by their signs, of which many fit a page."""
 
 import random
 from dataclasses import replace
@@ -13,6 +13,7 @@ from eunoe.domain.recall import PassageQuery, QueryVector
 from eunoe.store import archives, passages, search
 from eunoe.store.database import open_database, upgrade
 from eunoe.store.db import Actor, Database
+from eunoe.store.postgresql import PostgresqlDatabase
 from eunoe.store.search_index import coded, packed, scanned
 from tests.store.samples import EMBEDDING, plain_archive, plain_passage
 
@@ -76,3 +77,22 @@ async def test_codes_of_an_older_database_are_made_anew(tmp_path: Path) -> None:
         assert await tx.fetch_value("SELECT vec_quantize_binary($1)", packed(_direction(0))) == new
     assert await _nearest(db, archive_id, 5) == "text 5"
     await db.close()
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+async def test_an_older_postgresql_gets_codes_and_scans_them(
+    database: PostgresqlDatabase,
+) -> None:
+    archive_id = await _filled(database)
+    async with database.write(_ACTOR) as tx:
+        new = await tx.fetch("SELECT seq, archive_id, embedder, code FROM passage_codes")
+        await tx.execute("DROP TABLE passage_codes")
+        await tx.execute("UPDATE alembic_version SET version_num = $1", "0005")
+    await upgrade(database)
+    assert await _nearest(database, archive_id, 5) == "text 5"
+    async with database.write(_ACTOR) as tx:
+        assert new == await tx.fetch("SELECT seq, archive_id, embedder, code FROM passage_codes")
+        await tx.execute(
+            "DELETE FROM passage_codes WHERE seq = (SELECT seq FROM passages WHERE text = 'text 5')"
+        )
+    assert await _nearest(database, archive_id, 5) != "text 5"

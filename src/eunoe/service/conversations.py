@@ -216,6 +216,6 @@ async def _state(tx: Tx, conversation: Conversation) -> ConversationState:
     own = await isolated_blocks.ids(tx, [conversation.id])
     return ConversationState(
         conversation=conversation,
-        message_ids=tuple(message_id for message_id, _ in window[conversation.id]),
+        message_ids=window[conversation.id][0],
         block_ids=tuple(own[conversation.id]),
     )

@@ -28,7 +28,7 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
     windows = await lists.ids(tx, agent_ids)
     held = await blocks.of_agents(tx, agent_ids) if "blocks" in include else {}
     used = await tools.of_agents(tx, agent_ids) if "tools" in include else {}
-    asking = [one for one, said in windows.items() if said and said[-1][1] == "approval"]
+    asking = [one for one, (_, last_role) in windows.items() if last_role == "approval"]
     asked = asking if "pending_approval" in include else []
     waiting = await lists.requests(tx, asked) if asked else {}
     managed = await groups.managed_by(tx, agent_ids) if "managed_group" in include else {}
@@ -36,7 +36,7 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
         AgentState(
             agent=agent,
             request=waiting.get(agent.id),
-            message_ids=tuple(message_id for message_id, _ in windows[agent.id]),
+            message_ids=windows[agent.id][0],
             blocks=tuple(held.get(agent.id, ())),
             tools=tuple(used.get(agent.id, ())),
             tags=agent.tags if "tags" in include else (),

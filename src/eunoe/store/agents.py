@@ -12,8 +12,8 @@ from eunoe.store.db import (
     Row,
     Tx,
     Value,
+    among,
     from_micros,
-    listed,
     optional_micros,
     optional_time,
     to_micros,
@@ -128,7 +128,7 @@ async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
 async def many(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Agent]:
     """Return the agents with these ids, by id; unknown ids are left out."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM agents WHERE agents.id IN {listed(tx, '$1')}"
+        f"SELECT {_COLUMNS} FROM agents WHERE agents.id {among(tx, '$1')}"
         f" AND {unindexed('agents.organization_id')} = $2",
         codec.encode(list(agent_ids)),
         tx.actor.organization_id,
@@ -220,7 +220,7 @@ def _where(tx: Tx, asked: AgentFilter) -> Where:
     if asked.tags:
         place = where.bound(codec.encode(asked.tags))
         found = "SELECT COUNT(*) FROM agent_tags WHERE agent_tags.agent_id = agents.id"
-        found += f" AND agent_tags.tag IN {listed(tx, place)}"
+        found += f" AND agent_tags.tag {among(tx, place)}"
         where.counted(found, asked.tags, every=asked.match_all_tags)
     for table, column, value in (
         ("agents_blocks", "block_id", asked.block_id),
@@ -238,7 +238,7 @@ async def _with_tags(tx: Tx, rows: Sequence[Row]) -> list[Agent]:
         return []
     tags: dict[str, list[str]] = {row[0]: [] for row in rows}
     for agent_id, tag in await tx.fetch(
-        f"SELECT agent_id, tag FROM agent_tags WHERE agent_id IN {listed(tx, '$1')}",
+        f"SELECT agent_id, tag FROM agent_tags WHERE agent_id {among(tx, '$1')}",
         codec.encode(list(tags)),
     ):
         tags[agent_id].append(tag)

@@ -12,8 +12,8 @@ from eunoe.store.db import (
     Tx,
     UniqueViolated,
     Value,
+    among,
     from_micros,
-    listed,
     now_micros,
     optional_time,
     to_micros,
@@ -105,7 +105,7 @@ async def get(tx: Tx, block_id: str) -> Block | None:
 async def many(tx: Tx, block_ids: Sequence[str]) -> dict[str, Block]:
     """Return the blocks with these ids, by id; unknown ids are left out."""
     rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM blocks WHERE id IN {listed(tx, '$1')}"
+        f"SELECT {COLUMNS} FROM blocks WHERE id {among(tx, '$1')}"
         f" AND {unindexed('organization_id')} = $2",
         codec.encode(list(block_ids)),
         tx.actor.organization_id,
@@ -208,7 +208,7 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Block]]:
     rows = await tx.fetch(
         f"SELECT {COLUMNS}, agents_blocks.agent_id FROM agents_blocks"
         " JOIN blocks ON blocks.id = agents_blocks.block_id"
-        f" WHERE agents_blocks.agent_id IN {listed(tx, '$1')}"
+        f" WHERE agents_blocks.agent_id {among(tx, '$1')}"
         f" AND {unindexed('blocks.organization_id')} = $2"
         " ORDER BY agents_blocks.agent_id, agents_blocks.position, blocks.id",
         codec.encode(list(agent_ids)),

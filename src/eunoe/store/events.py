@@ -5,7 +5,7 @@ from datetime import datetime
 
 from eunoe.domain.events import RunEvent
 from eunoe.store.codec import encode, run_event
-from eunoe.store.db import Tx, listed, to_micros
+from eunoe.store.db import Tx, among, to_micros
 
 
 async def append(tx: Tx, run_id: str, events: Sequence[tuple[int, RunEvent]]) -> None:
@@ -37,7 +37,7 @@ async def prune(tx: Tx, *, ended_before: datetime, limit: int) -> int:
         limit,
     )
     await tx.execute(
-        f"DELETE FROM run_events WHERE run_id IN {listed(tx, '$1')}",
+        f"DELETE FROM run_events WHERE run_id {among(tx, '$1')}",
         encode([row[0] for row in rows]),
     )
     return len(rows)

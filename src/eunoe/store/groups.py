@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from eunoe.domain.groups import Group
 from eunoe.store import codec
-from eunoe.store.db import Row, Tx, Value, from_micros, listed, to_micros, unindexed
+from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
@@ -73,7 +73,7 @@ async def get(tx: Tx, group_id: str, *, held: bool = False) -> Group | None:
 async def managed_by(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Group]:
     """Return the group that each agent manages, the newest of several, by the agent's id."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM agent_groups WHERE manager_agent_id IN {listed(tx, '$1')}"
+        f"SELECT {_COLUMNS} FROM agent_groups WHERE manager_agent_id {among(tx, '$1')}"
         f" AND {unindexed('organization_id')} = $2 ORDER BY created_at, id",
         codec.encode(list(agent_ids)),
         tx.actor.organization_id,
@@ -184,7 +184,7 @@ async def _whole(tx: Tx, rows: Sequence[Row]) -> list[Group]:
 async def _linked(tx: Tx, rows: Sequence[Row], table: str, column: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {row[0]: [] for row in rows}
     for group_id, linked in await tx.fetch(
-        f"SELECT group_id, {column} FROM {table} WHERE group_id IN {listed(tx, '$1')}"
+        f"SELECT group_id, {column} FROM {table} WHERE group_id {among(tx, '$1')}"
         " ORDER BY group_id, position",
         codec.encode(list(found)),
     ):

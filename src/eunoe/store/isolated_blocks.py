@@ -6,7 +6,7 @@ from eunoe.domain.blocks import Block, overlaid
 from eunoe.errors import BlockExists
 from eunoe.store import blocks
 from eunoe.store.codec import encode
-from eunoe.store.db import Tx, UniqueViolated, listed, unindexed
+from eunoe.store.db import Tx, UniqueViolated, among, unindexed
 
 
 async def insert(tx: Tx, conversation_id: str, copies: Sequence[Block]) -> None:
@@ -49,7 +49,7 @@ async def ids(tx: Tx, conversation_ids: Sequence[str]) -> dict[str, list[str]]:
     """Return the ids of each conversation's own blocks, in one statement."""
     rows = await tx.fetch(
         "SELECT conversation_id, block_id FROM conversations_blocks"
-        f" WHERE conversation_id IN {listed(tx, '$1')} ORDER BY conversation_id, position",
+        f" WHERE conversation_id {among(tx, '$1')} ORDER BY conversation_id, position",
         encode(list(conversation_ids)),
     )
     found: dict[str, list[str]] = {one: [] for one in conversation_ids}

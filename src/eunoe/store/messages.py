@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from eunoe.domain.messages import Answer, Message, Part, Role, ToolCall, ToolReturn
 from eunoe.errors import Missing
 from eunoe.store.codec import encode
-from eunoe.store.db import Row, Tx, Value, from_micros, listed, to_micros, unindexed
+from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
 from eunoe.store.where import of_organization
 
 COLUMNS: Final = (
@@ -90,7 +90,7 @@ async def get(tx: Tx, message_id: str) -> Message | None:
 async def many(tx: Tx, message_ids: Sequence[str]) -> dict[str, Message]:
     """Return the messages with these ids, by id; unknown ids are left out."""
     rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM messages WHERE id IN {listed(tx, '$1')}"
+        f"SELECT {COLUMNS} FROM messages WHERE id {among(tx, '$1')}"
         f" AND {unindexed('organization_id')} = $2",
         encode(list(message_ids)),
         tx.actor.organization_id,

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from eunoe.errors import Invalid, Missing
 from eunoe.store.codec import encode
-from eunoe.store.db import Row, Tx, listed, unindexed
+from eunoe.store.db import Row, Tx, among, unindexed
 from eunoe.store.where import Where
 
 _MOST: Final = 1000
@@ -79,7 +79,7 @@ async def _cut(tx: Tx, what: Listing, where: Where, page: Page, *, key: str) -> 
         return
     found = await tx.fetch(
         f"SELECT {what.table}.id, {key} FROM {what.table}"
-        f" WHERE {what.table}.id IN {listed(tx, '$1')}"
+        f" WHERE {what.table}.id {among(tx, '$1')}"
         f" AND {unindexed(f'{what.table}.organization_id')} = $2",
         encode(cursors),
         tx.actor.organization_id,

@@ -3,7 +3,7 @@
 from eunoe.domain.messages import ToolReturn
 from eunoe.store import messages
 from eunoe.store.codec import encode
-from eunoe.store.db import Tx, listed
+from eunoe.store.db import Tx, among
 
 
 async def tools_used(tx: Tx, run_id: str) -> list[str]:
@@ -19,8 +19,7 @@ async def tools_used(tx: Tx, run_id: str) -> list[str]:
     )
     returns: list[ToolReturn] = [one for row in rows for one in messages.from_row(row).returns]
     found = await tx.fetch(
-        f"SELECT id FROM tools WHERE name IN {listed(tx, '$1')} AND organization_id = $2"
-        " ORDER BY name",
+        f"SELECT id FROM tools WHERE name {among(tx, '$1')} AND organization_id = $2 ORDER BY name",
         encode(sorted({one.name for one in returns})),
         tx.actor.organization_id,
     )

@@ -10,7 +10,7 @@ from eunoe.domain.runs import Run, StopReason
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import FenceLost
 from eunoe.store import codec
-from eunoe.store.db import Actor, Row, Tx, from_micros, listed, optional_time, to_micros
+from eunoe.store.db import Actor, Row, Tx, among, from_micros, optional_time, to_micros
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
@@ -193,7 +193,7 @@ async def withdraw(tx: Tx, run_id: str) -> bool:
 async def to_go_on(tx: Tx, run_ids: Sequence[str]) -> dict[str, int]:
     """Return the fences of those runs that are active and that nobody wants to stop."""
     rows = await tx.fetch(
-        f"SELECT id, fence FROM runs WHERE id IN {listed(tx, '$1')} AND {_ACTIVE}"
+        f"SELECT id, fence FROM runs WHERE id {among(tx, '$1')} AND {_ACTIVE}"
         " AND cancel_requested = 0",
         codec.encode(list(run_ids)),
     )
@@ -210,7 +210,7 @@ async def list_runs(tx: Tx, where: RunFilter, page: Page) -> list[Run]:
     """Return a page in the order of (creation, id); an unknown cursor is ignored (api 5.6)."""
     asked = of_organization(tx, "runs")
     agents = codec.encode(where.agent_ids) if where.agent_ids else None
-    asked.linked(f"runs.agent_id IN {listed(tx, '{}')}", agents)
+    asked.linked(f"runs.agent_id {among(tx, '{}')}", agents)
     asked.linked("runs.conversation_id = {}", where.conversation_id)
     asked.among("runs.status", where.statuses)
     asked.equal(

@@ -258,20 +258,33 @@ def _nearest_sqlite(
 def _nearest_postgresql(
     tx: Tx, scan: Scan, vector: QueryVector, where: Where, *, among: Iterable[int] | None
 ) -> str:
-    table = scan.index.vectors
-    asked = where.bind(literal(vector.values))
-    near = f"1 - ({table}.vector <=> (SELECT {asked}::text::vector))"
+    """Order by the cosine; long vectors of passages only those whose signs differ least."""
+    index = scan.index
+    coarse = among is None and index.codes != index.vectors and is_scanned_by_signs(vector.values)
+    table = index.codes if coarse else index.vectors
+    asked = f"(SELECT {where.bind(literal(vector.values))}::text::vector)"
     where.add(owned(tx, scan, where, table=table))
     where.add(f"{table}.embedder = {where.bind(vector.embedder)}")
-    where.add(f"vector_dims({table}.vector) = {where.bind(len(vector.values))}")
+    size = f"length({table}.code)" if coarse else f"vector_dims({table}.vector)"
+    where.add(f"{size} = {where.bind(len(vector.values))}")
     opening = ""
     if among is None:
         opening = allow(tx, scan, where, key=f"{table}.seq")
     else:
         where.add(f"{table}.seq IN {numbers(tx, where.bind(codec.encode(list(among))))}")
+    if coarse:
+        opening = f"""
+            {f"{opening}," if opening else "WITH"} scanned AS MATERIALIZED (
+                SELECT {table}.seq FROM {table} WHERE {where}
+                ORDER BY {table}.code <~> (SELECT binary_quantize({asked}))
+                LIMIT {where.bind(_SCANNED * scan.depth)}
+            )
+        """
+        where = Where(clauses=[f"{index.vectors}.seq = scanned.seq"], args=where.args)
+    source = f"scanned, {index.vectors}" if coarse else index.vectors
     return (
-        f"{opening} SELECT {table}.seq, {near} AS near FROM {table} WHERE {where}"
-        f" ORDER BY near DESC LIMIT {where.bind(scan.depth)}"
+        f"{opening} SELECT {index.vectors}.seq, 1 - ({index.vectors}.vector <=> {asked}) AS near"
+        f" FROM {source} WHERE {where} ORDER BY near DESC LIMIT {where.bind(scan.depth)}"
     )
 
 

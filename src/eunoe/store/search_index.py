@@ -181,6 +181,13 @@ async def index_passage_vectors(tx: Tx, embedder: str, vectors: Vectors) -> None
             " SET embedder = excluded.embedder, vector = excluded.vector",
             [(seq, embedder, literal(vector)) for seq, vector in rows],
         )
+        await tx.execute_many(
+            "INSERT INTO passage_codes (archive_id, seq, embedder, code)"
+            " SELECT archive_id, seq, embedder, binary_quantize(vector) FROM passage_vectors"
+            " WHERE seq = $1 ON CONFLICT (seq) DO UPDATE"
+            " SET embedder = excluded.embedder, code = excluded.code",
+            [(seq,) for seq, vector in rows if is_scanned_by_signs(vector)],
+        )
     await tx.execute_many(
         "UPDATE passages SET embedder = $2 WHERE seq = $1",
         [(seq, embedder) for seq, _ in vectors],

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from eunoe.domain.recall import MessageQuery, PassageQuery
 from eunoe.store import codec
-from eunoe.store.db import Tx, Value, listed, to_micros
+from eunoe.store.db import Tx, Value, among, to_micros
 
 
 @dataclass(slots=True)
@@ -31,8 +31,8 @@ class Index:
     """Where one kind of thing is indexed.
 
     `rows` is the table that the filters look at, `words` and `fts` hold the words on
-    PostgreSQL and SQLite, `vectors` the vectors. On SQLite `codes` is scanned first, and
-    `whole` joins what it found to `vectors`.
+    PostgreSQL and SQLite, `vectors` the vectors. `codes` is scanned first, on PostgreSQL for
+    long vectors only, and on SQLite `whole` joins what it found to `vectors`.
     """
 
     rows: str
@@ -143,8 +143,8 @@ def filter_rows(tx: Tx, scan: Scan, where: Where) -> None:
                 entries += f" AND list_entries.message_seq = {rows}.seq"
                 where.add(f"EXISTS (SELECT 1 FROM list_entries WHERE {entries})")
             if query.roles:
-                roles = listed(tx, where.bind(codec.encode(query.roles)))
-                where.add(f"{rows}.role IN {roles}")
+                roles = among(tx, where.bind(codec.encode(query.roles)))
+                where.add(f"{rows}.role {roles}")
 
 
 def _filter_tags(tx: Tx, query: PassageQuery, where: Where) -> None:
@@ -153,7 +153,7 @@ def _filter_tags(tx: Tx, query: PassageQuery, where: Where) -> None:
         return
     matching = (
         "SELECT {} FROM passage_tags WHERE passage_tags.passage_seq = passages.seq"
-        f" AND passage_tags.tag IN {listed(tx, where.bind(codec.encode(tags)))}"
+        f" AND passage_tags.tag {among(tx, where.bind(codec.encode(tags)))}"
     )
     if query.tag_match == "any":
         where.add(f"EXISTS ({matching.format('1')})")

@@ -7,7 +7,7 @@ from typing import Any, Final
 from eunoe.domain.tools import Tool
 from eunoe.errors import ToolNameTaken
 from eunoe.store import codec
-from eunoe.store.db import Row, Tx, UniqueViolated, listed, now_micros, unindexed
+from eunoe.store.db import Row, Tx, UniqueViolated, among, now_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import Where, of_organization
 
@@ -86,7 +86,7 @@ async def seed(tx: Tx, tools: Sequence[Tool]) -> None:
     """
     rows = await tx.fetch(
         "SELECT name, tool_type, body_json FROM tools"
-        f" WHERE organization_id = $1 AND name IN {listed(tx, '$2')}",
+        f" WHERE organization_id = $1 AND name {among(tx, '$2')}",
         tx.actor.organization_id,
         codec.encode([tool.name for tool in tools]),
     )
@@ -157,7 +157,7 @@ async def attach(tx: Tx, agent_id: str, tool_ids: Sequence[str]) -> int:
 async def detach(tx: Tx, agent_id: str, tool_ids: Sequence[str]) -> int:
     """Take these tools from the agent; return how many it had."""
     return await tx.execute(
-        f"DELETE FROM agents_tools WHERE agent_id = $1 AND tool_id IN {listed(tx, '$2')}"
+        f"DELETE FROM agents_tools WHERE agent_id = $1 AND tool_id {among(tx, '$2')}"
         " AND (SELECT organization_id FROM agents WHERE id = $1) = $3",
         agent_id,
         codec.encode(list(tool_ids)),
@@ -170,7 +170,7 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Tool]]:
     rows = await tx.fetch(
         f"SELECT {_COLUMNS}, agents_tools.agent_id FROM agents_tools"
         " JOIN tools ON tools.id = agents_tools.tool_id"
-        f" WHERE agents_tools.agent_id IN {listed(tx, '$1')}"
+        f" WHERE agents_tools.agent_id {among(tx, '$1')}"
         f" AND {unindexed('tools.organization_id')} = $2"
         " ORDER BY agents_tools.agent_id, agents_tools.position, tools.id",
         codec.encode(list(agent_ids)),
@@ -190,7 +190,7 @@ async def _among(tx: Tx, column: str, values: Sequence[str]) -> list[Tool]:
     # Names are looked up within the organization, ids anywhere.
     scope = "organization_id" if column == "name" else unindexed("organization_id")
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM tools WHERE {column} IN {listed(tx, '$1')} AND {scope} = $2",
+        f"SELECT {_COLUMNS} FROM tools WHERE {column} {among(tx, '$1')} AND {scope} = $2",
         codec.encode(list(values)),
         tx.actor.organization_id,
     )
@@ -204,7 +204,7 @@ def _where(tx: Tx, asked: ToolFilter) -> Where:
     where.among("tools.tool_type", asked.tool_types)
     if asked.exclude_tool_types:
         place = where.bound(codec.encode(asked.exclude_tool_types))
-        where.clauses.append(f"tools.tool_type NOT IN {listed(tx, place)}")
+        where.clauses.append(f"NOT tools.tool_type {among(tx, place)}")
     if asked.letta_only is not None:
         where.add(f"tools.tool_type {'' if asked.letta_only else 'NOT '}LIKE {{}}", "letta%")
     where.tagged(_of_body(tx, "->", "tags"), asked.tags, every=False)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from eunoe.store import codec
-from eunoe.store.db import Tx, Value, containing, each, listed, unindexed
+from eunoe.store.db import Tx, Value, among, containing, each, unindexed
 
 
 @dataclass(slots=True)
@@ -43,14 +43,14 @@ class Where:
         """Want `expression` among `values`; none of them asks for nothing."""
         if values:
             place = self.bound(codec.encode(values))
-            self.clauses.append(f"{expression} IN {listed(self.tx, place)}")
+            self.clauses.append(f"{expression} {among(self.tx, place)}")
         return self
 
     def tagged(self, column: str, tags: tuple[str, ...], *, every: bool) -> Self:
         """Want any, or `every`, of `tags` in the JSON array in `column`; none asks for nothing."""
         if tags:
             place = self.bound(codec.encode(tags))
-            found = f"FROM {each(self.tx, column)} WHERE item.value IN {listed(self.tx, place)}"
+            found = f"FROM {each(self.tx, column)} WHERE item.value {among(self.tx, place)}"
             self.counted(f"SELECT COUNT(DISTINCT item.value) {found}", tags, every=every)
         return self
 
