@@ -47,6 +47,10 @@ _COMMAND: Final = re.compile(
 )
 
 
+_SHOUT: Final = re.compile("[A-Z]{3}")
+"""What every command has: told in a moment of a text of many megabytes, unlike each of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCall:
     name: str
@@ -99,6 +103,8 @@ def plan(
     `tools` maps each offered name to its parameters; `choice` is `auto`, `none`, `required`
     or the name of a forced tool.
     """
+    if not _SHOUT.search(said):
+        said = ""
     failing = _FAIL.search(said)
     if failing:
         return Plan(fail_status=int(failing[1]))
