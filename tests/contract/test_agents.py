@@ -41,6 +41,7 @@ def test_create_answers_with_what_it_wrote(client: Letta, tag: str) -> None:
     assert [block.value for block in made.blocks] == ["Name: Ada"]
     assert made.memory.blocks == made.blocks
     assert (made.tags, made.metadata) == ([tag], {"answer": 42})
+    assert client.tags.list(query_text=tag) == [tag]
     assert {tool.name for tool in made.tools} == {
         "conversation_search",
         "memory_replace",

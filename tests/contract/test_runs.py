@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from letta_client import APIStatusError, Letta, NotFoundError
+from letta_client import APIStatusError, InternalServerError, Letta, NotFoundError
 from letta_client.types import AgentState
 from letta_client.types.agents import Run
 
@@ -187,6 +187,8 @@ def test_a_run_is_measured_and_can_be_deleted(
     assert (metrics["id"], metrics["num_steps"]) == (run.id, 2)
     assert metrics["run_ns"] > 0
     assert [is_id("tool", one) for one in metrics["tools_used"]] == [True]
+    with pytest.raises(InternalServerError, match="501"):
+        letta.runs.trace.retrieve(run.id)
     assert http.delete(f"/v1/runs/{run.id}").status_code == 200
     assert http.get(f"/v1/runs/{run.id}").status_code == 404
     listed = letta.agents.messages.list(agent.id).items

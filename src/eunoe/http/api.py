@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from eunoe.http import errors
+from eunoe.http import document, errors
 from eunoe.http.auth import PasswordGate
 from eunoe.http.deps import Runtime
 from eunoe.http.intake import DEFAULT_BODY_LIMIT, Intake
@@ -91,6 +91,7 @@ def build_api(open_runtime: OpenRuntime, *, version: str, policy: Policy | None 
         strict_content_type=False,
     )
     app.router.routes.extend(route for router in _ROUTERS for route in router.routes)
+    document.install(app)
     errors.install(app)
     _guard(app, policy or Policy())
     return app

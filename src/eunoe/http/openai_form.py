@@ -4,7 +4,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +12,7 @@ from eunoe.domain.events import Ended, Failed, RunEvent
 from eunoe.domain.messages import Json
 from eunoe.errors import EunoeError, Invalid, Kind, Missing
 from eunoe.http.deps import Runtime, actor_of
+from eunoe.http.document import Route
 from eunoe.http.errors import answer_of, answer_of_failed
 from eunoe.http.replies import JsonReply
 from eunoe.http.sse import DONE, frame
@@ -49,7 +49,7 @@ async def model_of(runtime: Runtime, actor: Actor, agent_id: str) -> str:
     return agent.model.model
 
 
-class OpenAiRoute(APIRoute):
+class OpenAiRoute(Route):
     """A route whose refusals have OpenAI's body; the status is that of any other route.
 
     Only a request that cannot be read differs: there OpenAI says 400.

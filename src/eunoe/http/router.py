@@ -3,7 +3,8 @@
 from typing import Final
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
+
+from eunoe.http.document import Route
 
 VERSION: Final = "/v1"
 
@@ -13,7 +14,7 @@ def v1(
     *,
     tag: str,
     deprecated: bool | None = None,
-    route_class: type[APIRoute] = APIRoute,
+    route_class: type[Route] = Route,
 ) -> APIRouter:
     """Return a router whose routes stand as they are.
 

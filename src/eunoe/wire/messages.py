@@ -48,7 +48,7 @@ MessageType: TypeAlias = Literal[
 _PART_BITS: Final = 127
 
 
-class _Common(TypedDict):
+class MessageFields(TypedDict):
     id: str
     date: str
     name: str | None
@@ -60,29 +60,29 @@ class _Common(TypedDict):
     run_id: str | None
 
 
-class SystemMessage(_Common):
+class SystemMessage(MessageFields):
     message_type: Literal["system_message"]
     content: str
 
 
-class UserMessage(_Common):
+class UserMessage(MessageFields):
     message_type: Literal["user_message"]
     content: str | list[Json]
 
 
-class AssistantMessage(_Common):
+class AssistantMessage(MessageFields):
     message_type: Literal["assistant_message"]
     content: str | list[Json]
 
 
-class ReasoningMessage(_Common):
+class ReasoningMessage(MessageFields):
     message_type: Literal["reasoning_message"]
     source: Literal["reasoner_model", "non_reasoner_model"]
     reasoning: str
     signature: str | None
 
 
-class HiddenReasoningMessage(_Common):
+class HiddenReasoningMessage(MessageFields):
     message_type: Literal["hidden_reasoning_message"]
     state: Literal["redacted", "omitted"]
     hidden_reasoning: str | None
@@ -100,19 +100,19 @@ class ToolCallDelta(TypedDict, total=False):
     tool_call_id: str
 
 
-class ToolCallMessage(_Common):
+class ToolCallMessage(MessageFields):
     message_type: Literal["tool_call_message"]
     tool_call: WireToolCall | ToolCallDelta
     tool_calls: list[WireToolCall] | ToolCallDelta
 
 
-class ApprovalRequestMessage(_Common):
+class ApprovalRequestMessage(MessageFields):
     message_type: Literal["approval_request_message"]
     tool_call: WireToolCall | ToolCallDelta
     tool_calls: list[WireToolCall] | ToolCallDelta
 
 
-class ApprovalResponseMessage(_Common):
+class ApprovalResponseMessage(MessageFields):
     message_type: Literal["approval_response_message"]
     approvals: list[WireDecision | WireToolReturn]
     approve: bool | None
@@ -120,7 +120,7 @@ class ApprovalResponseMessage(_Common):
     reason: str | None
 
 
-class ToolReturnMessage(_Common):
+class ToolReturnMessage(MessageFields):
     message_type: Literal["tool_return_message"]
     tool_return: str
     status: Literal["success", "error"]
@@ -130,13 +130,13 @@ class ToolReturnMessage(_Common):
     tool_returns: list[WireToolReturn]
 
 
-class SummaryMessage(_Common):
+class SummaryMessage(MessageFields):
     message_type: Literal["summary_message"]
     summary: str
     compaction_stats: Json | None
 
 
-class EventMessage(_Common):
+class EventMessage(MessageFields):
     message_type: Literal["event_message"]
     event_type: Literal["compaction"]
     event_data: Json

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from typing_extensions import TypedDict
 
@@ -19,7 +19,7 @@ from eunoe.domain.events import (
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
 from eunoe.domain.views import Summarised, View
-from eunoe.wire.messages import Lens, WireMessage, bodies
+from eunoe.wire.messages import Lens, MessageFields, WireMessage, bodies
 from eunoe.wire.times import message_date
 
 
@@ -39,6 +39,23 @@ class UsageStatistics(TypedDict):
     cache_write_tokens: int | None
     reasoning_tokens: int | None
     context_tokens: int | None
+
+
+class Ping(MessageFields):
+    message_type: Literal["ping"]
+
+
+class ErrorMessage(TypedDict):
+    message_type: Literal["error_message"]
+    run_id: str
+    error_type: str
+    message: str
+    detail: str | None
+    seq_id: int | None
+
+
+StreamEvent: TypeAlias = WireMessage | Ping | ErrorMessage | WireStopReason | UsageStatistics
+"""The data of one event of a run's stream."""
 
 
 class LettaResponse(TypedDict):

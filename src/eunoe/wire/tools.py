@@ -1,6 +1,8 @@
 """Tools on the wire (api 13.1)."""
 
-from pydantic import BaseModel
+from typing import Annotated
+
+from pydantic import AliasChoices, BaseModel, Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import tools
@@ -9,9 +11,11 @@ from eunoe.domain.tools import ToolType
 
 
 class ApprovalBody(BaseModel):
-    """Whether calls of a tool wait for approval."""
+    """Whether calls of a tool wait for approval. The JavaScript client says it by another name."""
 
-    requires_approval: bool
+    requires_approval: Annotated[
+        bool, Field(validation_alias=AliasChoices("requires_approval", "body_requires_approval"))
+    ]
 
 
 class Tool(TypedDict):

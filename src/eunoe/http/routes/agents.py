@@ -21,6 +21,7 @@ from eunoe.store.agents import AgentFilter
 from eunoe.store.paging import Page
 from eunoe.wire.agent_requests import CreateAgentBody, UpdateAgentBody
 from eunoe.wire.agents import AgentState, memory, state
+from eunoe.wire.conversations import CompactionResponse
 from eunoe.wire.overviews import CompactBody, ResetBody, context_window
 
 router = v1("/agents", tag="agents")
@@ -214,7 +215,11 @@ async def reset_messages(
     return JsonReply(state(found))
 
 
-@router.post("/{agent_id}/summarize", operation_id="summarize_messages")
+@router.post(
+    "/{agent_id}/summarize",
+    operation_id="summarize_messages",
+    responses={200: {"model": CompactionResponse}},
+)
 async def summarise(
     agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, body: CompactBody | None = None
 ) -> Response:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from eunoe.domain.runs import ACTIVE, Run
 from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, agent_type, given
+from eunoe.http.document import STREAM
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
 from eunoe.http.replies import JsonReply
@@ -30,7 +31,6 @@ from eunoe.wire.stream import LettaResponse
 router = v1("/conversations", tag="conversations")
 
 _LOOKUPS_S: Final = (0, 0.25, 0.5, 1)
-_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Asked:
 @router.post(
     "/{conversation_id}/messages",
     operation_id="send_conversation_message",
-    responses={200: {"model": LettaResponse, "content": _STREAM}},
+    responses={200: {"model": LettaResponse, "content": STREAM}},
 )
 async def send(
     conversation_id: ConversationAddress,
@@ -76,7 +76,7 @@ async def send(
 @router.post(
     "/{conversation_id}/stream",
     operation_id="retrieve_conversation_stream",
-    responses={200: {"content": _STREAM}},
+    responses={200: {"content": STREAM}},
 )
 async def stream(
     conversation_id: ConversationAddress,

@@ -1,7 +1,7 @@
 """Groups of agents, the blocks they share, and what was said in them (api 21.10)."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Depends, Query
 from starlette.requests import Request
@@ -10,6 +10,7 @@ from starlette.responses import Response
 from eunoe.domain.groups import ManagerType
 from eunoe.domain.runs import Run
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
+from eunoe.http.document import STREAM
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import AgentId, GroupId, MessageId
 from eunoe.http.replies import JsonReply
@@ -31,7 +32,6 @@ of_agent = v1("/agents", tag="agents")
 
 Oldest = Annotated[Page, Depends(page_of(limit=50, order="asc"))]
 Newest = Annotated[Page, Depends(page_of(limit=100, order="desc"))]
-STREAM: Final = {"text/event-stream": {"schema": {"type": "string"}}}
 NewestSaid = Annotated[MessagePage, Depends(message_page_of(order="desc", limit=10))]
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from eunoe.domain.messages import Message
 from eunoe.errors import Missing
 from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.document import STREAM
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import AgentId, MessageId
 from eunoe.http.replies import JsonReply
@@ -41,7 +42,6 @@ everywhere = v1("/messages", tag="messages")
 
 Newest = Annotated[MessagePage, Depends(message_page_of(order="desc"))]
 Types = Annotated[list[MessageType] | None, Query()]
-_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Asked:
 @router.post(
     "/{agent_id}/messages",
     operation_id="send_message",
-    responses={200: {"model": LettaResponse, "content": _STREAM}},
+    responses={200: {"model": LettaResponse, "content": STREAM}},
 )
 async def send(
     agent_id: AgentId,
@@ -93,7 +93,7 @@ async def send(
     "/{agent_id}/messages/stream",
     operation_id="create_agent_message_stream",
     deprecated=True,
-    responses={200: {"content": _STREAM}},
+    responses={200: {"content": STREAM}},
 )
 async def send_streaming(
     agent_id: AgentId,

@@ -1,6 +1,6 @@
 """The models that the configured providers serve (api 17)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Query
 from starlette.responses import Response
@@ -8,12 +8,12 @@ from starlette.responses import Response
 from eunoe.http.deps import RuntimeDep
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
-from eunoe.wire.models import listed_embedding_model, listed_model
+from eunoe.wire.models import EmbeddingModel, Model, listed_embedding_model, listed_model
 
 router = v1("/models", tag="models")
 
 
-@router.get("/", operation_id="list_models", responses={200: {"model": list[dict[str, Any]]}})
+@router.get("/", operation_id="list_models", responses={200: {"model": list[Model]}})
 async def list_all(
     runtime: RuntimeDep,
     provider_category: Annotated[list[Literal["base", "byok"]] | None, Query()] = None,
@@ -35,7 +35,7 @@ async def list_all(
 @router.get(
     "/embedding",
     operation_id="list_embedding_models",
-    responses={200: {"model": list[dict[str, Any]]}},
+    responses={200: {"model": list[EmbeddingModel]}},
 )
 async def list_embedding(runtime: RuntimeDep) -> Response:
     """List the models that turn text into vectors."""

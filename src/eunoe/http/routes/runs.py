@@ -12,6 +12,7 @@ from eunoe.domain.followups import run_of
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
 from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.document import STREAM
 from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, page_of
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
@@ -206,7 +207,7 @@ async def delete(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Respons
 @router.post(
     "/{run_id}/stream",
     operation_id="retrieve_stream_for_run",
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": STREAM}},
 )
 async def stream(
     run_id: RunId,

@@ -1,0 +1,66 @@
+"""The OpenAPI document, made when it is asked for: a start waits for no model of an answer."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from eunoe.domain.messages import Json
+from eunoe.wire.stream import StreamEvent
+
+_PLACE: Final = "#/components/schemas/{model}"
+STREAM: Final[Json] = {
+    "text/event-stream": {"schema": {"$ref": _PLACE.format(model="StreamEvent")}}
+}
+"""What a stream of a run's events holds: the schema is of one event's data; `[DONE]` ends it."""
+
+
+class Route(APIRoute):
+    """A route that keeps what describes its answers until somebody wants to read it.
+
+    Answers leave as they are made, past any model; the models describe them only.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        responses: dict[int | str, Json] | None = None,
+        **options: Any,  # noqa: ANN401 -- FastAPI's own, passed on as they are
+    ) -> None:
+        super().__init__(path, endpoint, **options)
+        self.described = partial(APIRoute, path, endpoint, responses=responses, **options)
+        """Makes the same route with the models of its answers."""
+
+
+def install(app: FastAPI) -> None:
+    """Have the application serve the document of its routes, made once."""
+    made: list[Json] = []
+
+    def document() -> Json:
+        if not made:
+            routes = [
+                one.described() if isinstance(one, Route) else one for one in app.router.routes
+            ]
+            whole = get_openapi(
+                title=app.title, version=app.version, summary=app.summary, routes=routes
+            )
+            made.append(_with_events(whole))
+        return made[0]
+
+    # FastAPI says that this is how its document is replaced.
+    app.openapi = document
+
+
+def _with_events(document: Json) -> Json:
+    """Add what the streams refer to."""
+    event = TypeAdapter[StreamEvent](StreamEvent).json_schema(ref_template=_PLACE)
+    schemas: Json = document["components"]["schemas"]
+    for name, schema in (event.pop("$defs") | {"StreamEvent": event}).items():
+        schemas.setdefault(name, schema)
+    return document
