@@ -34,6 +34,7 @@ from eunoe.settings import Settings
 from eunoe.store import tools
 from eunoe.store.database import open_database, upgrade
 from eunoe.store.db import Actor, Database
+from eunoe.store.sealing import Sealer, sealer_of
 from eunoe.tools.catalog import AgentToolbox, ToolFunction, builtin_tools
 from eunoe.tools.peers import Peers
 
@@ -70,9 +71,10 @@ async def open_runtime(
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     providers = providers_from(settings.provider_values)
+    sealer = sealing(settings)
     async with AsyncExitStack() as stack:
         stack.callback(_watched(settings))
-        db = await open_database(settings.database_url)
+        db = await open_database(settings.database_url, sealer=sealer)
         stack.push_async_callback(db.close)
         await upgrade(db)
         async with db.write(Actor()) as tx:
@@ -105,6 +107,11 @@ async def open_runtime(
             default_embedding=settings.default_embedding or local.get("embedding"),
             keepalive_s=settings.keepalive_s,
         )
+
+
+def sealing(settings: Settings) -> Sealer:
+    """Return what seals the secrets of this server; the first start makes its key."""
+    return sealer_of(settings.encryption_keys, folder=settings.data_dir)
 
 
 def toolboxes(db: Database, functions: Mapping[str, ToolFunction]) -> Toolboxes:

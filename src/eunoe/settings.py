@@ -144,6 +144,8 @@ class Settings(BaseSettings):
     """Folder of the local models; `models` in the data folder when not set"""
     database_url: Annotated[str, AfterValidator(_supported_url)] = Field(default="", repr=False)
     """`sqlite:///…` or `postgresql://…`; a file in the data folder when not set"""
+    encryption_key: SecretStr | None = None
+    """Keys that seal stored secrets, the newest first; kept in the data folder when not set"""
     event_retention_hours: Seconds = 24
     """Hours after the end of a run during which its stream can be read again"""
 
@@ -188,6 +190,13 @@ class Settings(BaseSettings):
         """The folder of the weights that run here."""
         return (self.models_dir or self.data_dir / "models").expanduser()
 
+    @property
+    def encryption_keys(self) -> tuple[str, ...]:
+        """The keys that seal secrets, the newest first; none where a file has them."""
+        given = self.encryption_key
+        pieces = () if given is None else given.get_secret_value().split(",")
+        return tuple(key for piece in pieces if (key := piece.strip()))
+
     def runs_local(self, providers: Sized) -> bool:
         """Whether models run on this machine, beside these providers."""
         return self.local_model == "on" or (self.local_model == "auto" and not providers)
@@ -201,6 +210,7 @@ class Settings(BaseSettings):
         return (
             *(secret.get_secret_value() for secret in hidden if secret is not None),
             *keys,
+            *self.encryption_keys,
             *([inside, unquote(inside)] if inside else []),
         )
 

@@ -20,8 +20,10 @@ app: Final = typer.Typer(
 )
 db: Final = typer.Typer(help="Look after the database.", no_args_is_help=True)
 models: Final = typer.Typer(help="The models that run on this machine.", no_args_is_help=True)
+secrets: Final = typer.Typer(help="The keys that seal stored secrets.", no_args_is_help=True)
 app.add_typer(db, name="db")
 app.add_typer(models, name="models")
+app.add_typer(secrets, name="secrets")
 
 _Url = Annotated[
     str | None, typer.Option("--url", help="The server, if it is not the configured one.")
@@ -110,6 +112,18 @@ def models_pull(
 def models_list() -> None:
     """List the local models, and what the configured providers serve."""
     _do("models", "show")
+
+
+@secrets.command("key")
+def secrets_key() -> None:
+    """Print a fresh key for EUNOE_ENCRYPTION_KEY."""
+    _do("secrets", "key")
+
+
+@secrets.command("rotate")
+def secrets_rotate() -> None:
+    """Seal everything that is stored with the newest key."""
+    _do("secrets", "rotate")
 
 
 def main() -> None:

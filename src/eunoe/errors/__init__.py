@@ -75,6 +75,11 @@ from eunoe.errors.runs import (
     RunCancelled,
     RunExpired,
 )
+from eunoe.errors.secrets import (
+    EncryptionKeyInvalid,
+    EncryptionKeyMissing,
+    SecretUnreadable,
+)
 from eunoe.errors.tools import (
     ToolArgumentsInvalid,
     ToolMissing,
@@ -112,6 +117,8 @@ __all__ = (
     "EditNotFound",
     "EmbedderMissing",
     "EmbeddingUnknown",
+    "EncryptionKeyInvalid",
+    "EncryptionKeyMissing",
     "EunoeError",
     "FenceLost",
     "Invalid",
@@ -141,6 +148,7 @@ __all__ = (
     "RunAbandoned",
     "RunCancelled",
     "RunExpired",
+    "SecretUnreadable",
     "SettingInvalid",
     "SettingUnknown",
     "SystemPromptTooLarge",

@@ -17,6 +17,7 @@ from eunoe.store import postgresql, sqlite
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.migrations import HEAD, REVISIONS
 from eunoe.store.migrations.stored import jobs_are_current, stored_revision
+from eunoe.store.sealing import NO_KEYS, Sealer
 
 _SQLITE: Final = "sqlite:///"
 
@@ -29,19 +30,22 @@ class Finding:
     message: str
 
 
-async def open_database(url: str) -> sqlite.SqliteDatabase | postgresql.PostgresqlDatabase:
+async def open_database(
+    url: str, *, sealer: Sealer = NO_KEYS
+) -> sqlite.SqliteDatabase | postgresql.PostgresqlDatabase:
     """Open `sqlite:///path` (four slashes where absolute) or `postgresql://…`.
 
     Raises `DatabaseUrlInvalid` and `DatabaseUnreachable`. The folder of an SQLite file is
     made; the schema is not looked at (`upgrade`).
+    Without a `sealer` secrets can be neither read nor stored.
     """
     scheme = urlsplit(url).scheme.partition("+")[0]
     if scheme in {"postgresql", "postgres"}:
-        return await postgresql.connect("postgresql:" + url.partition(":")[2])
+        return await postgresql.connect("postgresql:" + url.partition(":")[2], sealer=sealer)
     path = url.removeprefix(_SQLITE)
     if scheme != "sqlite" or path in {url, "", ":memory:"}:
         raise DatabaseUrlInvalid
-    return sqlite.SqliteDatabase(_file(path))
+    return sqlite.SqliteDatabase(_file(path), sealer=sealer)
 
 
 def _file(path: str) -> Path:
@@ -57,10 +61,10 @@ def _file(path: str) -> Path:
 
 @asynccontextmanager
 async def opened(
-    url: str,
+    url: str, *, sealer: Sealer = NO_KEYS
 ) -> AsyncGenerator[sqlite.SqliteDatabase | postgresql.PostgresqlDatabase]:
     """Open a database, bring it up to this version, and close it after the block."""
-    db = await open_database(url)
+    db = await open_database(url, sealer=sealer)
     try:
         await upgrade(db)
         yield db

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from eunoe.ids import DEFAULT_ORGANIZATION, DEFAULT_USER
+from eunoe.store.sealing import Sealer
 
 Dialect: TypeAlias = Literal["sqlite", "postgresql"]
 Value: TypeAlias = str | int | float | bytes | None
@@ -60,6 +61,8 @@ class Tx(Protocol):
     """
 
     actor: Actor
+    sealer: Sealer
+    """Seals and opens what is secret, on the way in and out."""
 
     @property
     def dialect(self) -> Dialect: ...

@@ -12,6 +12,7 @@ from eunoe.store.postgresql_connection import (
     meaning,
     open_pool,
 )
+from eunoe.store.sealing import NO_KEYS, Sealer
 
 T = TypeVar("T")
 
@@ -21,8 +22,9 @@ _ACQUIRE_TIMEOUT_S: Final = 30
 class PostgresqlTx:
     dialect: Dialect = "postgresql"
 
-    def __init__(self, connection: Connection, actor: Actor) -> None:
+    def __init__(self, connection: Connection, actor: Actor, *, sealer: Sealer = NO_KEYS) -> None:
         self.actor = actor
+        self.sealer = sealer
         self._connection = connection
         self._statements = 0
         self._failure: Exception | None = None
@@ -78,9 +80,10 @@ class PostgresqlDatabase:
 
     dialect: Dialect = "postgresql"
 
-    def __init__(self, url: str, pool: Pool) -> None:
+    def __init__(self, url: str, pool: Pool, *, sealer: Sealer = NO_KEYS) -> None:
         self.url = url
         self.pool = pool
+        self.sealer = sealer
 
     @asynccontextmanager
     async def write(self, actor: Actor) -> AsyncGenerator[PostgresqlTx]:
@@ -103,7 +106,7 @@ class PostgresqlDatabase:
                 self.pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection,
                 connection.transaction(isolation=isolation, readonly=readonly),
             ):
-                tx = PostgresqlTx(connection, actor)
+                tx = PostgresqlTx(connection, actor, sealer=self.sealer)
                 try:
                     yield tx
                     tx.check()
@@ -123,6 +126,6 @@ class PostgresqlDatabase:
         await self.pool.close()
 
 
-async def connect(url: str) -> PostgresqlDatabase:
+async def connect(url: str, *, sealer: Sealer = NO_KEYS) -> PostgresqlDatabase:
     """Open a database; raise `DatabaseUnreachable` when nobody answers."""
-    return PostgresqlDatabase(url, await open_pool(url))
+    return PostgresqlDatabase(url, await open_pool(url), sealer=sealer)

@@ -17,6 +17,7 @@ import apsw
 
 from eunoe.errors import DatabaseUnreachable
 from eunoe.store.db import Actor, Dialect, Row, Value
+from eunoe.store.sealing import NO_KEYS, Sealer
 from eunoe.store.sqlite_connection import Connection, begin_patiently, connect, copy, meaning
 
 T = TypeVar("T")
@@ -31,9 +32,15 @@ class SqliteTx:
     dialect: Dialect = "sqlite"
 
     def __init__(
-        self, connection: Connection, actor: Actor, *, scans: Executor | None = None
+        self,
+        connection: Connection,
+        actor: Actor,
+        *,
+        sealer: Sealer = NO_KEYS,
+        scans: Executor | None = None,
     ) -> None:
         self.actor = actor
+        self.sealer = sealer
         self.broken_by: apsw.Error | None = None
         self._failure: Exception | None = None
         self._connection = connection
@@ -99,8 +106,9 @@ class SqliteDatabase:
 
     dialect: Dialect = "sqlite"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sealer: Sealer = NO_KEYS) -> None:
         self.path = path
+        self.sealer = sealer
         self.url = f"sqlite:///{path}"
         self._writer = connect(path)
         self._turn = asyncio.Lock()
@@ -121,7 +129,7 @@ class SqliteDatabase:
             self._holder = asyncio.current_task()
             try:
                 await self._begin()
-                tx = SqliteTx(self._writer, actor)
+                tx = SqliteTx(self._writer, actor, sealer=self.sealer)
                 try:
                     yield tx
                     tx.check()
@@ -222,7 +230,8 @@ class SqliteDatabase:
     async def read(self, actor: Actor, *, long: bool = False) -> AsyncGenerator[SqliteTx]:
         self._check_open()
         connection = self._idle.pop() if self._idle else connect(self.path, read_only=True)
-        tx = SqliteTx(connection, actor, scans=self._scans if long else None)
+        scans = self._scans if long else None
+        tx = SqliteTx(connection, actor, sealer=self.sealer, scans=scans)
         try:
             connection.execute("BEGIN")
             yield tx

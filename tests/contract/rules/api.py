@@ -52,6 +52,7 @@ RULES: Final = {
     "api-6.10": "Base rules are added for the tools that end or continue a turn, unless the model is excluded.",
     "api-6.11": "Rules of tools have the shapes of the API and are replaced as a whole list.",
     "api-6.13": "The first message is the compiled system message, and the given ones follow in their envelopes.",
+    "api-6.14": "Secrets of an agent are sealed where they are stored, replaced whole, and shown where asked for.",
     "api-6.15": "Sleeptime is switched on at creation or later, and shares every block.",
     "api-6.20": "Settings of compaction have defaults, are merged field by field, and follow a change of mode.",
     "api-6.30": "An update replaces lists whole, merges settings, and answers with every relation.",
