@@ -5,16 +5,20 @@ import uuid
 from typing import Final
 
 PREFIXES: Final = {
+    "access_token": "token",
     "agent": "agent",
     "archive": "archive",
     "block": "block",
     "conversation": "conv",
     "group": "group",
+    "identity": "identity",
     "message": "message",
     "organization": "org",
     "passage": "passage",
     "ping": "ping",
+    "provider": "provider",
     "run": "run",
+    "secret": "agent-env",
     "step": "step",
     "tool": "tool",
     "user": "user",

@@ -7,6 +7,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.groups import Group
 from eunoe.domain.messages import Message
+from eunoe.domain.secrets import AgentSecret
 from eunoe.domain.tools import Tool
 
 Relation: TypeAlias = Literal[
@@ -36,6 +37,7 @@ class AgentState:
     blocks: tuple[Block, ...] = ()
     tools: tuple[Tool, ...] = ()
     tags: tuple[str, ...] = ()
+    secrets: tuple[AgentSecret, ...] = ()
     request: Message | None = None
     """The request for approval that waits in the agent's own list."""
     managed_group: Group | None = None

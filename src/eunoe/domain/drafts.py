@@ -4,6 +4,7 @@ In a patch a null field says nothing (api 6.40), so that a missing field and an
 explicit null are the same; what can be cleared has a flag of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -129,6 +130,7 @@ class AgentDraft:
     project_id: str | None = None
     template_id: str | None = None
     base_template_id: str | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,7 @@ class AgentPatch:
     block_ids: tuple[str, ...] | None = None
     tool_ids: tuple[str, ...] | None = None
     message_ids: tuple[str, ...] | None = None
+    secrets: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

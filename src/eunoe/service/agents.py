@@ -28,7 +28,7 @@ from eunoe.service.blocks import drafted
 from eunoe.service.models import Defaults, Models, changed_model, embedding_of, model_of
 from eunoe.service.opening import first_messages
 from eunoe.service.windows import rearrange
-from eunoe.store import agents, blocks, lists, search, tools
+from eunoe.store import agents, blocks, lists, search, secrets, tools
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
@@ -77,6 +77,8 @@ async def _made(
     for block in attached:
         await blocks.attach(tx, agent.id, block)
     await tools.attach(tx, agent.id, [tool.id for tool in held])
+    if draft.secrets:
+        await secrets.replace(tx, agent.id, draft.secrets)
     said = first_messages(
         agent, attached, draft.opening, base_tools=draft.include_base_tools, at=at
     )
@@ -89,6 +91,7 @@ async def _made(
         blocks=tuple(attached),
         tools=tuple(held),
         tags=agent.tags,
+        secrets=tuple((await secrets.of_agents(tx, [agent.id]))[agent.id]) if draft.secrets else (),
     )
 
 
@@ -141,6 +144,8 @@ async def update(
             await _replace_blocks(tx, agent_id, patch.block_ids)
         if patch.tool_ids is not None:
             await _replace_tools(tx, agent_id, patch.tool_ids)
+        if patch.secrets is not None:
+            await secrets.replace(tx, agent_id, patch.secrets)
         if patch.message_ids is not None:
             await rearrange(tx, agent_id, patch.message_ids)
         changed = await states.one(tx, agent_id)

@@ -8,7 +8,9 @@ from typing import Final, cast
 HIDDEN: Final = "[redacted]"
 _SHORTEST_SECRET: Final = 6
 """A shorter one would blot out ordinary words, and protects nothing."""
-_SECRET_NAME: Final = re.compile(r"(?i)key|token|password|secret|authorization|cookie|dsn")
+_SECRET_NAME: Final = re.compile(
+    r"(?i)key|token|password|secret|authorization|cookie|dsn|environment_variables"
+)
 _SECRET_SHAPE: Final = re.compile(r"(?i)(\bbearer\s+)[^\s\"',]+|(://[^/\s:@\"]+:)[^@\s\"]+(?=@)")
 _CONTENT_NAMES: Final = frozenset(
     {

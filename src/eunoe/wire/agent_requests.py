@@ -26,6 +26,7 @@ from eunoe.wire.blocks import CreateBlockBody
 from eunoe.wire.content import Content, FetchImage, parts_of
 from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat
 from eunoe.wire.models import EmbeddingConfigBody, LlmConfigBody
+from eunoe.wire.secrets import SecretsBody, first_sent
 from eunoe.wire.tool_rules import ToolRuleBody, stored
 
 SUBAGENT_TAG: Final = "role:subagent"
@@ -39,8 +40,6 @@ MessageId = Annotated[str, Field(pattern=pattern("message"))]
 
 # Fields whose nouns this server does not serve: accepted only while they say nothing.
 _NOT_SERVED: Final = {
-    "secrets": "secrets",
-    "tool_exec_environment_variables": "secrets",
     "identity_ids": "identities",
     "folder_ids": "folders",
     "source_ids": "folders",
@@ -122,6 +121,8 @@ class _AgentBody(BaseModel):
     project_id: str | None = None
     template_id: str | None = None
     base_template_id: str | None = None
+    secrets: SecretsBody | None = None
+    tool_exec_environment_variables: SecretsBody | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -181,6 +182,10 @@ class _AgentBody(BaseModel):
         if (self.per_file_view_window_char_limit or 0) > MAX_FILE_CHARS:
             raise Invalid(f"per_file_view_window_char_limit may be {MAX_FILE_CHARS} at most.")
         return self
+
+    def secret_values(self) -> Mapping[str, str] | None:
+        """Return the secrets sent, null where none were; `secrets` wins (6.14.1)."""
+        return first_sent(self.secrets, self.tool_exec_environment_variables)
 
     def embedding_handle(self) -> str | None:
         """Return the embedding asked for; the deprecated object wins, as for the model (6.6.1)."""
@@ -264,6 +269,7 @@ class CreateAgentBody(_AgentBody):
             project_id=self.project_id,
             template_id=self.template_id,
             base_template_id=self.base_template_id,
+            secrets=self.secret_values() or {},
         )
 
     def _create_wish(self) -> ModelWish:
@@ -305,6 +311,7 @@ class UpdateAgentBody(_AgentBody):
             block_ids=None if self.block_ids is None else tuple(dict.fromkeys(self.block_ids)),
             tool_ids=None if self.tool_ids is None else tuple(dict.fromkeys(self.tool_ids)),
             message_ids=None if self.message_ids is None else tuple(self.message_ids),
+            secrets=self.secret_values(),
         )
 
     def _update_wish(self) -> ModelWish | None:

@@ -11,7 +11,7 @@ from eunoe.domain.agents import AgentType, CompactionMode, CompactionSettings
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
 from eunoe.errors import Invalid
-from eunoe.wire import blocks, groups, tools
+from eunoe.wire import blocks, groups, secrets, tools
 from eunoe.wire.messages import Lens, shown
 from eunoe.wire.model_settings import model_settings
 from eunoe.wire.models import (
@@ -119,8 +119,8 @@ class AgentState(TypedDict):
     tags: Sequence[str]
     identities: list[Json]
     identity_ids: list[str]
-    secrets: list[Json]
-    tool_exec_environment_variables: list[Json]
+    secrets: list[secrets.AgentEnvironmentVariable]
+    tool_exec_environment_variables: list[secrets.AgentEnvironmentVariable]
     managed_group: groups.Group | None
     multi_agent_group: groups.Group | None
     pending_approval: Json | None
@@ -131,6 +131,7 @@ def state(one: agent_states.AgentState) -> AgentState:
     agent = one.agent
     files, chars = _file_bounds(agent.model.context_window)
     held = [blocks.block(block) for block in one.blocks]
+    variables = [secrets.secret(secret) for secret in one.secrets]
     managed = None if one.managed_group is None else groups.group(one.managed_group)
     return {
         "id": agent.id,
@@ -175,8 +176,8 @@ def state(one: agent_states.AgentState) -> AgentState:
         "tags": one.tags,
         "identities": [],
         "identity_ids": [],
-        "secrets": [],
-        "tool_exec_environment_variables": [],
+        "secrets": variables,
+        "tool_exec_environment_variables": variables,
         "managed_group": managed,
         "multi_agent_group": managed,
         "pending_approval": _pending_approval(one),

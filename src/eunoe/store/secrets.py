@@ -1,0 +1,70 @@
+"""Queries on the secrets of agents: sealed on the way in, opened on the way out."""
+
+from collections.abc import Mapping, Sequence
+
+from eunoe import ids
+from eunoe.domain.secrets import AgentSecret
+from eunoe.store import codec
+from eunoe.store.db import Tx, from_micros, listed, now_micros, unindexed
+
+
+async def replace(tx: Tx, agent_id: str, values: Mapping[str, str]) -> None:
+    """Make `values` the agent's secrets, and all of them; one that stays keeps its id (6.14.2)."""
+    await tx.execute(
+        "DELETE FROM agent_secrets WHERE agent_id = $1 AND organization_id = $2"
+        f" AND key NOT IN {listed(tx, '$3')}",
+        agent_id,
+        tx.actor.organization_id,
+        codec.encode(list(values)),
+    )
+    now = now_micros()
+    await tx.execute_many(
+        "INSERT INTO agent_secrets (id, organization_id, agent_id, key, sealed, created_by_id,"
+        " last_updated_by_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $7)"
+        " ON CONFLICT (agent_id, key) DO UPDATE SET sealed = excluded.sealed,"
+        " last_updated_by_id = excluded.last_updated_by_id, updated_at = excluded.updated_at",
+        [
+            (
+                ids.new("secret"),
+                tx.actor.organization_id,
+                agent_id,
+                key,
+                tx.sealer.seal(value),
+                tx.actor.user_id,
+                now,
+            )
+            for key, value in values.items()
+        ],
+    )
+
+
+async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[AgentSecret]]:
+    """Return the secrets of each agent, by their keys. Raises `SecretUnreadable`."""
+    found: dict[str, list[AgentSecret]] = {agent_id: [] for agent_id in agent_ids}
+    for row in await tx.fetch(
+        "SELECT id, organization_id, agent_id, key, sealed, created_by_id, last_updated_by_id,"
+        f" created_at, updated_at FROM agent_secrets WHERE agent_id IN {listed(tx, '$1')}"
+        f" AND {unindexed('organization_id')} = $2 ORDER BY agent_id, key",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    ):
+        found[row[2]].append(
+            AgentSecret(
+                id=row[0],
+                organization_id=row[1],
+                agent_id=row[2],
+                key=row[3],
+                value=tx.sealer.open(row[4]),
+                created_by_id=row[5],
+                last_updated_by_id=row[6],
+                created_at=from_micros(row[7]),
+                updated_at=from_micros(row[8]),
+            )
+        )
+    return found
+
+
+async def values_of(tx: Tx, agent_id: str) -> dict[str, str]:
+    """Return what the agent's tools find in their environment (X30). Raises `SecretUnreadable`."""
+    found = await of_agents(tx, [agent_id])
+    return {secret.key: secret.value for secret in found[agent_id]}
