@@ -17,7 +17,7 @@ def test_help_is_quick_and_names_every_command(shell: Shell) -> None:
     done = shell.run("--help")
     assert time.perf_counter() - started < 2, "0.2 s where nothing else runs"
     assert done.returncode == 0
-    for command in ("server", "chat", "demo", "doctor", "db", "models", "version"):
+    for command in ("server", "chat", "demo", "doctor", "db", "models", "secrets", "version"):
         assert f" {command} " in done.stdout
 
 
@@ -44,6 +44,7 @@ def test_the_version_is_printed(shell: Shell) -> None:
         (["server"], {"EUNOE_DATABSE_URL": "x"}, "did you mean EUNOE_DATABASE_URL?"),
         (["db", "check"], {"EUNOE_DATABASE_URL": "mysql://x"}, "postgresql://"),
         (["chat", "a", "b"], {}, "unexpected extra argument"),
+        (["server", "--port", "0"], {"EUNOE_ENCRYPTION_KEY": "hunter2"}, "eunoe secrets key"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(
@@ -68,6 +69,15 @@ def test_a_database_is_made_checked_and_copied(shell: Shell, tmp_path: Path) -> 
     database.close()
     again = shell.run("db", "backup", str(copy))
     assert (again.returncode, "Traceback" in again.stderr) == (1, False)
+
+
+def test_secrets_are_sealed_anew_with_the_newest_key(shell: Shell) -> None:
+    old, new = (shell.run("secrets", "key").stdout.strip() for _ in range(2))
+    assert len({old, new}) == 2
+
+    done = shell.with_variables({"EUNOE_ENCRYPTION_KEY": f"{new},{old}"}).run("secrets", "rotate")
+
+    assert (done.returncode, "0 secrets sealed" in done.stdout) == (0, True), done.stderr
 
 
 def test_damage_is_found(shell: Shell, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from uvicorn.supervisors import Multiprocess
 
 from eunoe import settings
-from eunoe.app import VERSION, create_app
+from eunoe.app import VERSION, create_app, sealing
 from eunoe.cli import models
 from eunoe.cli.banner import announce
 from eunoe.cli.failure import CommandFailed
@@ -100,7 +100,8 @@ def _bound(configured: Settings) -> socket.socket:
 
 
 async def _prepare(configured: Settings) -> None:
-    """Bring the database up to date once, before any worker opens it; its errors end here."""
+    """Bring the data up to date once, before any worker opens it; what is wrong ends here."""
+    sealing(configured)
     db = await open_database(configured.database_url)
     try:
         await upgrade(db)

@@ -1,9 +1,10 @@
 """Values that are sealed where they are stored, and the keys they are sealed with."""
 
-from eunoe.errors.kinds import Invalid, Unavailable
+from eunoe.errors.database import SettingInvalid
+from eunoe.errors.kinds import Unavailable
 
 
-class EncryptionKeyInvalid(Invalid):
+class EncryptionKeyInvalid(SettingInvalid):
     """A key for secrets must be 32 bytes in base64; `eunoe secrets key` prints one."""
 
     code = "encryption_key_invalid"
