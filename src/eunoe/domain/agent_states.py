@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.groups import Group
+from eunoe.domain.identities import Identity
 from eunoe.domain.messages import Message
 from eunoe.domain.secrets import AgentSecret
 from eunoe.domain.tools import Tool
@@ -37,6 +38,7 @@ class AgentState:
     blocks: tuple[Block, ...] = ()
     tools: tuple[Tool, ...] = ()
     tags: tuple[str, ...] = ()
+    identities: tuple[Identity, ...] = ()
     secrets: tuple[AgentSecret, ...] = ()
     request: Message | None = None
     """The request for approval that waits in the agent's own list."""

@@ -130,6 +130,7 @@ class AgentDraft:
     project_id: str | None = None
     template_id: str | None = None
     base_template_id: str | None = None
+    identity_ids: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
@@ -144,6 +145,7 @@ class AgentPatch:
     block_ids: tuple[str, ...] | None = None
     tool_ids: tuple[str, ...] | None = None
     message_ids: tuple[str, ...] | None = None
+    identity_ids: tuple[str, ...] | None = None
     secrets: Mapping[str, str] | None = field(default=None, repr=False)
 
 

@@ -20,6 +20,7 @@ from eunoe.errors.database import (
     WriteConflict,
 )
 from eunoe.errors.groups import AgentManagesGroup
+from eunoe.errors.identities import IdentityExists
 from eunoe.errors.kinds import (
     Conflict,
     Denied,
@@ -121,6 +122,7 @@ __all__ = (
     "EncryptionKeyMissing",
     "EunoeError",
     "FenceLost",
+    "IdentityExists",
     "Invalid",
     "Kind",
     "ListBusy",

@@ -22,6 +22,7 @@ from eunoe.http.routes import (
     conversations,
     groups,
     health,
+    identities,
     message_search,
     messages,
     models,
@@ -46,9 +47,11 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     passages.of_agent,
     archives.of_agent,
     groups.of_agent,
+    identities.of_agent,
     runs.router,
     conversations.router,
     blocks.router,
+    identities.of_block,
     tools.router,
     archives.router,
     passages.router,
@@ -61,6 +64,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     responses.router,
     tags.router,
     groups.router,
+    identities.router,
     health.router,
 )
 

@@ -18,6 +18,7 @@ ConversationAddress: TypeAlias = Annotated[
 ]
 ConversationId: TypeAlias = Annotated[str, Path(pattern=pattern("conversation"))]
 GroupId: TypeAlias = Annotated[str, Path(pattern=pattern("group"))]
+IdentityId: TypeAlias = Annotated[str, Path(pattern=pattern("identity"))]
 MessageId: TypeAlias = Annotated[str, Path(pattern=pattern("message"))]
 PassageId: TypeAlias = Annotated[str, Path(pattern=pattern("passage"))]
 StepId: TypeAlias = Annotated[str, Path(pattern=pattern("step"))]

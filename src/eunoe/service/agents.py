@@ -17,18 +17,21 @@ from eunoe.domain.base_tools import (
 from eunoe.domain.blocks import Block
 from eunoe.domain.compaction_settings import filled, followed, merged
 from eunoe.domain.drafts import AgentDraft, AgentPatch
+from eunoe.domain.identities import Identity
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.names import random_name
+from eunoe.domain.secrets import AgentSecret
 from eunoe.domain.systems import default_system
 from eunoe.domain.tools import Tool
 from eunoe.errors import BlockExists, Invalid, Missing
-from eunoe.service import sleeptime, states
+from eunoe.service import identities, sleeptime, states
 from eunoe.service.blocks import drafted
 from eunoe.service.models import Defaults, Models, changed_model, embedding_of, model_of
 from eunoe.service.opening import first_messages
 from eunoe.service.windows import rearrange
 from eunoe.store import agents, blocks, lists, search, secrets, tools
+from eunoe.store import identities as stored_identities
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
@@ -77,8 +80,7 @@ async def _made(
     for block in attached:
         await blocks.attach(tx, agent.id, block)
     await tools.attach(tx, agent.id, [tool.id for tool in held])
-    if draft.secrets:
-        await secrets.replace(tx, agent.id, draft.secrets)
+    owners, variables = await _given(tx, agent.id, draft)
     said = first_messages(
         agent, attached, draft.opening, base_tools=draft.include_base_tools, at=at
     )
@@ -91,8 +93,24 @@ async def _made(
         blocks=tuple(attached),
         tools=tuple(held),
         tags=agent.tags,
-        secrets=tuple((await secrets.of_agents(tx, [agent.id]))[agent.id]) if draft.secrets else (),
+        identities=owners,
+        secrets=variables,
     )
+
+
+async def _given(
+    tx: Tx, agent_id: str, draft: AgentDraft
+) -> tuple[tuple[Identity, ...], tuple[AgentSecret, ...]]:
+    """Store whom the agent belongs to and its secrets; most have neither."""
+    owners: list[Identity] = []
+    variables: list[AgentSecret] = []
+    if draft.identity_ids:
+        await identities.give(tx, agent_id, draft.identity_ids)
+        owners = (await stored_identities.of_agents(tx, [agent_id]))[agent_id]
+    if draft.secrets:
+        await secrets.replace(tx, agent_id, draft.secrets)
+        variables = (await secrets.of_agents(tx, [agent_id]))[agent_id]
+    return tuple(owners), tuple(variables)
 
 
 async def _with_partner(tx: Tx, main: AgentState, *, at: datetime) -> AgentState:
@@ -144,6 +162,8 @@ async def update(
             await _replace_blocks(tx, agent_id, patch.block_ids)
         if patch.tool_ids is not None:
             await _replace_tools(tx, agent_id, patch.tool_ids)
+        if patch.identity_ids is not None:
+            await identities.give(tx, agent_id, patch.identity_ids)
         if patch.secrets is not None:
             await secrets.replace(tx, agent_id, patch.secrets)
         if patch.message_ids is not None:

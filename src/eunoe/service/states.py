@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from eunoe.domain.agent_states import ATTACHED, AgentState, Relation
 from eunoe.domain.agents import Agent
 from eunoe.errors import Missing
-from eunoe.store import agents, blocks, groups, lists, secrets, tools
+from eunoe.store import agents, blocks, groups, identities, lists, secrets, tools
 from eunoe.store.db import Tx
 
 
@@ -28,6 +28,7 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
     windows = await lists.ids(tx, agent_ids)
     held = await blocks.of_agents(tx, agent_ids) if "blocks" in include else {}
     used = await tools.of_agents(tx, agent_ids) if "tools" in include else {}
+    owners = await identities.of_agents(tx, agent_ids) if "identities" in include else {}
     sealed = await secrets.of_agents(tx, agent_ids) if "secrets" in include else {}
     asking = [one for one, (_, last_role) in windows.items() if last_role == "approval"]
     asked = asking if "pending_approval" in include else []
@@ -40,6 +41,7 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
             message_ids=windows[agent.id][0],
             blocks=tuple(held.get(agent.id, ())),
             tools=tuple(used.get(agent.id, ())),
+            identities=tuple(owners.get(agent.id, ())),
             secrets=tuple(sealed.get(agent.id, ())),
             tags=agent.tags if "tags" in include else (),
             managed_group=managed.get(agent.id),

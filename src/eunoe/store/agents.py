@@ -92,6 +92,8 @@ class AgentFilter:
     block_id: str | None = None
     archive_id: str | None = None
     tool_id: str | None = None
+    identity_id: str | None = None
+    identifier_keys: tuple[str, ...] = ()
     show_hidden: bool = False
 
 
@@ -226,8 +228,10 @@ def _where(tx: Tx, asked: AgentFilter) -> Where:
         ("agents_blocks", "block_id", asked.block_id),
         ("agents_archives", "archive_id", asked.archive_id),
         ("agents_tools", "tool_id", asked.tool_id),
+        ("agents_identities", "identity_id", asked.identity_id),
     ):
         where.linked(f"agents.id IN (SELECT agent_id FROM {table} WHERE {column} = {{}})", value)
+    where.owned("agent", asked.identifier_keys)
     if not asked.show_hidden:
         where.add("(agents.hidden IS NULL OR agents.hidden = 0)")
     return where

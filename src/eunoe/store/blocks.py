@@ -83,6 +83,8 @@ class BlockFilter:
     connected_lt: int | None = None
     connected_eq: tuple[int, ...] = ()
     agent_id: str | None = None
+    identity_id: str | None = None
+    identifier_keys: tuple[str, ...] = ()
     show_hidden: bool = False
 
 
@@ -342,6 +344,10 @@ def _where(tx: Tx, asked: BlockFilter) -> Where:
     where.linked(
         "blocks.id IN (SELECT block_id FROM agents_blocks WHERE agent_id = {})", asked.agent_id
     )
+    where.linked(
+        "blocks.id IN (SELECT block_id FROM blocks_identities WHERE identity_id = {})",
+        asked.identity_id,
+    ).owned("block", asked.identifier_keys)
     if asked.templates_only is not None:
         where.add("blocks.is_template = {}", int(asked.templates_only))
     if not asked.show_hidden:

@@ -70,6 +70,19 @@ class Where:
             self.add(clause, value)
         return self
 
+    def owned(self, what: str, identifier_keys: tuple[str, ...]) -> Self:
+        """Want it to belong to an identity of any of these keys; none asks for nothing."""
+        if identifier_keys:
+            place = self.bound(codec.encode(identifier_keys))
+            self.add(
+                f"{what}s.id IN (SELECT {what}_id FROM {what}s_identities AS owned"
+                " JOIN identities ON identities.id = owned.identity_id"
+                f" WHERE identities.identifier_key IN {listed(self.tx, place)}"
+                " AND identities.organization_id = {})",
+                self.tx.actor.organization_id,
+            )
+        return self
+
     @property
     def sql(self) -> str:
         return " AND ".join(self.clauses)

@@ -24,6 +24,7 @@ from eunoe.errors import Invalid
 from eunoe.ids import pattern
 from eunoe.wire.blocks import CreateBlockBody
 from eunoe.wire.content import Content, FetchImage, parts_of
+from eunoe.wire.identities import IdentityId
 from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat
 from eunoe.wire.models import EmbeddingConfigBody, LlmConfigBody
 from eunoe.wire.secrets import SecretsBody, first_sent
@@ -40,7 +41,6 @@ MessageId = Annotated[str, Field(pattern=pattern("message"))]
 
 # Fields whose nouns this server does not serve: accepted only while they say nothing.
 _NOT_SERVED: Final = {
-    "identity_ids": "identities",
     "folder_ids": "folders",
     "source_ids": "folders",
 }
@@ -121,6 +121,7 @@ class _AgentBody(BaseModel):
     project_id: str | None = None
     template_id: str | None = None
     base_template_id: str | None = None
+    identity_ids: list[IdentityId] | None = None
     secrets: SecretsBody | None = None
     tool_exec_environment_variables: SecretsBody | None = None
 
@@ -269,6 +270,7 @@ class CreateAgentBody(_AgentBody):
             project_id=self.project_id,
             template_id=self.template_id,
             base_template_id=self.base_template_id,
+            identity_ids=tuple(dict.fromkeys(self.identity_ids or ())),
             secrets=self.secret_values() or {},
         )
 
@@ -311,6 +313,9 @@ class UpdateAgentBody(_AgentBody):
             block_ids=None if self.block_ids is None else tuple(dict.fromkeys(self.block_ids)),
             tool_ids=None if self.tool_ids is None else tuple(dict.fromkeys(self.tool_ids)),
             message_ids=None if self.message_ids is None else tuple(self.message_ids),
+            identity_ids=None
+            if self.identity_ids is None
+            else tuple(dict.fromkeys(self.identity_ids)),
             secrets=self.secret_values(),
         )
 

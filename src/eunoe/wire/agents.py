@@ -11,7 +11,7 @@ from eunoe.domain.agents import AgentType, CompactionMode, CompactionSettings
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
 from eunoe.errors import Invalid
-from eunoe.wire import blocks, groups, secrets, tools
+from eunoe.wire import blocks, groups, identities, tools
 from eunoe.wire.messages import Lens, shown
 from eunoe.wire.model_settings import model_settings
 from eunoe.wire.models import (
@@ -20,6 +20,7 @@ from eunoe.wire.models import (
     embedding_config,
     llm_config,
 )
+from eunoe.wire.secrets import AgentEnvironmentVariable, secret
 from eunoe.wire.times import entity_time, optional_entity_time
 
 Include: TypeAlias = Literal[
@@ -117,10 +118,10 @@ class AgentState(TypedDict):
     tools: list[tools.Tool]
     sources: list[Json]
     tags: Sequence[str]
-    identities: list[Json]
+    identities: list[identities.Identity]
     identity_ids: list[str]
-    secrets: list[secrets.AgentEnvironmentVariable]
-    tool_exec_environment_variables: list[secrets.AgentEnvironmentVariable]
+    secrets: list[AgentEnvironmentVariable]
+    tool_exec_environment_variables: list[AgentEnvironmentVariable]
     managed_group: groups.Group | None
     multi_agent_group: groups.Group | None
     pending_approval: Json | None
@@ -131,7 +132,7 @@ def state(one: agent_states.AgentState) -> AgentState:
     agent = one.agent
     files, chars = _file_bounds(agent.model.context_window)
     held = [blocks.block(block) for block in one.blocks]
-    variables = [secrets.secret(secret) for secret in one.secrets]
+    variables = [secret(held) for held in one.secrets]
     managed = None if one.managed_group is None else groups.group(one.managed_group)
     return {
         "id": agent.id,
@@ -174,8 +175,8 @@ def state(one: agent_states.AgentState) -> AgentState:
         "tools": [tools.tool(tool) for tool in one.tools],
         "sources": [],
         "tags": one.tags,
-        "identities": [],
-        "identity_ids": [],
+        "identities": [identities.identity(owner) for owner in one.identities],
+        "identity_ids": [owner.id for owner in one.identities],
         "secrets": variables,
         "tool_exec_environment_variables": variables,
         "managed_group": managed,

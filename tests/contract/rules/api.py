@@ -17,6 +17,7 @@ RULES: Final = {
     # Identifiers
     "api-2.1": "An id is its kind's prefix and a lower-case UUID of version 4.",
     "api-2.2": "A malformed id in a path is 422 with a sample, or 400 on the routes that check it themselves.",
+    "api-2.3": "A malformed id in a body is 422.",
     "api-2.6": "The server makes every id; one that a caller gives is not honoured.",
     "api-2.8": "A well-formed id that is unknown or foreign is 404.",
     # Errors
@@ -60,7 +61,7 @@ RULES: Final = {
     "api-6.45": "Deleting an agent takes its messages and runs and leaves blocks, tools and archives.",
     "api-6.50": "Tools are attached and detached idempotently, and made to need approval by name.",
     "api-6.60": "Blocks of an agent are listed, read and changed by label, slashes included, attached and detached.",
-    "api-6.70": "An agent has at most one archive; attaching and detaching it is idempotent.",
+    "api-6.70": "An agent has at most one archive; attaching and detaching it, and identities, is idempotent.",
     "api-6.80": "What fills the context window can be seen, and the prompt compiled anew, also without saving.",
     # Messages
     "api-8.1": "An answer to a tool call that nobody asked about is refused.",
@@ -99,6 +100,7 @@ RULES: Final = {
     "api-12.20": "Changing a block changes it for all its agents, ignores nulls, and checks the limit and labels.",
     "api-12.30": "Deleting a block takes it off every agent.",
     "api-12.40": "The agents of a block are listed; an unknown block is 404.",
+    "api-12.50": "A block is let belong to identities, and no longer, as often as one asks.",
     "api-13.1": "A tool has the documented fields.",
     "api-13.2": "Tools are stored by name within the organization.",
     "api-13.3": "Tools are listed and counted by name, id, type, text and project.",
@@ -124,6 +126,13 @@ RULES: Final = {
     "api-19.2": "Runs are listed by agent, state and reason, with their messages, steps, usage and metrics.",
     "api-19.4": "A step shows its model, tokens and outcome, takes feedback, and is found by it.",
     "api-20": "Health is always answered, and the tags in use are listed in order.",
+    "api-21.1": "An identity shows every field, and never who belongs to it.",
+    "api-21.2": "A key of an identity is unique in its project; a second one is 409.",
+    "api-21.3": "Putting an identity makes it or replaces it, and leaves its blocks.",
+    "api-21.4": "A patch of an identity merges its properties by key and adds agents and blocks.",
+    "api-21.5": "Unknown agents and blocks of an identity are 404.",
+    "api-21.6": "Identities are listed by the documented filters; deleting one leaves its agents and blocks.",
+    "api-21.7": "The agents and the blocks of an identity are listed.",
     "api-21.10": "A group shows every field.",
     "api-21.11": "A group keeps its kind, and its members are there, once each.",
     "api-21.12": "Members keep their order, and everybody in a group has its blocks.",

@@ -31,7 +31,7 @@ SortField = Literal["created_at", "updated_at", "last_run_completion"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Which agents are wanted (api 6.4); nobody has identities, so asking by one finds none."""
+    """Which agents are wanted (api 6.4)."""
 
     name: str | None = None
     query_text: str | None = None
@@ -46,10 +46,6 @@ class Asked:
     identifier_keys: Annotated[list[str] | None, Query()] = None
     show_hidden_agents: Annotated[bool | None, Query(include_in_schema=False)] = None
 
-    @property
-    def is_empty(self) -> bool:
-        return bool(self.identity_id or self.identifier_keys)
-
     def where(self) -> AgentFilter:
         return AgentFilter(
             name=self.name,
@@ -61,6 +57,8 @@ class Asked:
             base_template_id=self.base_template_id,
             created_by_id=self.created_by_id,
             last_stop_reason=self.last_stop_reason,
+            identity_id=self.identity_id,
+            identifier_keys=tuple(self.identifier_keys or ()),
             show_hidden=bool(self.show_hidden_agents),
         )
 
@@ -94,8 +92,6 @@ async def list_all(
     page: Annotated[Page, Depends(_page)],
 ) -> Response:
     """List agents, the newest first; relations are empty unless they are asked for."""
-    if asked.is_empty:
-        return JsonReply([])
     found = await agents.list_agents(runtime.db, actor, asked.where(), page, include=wanted)
     return JsonReply([state(one) for one in found])
 
@@ -105,8 +101,6 @@ async def count(
     runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
     """Count agents; hidden ones are left out."""
-    if asked.is_empty:
-        return JsonReply(0)
     async with runtime.db.read(actor) as tx:
         return JsonReply(await stored.count(tx, asked.where()))
 

@@ -63,7 +63,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Which blocks are wanted (12.2). Nobody has identities here, so asking by one finds none."""
+    """Which blocks are wanted (12.2)."""
 
     label: str | None = None
     label_search: Text = None
@@ -74,18 +74,12 @@ class Asked:
     tags: Annotated[list[str] | None, Query()] = None
     match_all_tags: bool = False
     project_id: str | None = None
-    identity_id: Annotated[
-        str | None, Query(pattern=pattern("block").replace("block", "identity"))
-    ] = None
+    identity_id: Annotated[str | None, Query(pattern=pattern("identity"))] = None
     identifier_keys: Annotated[list[str] | None, Query()] = None
     connected_to_agents_count_gt: Count | None = None
     connected_to_agents_count_lt: Count | None = None
     connected_to_agents_count_eq: Annotated[list[Count] | None, Query()] = None
     show_hidden_blocks: Annotated[bool | None, Query(include_in_schema=False)] = None
-
-    @property
-    def is_empty(self) -> bool:
-        return bool(self.identity_id or self.identifier_keys)
 
     def where(self) -> BlockFilter:
         return BlockFilter(
@@ -101,6 +95,8 @@ class Asked:
             connected_gt=self.connected_to_agents_count_gt,
             connected_lt=self.connected_to_agents_count_lt,
             connected_eq=tuple(self.connected_to_agents_count_eq or ()),
+            identity_id=self.identity_id,
+            identifier_keys=tuple(self.identifier_keys or ()),
             show_hidden=bool(self.show_hidden_blocks),
         )
 
@@ -113,8 +109,6 @@ async def list_all(
     page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
 ) -> Response:
     """List blocks, the oldest first."""
-    if asked.is_empty:
-        return JsonReply([])
     async with runtime.db.read(actor) as tx:
         found = await stored.list_blocks(tx, asked.where(), page)
     return JsonReply([block(one) for one in found])

@@ -1,0 +1,203 @@
+"""Identities, and the agents and blocks that belong to them (api 21.1, 6.70, 12.50)."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.responses import Response
+
+from eunoe.domain.identities import IdentityType
+from eunoe.errors import Invalid
+from eunoe.http.callers import RelationsDep
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import page_of
+from eunoe.http.paths import AgentId, BlockId, IdentityId
+from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
+from eunoe.ids import is_id
+from eunoe.service import identities
+from eunoe.store import identities as stored
+from eunoe.store.identities import IdentityFilter
+from eunoe.store.paging import Page
+from eunoe.wire.agents import AgentState, state
+from eunoe.wire.blocks import BlockResponse, block
+from eunoe.wire.identities import (
+    CreateIdentityBody,
+    Identity,
+    PropertyBody,
+    UpdateIdentityBody,
+    identity,
+    properties,
+)
+
+router = v1("/identities", tag="identities", deprecated=True)
+of_agent = v1("/agents", tag="agents")
+of_block = v1("/blocks", tag="blocks")
+
+Newest = Annotated[Page, Depends(page_of(limit=50, order="desc"))]
+
+
+@router.get("/", operation_id="list_identities", responses={200: {"model": list[Identity]}})
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Newest,
+    name: str | None = None,
+    identifier_key: str | None = None,
+    identity_type: IdentityType | None = None,
+    project_id: str | None = None,
+) -> Response:
+    """List identities, the newest first; `name` is any part of theirs."""
+    where = IdentityFilter(
+        name=name,
+        identifier_key=identifier_key,
+        identity_type=identity_type,
+        project_id=project_id,
+    )
+    async with runtime.db.read(actor) as tx:
+        found = await stored.list_identities(tx, where, page)
+    return JsonReply([identity(one) for one in found])
+
+
+@router.get("/count", operation_id="count_identities", responses={200: {"model": int}})
+async def count(runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(await stored.count(tx))
+
+
+@router.post("/", operation_id="create_identity", responses={200: {"model": Identity}})
+async def create(body: CreateIdentityBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    return JsonReply(identity(await identities.create(runtime.db, actor, body.draft())))
+
+
+@router.put("/", operation_id="upsert_identity", responses={200: {"model": Identity}})
+async def upsert(body: CreateIdentityBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Make an identity, or change the one of this key and project."""
+    return JsonReply(identity(await identities.upsert(runtime.db, actor, body.draft())))
+
+
+@router.get(
+    "/{identity_id}", operation_id="retrieve_identity", responses={200: {"model": Identity}}
+)
+async def retrieve(identity_id: IdentityId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(identity(await identities.known(tx, identity_id)))
+
+
+@router.patch(
+    "/{identity_id}", operation_id="update_identity", responses={200: {"model": Identity}}
+)
+async def update(
+    identity_id: IdentityId, body: UpdateIdentityBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Change an identity; properties are merged by key, agents and blocks are added."""
+    changed = await identities.update(runtime.db, actor, identity_id, body.patch())
+    return JsonReply(identity(changed))
+
+
+@router.put(
+    "/{identity_id}/properties",
+    operation_id="upsert_properties_for_identity",
+    responses={200: {"model": Identity}},
+)
+async def describe(
+    identity_id: IdentityId, body: list[PropertyBody], runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Replace all properties."""
+    changed = await identities.describe(runtime.db, actor, identity_id, properties(body))
+    return JsonReply(identity(changed))
+
+
+@router.delete("/{identity_id}", operation_id="delete_identity")
+async def delete(identity_id: IdentityId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Delete an identity; its agents and blocks stay."""
+    await identities.delete(runtime.db, actor, identity_id)
+    return JsonReply(None)
+
+
+@router.get(
+    "/{identity_id}/agents",
+    operation_id="list_agents_for_identity",
+    responses={200: {"model": list[AgentState]}},
+)
+async def list_agents(
+    identity_id: IdentityId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    wanted: RelationsDep,
+    page: Newest,
+) -> Response:
+    """List the agents that belong to the identity."""
+    found = await identities.agents_of(runtime.db, actor, identity_id, page, include=wanted)
+    return JsonReply([state(one) for one in found])
+
+
+@router.get(
+    "/{identity_id}/blocks",
+    operation_id="list_blocks_for_identity",
+    responses={200: {"model": list[BlockResponse]}},
+)
+async def list_blocks(
+    identity_id: IdentityId, runtime: RuntimeDep, actor: ActorDep, page: Newest
+) -> Response:
+    """List the blocks that belong to the identity."""
+    found = await identities.blocks_of(runtime.db, actor, identity_id, page)
+    return JsonReply([block(one) for one in found])
+
+
+# On an agent and on a block
+
+
+@of_agent.patch(
+    "/{agent_id}/identities/attach/{identity_id}", operation_id="attach_identity_to_agent"
+)
+async def attach(
+    agent_id: AgentId, identity_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Let the agent belong to an identity."""
+    _check(identity_id)
+    await identities.attach_agent(runtime.db, actor, agent_id, identity_id)
+    return JsonReply(None)
+
+
+@of_agent.patch(
+    "/{agent_id}/identities/detach/{identity_id}", operation_id="detach_identity_from_agent"
+)
+async def detach(
+    agent_id: AgentId, identity_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Let the agent no longer belong to an identity."""
+    _check(identity_id)
+    await identities.detach_agent(runtime.db, actor, agent_id, identity_id)
+    return JsonReply(None)
+
+
+@of_block.patch(
+    "/{block_id}/identities/attach/{identity_id}",
+    operation_id="attach_identity_to_block",
+    responses={200: {"model": BlockResponse}},
+)
+async def attach_to_block(
+    block_id: BlockId, identity_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Let the block belong to an identity."""
+    _check(identity_id)
+    return JsonReply(block(await identities.attach_block(runtime.db, actor, block_id, identity_id)))
+
+
+@of_block.patch(
+    "/{block_id}/identities/detach/{identity_id}",
+    operation_id="detach_identity_from_block",
+    responses={200: {"model": BlockResponse}},
+)
+async def detach_from_block(
+    block_id: BlockId, identity_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Let the block no longer belong to an identity."""
+    _check(identity_id)
+    return JsonReply(block(await identities.detach_block(runtime.db, actor, block_id, identity_id)))
+
+
+def _check(identity_id: str) -> None:
+    """Refuse a malformed id with 400: in these paths it is not checked before (api 2.2)."""
+    if not is_id("identity", identity_id):
+        raise Invalid("The identity id is not of the form identity-{uuid4}.")

@@ -1,0 +1,188 @@
+"""Identities: made, changed, removed, and who belongs to them (api 21.1)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from eunoe import ids
+from eunoe.domain.agent_states import AgentState, Relation
+from eunoe.domain.blocks import Block
+from eunoe.domain.identities import Identity, IdentityDraft, IdentityPatch, Property, merged
+from eunoe.errors import Missing
+from eunoe.service import states
+from eunoe.service.blocks import known as known_block
+from eunoe.store import agents, blocks, identities
+from eunoe.store.agents import AgentFilter
+from eunoe.store.blocks import BlockFilter
+from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.paging import Page
+
+
+async def create(db: Database, actor: Actor, draft: IdentityDraft) -> Identity:
+    """Make an identity; raise `IdentityExists`, and `Missing` for unknown agents or blocks."""
+    async with db.write(actor) as tx:
+        return await _made(tx, draft)
+
+
+async def upsert(db: Database, actor: Actor, draft: IdentityDraft) -> Identity:
+    """Make the identity, or replace all of it that the draft names but its blocks (21.3)."""
+    async with db.write(actor) as tx:
+        found = await identities.by_key(tx, draft.identifier_key, project_id=draft.project_id)
+        if found is None:
+            return await _made(tx, draft)
+        changed = _touched(
+            replace(
+                found,
+                name=draft.name,
+                identity_type=draft.identity_type,
+                properties=found.properties if draft.properties is None else draft.properties,
+            ),
+            actor,
+        )
+        await identities.update(tx, changed)
+        if draft.agent_ids is not None:
+            await identities.unlink_agents(tx, found.id)
+            await _link(tx, found.id, agent_ids=draft.agent_ids)
+        return changed
+
+
+async def update(db: Database, actor: Actor, identity_id: str, patch: IdentityPatch) -> Identity:
+    """Change an identity: properties are merged by key, agents and blocks are added (21.4)."""
+    async with db.write(actor) as tx:
+        found = await known(tx, identity_id, held=True)
+        changed = _touched(
+            replace(
+                found,
+                identifier_key=patch.identifier_key or found.identifier_key,
+                name=found.name if patch.name is None else patch.name,
+                identity_type=patch.identity_type or found.identity_type,
+                properties=merged(found.properties, patch.properties or ()),
+            ),
+            actor,
+        )
+        await identities.update(tx, changed)
+        await _link(tx, found.id, agent_ids=patch.agent_ids, block_ids=patch.block_ids)
+        return changed
+
+
+async def describe(
+    db: Database, actor: Actor, identity_id: str, properties: tuple[Property, ...]
+) -> Identity:
+    """Replace all properties (21.4)."""
+    async with db.write(actor) as tx:
+        found = await known(tx, identity_id, held=True)
+        changed = _touched(replace(found, properties=properties), actor)
+        await identities.update(tx, changed)
+        return changed
+
+
+async def delete(db: Database, actor: Actor, identity_id: str) -> None:
+    """Remove an identity; its agents and blocks stay (21.6)."""
+    async with db.write(actor) as tx:
+        if not await identities.delete(tx, identity_id):
+            raise Missing(_UNKNOWN.format(identity_id))
+
+
+async def known(tx: Tx, identity_id: str, *, held: bool = False) -> Identity:
+    """Return the identity; raise `Missing` for an unknown or foreign one."""
+    found = await identities.get(tx, identity_id, held=held)
+    if found is None:
+        raise Missing(_UNKNOWN.format(identity_id))
+    return found
+
+
+async def agents_of(
+    db: Database, actor: Actor, identity_id: str, page: Page, *, include: Collection[Relation]
+) -> list[AgentState]:
+    """Return a page of the agents that belong to the identity."""
+    where = AgentFilter(identity_id=identity_id, show_hidden=True)
+    async with db.read(actor) as tx:
+        await known(tx, identity_id)
+        return await states.of(tx, await agents.list_agents(tx, where, page), include=include)
+
+
+async def blocks_of(db: Database, actor: Actor, identity_id: str, page: Page) -> list[Block]:
+    """Return a page of the blocks that belong to the identity."""
+    where = BlockFilter(identity_id=identity_id, templates_only=None, show_hidden=True)
+    async with db.read(actor) as tx:
+        await known(tx, identity_id)
+        return await blocks.list_blocks(tx, where, page)
+
+
+async def attach_agent(db: Database, actor: Actor, agent_id: str, identity_id: str) -> None:
+    async with db.write(actor) as tx:
+        await states.known(tx, agent_id)
+        await known(tx, identity_id)
+        await identities.link(tx, "agent", ids=[agent_id], identity_ids=[identity_id])
+
+
+async def detach_agent(db: Database, actor: Actor, agent_id: str, identity_id: str) -> None:
+    async with db.write(actor) as tx:
+        await states.known(tx, agent_id)
+        await known(tx, identity_id)
+        await identities.unlink(tx, "agent", agent_id, identity_id)
+
+
+async def attach_block(db: Database, actor: Actor, block_id: str, identity_id: str) -> Block:
+    async with db.write(actor) as tx:
+        block = await known_block(tx, block_id)
+        await known(tx, identity_id)
+        await identities.link(tx, "block", ids=[block_id], identity_ids=[identity_id])
+        return block
+
+
+async def detach_block(db: Database, actor: Actor, block_id: str, identity_id: str) -> Block:
+    async with db.write(actor) as tx:
+        block = await known_block(tx, block_id)
+        await known(tx, identity_id)
+        await identities.unlink(tx, "block", block_id, identity_id)
+        return block
+
+
+async def give(tx: Tx, agent_id: str, identity_ids: Sequence[str]) -> None:
+    """Make these the identities of an agent, and all of them; raise `Missing` (6.30.1)."""
+    absent = await identities.absent(tx, identity_ids)
+    if absent:
+        raise Missing(f"There are no such identities: {', '.join(absent)}.")
+    await identities.unlink_identities(tx, agent_id)
+    await identities.link(tx, "agent", ids=[agent_id], identity_ids=identity_ids)
+
+
+_UNKNOWN = "There is no identity {}."
+
+
+async def _made(tx: Tx, draft: IdentityDraft) -> Identity:
+    now = datetime.now(UTC)
+    made = Identity(
+        id=ids.new("identity"),
+        organization_id=tx.actor.organization_id,
+        identifier_key=draft.identifier_key,
+        name=draft.name,
+        identity_type=draft.identity_type,
+        project_id=draft.project_id,
+        properties=merged(draft.properties or (), ()),
+        created_by_id=tx.actor.user_id,
+        last_updated_by_id=tx.actor.user_id,
+        created_at=now,
+        updated_at=now,
+    )
+    await identities.insert(tx, made)
+    await _link(tx, made.id, agent_ids=draft.agent_ids or (), block_ids=draft.block_ids or ())
+    return made
+
+
+async def _link(
+    tx: Tx, identity_id: str, *, agent_ids: Sequence[str] = (), block_ids: Sequence[str] = ()
+) -> None:
+    """Let agents and blocks belong to the identity; raise `Missing` for unknown ones (21.5)."""
+    there = {*(await agents.many(tx, agent_ids) if agent_ids else ())}
+    there |= {*(await blocks.many(tx, block_ids) if block_ids else ())}
+    absent = [one for one in (*agent_ids, *block_ids) if one not in there]
+    if absent:
+        raise Missing(f"There are no such agents or blocks: {', '.join(absent)}.")
+    await identities.link(tx, "agent", ids=agent_ids, identity_ids=[identity_id])
+    await identities.link(tx, "block", ids=block_ids, identity_ids=[identity_id])
+
+
+def _touched(identity: Identity, actor: Actor) -> Identity:
+    return replace(identity, last_updated_by_id=actor.user_id, updated_at=datetime.now(UTC))

@@ -1,0 +1,206 @@
+"""Queries on identities: the row, and the agents and blocks that belong to it."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+from pydantic import TypeAdapter
+
+from eunoe.domain.identities import Identity, Property
+from eunoe.errors import IdentityExists
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx, UniqueViolated, Value, from_micros, listed, to_micros, unindexed
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import of_organization
+
+Owned: TypeAlias = Literal["agent", "block"]
+"""What can belong to an identity."""
+
+_FIELDS: Final = (
+    "id",
+    "organization_id",
+    "identifier_key",
+    "name",
+    "identity_type",
+    "project_id",
+    "properties_json",
+    "created_by_id",
+    "last_updated_by_id",
+    "created_at",
+    "updated_at",
+)
+_COLUMNS: Final = ", ".join(f"identities.{name}" for name in _FIELDS)
+_INSERT: Final = (
+    f"INSERT INTO identities ({', '.join(_FIELDS)})"
+    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 1))})"
+)
+_UPDATE: Final = (
+    f"UPDATE identities SET {', '.join(f'{n} = ${at}' for at, n in enumerate(_FIELDS[2:], 3))}"
+    " WHERE id = $1 AND organization_id = $2"
+)
+_LISTING: Final = Listing(
+    noun="identity", table="identities", columns=_COLUMNS, unknown_cursor="missing"
+)
+_properties: Final = TypeAdapter(tuple[Property, ...])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityFilter:
+    """What is asked of a list of identities (api 21.6); null asks for nothing."""
+
+    name: str | None = None
+    identifier_key: str | None = None
+    identity_type: str | None = None
+    project_id: str | None = None
+
+
+async def insert(tx: Tx, identity: Identity) -> None:
+    """Store a new identity; raise `IdentityExists` where its project has one of its key."""
+    try:
+        await tx.execute(_INSERT, *_values(identity))
+    except UniqueViolated:
+        raise IdentityExists from None
+
+
+async def update(tx: Tx, identity: Identity) -> None:
+    """Replace the row; raise `IdentityExists` where another has its key."""
+    try:
+        await tx.execute(_UPDATE, *_values(identity))
+    except UniqueViolated:
+        raise IdentityExists from None
+
+
+async def get(tx: Tx, identity_id: str, *, held: bool = False) -> Identity | None:
+    """Return an identity; `held` keeps others from changing it until the commit."""
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM identities WHERE id = $1 AND organization_id = $2"
+        f"{_held(tx, held=held)}",
+        identity_id,
+        tx.actor.organization_id,
+    )
+    return None if row is None else _read(row)
+
+
+async def by_key(tx: Tx, identifier_key: str, *, project_id: str | None) -> Identity | None:
+    """Return the project's identity of this key, held until the commit."""
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM identities WHERE organization_id = $1 AND project_id = $2"
+        f" AND identifier_key = $3{_held(tx, held=True)}",
+        tx.actor.organization_id,
+        project_id or "",
+        identifier_key,
+    )
+    return None if row is None else _read(row)
+
+
+async def absent(tx: Tx, identity_ids: Sequence[str]) -> list[str]:
+    """Return those of these ids that name no identity of the organization."""
+    if not identity_ids:
+        return []
+    rows = await tx.fetch(
+        f"SELECT id FROM identities WHERE id IN {listed(tx, '$1')}"
+        f" AND {unindexed('organization_id')} = $2",
+        codec.encode(list(identity_ids)),
+        tx.actor.organization_id,
+    )
+    found = {row[0] for row in rows}
+    return [one for one in identity_ids if one not in found]
+
+
+async def list_identities(tx: Tx, asked: IdentityFilter, page: Page) -> list[Identity]:
+    """Return a page of identities; an unknown cursor is `Missing` (api 5.6)."""
+    where = of_organization(tx, "identities").equal(
+        identifier_key=asked.identifier_key,
+        identity_type=asked.identity_type,
+        project_id=asked.project_id,
+    )
+    where.contains(name=asked.name)
+    return [_read(row) for row in await listing(tx, _LISTING, where, page)]
+
+
+async def count(tx: Tx) -> int:
+    found: int = await tx.fetch_value(
+        "SELECT COUNT(*) FROM identities WHERE organization_id = $1", tx.actor.organization_id
+    )
+    return found
+
+
+async def delete(tx: Tx, identity_id: str) -> bool:
+    """Remove an identity; its agents and blocks stay. Whether there was one."""
+    return bool(
+        await tx.execute(
+            "DELETE FROM identities WHERE id = $1 AND organization_id = $2",
+            identity_id,
+            tx.actor.organization_id,
+        )
+    )
+
+
+async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Identity]]:
+    """Return the identities that each agent belongs to, the oldest first."""
+    found: dict[str, list[Identity]] = {agent_id: [] for agent_id in agent_ids}
+    for row in await tx.fetch(
+        f"SELECT {_COLUMNS}, held.agent_id FROM agents_identities AS held"
+        " JOIN identities ON identities.id = held.identity_id"
+        f" WHERE held.agent_id IN {listed(tx, '$1')}"
+        f" AND {unindexed('identities.organization_id')} = $2"
+        " ORDER BY identities.created_at, identities.id",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    ):
+        found[row[-1]].append(_read(row))
+    return found
+
+
+# Who belongs to whom. Both sides were seen to be the organization's before these are called.
+
+
+async def link(tx: Tx, what: Owned, *, ids: Sequence[str], identity_ids: Sequence[str]) -> None:
+    """Let each of `ids` belong to each of the identities, as it may do already."""
+    await tx.execute_many(
+        f"INSERT INTO {what}s_identities ({what}_id, identity_id) VALUES ($1, $2)"
+        " ON CONFLICT DO NOTHING",
+        [(one, identity_id) for one in ids for identity_id in identity_ids],
+    )
+
+
+async def unlink(tx: Tx, what: Owned, one_id: str, identity_id: str) -> None:
+    await tx.execute(
+        f"DELETE FROM {what}s_identities WHERE {what}_id = $1 AND identity_id = $2",
+        one_id,
+        identity_id,
+    )
+
+
+async def unlink_agents(tx: Tx, identity_id: str) -> None:
+    """Take all its agents off an identity."""
+    await tx.execute("DELETE FROM agents_identities WHERE identity_id = $1", identity_id)
+
+
+async def unlink_identities(tx: Tx, agent_id: str) -> None:
+    """Take all its identities off an agent."""
+    await tx.execute("DELETE FROM agents_identities WHERE agent_id = $1", agent_id)
+
+
+def _held(tx: Tx, *, held: bool) -> str:
+    return " FOR UPDATE OF identities" if held and tx.dialect == "postgresql" else ""
+
+
+def _read(row: Row) -> Identity:
+    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
+    properties = _properties.validate_json(stored.pop("properties_json"))
+    for name in ("created_at", "updated_at"):
+        stored[name] = from_micros(stored[name])
+    stored["project_id"] = stored["project_id"] or None
+    return Identity(**stored, properties=properties)
+
+
+def _values(identity: Identity) -> tuple[Value, ...]:
+    """Return the values of `_FIELDS`, in their order."""
+    made: dict[str, Value] = {
+        "project_id": identity.project_id or "",
+        "properties_json": codec.encode([asdict(one) for one in identity.properties]),
+        "created_at": to_micros(identity.created_at),
+        "updated_at": to_micros(identity.updated_at),
+    }
+    return tuple(made[name] if name in made else getattr(identity, name) for name in _FIELDS)

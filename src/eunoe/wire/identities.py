@@ -1,0 +1,135 @@
+"""Identities on the wire (api 21.1)."""
+
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import TypedDict
+
+from eunoe.domain import identities
+from eunoe.domain.identities import (
+    IdentityDraft,
+    IdentityPatch,
+    IdentityType,
+    Property,
+    PropertyType,
+)
+from eunoe.ids import pattern
+
+AgentId: TypeAlias = Annotated[str, Field(pattern=pattern("agent"))]
+BlockId: TypeAlias = Annotated[str, Field(pattern=pattern("block"))]
+IdentityId: TypeAlias = Annotated[str, Field(pattern=pattern("identity"))]
+Key: TypeAlias = Annotated[str, Field(min_length=1)]
+
+
+class PropertyBody(BaseModel):
+    """One property; its value is of the type that it names."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: Key
+    value: str | int | float | bool | dict[str, Any]
+    type: PropertyType
+
+    @model_validator(mode="after")
+    def _value_fits_type(self) -> "PropertyBody":
+        if _type_of(self.value) != self.type:
+            raise ValueError(f"the value of `{self.key}` is not of the type {self.type}")
+        return self
+
+    def read(self) -> Property:
+        return Property(key=self.key, value=self.value, type=self.type)
+
+
+def _type_of(value: object) -> PropertyType:
+    match value:
+        case str():
+            return "string"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case _:
+            return "json"
+
+
+class CreateIdentityBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    identifier_key: Key
+    name: str
+    identity_type: IdentityType
+    project_id: str | None = None
+    agent_ids: list[AgentId] | None = None
+    block_ids: list[BlockId] | None = None
+    properties: list[PropertyBody] | None = None
+
+    def draft(self) -> IdentityDraft:
+        return IdentityDraft(
+            identifier_key=self.identifier_key,
+            name=self.name,
+            identity_type=self.identity_type,
+            project_id=self.project_id,
+            properties=None if self.properties is None else properties(self.properties),
+            agent_ids=None if self.agent_ids is None else tuple(dict.fromkeys(self.agent_ids)),
+            block_ids=None if self.block_ids is None else tuple(dict.fromkeys(self.block_ids)),
+        )
+
+
+class UpdateIdentityBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    identifier_key: Key | None = None
+    name: str | None = None
+    identity_type: IdentityType | None = None
+    agent_ids: list[AgentId] | None = None
+    block_ids: list[BlockId] | None = None
+    properties: list[PropertyBody] | None = None
+
+    def patch(self) -> IdentityPatch:
+        return IdentityPatch(
+            identifier_key=self.identifier_key,
+            name=self.name,
+            identity_type=self.identity_type,
+            properties=None if self.properties is None else properties(self.properties),
+            agent_ids=tuple(dict.fromkeys(self.agent_ids or ())),
+            block_ids=tuple(dict.fromkeys(self.block_ids or ())),
+        )
+
+
+class IdentityProperty(TypedDict):
+    key: str
+    value: Any
+    type: PropertyType
+
+
+class Identity(TypedDict):
+    id: str
+    identifier_key: str
+    name: str
+    identity_type: IdentityType
+    project_id: str | None
+    organization_id: str
+    properties: list[IdentityProperty]
+    agent_ids: list[str]
+    block_ids: list[str]
+
+
+def properties(bodies: list[PropertyBody]) -> tuple[Property, ...]:
+    return identities.merged((), [body.read() for body in bodies])
+
+
+def identity(one: identities.Identity) -> Identity:
+    """Return an identity; who belongs to it is asked for by the lists beside it."""
+    return {
+        "id": one.id,
+        "identifier_key": one.identifier_key,
+        "name": one.name,
+        "identity_type": one.identity_type,
+        "project_id": one.project_id,
+        "organization_id": one.organization_id,
+        "properties": [
+            {"key": held.key, "value": held.value, "type": held.type} for held in one.properties
+        ],
+        "agent_ids": [],
+        "block_ids": [],
+    }
