@@ -19,6 +19,7 @@ from eunoe.domain.tools import Tool
 from eunoe.engine.ports import Embedder
 from eunoe.http.api import Policy, build_api
 from eunoe.http.deps import Runtime
+from eunoe.llm.brought import BroughtProviders
 from eunoe.llm.connection import Timeouts
 from eunoe.llm.local_catalog import DEFAULT_CHAT, DEFAULT_EMBEDDING
 from eunoe.llm.local_files import is_present
@@ -30,6 +31,7 @@ from eunoe.runs.recall import StoreRecall
 from eunoe.runs.runner import Runner
 from eunoe.runs.worker import Toolboxes
 from eunoe.service.images import ImageFetcher
+from eunoe.service.providers import loader
 from eunoe.settings import Settings
 from eunoe.store import tools
 from eunoe.store.database import open_database, upgrade
@@ -81,11 +83,13 @@ async def open_runtime(
             await tools.seed(tx, (*builtin_tools(), *(f.tool for f in functions.values())))
         registry = Registry(_sources(settings, providers))
         stack.push_async_callback(registry.aclose)
+        brought = BroughtProviders(registry, load=loader(db), timeouts=_timeouts(settings))
+        stack.push_async_callback(brought.aclose)
         images = ImageFetcher()
         stack.push_async_callback(images.close)
         runner = Runner(
             db,
-            models=registry,
+            models=brought,
             toolboxes=toolboxes(db, functions),
             retention=timedelta(hours=settings.event_retention_hours),
             grace_s=settings.shutdown_grace_s,
@@ -100,6 +104,7 @@ async def open_runtime(
         yield Runtime(
             db=db,
             registry=registry,
+            brought=brought,
             runner=runner,
             images=images,
             version=VERSION,
@@ -137,11 +142,15 @@ def toolboxes(db: Database, functions: Mapping[str, ToolFunction]) -> Toolboxes:
 
 
 def _sources(settings: Settings, providers: Sequence[ProviderConfig]) -> list[Source]:
-    timeouts = Timeouts(silence_s=settings.model_timeout_s)
+    timeouts = _timeouts(settings)
     endpoints: list[Source] = [Endpoint(provider, timeouts=timeouts) for provider in providers]
     if settings.runs_local(providers):
         endpoints.append(LocalProvider(settings.local_models))
     return endpoints
+
+
+def _timeouts(settings: Settings) -> Timeouts:
+    return Timeouts(silence_s=settings.model_timeout_s)
 
 
 def _local_defaults(settings: Settings, providers: Sequence[ProviderConfig]) -> dict[str, str]:

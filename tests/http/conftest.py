@@ -24,6 +24,7 @@ async def app(world: World) -> AsyncGenerator[FastAPI]:
         yield Runtime(
             db=world.db,
             registry=world.registry,
+            brought=world.brought,
             runner=world.runner,
             images=images,
             version="9.9",

@@ -25,6 +25,7 @@ from eunoe.store import tools
 from eunoe.store.db import Actor, Database
 from eunoe.testing.scripted import USAGE, Events, ScriptedModel
 from eunoe.tools.catalog import builtin_tools
+from tests.fixtures.apis import brought
 
 Mode = Literal["blocking", "steps", "tokens", "background", "conversation"]
 MODES: tuple[Mode, ...] = ("blocking", "steps", "tokens", "background")
@@ -38,6 +39,9 @@ class Scripted(Registry):
     def __init__(self) -> None:
         super().__init__([])
         self.model = ScriptedModel()
+
+    def serves(self, name: str) -> bool:
+        return True
 
     async def resolve(self, handle: str) -> ModelConfig:
         provider, _, name = handle.partition("/")
@@ -217,7 +221,14 @@ async def talking(database: Database) -> AsyncGenerator[Talk]:
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[Runtime]:
-        yield Runtime(db=database, registry=registry, runner=runner, images=images, version="0")
+        yield Runtime(
+            db=database,
+            registry=registry,
+            brought=brought(registry, database),
+            runner=runner,
+            images=images,
+            version="0",
+        )
 
     app = build_api(opened, version="0")
     await runner.start()

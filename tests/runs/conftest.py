@@ -19,6 +19,7 @@ from eunoe.domain.runs import RunOptions
 from eunoe.domain.tools import Tool, ToolResult, ToolSchema
 from eunoe.engine.ports import Embedder, Toolbox, ToolTraits
 from eunoe.engine.ports import Outcome as ToolOutcome
+from eunoe.llm.brought import BroughtProviders
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint
@@ -30,6 +31,7 @@ from eunoe.store.db import Actor, Database
 from eunoe.testing.http_server import serving
 from eunoe.testing.model_server import ModelServer, ServerOptions
 from eunoe.tools.peers import Peers
+from tests.fixtures.apis import brought
 
 ACTOR = Actor()
 EDITS = ("core_memory_append", "core_memory_replace")
@@ -87,6 +89,7 @@ def toolboxes(counting: CountingTools) -> Toolboxes:
 class World:
     db: Database
     registry: Registry
+    brought: BroughtProviders
     model: ModelServer
     tools: CountingTools
     runner: Runner
@@ -146,7 +149,7 @@ class World:
 
     def successor(self) -> Runner:
         """Return another runner on the same database, as a process that starts later has it."""
-        return Runner(self.db, models=self.registry, toolboxes=toolboxes(self.tools), grace_s=0)
+        return Runner(self.db, models=self.brought, toolboxes=toolboxes(self.tools), grace_s=0)
 
 
 @asynccontextmanager
@@ -167,7 +170,16 @@ async def world(database: Database) -> AsyncGenerator[World]:
         )
         registry = Registry([Endpoint(provider)])
         tools = CountingTools()
-        runner = Runner(database, models=registry, toolboxes=toolboxes(tools), grace_s=0.2)
+        providers = brought(registry, database)
+        runner = Runner(database, models=providers, toolboxes=toolboxes(tools), grace_s=0.2)
         async with running(runner):
-            yield World(db=database, registry=registry, model=model, tools=tools, runner=runner)
+            yield World(
+                db=database,
+                registry=registry,
+                brought=providers,
+                model=model,
+                tools=tools,
+                runner=runner,
+            )
+        await providers.aclose()
         await registry.aclose()

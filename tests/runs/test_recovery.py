@@ -190,6 +190,9 @@ class _Only:
         self.resolve = world.registry.resolve
         self.embedder_for = world.registry.embedder_for
 
+    def of(self, organization_id: str) -> "_Only":
+        return self
+
     def model_for(self, config: object) -> ScriptedModel:
         return self._model
 

@@ -44,6 +44,9 @@ class Only:
         self.resolve = world.registry.resolve
         self.embedder_for = world.registry.embedder_for
 
+    def of(self, organization_id: str) -> "Only":
+        return self
+
     def model_for(self, config: object) -> ScriptedModel:
         return self._model
 

@@ -9,6 +9,9 @@ GLOBAL_CONTEXT_CAP: Final = 128_000
 UNKNOWN_CONTEXT_WINDOW: Final = 30_000
 MIN_CONTEXT_WINDOW: Final = 4_096
 
+Category: TypeAlias = Literal["base", "byok"]
+"""Whose a provider is: the server's own, or one that a caller brought."""
+
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
@@ -25,6 +28,7 @@ class ModelConfig:
     model: str
     provider_type: str
     provider_name: str
+    provider_category: Category = "base"
     endpoint: str | None = None
     context_window: int = UNKNOWN_CONTEXT_WINDOW
     max_output_tokens: int | None = None
@@ -63,6 +67,7 @@ class ModelListing:
     endpoint: str | None
     context_window: int
     max_output_tokens: int | None = None
+    provider_category: Category = "base"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

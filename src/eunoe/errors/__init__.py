@@ -66,6 +66,7 @@ from eunoe.errors.models import (
     WeightsUnreachable,
 )
 from eunoe.errors.peers import PeerBusy, PeerFailed, PeersTooDeep, PeerWaits
+from eunoe.errors.providers import ProviderExists, ProviderInvalid
 from eunoe.errors.runs import (
     AgentUnnamed,
     FenceLost,
@@ -147,6 +148,8 @@ __all__ = (
     "PeerFailed",
     "PeerWaits",
     "PeersTooDeep",
+    "ProviderExists",
+    "ProviderInvalid",
     "RunAbandoned",
     "RunCancelled",
     "RunExpired",

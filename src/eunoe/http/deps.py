@@ -12,6 +12,7 @@ from eunoe.domain.agents import AgentType
 from eunoe.errors import Invalid, Missing
 from eunoe.http.sse import KEEPALIVE_S
 from eunoe.ids import DEFAULT_USER, is_id
+from eunoe.llm.brought import BroughtProviders, OrganizationModels
 from eunoe.llm.registry import Registry
 from eunoe.runs.runner import Runner
 from eunoe.service.images import ImageFetcher
@@ -30,6 +31,7 @@ class Runtime:
 
     db: Database
     registry: Registry
+    brought: BroughtProviders
     runner: Runner
     images: ImageFetcher
     version: str
@@ -40,6 +42,10 @@ class Runtime:
         default_factory=OrderedDict[tuple[str, str], AgentType]
     )
     """The types of the agents last asked for: a type never changes, so it is read once."""
+
+    def models_of(self, actor: Actor) -> OrganizationModels:
+        """Return the models that the actor can name."""
+        return self.brought.of(actor.organization_id)
 
     @property
     def defaults(self) -> Defaults:

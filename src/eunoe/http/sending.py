@@ -60,7 +60,7 @@ async def submitted(
     """
     await agent_type(runtime, actor, target.agent_id)
     if body.override_model is not None:
-        await runtime.registry.resolve(body.override_model)
+        await runtime.models_of(actor).resolve(body.override_model)
     items = items_of(body)
     said = await inputs_of(items, fetch=runtime.images)
     options = options_of(body, stream_tokens=target.stream_tokens, callback_url=target.callback_url)

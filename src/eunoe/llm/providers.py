@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-Category: TypeAlias = Literal["base", "byok"]
+from eunoe.domain.models import Category
+
 Family: TypeAlias = Literal["chat", "anthropic", "google", "bedrock"]
 
 BASE_URLS: Final[dict[str, str]] = {

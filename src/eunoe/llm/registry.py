@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from eunoe.domain.models import (
     UNKNOWN_CONTEXT_WINDOW,
@@ -18,6 +18,8 @@ from eunoe.errors import EmbeddingUnknown, ModelError, ModelUnknown
 from eunoe.llm.catalog import embeds, known_dimensions, known_model, usual_output_tokens
 from eunoe.llm.providers import LISTING_ORDER, ProviderConfig, listed_before, split_handle
 from eunoe.llm.sources import Listed, Source
+
+L = TypeVar("L", ModelListing, EmbeddingListing)
 
 _FRESH_S: Final = 300.0
 _BROKEN_S: Final = 15.0
@@ -71,6 +73,15 @@ class Registry:
     def providers(self) -> list[ProviderConfig]:
         return [shelf.source.provider for shelf in self._shelves.values()]
 
+    def of(self, organization_id: str) -> "Registry":
+        """Return what an organization sees: these are for all."""
+        del organization_id
+        return self
+
+    def serves(self, name: str) -> bool:
+        """Whether there is a provider of this name, up or down."""
+        return name in self._shelves
+
     async def put(self, source: Source) -> None:
         """Add a provider, or replace the one of that name."""
         name = source.provider.name
@@ -93,16 +104,10 @@ class Registry:
 
     async def models(self) -> list[ModelListing]:
         """Return every model, by provider and name (17.2); a broken provider adds none (17.6)."""
-        listings = [m for listed in await self._current() for m in listed.models]
-        return sorted(
-            listings, key=lambda m: (listed_before(LISTING_ORDER, m.provider_type), m.model)
-        )
+        return in_order([m for listed in await self._current() for m in listed.models])
 
     async def embeddings(self) -> list[EmbeddingListing]:
-        listings = [e for listed in await self._current() for e in listed.embeddings]
-        return sorted(
-            listings, key=lambda e: (listed_before(LISTING_ORDER, e.provider_type), e.model)
-        )
+        return in_order([e for listed in await self._current() for e in listed.embeddings])
 
     async def resolve(self, handle: str) -> ModelConfig:
         """Return how the model is called, as its provider lists it. Raises `ModelUnknown`.
@@ -126,6 +131,7 @@ class Registry:
             model=model,
             provider_type=provider.provider_type,
             provider_name=name,
+            provider_category=provider.category,
             endpoint=provider.base_url,
             context_window=known.context_window if known else UNKNOWN_CONTEXT_WINDOW,
             max_output_tokens=usual_output_tokens(model),
@@ -204,6 +210,15 @@ class Registry:
         return None
 
 
+def in_order(listings: Iterable[L]) -> list[L]:
+    """Return listings by provider and name (17.2)."""
+
+    def place(one: L) -> tuple[int, str]:
+        return listed_before(LISTING_ORDER, one.provider_type), one.model
+
+    return sorted(listings, key=place)
+
+
 async def _close(shelf: _Shelf) -> None:
     if shelf.asking is not None and not shelf.asking.done():
         shelf.asking.cancel()
@@ -217,6 +232,7 @@ def _config(listing: ModelListing) -> ModelConfig:
         model=listing.model,
         provider_type=listing.provider_type,
         provider_name=listing.provider_name,
+        provider_category=listing.provider_category,
         endpoint=listing.endpoint,
         context_window=listing.context_window,
         max_output_tokens=usual_output_tokens(listing.model),

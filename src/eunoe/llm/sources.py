@@ -102,6 +102,7 @@ class Endpoint:
             endpoint=provider.base_url,
             context_window=item.context_window,
             max_output_tokens=item.max_output_tokens,
+            provider_category=provider.category,
         )
 
     async def _space(self, item: Found) -> EmbeddingListing | None:

@@ -21,7 +21,7 @@ from eunoe.runs.recall import embed_pending
 from eunoe.runs.submit import Submission, Submitted
 from eunoe.runs.watch import watch
 from eunoe.runs.windows import Windows
-from eunoe.runs.worker import Models, Toolboxes, Worker
+from eunoe.runs.worker import Providers, Toolboxes, Worker
 from eunoe.store import agents, events, followups, runs
 from eunoe.store.db import Actor, Database
 
@@ -37,7 +37,7 @@ class Runner:
         self,
         db: Database,
         *,
-        models: Models,
+        models: Providers,
         toolboxes: Toolboxes,
         retention: timedelta = timedelta(hours=24),
         grace_s: float = 10.0,
@@ -126,7 +126,7 @@ class Runner:
         if agent is None or agent.embedding is None:
             return
         try:
-            embedder = self._models.embedder_for(agent.embedding)
+            embedder = self._models.of(organization_id).embedder_for(agent.embedding)
             await embed_pending(self._db, actor, agent, embedder)
         except (ModelError, EmbeddingUnknown) as error:
             _log.warning("memory.not_embedded", agent_id=agent_id, code=error.code)

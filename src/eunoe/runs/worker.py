@@ -61,13 +61,19 @@ _log = structlog.get_logger("eunoe.worker")
 
 
 class Models(Protocol):
-    """Where models come from: the registry of providers."""
+    """The models that one organization can name."""
 
     async def resolve(self, handle: str) -> ModelConfig: ...
 
     def model_for(self, config: ModelConfig) -> Model: ...
 
     def embedder_for(self, config: EmbeddingConfig) -> Embedder: ...
+
+
+class Providers(Protocol):
+    """Where models come from: those that everybody has, and those that an organization brought."""
+
+    def of(self, organization_id: str) -> Models: ...
 
 
 class Toolboxes(Protocol):
@@ -115,7 +121,7 @@ class Worker:
     db: Database
     feed: Feed
     windows: Windows
-    models: Models
+    models: Providers
     toolboxes: Toolboxes
     remember: Callable[[Actor, str], Awaitable[None]]
     """Called after a run that searched what was said: the rest is to be found by meaning too."""
@@ -264,11 +270,12 @@ class Worker:
         journal: RunJournal,
         cancellation: Cancellation,
     ) -> tuple[Turn, Ports]:
-        agent, options = await self._voiced(loaded), run.options
+        models = self.models.of(actor.organization_id)
+        agent, options = await _voiced(loaded, models=models), run.options
         journal.agent, config = agent, agent.model
         if options.override_model is not None:
             config = with_inner_thoughts(
-                await self.models.resolve(options.override_model),
+                await models.resolve(options.override_model),
                 ModelWish(),
                 agent_type=agent.agent_type,
             )
@@ -279,7 +286,7 @@ class Worker:
         if summariser is not None and summariser != config.handle:
             # A summariser that is not served is no reason to fail: the agent's own model sums up.
             with suppress(EunoeError):
-                summariser_config = await self.models.resolve(summariser)
+                summariser_config = await models.resolve(summariser)
         turn = Turn(
             run=run,
             window=journal.window,
@@ -292,12 +299,10 @@ class Worker:
             system_override=_override(run, journal.kept.system),
             trace_id=telemetry.trace_id(),
         )
-        embedder = _embedder_of(self.models, agent)
+        embedder = _embedder_of(models, agent)
         ports = Ports(
-            model=self.models.model_for(config),
-            summariser=Speaker(
-                model=self.models.model_for(summariser_config), config=summariser_config
-            ),
+            model=models.model_for(config),
+            summariser=Speaker(model=models.model_for(summariser_config), config=summariser_config),
             toolbox=self.toolboxes(
                 actor=actor,
                 agent=agent,
@@ -313,14 +318,15 @@ class Worker:
         )
         return turn, ports
 
-    async def _voiced(self, loaded: _Loaded) -> Agent:
-        """Return the agent as it speaks in the run's conversation (L5)."""
-        conversation = loaded.conversation
-        if conversation is None:
-            return loaded.agent
-        handle = conversation.model
-        listed = None if handle is None else await self.models.resolve(handle)
-        return voiced(loaded.agent, conversation, listed=listed)
+
+async def _voiced(loaded: _Loaded, *, models: Models) -> Agent:
+    """Return the agent as it speaks in the run's conversation (L5)."""
+    conversation = loaded.conversation
+    if conversation is None:
+        return loaded.agent
+    handle = conversation.model
+    listed = None if handle is None else await models.resolve(handle)
+    return voiced(loaded.agent, conversation, listed=listed)
 
 
 def _has_searched(run: Run, kept: Kept) -> bool:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from eunoe.domain.identities import Identity, Property
 from eunoe.errors import IdentityExists
 from eunoe.store import codec
-from eunoe.store.db import Row, Tx, UniqueViolated, Value, from_micros, listed, to_micros, unindexed
+from eunoe.store.db import Row, Tx, UniqueViolated, Value, among, from_micros, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
@@ -98,7 +98,7 @@ async def absent(tx: Tx, identity_ids: Sequence[str]) -> list[str]:
     if not identity_ids:
         return []
     rows = await tx.fetch(
-        f"SELECT id FROM identities WHERE id IN {listed(tx, '$1')}"
+        f"SELECT id FROM identities WHERE id {among(tx, '$1')}"
         f" AND {unindexed('organization_id')} = $2",
         codec.encode(list(identity_ids)),
         tx.actor.organization_id,
@@ -142,7 +142,7 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Identity
     for row in await tx.fetch(
         f"SELECT {_COLUMNS}, held.agent_id FROM agents_identities AS held"
         " JOIN identities ON identities.id = held.identity_id"
-        f" WHERE held.agent_id IN {listed(tx, '$1')}"
+        f" WHERE held.agent_id {among(tx, '$1')}"
         f" AND {unindexed('identities.organization_id')} = $2"
         " ORDER BY identities.created_at, identities.id",
         codec.encode(list(agent_ids)),

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from eunoe import ids
 from eunoe.domain.secrets import AgentSecret
 from eunoe.store import codec
-from eunoe.store.db import Tx, from_micros, listed, now_micros, unindexed
+from eunoe.store.db import Tx, among, from_micros, now_micros, unindexed
 
 
 async def replace(tx: Tx, agent_id: str, values: Mapping[str, str]) -> None:
     """Make `values` the agent's secrets, and all of them; one that stays keeps its id (6.14.2)."""
     await tx.execute(
         "DELETE FROM agent_secrets WHERE agent_id = $1 AND organization_id = $2"
-        f" AND key NOT IN {listed(tx, '$3')}",
+        f" AND key NOT {among(tx, '$3')}",
         agent_id,
         tx.actor.organization_id,
         codec.encode(list(values)),
@@ -43,7 +43,7 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[AgentSec
     found: dict[str, list[AgentSecret]] = {agent_id: [] for agent_id in agent_ids}
     for row in await tx.fetch(
         "SELECT id, organization_id, agent_id, key, sealed, created_by_id, last_updated_by_id,"
-        f" created_at, updated_at FROM agent_secrets WHERE agent_id IN {listed(tx, '$1')}"
+        f" created_at, updated_at FROM agent_secrets WHERE agent_id {among(tx, '$1')}"
         f" AND {unindexed('organization_id')} = $2 ORDER BY agent_id, key",
         codec.encode(list(agent_ids)),
         tx.actor.organization_id,

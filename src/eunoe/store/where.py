@@ -77,7 +77,7 @@ class Where:
             self.add(
                 f"{what}s.id IN (SELECT {what}_id FROM {what}s_identities AS owned"
                 " JOIN identities ON identities.id = owned.identity_id"
-                f" WHERE identities.identifier_key IN {listed(self.tx, place)}"
+                f" WHERE identities.identifier_key {among(self.tx, place)}"
                 " AND identities.organization_id = {})",
                 self.tx.actor.organization_id,
             )

@@ -167,7 +167,7 @@ def llm_config(config: ModelConfig) -> LLMConfig:
         "model_endpoint_type": _endpoint_type(config.provider_type),
         "model_endpoint": config.endpoint,
         "provider_name": config.provider_name,
-        "provider_category": "base",
+        "provider_category": config.provider_category,
         "model_wrapper": None,
         "context_window": config.context_window,
         "put_inner_thoughts_in_kwargs": config.put_inner_thoughts_in_kwargs,
@@ -219,6 +219,7 @@ def listed_model(listing: ModelListing) -> Model:
         endpoint=listing.endpoint,
         context_window=listing.context_window,
         max_output_tokens=listing.max_output_tokens,
+        provider_category=listing.provider_category,
     )
     return {
         **llm_config(config),

@@ -5,6 +5,7 @@ from typing import Final
 RULES: Final = {
     # Providers
     "P1": "Every provider type that the API knows can be configured.",
+    "P2": "A caller brings providers with keys of their own, and their names begin the handles.",
     "P3": "A handle names provider and model, and an unknown type speaks chat completions.",
     "P4": "Each provider has its usual address unless told otherwise.",
     "P5": "An unanswered approval and a thought without words are not sent.",

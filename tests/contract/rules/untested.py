@@ -128,7 +128,6 @@ UNTESTED: Final = {
     "M33": "not built: memory kept in git.",
     "M34": "not built: memory kept in git.",
     "M35": "not built: memory kept in git.",
-    "P2": "not built: providers made by callers.",
     "P27": "left to the vendor's library, with which the adapter speaks.",
     "P28": "left to the vendor's library, with which the adapter speaks.",
     "P42": "not built: another provider in the place of one that is busy.",

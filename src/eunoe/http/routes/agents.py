@@ -110,7 +110,7 @@ async def create(body: CreateAgentBody, runtime: RuntimeDep, actor: ActorDep) ->
     """Make an agent with its blocks, tools and first messages."""
     draft = await body.draft(fetch=runtime.images)
     made = await agents.create(
-        runtime.db, actor, draft, models=runtime.registry, defaults=runtime.defaults
+        runtime.db, actor, draft, models=runtime.models_of(actor), defaults=runtime.defaults
     )
     return JsonReply(state(made))
 
@@ -128,7 +128,7 @@ async def update(
 ) -> Response:
     """Change an agent; what changes its prompt shows from its next turn on."""
     changed = await agents.update(
-        runtime.db, actor, agent_id, body.patch(), models=runtime.registry
+        runtime.db, actor, agent_id, body.patch(), models=runtime.models_of(actor)
     )
     return JsonReply(state(changed))
 
@@ -163,7 +163,7 @@ async def retrieve_context(
     place = await places.at(runtime.db, actor, conversation_id or agent_id, agent_id=agent_id)
     if place.agent_id != agent_id:
         raise Missing(f"The agent {agent_id} has no conversation {conversation_id}.")
-    place = await places.with_model(place, models=runtime.registry)
+    place = await places.with_model(place, models=runtime.models_of(actor))
     return JsonReply(context_window(await windows.context(runtime.db, actor, place)))
 
 
@@ -223,7 +223,7 @@ async def summarise(
         actor,
         Place(agent_id=agent_id),
         None if body is None else body.patch(),
-        models=runtime.registry,
+        models=runtime.models_of(actor),
     )
     return JsonReply(
         {

@@ -36,7 +36,7 @@ async def create(body: CreateArchiveBody, runtime: RuntimeDep, actor: ActorDep) 
         name=body.name,
         description=body.description,
         embedding=body.embedding_handle(),
-        models=runtime.registry,
+        models=runtime.models_of(actor),
         defaults=runtime.defaults,
     )
     return JsonReply(archive(made, organization_id=actor.organization_id))
@@ -110,7 +110,7 @@ async def create_passage(
 ) -> Response:
     """Keep a text in the archive."""
     made = await archives.add(
-        runtime.db, actor, archive_id, [body.draft()], models=runtime.registry
+        runtime.db, actor, archive_id, [body.draft()], models=runtime.models_of(actor)
     )
     return JsonReply(passage(made[0], organization_id=actor.organization_id))
 
@@ -125,7 +125,9 @@ async def create_passages(
 ) -> Response:
     """Keep several texts in the archive, all or none."""
     drafts = [one.draft() for one in body.passages]
-    made = await archives.add(runtime.db, actor, archive_id, drafts, models=runtime.registry)
+    made = await archives.add(
+        runtime.db, actor, archive_id, drafts, models=runtime.models_of(actor)
+    )
     return JsonReply([passage(one, organization_id=actor.organization_id) for one in made])
 
 

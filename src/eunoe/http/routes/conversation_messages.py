@@ -59,7 +59,7 @@ async def send(
     place = await places.at(runtime.db, actor, conversation_id, agent_id=body.agent_id)
     if body.override_model is None:
         # Refused before the run exists, as an unknown override is (streaming 1.3).
-        await places.with_model(place, models=runtime.registry)
+        await places.with_model(place, models=runtime.models_of(actor))
     target = Target(
         agent_id=place.agent_id,
         conversation_id=place.conversation_id,

@@ -68,7 +68,9 @@ async def create(
 ) -> Response:
     """Begin a conversation with an agent."""
     draft = (body or CreateConversation()).draft()
-    made = await conversations.create(runtime.db, actor, agent_id, draft, models=runtime.registry)
+    made = await conversations.create(
+        runtime.db, actor, agent_id, draft, models=runtime.models_of(actor)
+    )
     return JsonReply(shown(made))
 
 
@@ -104,7 +106,7 @@ async def update(
     actor: ActorDep,
 ) -> Response:
     changed = await conversations.update(
-        runtime.db, actor, conversation_id, body.patch(), models=runtime.registry
+        runtime.db, actor, conversation_id, body.patch(), models=runtime.models_of(actor)
     )
     return JsonReply(shown(changed))
 
@@ -132,7 +134,7 @@ async def fork(
     """Begin a conversation with what is in the window of this one, up to a message if named."""
     place = await places.at(runtime.db, actor, conversation_id, agent_id=agent_id)
     made = await conversations.fork(
-        runtime.db, actor, place, upto=message_id, hidden=hidden, models=runtime.registry
+        runtime.db, actor, place, upto=message_id, hidden=hidden, models=runtime.models_of(actor)
     )
     return JsonReply(shown(made))
 
@@ -152,7 +154,7 @@ async def recompile(
     """Build the conversation's system message anew and get its text."""
     agent_id = body and body.agent_id
     place = await places.at(runtime.db, actor, conversation_id, agent_id=agent_id)
-    place = await places.with_model(place, models=runtime.registry)
+    place = await places.with_model(place, models=runtime.models_of(actor))
     text = await windows.recompile(runtime.db, actor, place, update_timestamp=True, dry_run=dry_run)
     return JsonReply(text)
 
@@ -171,8 +173,10 @@ async def compact(
     """Put a summary in the place of what was said in the conversation so far."""
     asked = body or CompactionRequest()
     place = await places.at(runtime.db, actor, conversation_id, agent_id=asked.agent_id)
-    place = await places.with_model(place, models=runtime.registry)
-    done = await windows.summarise(runtime.db, actor, place, asked.patch(), models=runtime.registry)
+    place = await places.with_model(place, models=runtime.models_of(actor))
+    done = await windows.summarise(
+        runtime.db, actor, place, asked.patch(), models=runtime.models_of(actor)
+    )
     if done.summary is None:
         raise Invalid("Nothing has been said here, so there is nothing to sum up.")
     return JsonReply(

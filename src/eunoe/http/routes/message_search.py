@@ -61,6 +61,6 @@ async def _hits(
         actor,
         query,
         by_meaning=body.search_mode != "fts",
-        models=runtime.registry,
+        models=runtime.models_of(actor),
         defaults=runtime.defaults,
     )

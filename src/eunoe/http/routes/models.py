@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from starlette.responses import Response
 
-from eunoe.http.deps import RuntimeDep
+from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
 from eunoe.wire.models import EmbeddingModel, Model, listed_embedding_model, listed_model
@@ -16,18 +16,18 @@ router = v1("/models", tag="models")
 @router.get("/", operation_id="list_models", responses={200: {"model": list[Model]}})
 async def list_all(
     runtime: RuntimeDep,
+    actor: ActorDep,
     provider_category: Annotated[list[Literal["base", "byok"]] | None, Query()] = None,
     provider_name: str | None = None,
     provider_type: str | None = None,
 ) -> Response:
     """List the models to speak with; a provider that cannot be reached adds none."""
-    category = {one.name: one.category for one in runtime.registry.providers}
     found = [
         listed_model(listing)
-        for listing in await runtime.registry.models()
+        for listing in await runtime.models_of(actor).models()
         if provider_name in (None, listing.provider_name)
         and provider_type in (None, listing.provider_type)
-        and (not provider_category or category.get(listing.provider_name) in provider_category)
+        and (not provider_category or listing.provider_category in provider_category)
     ]
     return JsonReply(found)
 
@@ -37,7 +37,7 @@ async def list_all(
     operation_id="list_embedding_models",
     responses={200: {"model": list[EmbeddingModel]}},
 )
-async def list_embedding(runtime: RuntimeDep) -> Response:
+async def list_embedding(runtime: RuntimeDep, actor: ActorDep) -> Response:
     """List the models that turn text into vectors."""
-    listings = await runtime.registry.embeddings()
+    listings = await runtime.models_of(actor).embeddings()
     return JsonReply([listed_embedding_model(listing) for listing in listings])

@@ -65,7 +65,7 @@ async def search(body: SearchPassagesBody, runtime: RuntimeDep, actor: ActorDep)
         actor,
         body.asked(),
         agent_id=body.agent_id,
-        models=runtime.registry,
+        models=runtime.models_of(actor),
         defaults=runtime.defaults,
     )
     return JsonReply([hit(one, organization_id=actor.organization_id) for one in found])
@@ -81,7 +81,7 @@ async def create(
 ) -> Response:
     """Keep a text in the agent's archive, which is made on first use."""
     made = await archives.remember(
-        runtime.db, actor, agent_id, body.draft(), models=runtime.registry
+        runtime.db, actor, agent_id, body.draft(), models=runtime.models_of(actor)
     )
     return JsonReply([passage(made, organization_id=actor.organization_id)])
 
@@ -130,7 +130,7 @@ async def recall(
         ),
         start=asked.start_datetime,
         end=asked.end_datetime,
-        models=runtime.registry,
+        models=runtime.models_of(actor),
     )
     return JsonReply(memories(found.hits, timezone=found.timezone))
 

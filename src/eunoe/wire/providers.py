@@ -1,0 +1,128 @@
+"""Providers that callers brought, on the wire (api 18)."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from typing_extensions import TypedDict
+
+from eunoe.domain import providers
+from eunoe.domain.providers import ProviderDraft, ProviderPatch
+from eunoe.errors import ProviderInvalid
+from eunoe.wire.times import entity_time, optional_entity_time
+
+ProviderType: TypeAlias = Literal[
+    "anthropic", "azure", "baseten", "bedrock", "cerebras", "chatgpt_oauth", "deepseek",
+    "fireworks", "google_ai", "google_vertex", "groq", "hugging-face", "letta", "lmstudio_openai",
+    "minimax", "mistral", "ollama", "openai", "together", "vllm", "sglang", "openrouter", "xai",
+    "zai", "zai_coding",
+]  # fmt: skip
+
+
+def _trimmed(text: str | None) -> str | None:
+    """Return the text without spaces around it; an empty one is none (18.3)."""
+    return (text or "").strip() or None
+
+
+Text: TypeAlias = Annotated[str | None, AfterValidator(_trimmed)]
+
+
+class _Body(BaseModel):
+    api_key: SecretStr
+    access_key: SecretStr | None = None
+    base_url: Text = None
+    region: Text = None
+    api_version: Text = None
+
+    def key(self) -> str:
+        """Return the key, trimmed; raise `ProviderInvalid` where there is none (18.6)."""
+        key = _trimmed(self.api_key.get_secret_value())
+        if key is None:
+            raise ProviderInvalid("`api_key` is empty; send the provider's key.")
+        return key
+
+    def access(self) -> str | None:
+        return None if self.access_key is None else _trimmed(self.access_key.get_secret_value())
+
+
+class CreateProviderBody(_Body):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^/\s]+$")]
+    provider_type: ProviderType
+
+    def draft(self) -> ProviderDraft:
+        return ProviderDraft(
+            name=self.name,
+            provider_type=self.provider_type,
+            api_key=self.key(),
+            access_key=self.access(),
+            base_url=self.base_url,
+            region=self.region,
+            api_version=self.api_version,
+        )
+
+
+class CheckProviderBody(_Body):
+    provider_type: ProviderType
+
+    def draft(self) -> ProviderDraft:
+        """Return a provider that is named after its type, as it is not stored."""
+        return ProviderDraft(
+            name=self.provider_type,
+            provider_type=self.provider_type,
+            api_key=self.key(),
+            access_key=self.access(),
+            base_url=self.base_url,
+            region=self.region,
+            api_version=self.api_version,
+        )
+
+
+class UpdateProviderBody(_Body):
+    model_config = ConfigDict(extra="forbid")
+
+    def patch(self) -> ProviderPatch:
+        return ProviderPatch(
+            api_key=self.key(),
+            access_key=self.access(),
+            base_url=self.base_url,
+            region=self.region,
+            api_version=self.api_version,
+        )
+
+
+class Provider(TypedDict):
+    id: str
+    name: str
+    provider_type: str
+    provider_category: Literal["byok"]
+    base_url: str | None
+    region: str | None
+    api_version: str | None
+    organization_id: str
+    updated_at: str
+    last_synced: str | None
+    api_key: None
+    access_key: None
+    api_key_enc: None
+    access_key_enc: None
+
+
+def provider(one: providers.Provider) -> Provider:
+    """Return a provider; its keys never leave the server (18.1)."""
+    return {
+        "id": one.id,
+        "name": one.name,
+        "provider_type": one.provider_type,
+        "provider_category": "byok",
+        "base_url": one.base_url,
+        "region": one.region,
+        "api_version": one.api_version,
+        "organization_id": one.organization_id,
+        "updated_at": entity_time(one.updated_at),
+        "last_synced": optional_entity_time(one.last_synced),
+        "api_key": None,
+        "access_key": None,
+        "api_key_enc": None,
+        "access_key_enc": None,
+    }
