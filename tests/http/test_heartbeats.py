@@ -80,7 +80,6 @@ PLAIN: Final[Any] = snapshot([
         ("react_agent", WITH_TOOLS),
         ("workflow_agent", WITH_TOOLS),
         ("split_thread_agent", {"system": "You split."}),
-        ("voice_convo_agent", WITH_TOOLS),
         ("voice_sleeptime_agent", {**WITH_TOOLS, "include_base_tools": False}),
     ],
 )
@@ -376,14 +375,3 @@ async def test_a_reset_can_bring_the_first_messages_back(talk: Talk) -> None:
     for wanted, left in ((False, 1), (True, 4)):
         await talk.letta.agents.messages.reset(agent.id, add_default_initial_messages=wanted)
         assert len((await talk.letta.agents.retrieve(agent.id)).message_ids or []) == left
-
-
-@pytest.mark.rule("api-6.9")
-async def test_an_agent_whose_own_tools_are_not_there_is_refused_with_a_way_out(talk: Talk) -> None:
-    with pytest.raises(APIStatusError, match=r"store_memories.*include_base_tools"):
-        await talk.agent("voice_sleeptime_agent")
-    assert names(await talk.agent("voice_convo_agent")) == ["search_memory", "send_message"]
-
-
-def names(agent: Any) -> list[str]:
-    return sorted(tool.name for tool in agent.tools)

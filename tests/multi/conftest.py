@@ -15,6 +15,7 @@ import anyio.lowlevel
 import httpx
 import orjson
 import pytest
+from fastapi import FastAPI
 from letta_client import AsyncLetta
 from letta_client.types import AgentState
 
@@ -51,11 +52,13 @@ def _heard(body: bytes) -> bytes:
         if message["role"] == "system":
             message["role"] = "user"
     tools = [one["function"]["name"] for one in request.get("tools") or ()]
-    if "memory_finish_edits" in tools:
+    if {"memory_finish_edits", "store_memories"} & set(tools):
         for message in request["messages"][1:]:
             if message["role"] == "user":
                 text = orjson.dumps(message["content"]).replace(b"LATER", b"CALL")
                 message["content"] = orjson.loads(text)
+    if tools == ["store_memories", "rethink_user_memory", "finish_rethinking_memory"]:
+        request["tool_choice"] = {"type": "function", "function": {"name": tools[-1]}}
     return orjson.dumps(request)
 
 
@@ -65,6 +68,7 @@ class Served:
     http: httpx.AsyncClient
     model: ModelServer
     runtime: Runtime
+    app: FastAPI
 
     @property
     def db(self) -> Database:
@@ -149,4 +153,4 @@ async def served(database_url: str, tmp_path: Path) -> AsyncGenerator[Served]:
                 _strict_response_validation=True,
             )
             runtime: Runtime = app.state.runtime
-            yield Served(letta=letta, http=http, model=model, runtime=runtime)
+            yield Served(letta=letta, http=http, model=model, runtime=runtime, app=app)

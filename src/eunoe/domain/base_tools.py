@@ -51,6 +51,8 @@ _ENDING: Final = frozenset({"send_message", "send_message_to_agent_async", "memo
 _BASE_TYPES: Final[frozenset[ToolType]] = frozenset(
     {"letta_core", "letta_memory_core", "letta_multi_agent_core", "letta_sleeptime_core"}
 )
+_RULED: Final[frozenset[AgentType]] = frozenset({"sleeptime_agent", "voice_sleeptime_agent"})
+"""The types whose tools have their rules whatever the model."""
 _UNRULED_MODELS: Final = ("claude-4-sonnet", "claude-3-5-sonnet", "gpt-5", "gemini-2.5-pro")
 
 
@@ -80,18 +82,24 @@ def wants_base_rules(
         return asked
     if agent_type == "letta_v1_agent" and base_tools and not own_rules:
         return False
-    if agent_type == "sleeptime_agent" or "mini" in model:
+    if agent_type in _RULED or "mini" in model:
         return True
     return not any(name in model for name in _UNRULED_MODELS)
 
 
 def base_rules(tools: Iterable[Tool]) -> list[Json]:
-    """Return the rules of the base tools among `tools`: the last word ends, others go on."""
-    return [
-        rule("exit_loop" if tool.name in _ENDING else "continue_loop", tool.name)
-        for tool in tools
-        if tool.tool_type in _BASE_TYPES
-    ]
+    """Return the rules of the base tools among `tools`: the last word ends, others go on.
+
+    Those of an agent that keeps a voice agent's memory have a fixed order (G24).
+    """
+    rules: list[Json] = []
+    for tool in tools:
+        if tool.tool_type == "letta_voice_sleeptime_core":
+            rules += _OF_VOICE.get(tool.name, ())
+        elif tool.tool_type in _BASE_TYPES:
+            ends = tool.name in _ENDING
+            rules.append(rule("exit_loop" if ends else "continue_loop", tool.name))
+    return rules
 
 
 def careful_rules(tools: Iterable[Tool]) -> list[Json]:
@@ -116,3 +124,17 @@ def with_rules(rules: Iterable[Json], added: Iterable[Json]) -> tuple[Json, ...]
             said.add(key)
             merged.append(one)
     return tuple(merged)
+
+
+_OF_VOICE: Final[dict[str, tuple[Json, ...]]] = {
+    "store_memories": (
+        {**rule("run_first", "store_memories"), "args": None},
+        {
+            **rule("constrain_child_tools", "store_memories"),
+            "children": ["rethink_user_memory"],
+            "child_arg_nodes": None,
+        },
+    ),
+    "rethink_user_memory": (rule("continue_loop", "rethink_user_memory"),),
+    "finish_rethinking_memory": (rule("exit_loop", "finish_rethinking_memory"),),
+}

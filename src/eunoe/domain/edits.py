@@ -22,7 +22,11 @@ from eunoe.domain.edit_text import (
     unnumbered,
 )
 from eunoe.domain.messages import Json
+from eunoe.domain.overheard import ChunksKept
 from eunoe.errors import EditInvalid
+
+_USER: Final = "human"
+"""The block on the person, which is the one that a voice agent's memory is about (G24)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ class PassageInsert:
     embedder: str | None = None
 
 
-MemoryEdit: TypeAlias = BlockEdit | PassageInsert
+MemoryEdit: TypeAlias = BlockEdit | PassageInsert | ChunksKept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +84,13 @@ def _edited(edit: BlockEdit, blocks: Blocks, *, new_id: Callable[[], str]) -> tu
     match edit.tool:
         case "memory":
             return edit_command.performed(edit.arguments, blocks, new_id=new_id)
-        case "memory_finish_edits":
+        case "memory_finish_edits" | "finish_rethinking_memory":
             return "None", blocks
         case "memory_apply_patch" if is_extended(patch := _patch(edit)):
             return patched_blocks(blocks, patch, new_id=new_id)
+        case "rethink_user_memory":
+            of_user = {**edit.arguments, "label": _USER}
+            return _rewritten(BlockEdit(tool="memory_rethink", arguments=of_user), blocks)
         case _:
             return _rewritten(edit, blocks)
 
@@ -148,5 +155,11 @@ _REWRITES: Final[Mapping[str, Callable[[Block, Mapping[str, object]], str]]] = {
     "memory_rethink": _rethink,
     "memory_apply_patch": _apply_patch,
 }
-BLOCK_TOOLS: Final = frozenset({*_REWRITES, "memory", "memory_finish_edits"})
+_OTHERS: Final = (
+    "memory",
+    "memory_finish_edits",
+    "rethink_user_memory",
+    "finish_rethinking_memory",
+)
+BLOCK_TOOLS: Final = frozenset({*_REWRITES, *_OTHERS})
 """Names of the tools whose calls are block edits."""

@@ -63,8 +63,12 @@ def begins_round(run: Run) -> bool:
 
 def shown(messages: Sequence[Message]) -> str:
     """Return what a sleeptime agent is given to read: its role, and a line for each thing said."""
-    lines = [well_formed(line) for message in messages for line in _lines(message)]
-    return "\n".join([_REMINDER, "", "Messages:", *lines])
+    return "\n".join([_REMINDER, "", "Messages:", *lines_of(messages)])
+
+
+def lines_of(messages: Sequence[Message]) -> list[str]:
+    """Return what was said, called and returned, a line each; system messages are left out."""
+    return [well_formed(line) for message in messages for line in _lines(message)]
 
 
 def _lines(message: Message) -> Iterator[str]:

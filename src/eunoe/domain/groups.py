@@ -12,6 +12,8 @@ ManagerType: TypeAlias = Literal[
 ]
 MANAGER_TYPES: Final[tuple[ManagerType, ...]] = get_args(ManagerType)
 SLEEPTIME_FREQUENCY: Final = 5
+VOICE_BUFFER: Final = (30, 15)
+"""How many messages a voice agent's window has at most, and how many stay when it has more."""
 _LEAST_BUFFER: Final = 4
 TERMINATION_TOKEN: Final = "DONE!"  # noqa: S105 -- a word that agents say, no secret
 

@@ -43,9 +43,9 @@ def with_inner_thoughts(
     """Return `config` with thoughts as an argument where its model and loop want them (R5, R6).
 
     A model that reasons by itself needs no such argument, but for Gemini, which gets it too;
-    `reasoning` false takes it from the others.
+    `reasoning` false takes it from the others. Who speaks does not think first.
     """
-    if agent_type in PLAIN_TEXT:
+    if agent_type in PLAIN_TEXT or agent_type == "voice_convo_agent":
         wanted = False
     elif wish.inner_thoughts is not None:
         wanted = wish.inner_thoughts

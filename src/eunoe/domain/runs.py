@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, Literal, TypeAlias, assert_never
 
 from eunoe.domain.messages import Json
+from eunoe.domain.overheard import Overheard
 from eunoe.domain.tools import ToolSchema
 
 RunStatus: TypeAlias = Literal["created", "running", "completed", "failed", "cancelled"]
@@ -83,6 +84,10 @@ class RunOptions:
     """The agents that wait for this run's answer, each for the next, the first of all first."""
     depth: int = 0
     """How many agents have passed the matter on, whether they wait or not."""
+    overheard: Overheard | None = None
+    """What left another agent's view, for a run that keeps it."""
+    aloud: bool = False
+    """Whether the answer is spoken: plain text, whatever the agent speaks through elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

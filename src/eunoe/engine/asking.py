@@ -86,7 +86,7 @@ def request(turn: Turn, ports: Ports) -> ModelRequest:
     ruling = ruling_now(turn, ports)
     return ModelRequest(
         config=turn.config,
-        messages=messages,
+        messages=ports.dialect.retold(messages),
         tools=ports.dialect.offered(ruling),
         choice=ports.dialect.choice(ruling),
         parallel=ports.dialect.parallel and _parallel(turn),

@@ -72,6 +72,14 @@ class Dialect(Protocol):
 
     def choice(self, ruling: Ruling) -> ToolChoice: ...
 
+    def retold(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        """Return a conversation as the model is to remember it."""
+        ...
+
+    def taken(self, reply: Message, *, finish: Finish) -> Message:
+        """Return a whole reply as it is stored."""
+        ...
+
     def judged(self, reply: Message, *, finish: Finish) -> Verdict:
         """Return what a whole reply asks for."""
         ...
@@ -110,6 +118,12 @@ class PlainText:
 
     def choice(self, ruling: Ruling) -> ToolChoice:
         return ruling.choice
+
+    def retold(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        return messages
+
+    def taken(self, reply: Message, *, finish: Finish) -> Message:
+        return reply
 
     def judged(self, reply: Message, *, finish: Finish) -> Verdict:
         if finish == "length":
@@ -168,6 +182,12 @@ class Heartbeats:
 
     def choice(self, ruling: Ruling) -> ToolChoice:
         return replace(ruling, forced=True).choice
+
+    def retold(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        return messages
+
+    def taken(self, reply: Message, *, finish: Finish) -> Message:
+        return reply
 
     def judged(self, reply: Message, *, finish: Finish) -> Verdict:
         if finish == "length":

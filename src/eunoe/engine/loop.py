@@ -156,6 +156,7 @@ async def _judge(
             turn, ports, step=step, message=None, ending=Ending(reason="max_tokens_exceeded")
         )
         return True
+    message = ports.dialect.taken(message, finish=reply.finish)
     match ports.dialect.judged(message, finish=reply.finish):
         case Yield(reason=reason):
             return await _yielded(turn, ports, step=step, message=message, reason=reason)

@@ -19,7 +19,7 @@ from eunoe.errors.database import (
     SettingUnknown,
     WriteConflict,
 )
-from eunoe.errors.groups import AgentManagesGroup
+from eunoe.errors.groups import AgentManagesGroup, AgentTypeWrong
 from eunoe.errors.identities import IdentityExists
 from eunoe.errors.kinds import (
     Conflict,
@@ -90,6 +90,7 @@ from eunoe.errors.tools import (
 
 __all__ = (
     "AgentManagesGroup",
+    "AgentTypeWrong",
     "AgentUnnamed",
     "ApprovalEmpty",
     "ApprovalIdsWrong",

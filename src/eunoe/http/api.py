@@ -33,6 +33,7 @@ from eunoe.http.routes import (
     steps,
     tags,
     tools,
+    voice,
 )
 
 OpenRuntime = Callable[[], AbstractAsyncContextManager[Runtime]]
@@ -64,6 +65,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     providers.router,
     completions.router,
     responses.router,
+    voice.router,
     tags.router,
     groups.router,
     identities.router,

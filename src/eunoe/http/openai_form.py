@@ -1,7 +1,7 @@
 """The manners of OpenAI's API: its error bodies, and streams that its clients can read."""
 
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -55,6 +55,9 @@ class OpenAiRoute(Route):
     Only a request that cannot be read differs: there OpenAI says 400.
     """
 
+    plain: ClassVar[bool] = False
+    """Whether refusals have this API's own `detail` too."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
@@ -62,12 +65,13 @@ class OpenAiRoute(Route):
             try:
                 return await handle(request)
             except EunoeError as error:
-                return _refused(error)
+                return _refused(error, plain=self.plain)
             except RequestValidationError as error:
-                return _refused(_unreadable(error))
+                return _refused(_unreadable(error), plain=self.plain)
             except HTTPException as error:
                 kind = "invalid_request_error"
                 body = error_body(str(error.detail), kind=kind, code=Invalid.code)
+                body |= {"detail": error.detail} if self.plain else {}
                 return JsonReply(body, status=error.status_code, headers=error.headers)
 
         return handle_or_refuse
@@ -80,9 +84,12 @@ def refused_by_run(failed: Failed) -> Response:
     return _in_place_of(told, body)
 
 
-def _refused(error: EunoeError) -> Response:
+def _refused(error: EunoeError, *, plain: bool) -> Response:
     param = error.detail.get("param")
     body = error_body(str(error), kind=_TYPES[error.kind], code=error.code, param=param)
+    if plain:
+        types = {name: value for name, value in error.detail.items() if name.endswith("_type")}
+        body["detail"] = {"message": str(error), **types} if types else str(error)
     return _in_place_of(answer_of(error), body)
 
 

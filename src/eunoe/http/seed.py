@@ -1,7 +1,8 @@
 """The helper functions that servers of this API shared, to import by their own names.
 
 They are for programs written against those helpers; `docs/howto/seed-functions.md` says
-what each does and where it differs. Nothing in the server itself imports this module.
+what each does and where it differs. The voice route reads its
+requests by them, and nothing else in the server.
 """
 
 from collections.abc import AsyncGenerator, Sequence

@@ -48,6 +48,8 @@ class Target:
     stream_tokens: bool = False
     callback_url: str | None = None
     group: GroupTurn | None = None
+    aloud: bool = False
+    """Whether the agent is spoken to, and answers in words alone."""
 
 
 async def submitted(
@@ -64,6 +66,8 @@ async def submitted(
     items = items_of(body)
     said = await inputs_of(items, fetch=runtime.images)
     options = options_of(body, stream_tokens=target.stream_tokens, callback_url=target.callback_url)
+    if target.aloud:
+        options = replace(options, aloud=True)
     if target.group is not None:
         options = replace(options, group_id=target.group.group_id, turn=target.group.turn)
         said = (*target.group.heard, *said, *target.group.asked)

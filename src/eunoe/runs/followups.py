@@ -16,11 +16,13 @@ import structlog
 from eunoe import ids, telemetry
 from eunoe.domain.agents import Agent
 from eunoe.domain.followups import MOST_MESSAGES, FollowUp, run_of, shown
-from eunoe.domain.groups import turned
+from eunoe.domain.groups import Group, turned
 from eunoe.domain.messages import Message, Text
+from eunoe.domain.overheard import Overheard, leaving, overheard_text
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import EunoeError, ListBusy
 from eunoe.runs import rounds
+from eunoe.runs.overheard import lines_overheard
 from eunoe.store import followups, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
 from eunoe.store.runs import Origin
@@ -50,10 +52,11 @@ class FollowUps:
 
         Belongs into the transaction that ends `run`. `said` is its agent's window.
         """
-        planned = [
-            *await _next_turn(tx, run, said=said),
-            *(await _sleeptime(tx, run, upto=said[-1].id) if agent.enable_sleeptime else ()),
-        ]
+        planned = await _next_turn(tx, run, said=said)
+        if agent.enable_sleeptime and agent.agent_type == "voice_convo_agent":
+            planned += await _overheard(tx, run, said=said)
+        elif agent.enable_sleeptime:
+            planned += await _sleeptime(tx, run, upto=said[-1].id)
         await followups.insert(tx, planned)
         for one in planned:
             await self.queue().enqueue_in(tx, one.run_id)
@@ -102,19 +105,55 @@ async def _sleeptime(tx: Tx, run: Run, *, upto: str) -> list[FollowUp]:
         await groups.note_turn(tx, after)
         return []
     await groups.note_turn(tx, replace(after, last_processed_message_id=upto))
+    options, processed = RunOptions(group_id=group.id), group.last_processed_message_id
     return [
-        FollowUp(
-            run_id=ids.new("run"),
-            cause_run_id=run.id,
-            group_id=group.id,
-            agent_id=agent_id,
-            after_message_id=group.last_processed_message_id,
-            upto_message_id=upto,
-            options=RunOptions(group_id=group.id),
-            created_at=datetime.now(UTC),
-        )
+        _due(run, agent_id, group, options, upto=upto, after=processed)
         for agent_id in group.agent_ids
     ]
+
+
+async def _overheard(tx: Tx, run: Run, *, said: Sequence[Message]) -> list[FollowUp]:
+    """Shorten the window of a voice agent that has become long; return who keeps the rest (G23).
+
+    What leaves it stays stored, so nothing is lost where nobody comes to keep it.
+    """
+    group = await groups.sleeptime_of(tx, run.agent_id, kind="voice_sleeptime", held=True)
+    if group is None:
+        return []
+    most, least = group.max_message_buffer_length, group.min_message_buffer_length
+    number = leaving(said, most=most, least=least)
+    if not number:
+        return []
+    ids_said = [message.id for message in said]
+    await lists.evict(tx, run.list_id, ids_said[:number], summary=None)
+    overheard = Overheard(
+        agent_id=run.agent_id,
+        left=tuple(ids_said[:number][-MOST_MESSAGES:]),
+        stayed=tuple(ids_said[number:][:MOST_MESSAGES]),
+    )
+    options = RunOptions(group_id=group.id, overheard=overheard)
+    return [_due(run, agent_id, group, options, upto=ids_said[-1]) for agent_id in group.agent_ids]
+
+
+def _due(
+    run: Run,
+    agent_id: str,
+    group: Group,
+    options: RunOptions,
+    *,
+    upto: str,
+    after: str | None = None,
+) -> FollowUp:
+    return FollowUp(
+        run_id=ids.new("run"),
+        cause_run_id=run.id,
+        group_id=group.id,
+        agent_id=agent_id,
+        after_message_id=after,
+        upto_message_id=upto,
+        options=options,
+        created_at=datetime.now(UTC),
+    )
 
 
 async def _next_turn(tx: Tx, run: Run, *, said: Sequence[Message]) -> list[FollowUp]:
@@ -147,14 +186,19 @@ async def _insert(tx: Tx, due: FollowUp) -> Run:
 
 
 async def _transcript(tx: Tx, due: FollowUp, run: Run) -> Message:
-    said = await messages.between(
-        tx, after_id=due.after_message_id, upto_id=due.upto_message_id, limit=MOST_MESSAGES
-    )
+    overheard = due.options.overheard
+    if overheard is None:
+        said = await messages.between(
+            tx, after_id=due.after_message_id, upto_id=due.upto_message_id, limit=MOST_MESSAGES
+        )
+        text = shown(said)
+    else:
+        text = overheard_text(*await lines_overheard(tx, overheard))
     return Message(
         id=ids.new("message"),
         role="user",
         agent_id=due.agent_id,
-        content=(Text(text=shown(said)),),
+        content=(Text(text=text),),
         otid=str(uuid.uuid4()),
         group_id=due.group_id,
         run_id=run.id,

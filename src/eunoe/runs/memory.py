@@ -13,12 +13,14 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.edits import BlockEdit, Edited, PassageInsert, applied
 from eunoe.domain.messages import ToolCall, ToolReturn
+from eunoe.domain.overheard import ChunksKept
 from eunoe.domain.passages import Passage
 from eunoe.domain.runs import Run
 from eunoe.domain.times import stamp
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult, truncated
 from eunoe.engine.ports import Settled
 from eunoe.errors import BlockIsolated, EunoeError
+from eunoe.runs import overheard
 from eunoe.store import archives, blocks, groups, isolated_blocks, passages
 from eunoe.store.db import Tx
 
@@ -53,6 +55,10 @@ async def settle(
                 pass
             case PassageInsert() as insert:
                 result = await _insert(tx, insert, source=source)
+            case ChunksKept() as chunks:
+                result = await overheard.kept(
+                    tx, chunks, source.run.options.overheard, at=source.now
+                )
             case BlockEdit() as edit:
                 result, attached = await _edit(tx, edit, attached or (), source=source)
         returns.append(returned(one.call, result, time=time))

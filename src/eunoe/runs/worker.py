@@ -1,7 +1,7 @@
 """Carrying out a run: take it over, load what it needs in one read, give it to the loop."""
 
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.conversations import Conversation, voiced
 from eunoe.domain.drafts import ModelWish
+from eunoe.domain.heartbeats import SEND_MESSAGE
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.model_settings import with_inner_thoughts
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
@@ -21,6 +22,7 @@ from eunoe.domain.recall import CONVERSATION_SEARCHES
 from eunoe.domain.runs import Run
 from eunoe.domain.tool_rules import History
 from eunoe.domain.tools import Tool, ToolResult
+from eunoe.engine.aloud import Aloud
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.compact import Speaker
 from eunoe.engine.dialects import dialect_of
@@ -312,7 +314,9 @@ class Worker:
             ),
             journal=journal,
             emit=journal.recorder.emit,
-            dialect=dialect_of(agent, config),
+            dialect=Aloud(sends=_sends(loaded.tools))
+            if options.aloud
+            else dialect_of(agent, config),
             cancellation=cancellation,
             now=self.now,
         )
@@ -327,6 +331,10 @@ async def _voiced(loaded: _Loaded, *, models: Models) -> Agent:
     handle = conversation.model
     listed = None if handle is None else await models.resolve(handle)
     return voiced(loaded.agent, conversation, listed=listed)
+
+
+def _sends(held: Sequence[Tool]) -> bool:
+    return any(tool.name == SEND_MESSAGE for tool in held)
 
 
 def _has_searched(run: Run, kept: Kept) -> bool:

@@ -52,12 +52,11 @@ async def create(
     embedding = await embedding_of(
         draft.embedding, models=models, defaults=defaults, chunk_size=draft.embedding_chunk_size
     )
-    if draft.enable_sleeptime:
-        sleeptime.check(draft.agent_type)
+    partner = await _partner_model(draft.enable_sleeptime, config, draft.agent_type, models)
     now = datetime.now(UTC)
     async with db.write(actor) as tx:
         made = await _made(tx, draft, config, embedding, at=now)
-        return await _with_partner(tx, made, at=now) if draft.enable_sleeptime else made
+        return made if partner is None else await _with_partner(tx, made, partner, at=now)
 
 
 async def _made(
@@ -113,10 +112,25 @@ async def _given(
     return tuple(owners), tuple(variables)
 
 
-async def _with_partner(tx: Tx, main: AgentState, *, at: datetime) -> AgentState:
+async def _partner_model(
+    wanted: bool | None,
+    config: ModelConfig,
+    agent_type: AgentType,
+    models: Models,
+) -> ModelConfig | None:
+    """Return the model of who is to look after an agent's memory, null where nobody is."""
+    if not wanted:
+        return None
+    sleeptime.check(agent_type)
+    return await sleeptime.partner_model(config, agent_type=agent_type, models=models)
+
+
+async def _with_partner(
+    tx: Tx, main: AgentState, model: ModelConfig, *, at: datetime
+) -> AgentState:
     """Make the agent that looks after the memory of `main`, with or without embeddings (FIX-63)."""
     draft = sleeptime.partner_draft(main)
-    made = await _made(tx, draft, main.agent.model, main.agent.embedding, at=at)
+    made = await _made(tx, draft, model, main.agent.embedding, at=at)
     return await sleeptime.pair(tx, main, made.agent, at=at)
 
 
@@ -151,8 +165,8 @@ async def update(
     """
     async with db.read(actor) as tx:
         before = await states.known(tx, agent_id)
-    if patch.values.get("enable_sleeptime"):
-        sleeptime.check(before.agent_type)
+    wanted = patch.values.get("enable_sleeptime")
+    partner = await _partner_model(wanted, before.model, before.agent_type, models)
     after = await _changed(before, patch, models=models)
     after = replace(after, last_updated_by_id=actor.user_id, updated_at=datetime.now(UTC))
     async with db.write(actor) as tx:
@@ -169,8 +183,8 @@ async def update(
         if patch.message_ids is not None:
             await rearrange(tx, agent_id, patch.message_ids)
         changed = await states.one(tx, agent_id)
-        if patch.values.get("enable_sleeptime") and changed.managed_group is None:
-            return await _with_partner(tx, changed, at=after.updated_at)
+        if partner is not None and changed.managed_group is None:
+            return await _with_partner(tx, changed, partner, at=after.updated_at)
         return changed
 
 

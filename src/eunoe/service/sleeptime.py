@@ -1,5 +1,6 @@
 """An agent whose memory another one looks after in the background (agent 8.3, api 6.15)."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -8,15 +9,18 @@ from eunoe import ids
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent, AgentType
 from eunoe.domain.blocks import Block
-from eunoe.domain.drafts import AgentDraft, BlockDraft
-from eunoe.domain.groups import SLEEPTIME_FREQUENCY, Group
-from eunoe.errors import AgentManagesGroup, Invalid
+from eunoe.domain.drafts import AgentDraft, BlockDraft, ModelWish
+from eunoe.domain.groups import SLEEPTIME_FREQUENCY, VOICE_BUFFER, Group
+from eunoe.domain.models import ModelConfig
+from eunoe.errors import AgentManagesGroup, EunoeError, Invalid
+from eunoe.service.models import Defaults, Models, model_of
 from eunoe.store import agents, blocks, groups
 from eunoe.store.db import Tx
 
-_WITHOUT: Final[frozenset[AgentType]] = frozenset(
-    {"sleeptime_agent", "voice_convo_agent", "voice_sleeptime_agent"}
-)
+_WITHOUT: Final[frozenset[AgentType]] = frozenset({"sleeptime_agent", "voice_sleeptime_agent"})
+"""Those that look after the memory of others themselves."""
+_KINDS: Final = ("sleeptime", "voice_sleeptime")
+_VOICE_MODEL: Final = "gpt-4.1"
 _PERSONA: Final = BlockDraft(
     label="memory_persona",
     value=(
@@ -36,10 +40,30 @@ def check(agent_type: AgentType) -> None:
         )
 
 
+async def partner_model(
+    config: ModelConfig, *, agent_type: AgentType, models: Models
+) -> ModelConfig:
+    """Return the model of who looks after the memory of an agent with `config` (G9, G10).
+
+    Speaking wants a quick model and remembering a good one, where its provider has that.
+    """
+    if agent_type == "voice_convo_agent" and config.provider_type == "openai":
+        wish = ModelWish(handle=f"{config.provider_name}/{_VOICE_MODEL}")
+        with suppress(EunoeError):
+            return await model_of(
+                wish, agent_type="voice_sleeptime_agent", models=models, defaults=Defaults()
+            )
+    return config
+
+
+def _speaks(agent: Agent) -> bool:
+    return agent.agent_type == "voice_convo_agent"
+
+
 def partner_draft(main: AgentState) -> AgentDraft:
     """Return the agent that looks after the memory of `main`; it shares every block (G9)."""
     return AgentDraft(
-        agent_type="sleeptime_agent",
+        agent_type="voice_sleeptime_agent" if _speaks(main.agent) else "sleeptime_agent",
         name=f"{main.agent.name}-sleeptime",
         memory_blocks=(_PERSONA,),
         block_ids=tuple(block.id for block in main.blocks),
@@ -50,14 +74,17 @@ def partner_draft(main: AgentState) -> AgentDraft:
 
 async def pair(tx: Tx, main: AgentState, partner: Agent, *, at: datetime) -> AgentState:
     """Store the group in which `partner` looks after the memory of `main`."""
+    speaks = _speaks(main.agent)
     group = Group(
         id=ids.new("group"),
-        manager_type="sleeptime",
+        manager_type="voice_sleeptime" if speaks else "sleeptime",
         agent_ids=(partner.id,),
         description="An agent, and the one that looks after its memory in the background.",
         manager_agent_id=main.agent.id,
-        sleeptime_agent_frequency=SLEEPTIME_FREQUENCY,
-        turns_counter=-1,
+        sleeptime_agent_frequency=None if speaks else SLEEPTIME_FREQUENCY,
+        turns_counter=None if speaks else -1,
+        max_message_buffer_length=VOICE_BUFFER[0] if speaks else None,
+        min_message_buffer_length=VOICE_BUFFER[1] if speaks else None,
         project_id=main.agent.project_id,
         created_by_id=tx.actor.user_id,
         last_updated_by_id=tx.actor.user_id,
@@ -82,13 +109,13 @@ async def parted(tx: Tx, agent_id: str) -> tuple[str, ...]:
     """
     gone: list[str] = []
     for group in await groups.of_manager(tx, agent_id):
-        if group.manager_type != "sleeptime":
+        if group.manager_type not in _KINDS:
             raise AgentManagesGroup(group_id=group.id)
         members = await agents.many(tx, group.agent_ids)
-        gone += [one.id for one in members.values() if one.agent_type == "sleeptime_agent"]
+        gone += [one.id for one in members.values() if one.agent_type in _WITHOUT]
         await groups.delete(tx, group.id)
     for group in await groups.of_member(tx, agent_id):
-        if group.manager_type == "sleeptime" and group.manager_agent_id is not None:
+        if group.manager_type in _KINDS and group.manager_agent_id is not None:
             main = await agents.get(tx, group.manager_agent_id, held=True)
             if main is not None:
                 await agents.update(tx, replace(main, enable_sleeptime=None))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from eunoe.domain.groups import Group
+from eunoe.domain.groups import Group, ManagerType
 from eunoe.store import codec
 from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
@@ -81,14 +81,17 @@ async def managed_by(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Group]:
     return {group.manager_agent_id or "": group for group in await _whole(tx, rows)}
 
 
-async def sleeptime_of(tx: Tx, agent_id: str, *, held: bool = False) -> Group | None:
-    """Return the sleeptime group that the agent manages, null without one."""
+async def sleeptime_of(
+    tx: Tx, agent_id: str, *, held: bool = False, kind: ManagerType = "sleeptime"
+) -> Group | None:
+    """Return the sleeptime group, of either `kind`, that the agent manages; null without one."""
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM agent_groups WHERE manager_agent_id = $1"
-        f" AND manager_type = 'sleeptime' AND {unindexed('organization_id')} = $2"
+        f" AND manager_type = $3 AND {unindexed('organization_id')} = $2"
         f" ORDER BY created_at DESC LIMIT 1{_held(tx, held=held)}",
         agent_id,
         tx.actor.organization_id,
+        kind,
     )
     return next(iter(await _whole(tx, rows)), None)
 

@@ -226,6 +226,39 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
         "Say that memory is up to date and nothing is left to edit. Call it last.",
         _object(()),
     ),
+    "store_memories": (
+        "letta_voice_sleeptime_core",
+        (
+            "Store lines of the conversation for good, so that they can be found once they are "
+            "out of view. Divide the lines into chunks, each on one matter."
+        ),
+        _object(
+            ("chunks",),
+            chunks={
+                "type": "array",
+                "description": "The chunks to store; leave out lines that nobody will need.",
+                "items": _object(
+                    ("start_index", "end_index", "context"),
+                    start_index=_number("Number of the first line."),
+                    end_index=_number("Number of the last line, which is stored too."),
+                    context=_text("What the lines are about and why they may matter, briefly."),
+                ),
+            },
+        ),
+    ),
+    "rethink_user_memory": (
+        "letta_voice_sleeptime_core",
+        (
+            "Write the memory block on the person anew: all that was known and is still true, "
+            f"and what is new. {_LINES}"
+        ),
+        _object(("new_memory",), new_memory=_text("The whole new text of the block.")),
+    ),
+    "finish_rethinking_memory": (
+        "letta_voice_sleeptime_core",
+        "Say that everything is stored and the memory of the person is up to date. Call it last.",
+        _object(()),
+    ),
     "send_message_to_agent_and_wait_for_reply": (
         "letta_multi_agent_core",
         (

@@ -11,6 +11,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert
 from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
 from eunoe.domain.messages import Json, ToolCall
+from eunoe.domain.overheard import ChunksKept, chunks_of
 from eunoe.domain.tools import UNTRUNCATED, Tool, ToolResult, ToolSchema, truncated
 from eunoe.domain.wellformed import well_formed, well_formed_json
 from eunoe.engine.ports import Embedder, Outcome, ToolTraits
@@ -38,6 +39,7 @@ _BARE_FAILURES: Final = frozenset(
         "letta_memory_core",
         "letta_multi_agent_core",
         "letta_sleeptime_core",
+        "letta_voice_sleeptime_core",
         "letta_files_core",
     }
 )
@@ -98,7 +100,7 @@ class AgentToolbox:
             value = await run(arguments)
         except Exception as error:  # noqa: BLE001 -- a tool may fail in any way, and it is a value
             value = _failed(tool, error)
-        if isinstance(value, BlockEdit | PassageInsert):
+        if isinstance(value, BlockEdit | PassageInsert | ChunksKept):
             return value
         return _bounded(tool, replace(_result(value), duration_ns=time.monotonic_ns() - began))
 
@@ -119,6 +121,7 @@ class AgentToolbox:
             return None if self._peers is None else peer_tool(tool.name, self._peers)
         return {
             SEND_MESSAGE: _send_message,
+            "store_memories": _store_memories,
             "conversation_search": self._conversation_search,
             "search_memory": self._memory_search,
             "archival_memory_insert": self._archival_insert,
@@ -182,6 +185,10 @@ async def _send_message(arguments: Json) -> None:
     """Say nothing twice: the text, or the object in the agent's format, is in the call itself."""
     if not isinstance(arguments.get(MESSAGE), dict | list):
         fields.text(arguments, MESSAGE, of=SEND_MESSAGE)
+
+
+async def _store_memories(arguments: Json) -> ChunksKept:
+    return chunks_of(arguments)
 
 
 def _failed(tool: Tool, error: Exception) -> ToolResult:

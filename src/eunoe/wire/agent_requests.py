@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -230,6 +230,12 @@ class CreateAgentBody(_AgentBody):
     embedding_chunk_size: Annotated[int, Field(ge=1)] | None = None
     enable_reasoner: bool | None = None
     max_reasoning_tokens: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _check_remembered(self) -> Self:
+        if self.agent_type == "voice_convo_agent" and not self.enable_sleeptime:
+            raise ValueError("An agent of type voice_convo_agent needs enable_sleeptime=true.")
+        return self
 
     async def draft(self, *, fetch: FetchImage) -> AgentDraft:
         """Return the agent asked for, the images of its opening messages fetched."""

@@ -82,6 +82,7 @@ RULES: Final = {
     "G7": "The manager of a dynamic group names who speaks next, until somebody ends it.",
     "G8": "Who manages a group can ask all of its members by tool.",
     "G9": "An agent with sleeptime gets another one, which shares its blocks and looks after them.",
+    "G10": "A voice agent gets one that keeps its memory, with a buffer of messages between them.",
     "G12": "A sleeptime agent gets the blocks of its main agent, and they come and go together.",
     "G13": "Follow-up runs come after a turn that is over.",
     "G14": "The first turn of an agent is followed, and then every one that its frequency says.",
@@ -90,8 +91,9 @@ RULES: Final = {
     "G17": "A sleeptime agent reads a transcript of what was said, called and returned.",
     "G18": "A sleeptime agent is reminded of what it is and is not.",
     "G19": "A sleeptime agent edits memory and ends its turn by saying that it is done.",
+    "G23": "A voice agent is spoken to and answers in words, and what leaves its view is kept.",
+    "G24": "Who keeps a voice agent's memory stores lines, rewrites what is known, and finishes.",
     # The loop
-    "G23": "A voice agent searches what was said in a stretch of time and what was kept.",
     "L1": "A request carries messages, an approval or tool returns, told apart by their fields.",
     "L2": "Every input has an otid, its client's or a new one.",
     "L3": "A second request to a busy list is refused, and other lists of the agent are free.",

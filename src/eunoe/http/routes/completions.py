@@ -52,11 +52,19 @@ async def create(
         stream_tokens=bool(body.stream),
     )
     run = await submitted(request, runtime, actor, sent, target)
-    head = head_of(run, model=model)
-    if not body.stream:
-        return await _whole(runtime, actor, run, head)
     asked = body.stream_options
-    teller = CompletionTeller(head, with_usage=bool(asked and asked.include_usage))
+    usage = bool(asked and asked.include_usage)
+    return await told(runtime, actor, run, model=model, streams=bool(body.stream), with_usage=usage)
+
+
+async def told(
+    runtime: Runtime, actor: Actor, run: Run, *, model: str, streams: bool, with_usage: bool
+) -> Response:
+    """Return what the agent says in the run, whole or as it is said."""
+    head = head_of(run, model=model)
+    if not streams:
+        return await _whole(runtime, actor, run, head)
+    teller = CompletionTeller(head, with_usage=with_usage)
     lens = await lens_for(runtime, actor, run)
     return followed(runtime, actor, run, form=OpenAiForm(teller, run_id=run.id, lens=lens))
 
