@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.edits import MemoryEdit
 from eunoe.domain.events import Ending, ModelEvent, RunEvent
 from eunoe.domain.heartbeats import Aftermath
-from eunoe.domain.messages import Message, ToolCall, ToolReturn
+from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.runs import Run, Step
 from eunoe.domain.tools import ToolResult, ToolSchema
@@ -58,6 +58,15 @@ class Model(Protocol):
     """
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]: ...
+
+
+@runtime_checkable
+class Previewed(Protocol):
+    """A model that can also say what it would send, without the address and the keys."""
+
+    async def preview(self, request: ModelRequest) -> Json:
+        """Return the body of the provider's request for `request`; nothing is sent."""
+        ...
 
 
 class Embedder(Protocol):

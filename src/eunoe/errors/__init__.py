@@ -45,6 +45,7 @@ from eunoe.errors.memory import (
 )
 from eunoe.errors.models import (
     BedrockExtraMissing,
+    CompletionFailed,
     ContextOverflow,
     EmbeddingUnknown,
     LocalExtraMissing,
@@ -61,6 +62,7 @@ from eunoe.errors.models import (
     ModelTimedOut,
     ModelUnknown,
     ModelUnreachable,
+    PreviewUnknown,
     SystemPromptTooLarge,
     WeightsRefused,
     WeightsUnreachable,
@@ -108,6 +110,7 @@ __all__ = (
     "BlockMissing",
     "BlockReadOnly",
     "ClientReturnWanted",
+    "CompletionFailed",
     "Conflict",
     "ContextOverflow",
     "DatabaseNewer",
@@ -149,6 +152,7 @@ __all__ = (
     "PeerFailed",
     "PeerWaits",
     "PeersTooDeep",
+    "PreviewUnknown",
     "ProviderExists",
     "ProviderInvalid",
     "RunAbandoned",

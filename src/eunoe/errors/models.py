@@ -145,3 +145,16 @@ class SystemPromptTooLarge(ModelError):
 
     code = "context_window_overflow_in_system_prompt"
     status = 400
+
+
+class PreviewUnknown(Invalid):
+    """What is sent to this model cannot be shown."""
+
+    code = "preview_unknown"
+
+
+class CompletionFailed(EunoeError):
+    """The model could not answer."""
+
+    code = "completion_failed"
+    kind = "upstream"

@@ -38,6 +38,7 @@ _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     errors.RunExpired: 410,
     errors.BlockFull: 422,
     errors.AgentUnnamed: 422,
+    errors.CompletionFailed: 502,
 }
 _TOKEN: Final[dict[int, str]] = {
     400: "INVALID_ARGUMENT",

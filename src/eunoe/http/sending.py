@@ -55,10 +55,18 @@ class Target:
 async def submitted(
     request: Request, runtime: Runtime, actor: Actor, body: LettaRequest, target: Target
 ) -> Run:
-    """Store the request as a run, or find the run that it repeats (G-3, G-5, G-6).
+    """Store the request as a run, or find the run that it repeats (G-3, G-5, G-6)."""
+    submission = await submission_of(request, runtime, actor, body, target)
+    return (await runtime.runner.submit(actor, submission)).run
+
+
+async def submission_of(
+    request: Request, runtime: Runtime, actor: Actor, body: LettaRequest, target: Target
+) -> Submission:
+    """Return what a request asks for.
 
     Raises `Missing` for an unknown or foreign agent, and for a model that no provider
-    serves, before anything is fetched or stored.
+    serves, before anything is fetched.
     """
     await agent_type(runtime, actor, target.agent_id)
     if body.override_model is not None:
@@ -71,7 +79,7 @@ async def submitted(
     if target.group is not None:
         options = replace(options, group_id=target.group.group_id, turn=target.group.turn)
         said = (*target.group.heard, *said, *target.group.asked)
-    submission = Submission(
+    return Submission(
         agent_id=target.agent_id,
         conversation_id=target.conversation_id,
         messages=said,
@@ -83,7 +91,6 @@ async def submitted(
         request_hash=await _request_hash(request, actor),
         retry_count=_retry_count(request),
     )
-    return (await runtime.runner.submit(actor, submission)).run
 
 
 async def answered(runtime: Runtime, actor: Actor, run: Run) -> Response:

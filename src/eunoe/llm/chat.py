@@ -12,7 +12,7 @@ import orjson
 from eunoe.domain.events import ModelEvent
 from eunoe.engine.ports import ModelRequest
 from eunoe.errors import ModelError, ModelReplyInvalid, ModelTimedOut
-from eunoe.llm.chat_request import chat_body, hides_reasoning
+from eunoe.llm.chat_request import Json, chat_body, hides_reasoning
 from eunoe.llm.chat_stream import EventLines, Reply, whole
 from eunoe.llm.connection import Client, Timeouts, blocks_of, body_of, waits
 from eunoe.llm.dialects import dialect_of
@@ -79,6 +79,10 @@ class ChatModel:
                 return
             attempt += 1
             await asyncio.sleep(wait)
+
+    async def preview(self, request: ModelRequest) -> Json:
+        """Return the body that would be sent."""
+        return written(request, base_url=str(self._client.base_url))
 
     def _text_calls(self, request: ModelRequest) -> TextCalls | None:
         """Return what looks for calls in the text; null where there can be none.
@@ -167,6 +171,12 @@ class ChatModel:
             if lines.ended:
                 await _drain(blocks)
         yield reply.close()
+
+
+def written(request: ModelRequest, *, base_url: str) -> Json:
+    """Return the body of a request, read back from what would go over the wire."""
+    body: Json = orjson.loads(orjson.dumps(chat_body(request, base_url=base_url)))
+    return body
 
 
 async def _drain(blocks: AsyncGenerator[bytes]) -> None:

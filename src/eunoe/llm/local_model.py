@@ -9,7 +9,8 @@ from typing import Final
 from eunoe.domain.events import Finished, ModelEvent, TextDelta
 from eunoe.engine.ports import ModelRequest
 from eunoe.errors import ModelReplyCut, ModelUnreachable
-from eunoe.llm.chat import ChatModel
+from eunoe.llm.chat import ChatModel, written
+from eunoe.llm.chat_request import Json
 from eunoe.llm.connection import Client, Timeouts, client
 from eunoe.llm.faults import Origin
 from eunoe.llm.local_catalog import PROVIDER
@@ -40,10 +41,12 @@ class LocalModel:
         self._running: Running | None = None
         self._client: Client | None = None
 
+    async def preview(self, request: ModelRequest) -> Json:
+        """Return the body that would be sent, whether the process runs or not."""
+        return written(_asked(request), base_url="")
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
-        bounded = _bounded(request)
-        wants_tools = bool(request.tools) and request.choice.mode != "none"
-        asked = constrained(bounded) if wants_tools else replace(bounded, tools=())
+        wants_tools, asked = _wants_tools(request), _asked(request)
         async with aclosing(self._asked(asked)) as events:
             if not wants_tools:
                 async for event in events:
@@ -90,6 +93,16 @@ class LocalModel:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+
+
+def _wants_tools(request: ModelRequest) -> bool:
+    return bool(request.tools) and request.choice.mode != "none"
+
+
+def _asked(request: ModelRequest) -> ModelRequest:
+    """Return the request as the process gets it, which knows of no tools."""
+    bounded = _bounded(request)
+    return constrained(bounded) if _wants_tools(request) else replace(bounded, tools=())
 
 
 def _bounded(request: ModelRequest) -> ModelRequest:

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from eunoe.domain.events import ModelEvent
 from eunoe.domain.models import EmbeddingConfig, EmbeddingListing, ModelConfig, ModelListing
-from eunoe.engine.ports import Embedder, Model, ModelRequest
+from eunoe.engine.ports import Embedder, Model, ModelRequest, Previewed
 from eunoe.errors import EmbeddingUnknown, ModelError
 from eunoe.llm.chat import ChatModel
 from eunoe.llm.connection import Timeouts, client
@@ -216,6 +216,10 @@ class ByLoop:
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         return self.asked(request).stream(request)
+
+    async def preview(self, request: ModelRequest) -> dict[str, object]:
+        asked = self.asked(request)
+        return await asked.preview(request) if isinstance(asked, Previewed) else {}
 
 
 def _api_base(provider: ProviderConfig) -> str:

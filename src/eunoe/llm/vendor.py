@@ -7,9 +7,11 @@ request needs them, and in a thread.
 import asyncio
 import importlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Literal, Protocol, TypeAlias, cast
+
+import orjson
 
 from eunoe.domain.events import ModelEvent
 from eunoe.engine.ports import ModelRequest
@@ -34,7 +36,13 @@ class Talking(Protocol):
     """Makes the `Talker` of a provider."""
 
     def __call__(
-        self, provider: ProviderConfig, *, wire: Wire, origin: Origin, timeouts: Timeouts
+        self,
+        provider: ProviderConfig,
+        *,
+        wire: Wire,
+        origin: Origin,
+        timeouts: Timeouts,
+        catch: Callable[[bytes], None] | None = None,
     ) -> Talker: ...
 
 
@@ -81,6 +89,23 @@ class VendorModel:
             attempt += 1
             await asyncio.sleep(wait)
 
+    async def preview(self, request: ModelRequest) -> dict[str, object]:
+        """Return the body that the library would send, by letting it send to nobody."""
+        caught: list[bytes] = []
+        talker = await self._made(catch=caught.append)
+        try:
+            async with aclosing(talker.attempt(request)) as events:
+                async for _ in events:
+                    continue
+        except Exception:
+            # Whatever a library makes of an answer that never came.
+            if not caught:
+                raise
+        finally:
+            await talker.aclose()
+        body: dict[str, object] = orjson.loads(caught[0])
+        return body
+
     async def warm(self) -> None:
         """Load the library ahead of the first request."""
         await self._opened()
@@ -88,16 +113,20 @@ class VendorModel:
     async def _opened(self) -> Talker:
         async with self._opening:
             if self._talker is None:
-                module = await asyncio.to_thread(importlib.import_module, "eunoe.llm.vendor_talker")
-                talking = cast("Talking", module.talker)
-                self._talker = await asyncio.to_thread(
-                    talking,
-                    self._provider,
-                    wire=self._wire,
-                    origin=self._origin,
-                    timeouts=self._timeouts,
-                )
+                self._talker = await self._made()
             return self._talker
+
+    async def _made(self, catch: Callable[[bytes], None] | None = None) -> Talker:
+        module = await asyncio.to_thread(importlib.import_module, "eunoe.llm.vendor_talker")
+        talking = cast("Talking", module.talker)
+        return await asyncio.to_thread(
+            talking,
+            self._provider,
+            wire=self._wire,
+            origin=self._origin,
+            timeouts=self._timeouts,
+            catch=catch,
+        )
 
     async def aclose(self) -> None:
         if self._talker is not None:

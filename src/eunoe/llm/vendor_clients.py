@@ -14,30 +14,38 @@ from eunoe.errors import BedrockExtraMissing, ModelKeyRefused
 from eunoe.llm.connection import Timeouts
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.vendor import Wire
+from eunoe.llm.vendor_capture import Catch, hooked, transport
 
 Library: TypeAlias = Callable[[str], VendorLibrary]
 Close: TypeAlias = Callable[[], Awaitable[None]]
+Connected: TypeAlias = tuple[Library, Close]
 
 
-def connected(provider: ProviderConfig, *, wire: Wire, timeouts: Timeouts) -> tuple[Library, Close]:
-    """Return what makes the library's model of a name, and what closes its client."""
+def connected(
+    provider: ProviderConfig, *, wire: Wire, timeouts: Timeouts, catch: Catch | None = None
+) -> Connected:
+    """Return what makes the library's model of a name, and what closes its client.
+
+    With `catch` nothing goes over the network.
+    """
     match wire:
         case "anthropic":
-            return _anthropic(provider, timeouts)
+            return _anthropic(provider, timeouts, catch)
         case "google":
-            return _google(provider, timeouts)
+            return _google(provider, timeouts, catch)
         case "responses":
-            return _responses(provider, timeouts)
+            return _responses(provider, timeouts, catch)
         case "bedrock":
-            return _bedrock(provider, timeouts)
+            return _bedrock(provider, timeouts, catch)
 
 
-def _anthropic(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
+def _anthropic(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -> Connected:
     from anthropic import AsyncAnthropic  # noqa: PLC0415 - slow to load
     from pydantic_ai.models.anthropic import AnthropicModel  # noqa: PLC0415 - slow to load
     from pydantic_ai.providers.anthropic import AnthropicProvider  # noqa: PLC0415 - slow to load
 
     client = AsyncAnthropic(
+        http_client=_catching(catch),
         api_key=provider.api_key or "none",
         # The library appends the version itself.
         base_url=provider.base_url.removesuffix("/v1"),
@@ -48,7 +56,7 @@ def _anthropic(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, C
     return lambda name: AnthropicModel(name, provider=vendor), client.close
 
 
-def _google(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
+def _google(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -> Connected:
     import httpx2  # noqa: PLC0415 - comes with the vendors' libraries only
     from pydantic_ai.models.google import GoogleModel  # noqa: PLC0415 - slow to load
     from pydantic_ai.providers.google import GoogleProvider  # noqa: PLC0415 - slow to load
@@ -58,7 +66,8 @@ def _google(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Clos
 
     # Google's library leaves a client of its own open, so it is given ours.
     client = httpx2.AsyncClient(
-        timeout=httpx2.Timeout(timeouts.silence_s, connect=timeouts.connect_s)
+        timeout=httpx2.Timeout(timeouts.silence_s, connect=timeouts.connect_s),
+        transport=transport(catch),
     )
     if provider.provider_type == "google_vertex":
         vendor: Any = GoogleCloudProvider(
@@ -75,6 +84,14 @@ def _google(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Clos
     return lambda name: GoogleModel(name, provider=vendor), client.aclose
 
 
+def _catching(catch: Catch | None) -> Any:  # noqa: ANN401 - null is the library's own client
+    if catch is None:
+        return None
+    import httpx2  # noqa: PLC0415 - comes with the vendors' libraries only
+
+    return httpx2.AsyncClient(transport=transport(catch))
+
+
 def _google_credentials() -> Any:  # noqa: ANN401 - a type of Google's, which has no stubs
     """Return the machine's own credentials at Google. Raises `ModelKeyRefused` for none."""
     auth: Any = importlib.import_module("google.auth")
@@ -89,13 +106,14 @@ def _google_credentials() -> Any:  # noqa: ANN401 - a type of Google's, which ha
     return credentials
 
 
-def _responses(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
+def _responses(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -> Connected:
     from openai import AsyncOpenAI  # noqa: PLC0415 - slow to load
     from pydantic_ai.models.openai import OpenAIResponsesModel  # noqa: PLC0415 - slow to load
     from pydantic_ai.profiles.openai import OpenAIModelProfile  # noqa: PLC0415 - slow to load
     from pydantic_ai.providers.openai import OpenAIProvider  # noqa: PLC0415 - slow to load
 
     client = AsyncOpenAI(
+        http_client=_catching(catch),
         api_key=provider.api_key or "none",
         base_url=provider.base_url,
         max_retries=0,
@@ -106,7 +124,7 @@ def _responses(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, C
     return lambda name: OpenAIResponsesModel(name, provider=vendor, profile=profile), client.close
 
 
-def _bedrock(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Close]:
+def _bedrock(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -> Connected:
     try:
         boto3: Any = importlib.import_module("boto3")
         config: Any = importlib.import_module("botocore.config")
@@ -129,6 +147,7 @@ def _bedrock(provider: ProviderConfig, timeouts: Timeouts) -> tuple[Library, Clo
             retries={"total_max_attempts": 1},
         ),
     )
+    hooked(client, catch)
     vendor = BedrockProvider(bedrock_client=client)
 
     async def close() -> None:

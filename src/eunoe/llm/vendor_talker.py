@@ -39,6 +39,7 @@ from eunoe.llm.faults import Origin, classified, redacted, worded
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.tags import OpenedThought
 from eunoe.llm.vendor import Wire
+from eunoe.llm.vendor_capture import Catch
 from eunoe.llm.vendor_clients import connected
 from eunoe.llm.vendor_events import VendorReply
 from eunoe.llm.vendor_request import Manner, vendor_messages, vendor_parameters
@@ -170,8 +171,13 @@ def _waiting(error: ModelHTTPError) -> dict[str, str]:
 
 
 def talker(
-    provider: ProviderConfig, *, wire: Wire, origin: Origin, timeouts: Timeouts
+    provider: ProviderConfig,
+    *,
+    wire: Wire,
+    origin: Origin,
+    timeouts: Timeouts,
+    catch: Catch | None = None,
 ) -> VendorTalker:
-    """Return who talks to `provider` over `wire`."""
-    library, close = connected(provider, wire=wire, timeouts=timeouts)
+    """Return who talks to `provider` over `wire`, or to `catch` alone."""
+    library, close = connected(provider, wire=wire, timeouts=timeouts, catch=catch)
     return VendorTalker(library=library, close=close, wire=wire, origin=origin, timeouts=timeouts)

@@ -275,13 +275,16 @@ class RunJournal:
         )
         text = system_text(self.agent, blocks, outside)
         system = replace(kept.system, content=(Text(text=text),))
-        await lists.rewrite_system(tx, run.list_id, system)
+        await self._store_system(tx, run, system)
         return replace(
             kept,
             version=kept.version + 1,
             system=system,
             clean=(system, *kept.clean[1:]) if kept.clean else (),
         )
+
+    async def _store_system(self, tx: Tx, run: Run, system: Message) -> None:
+        await lists.rewrite_system(tx, run.list_id, system)
 
     def _step_of(self, settled: Sequence[Settled]) -> str | None:
         """Return the step that made the calls, when another process did."""
@@ -295,6 +298,19 @@ class RunJournal:
             (m for m in reversed(self.kept.messages) if wanted & {call.id for call in m.calls}),
             None,
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class Rehearsal(RunJournal):
+    """The journal of a turn that is only looked at: what it is made from is read, never written."""
+
+    async def prepared(self, run: Run) -> None:
+        async with self.db.read(self.actor) as tx:
+            if not is_current(_text(self.kept.system), stable=stable_text(self.agent, self.blocks)):
+                self.kept = await self._rebuilt(tx, run, self.kept, self.blocks)
+
+    async def _store_system(self, tx: Tx, run: Run, system: Message) -> None:
+        return
 
 
 def _returning(

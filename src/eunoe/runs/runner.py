@@ -8,9 +8,12 @@ import structlog
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.events import RunEvent
+from eunoe.domain.messages import Json
 from eunoe.domain.runs import Run
+from eunoe.engine.asking import request
 from eunoe.engine.cancellation import Cancellation
-from eunoe.errors import EmbeddingUnknown, ModelError
+from eunoe.engine.ports import Previewed
+from eunoe.errors import EmbeddingUnknown, ModelError, PreviewUnknown
 from eunoe.runs import cancel, rounds, submit
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
@@ -88,6 +91,17 @@ class Runner:
             self._watch.cancel()
             await asyncio.wait([self._watch])
             self._watch = None
+
+    async def preview(self, actor: Actor, submission: Submission) -> Json:
+        """Return the body of the provider's first request for a submission; nothing is stored.
+
+        Raises `Missing` for an unknown agent, and `PreviewUnknown`.
+        """
+        run, said = submit.rehearsal(submission)
+        turn, ports = await self._worker.rehearsed(run, actor, said)
+        if not isinstance(ports.model, Previewed):
+            raise PreviewUnknown
+        return await ports.model.preview(request(turn, ports))
 
     async def _unfinished(self) -> list[str]:
         async with self._db.read(Actor()) as tx:

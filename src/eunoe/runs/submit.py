@@ -8,7 +8,7 @@ from typing import Final, Literal
 from eunoe import ids, telemetry
 from eunoe.domain.messages import Message, Part
 from eunoe.domain.runs import Run, RunOptions
-from eunoe.errors import ListBusy, Missing, OtidReused
+from eunoe.errors import Invalid, ListBusy, Missing, OtidReused
 from eunoe.runs.approvals import Answers, admitted
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Jobs
@@ -162,6 +162,17 @@ def _run(submission: Submission) -> Run:
         metadata={"run_type": submission.run_type},
         created_at=datetime.now(UTC),
     )
+
+
+def rehearsal(submission: Submission) -> tuple[Run, list[Message]]:
+    """Return the run that a request would be and what it would say, neither of them stored.
+
+    Raises `Invalid` for answers to calls: what those come to only the tools know.
+    """
+    if submission.answers is not None:
+        raise Invalid("What follows on answers to calls cannot be known before they are given.")
+    run = _run(submission)
+    return run, [_message(run, given) for given in submission.messages]
 
 
 def _message(run: Run, given: InputMessage) -> Message:

@@ -43,7 +43,7 @@ from eunoe.runs import approvals
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Owned
-from eunoe.runs.journal import RunJournal
+from eunoe.runs.journal import Rehearsal, RunJournal
 from eunoe.runs.windows import Kept, Windows, closed
 from eunoe.store import (
     agents,
@@ -161,6 +161,17 @@ class Worker:
         finally:
             self.running.pop(run_id, None)
 
+    async def rehearsed(
+        self, run: Run, actor: Actor, said: Sequence[Message]
+    ) -> tuple[Turn, Ports]:
+        """Return a turn as it would begin with `said`; nothing of it is stored or carried out."""
+        loaded = await self._load(run, actor)
+        kept = replace(loaded.kept, messages=(*loaded.kept.messages, *said), read=())
+        loaded = replace(loaded, kept=kept)
+        journal = self._journal(run, actor, loaded, kind=Rehearsal)
+        self.feed.forget(run.id)
+        return await self._prepared(run, actor, loaded, journal, Cancellation())
+
     async def _claimed(self, run_id: str) -> Owned | None:
         """Take the run over, beginning it first where it was only planned; null for one that ended.
 
@@ -182,20 +193,7 @@ class Worker:
             # The agent went away with everything of it, this run included.
             self.feed.forget(run.id)
             return
-        journal = RunJournal(
-            db=self.db,
-            actor=actor,
-            agent=loaded.agent,
-            config=loaded.agent.model,
-            blocks=loaded.blocks,
-            kept=loaded.kept,
-            windows=self.windows,
-            recorder=self.feed.recorder(run, actor, last_seq=loaded.last_seq),
-            now=self.now,
-            unindexed=[(seq, m) for seq, m in loaded.kept.read if m.run_id == run.id],
-            on_record=bool(loaded.ledger),
-            follow_ups=self.follow_ups,
-        )
+        journal = self._journal(run, actor, loaded)
         ended = False
         try:
             await self._to_its_end(run, actor, loaded, journal, cancellation)
@@ -210,6 +208,24 @@ class Worker:
             self.windows.keep(run.list_id, closed(journal.kept, config=journal.config))
         if loaded.agent.embedding is not None and _has_searched(run, journal.kept):
             await self.remember(actor, loaded.agent.id)
+
+    def _journal(
+        self, run: Run, actor: Actor, loaded: _Loaded, *, kind: type[RunJournal] = RunJournal
+    ) -> RunJournal:
+        return kind(
+            db=self.db,
+            actor=actor,
+            agent=loaded.agent,
+            config=loaded.agent.model,
+            blocks=loaded.blocks,
+            kept=loaded.kept,
+            windows=self.windows,
+            recorder=self.feed.recorder(run, actor, last_seq=loaded.last_seq),
+            now=self.now,
+            unindexed=[(seq, m) for seq, m in loaded.kept.read if m.run_id == run.id],
+            on_record=bool(loaded.ledger),
+            follow_ups=self.follow_ups,
+        )
 
     async def _to_its_end(
         self,
