@@ -119,3 +119,23 @@ async def test_a_question_that_cannot_be_asked(served: Served, body: Json, statu
     agent = await served.agent()
     reply = await served.http.post(f"/v1/agents/{agent.id}/generate", json=body)
     assert reply.status_code == status, reply.text
+
+
+@pytest.mark.rule("L20", "L21", "G-26")
+async def test_skills_are_told_of_in_one_request(served: Served) -> None:
+    blocks = [{"label": "skills/tea", "value": "Boil water.", "description": "How to make tea."}]
+    agent = await served.agent(memory_blocks=blocks)
+    skill: Any = {"name": "sail", "description": "How to sail.", "location": "/s/sail/SKILL.md"}
+    await served.letta.agents.messages.create(agent.id, input="Hi.", client_skills=[skill])
+    first = sent(served)["messages"][0]["content"]
+    assert first.rstrip().endswith("</available_skills>")
+    assert "sail (/s/sail/SKILL.md): How to sail." in first
+    await served.say(agent.id, "Again.")
+    second = sent(served)["messages"][0]["content"]
+    assert "tea (skills/tea): How to make tea." in second
+    assert "sail" not in second
+    (system, *_) = await served.got(f"/v1/agents/{agent.id}/messages", order="asc")
+    assert "available_skills" not in system["content"]
+    more: Any = {"override_system": "Be brief."}
+    await served.letta.agents.messages.create(agent.id, input="Hi.", client_skills=[skill], **more)
+    assert sent(served)["messages"][0]["content"] == "Be brief."

@@ -59,7 +59,7 @@ _REFUSED: list[Json] = [
     {"messages": [{"type": "approval", "approvals": [{**YES, "arguments": "{}"}]}]},
     {"messages": [{"approve": True, "approval_request_id": "message-1", "arguments": "{}"}]},
     {"messages": [{"type": "tool_return", "tool_returns": [{**GIVEN, "tool_return": [THOUGHT]}]}]},
-    {"messages": [HELLO], "client_skills": [{"name": "a", "description": "", "location": ""}]},
+    {"messages": [HELLO], "client_skills": [{"name": "a"}]},
     {"messages": [HELLO], "return_logprobs": True},
     {"messages": [HELLO], "return_token_ids": True},
     {"input": [{"type": "tool_call", "id": "1", "name": "x", "input": {}}]},

@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from eunoe.domain.messages import Json
 from eunoe.domain.overheard import Overheard
+from eunoe.domain.skills import Skill
 from eunoe.domain.tools import ToolSchema
 
 RunStatus: TypeAlias = Literal["created", "running", "completed", "failed", "cancelled"]
@@ -76,6 +77,8 @@ class RunOptions:
     callback_url: str | None = None
     client_tools: tuple[ToolSchema, ...] = ()
     """Tools that run on the client, for this request only (H18)."""
+    client_skills: tuple[Skill, ...] = ()
+    """Skills that the client has, told of in this request only (L20)."""
     group_id: str | None = None
     """The group in which all of this is said (G3)."""
     turn: int | None = None

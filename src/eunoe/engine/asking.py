@@ -9,7 +9,9 @@ from typing import Final
 from eunoe import ids, telemetry
 from eunoe.domain import window as windows
 from eunoe.domain.events import Shown
+from eunoe.domain.messages import Message, Text
 from eunoe.domain.runs import Step
+from eunoe.domain.skills import skills_section
 from eunoe.domain.views import View
 from eunoe.engine.approvals import Asking
 from eunoe.engine.compact import OVERFLOW
@@ -83,6 +85,8 @@ def request(turn: Turn, ports: Ports) -> ModelRequest:
     )
     if turn.system_override is not None:
         messages = (turn.system_override, *messages[1:])
+    elif skills := skills_section(window.blocks, turn.run.options.client_skills):
+        messages = (_with(messages[0], skills), *messages[1:])
     ruling = ruling_now(turn, ports)
     return ModelRequest(
         config=turn.config,
@@ -96,6 +100,11 @@ def request(turn: Turn, ports: Ports) -> ModelRequest:
         words_of_thought=ports.dialect.words_of_thought,
         list_id=turn.run.list_id,
     )
+
+
+def _with(system: Message, section: str) -> Message:
+    """Return the system message of one request: what is added to it is not stored."""
+    return replace(system, content=(*system.content, Text(text=section)))
 
 
 def ruling_now(turn: Turn, ports: Ports) -> Ruling:

@@ -23,6 +23,7 @@ from pydantic import (
 
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import DEFAULT_MAX_STEPS, RunOptions
+from eunoe.domain.skills import Skill
 from eunoe.runs.approvals import Answers
 from eunoe.runs.submit import InputMessage
 from eunoe.wire.approvals import (
@@ -39,8 +40,6 @@ Role: TypeAlias = Literal["user", "system", "assistant"]
 
 _STEP_CEILING: Final = 100_000
 _NOT_SUPPORTED: Final = {
-    "client_skills": "Skills listed by the client are not supported by this server; leave "
-    "client_skills out and describe them in the system prompt or a memory block.",
     "return_logprobs": "Log probabilities are not supported by this server; leave "
     "return_logprobs out.",
     "return_token_ids": "Token ids are not supported by this server; leave return_token_ids out.",
@@ -103,6 +102,9 @@ class ClientSkill(BaseModel):
     name: str
     description: str
     location: str
+
+    def skill(self) -> Skill:
+        return Skill(name=self.name, description=self.description, location=self.location)
 
 
 class LettaRequest(BaseModel):
@@ -232,6 +234,7 @@ def options_of(
         assistant_message_tool_kwarg=request.assistant_message_tool_kwarg,
         callback_url=callback_url,
         client_tools=client_tools(request.client_tools),
+        client_skills=tuple(one.skill() for one in request.client_skills or ()),
     )
 
 

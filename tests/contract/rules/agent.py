@@ -108,6 +108,7 @@ RULES: Final = {
     "L14": "Models that edit by line see numbered lines.",
     "L16": "Rules of tools are told in the prompt, in a fixed order.",
     "L18": "The prompt ends with ids and counts, so that its beginning stays the same.",
+    "L20": "A request tells of the agent's skills and of its client's, and nothing of it is stored.",
     "L21": "A system text given with a request replaces the prompt for that request and is not stored.",
     "L22": "An ordinary step leaves the system message as it is.",
     "L23": "The system message is rebuilt in place after memory changed, after compaction and on demand.",

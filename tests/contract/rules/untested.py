@@ -98,7 +98,6 @@ UNTESTED: Final = {
     "L15": "not built: memory kept in git.",
     "L17": "not built: files and folders.",
     "L19": "held by FIX-4.",
-    "L20": "not built: skills.",
     "L23b": "done better: FIX-4b.",
     "L25": "held by FIX-5.",
     "L29": "held by H12.",
