@@ -146,14 +146,16 @@ async def test_an_sdks_retry_finds_the_first_run(world: World, http: httpx.Async
 @pytest.mark.rule("G-5", "streaming-1.10")
 async def test_the_same_otids_find_the_same_run(world: World, http: httpx.AsyncClient) -> None:
     agent = await world.agent()
-    body = {
-        "messages": [{"role": "user", "content": "Hello.", "otid": "mine"}],
-        "streaming": True,
-        "background": True,
-    }
+    hello = {"role": "user", "content": "Hello.", "otid": "mine"}
+    body = {"messages": [hello], "streaming": True, "background": True}
     first = await http.post(url(agent.id), json=body)
     second = await http.post(url(agent.id), json=body)
     assert first.content == second.content
+    run_id = first.headers["x-letta-run-id"]
+    more = {"role": "user", "content": "And you?", "otid": "yours"}
+    refused = await http.post(url(agent.id), json={"messages": [hello, more]})
+    assert (refused.status_code, refused.json()["run_id"]) == (409, run_id)
+    assert refused.headers["x-should-retry"] == "false"
 
 
 @pytest.mark.rule("streaming-9.1", "streaming-9.3", "api-3.3")

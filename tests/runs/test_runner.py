@@ -9,7 +9,7 @@ from eunoe.domain.events import Ended, Failed, Shown, Started, Stopped, Used
 from eunoe.domain.messages import Text, text_of
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.views import Answered, Called, Returned
-from eunoe.errors import ListBusy, Missing, NothingToCancel
+from eunoe.errors import ListBusy, Missing, NothingToCancel, OtidReused
 from eunoe.runs.runner import Outcome
 from eunoe.runs.submit import InputMessage, Submission
 from eunoe.store import events, runs, steps
@@ -201,6 +201,22 @@ async def test_the_same_otids_give_the_same_run(world: World) -> None:
 
     assert (again.run.id, again.repeated) == (first.run.id, True)
     assert len([m for m in await world.window(agent) if m.role == "user"]) == 1
+
+
+@pytest.mark.rule("G-5")
+async def test_an_otid_belongs_to_one_request(world: World) -> None:
+    agent, other = await world.agent(), await world.agent()
+    first = await world.submit(agent, "SAY one", otids=("o-1", "o-2", "o-1"))
+    await world.runner.fold(ACTOR, first.run.id)
+    for otids in (("o-1",), ("o-3", "o-2"), ("o-2", "o-1")):
+        with pytest.raises(OtidReused) as refused:
+            await world.submit(agent, "SAY two", otids=otids)
+        assert refused.value.detail["run_id"] == first.run.id
+    assert len([m for m in await world.window(agent) if m.role == "user"]) == 1
+    third = await world.submit(agent, "SAY three", otids=("o-3",))
+    await world.runner.fold(ACTOR, third.run.id)
+    elsewhere = await world.submit(other, "SAY one", otids=("o-1",))
+    assert not elsewhere.repeated
 
 
 @pytest.mark.rule("G-11")

@@ -1,6 +1,7 @@
 """Taking a request in: one transaction after which nothing of it can be lost (G-3)."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -76,11 +77,11 @@ async def submit(
                 repeated = await _earlier(tx, submission, origin, now=run.created_at)
                 if repeated is not None:
                     return Submitted(run=repeated, repeated=True)
-                await _insert(tx, run, origin, submission.answers, said)
+                await _insert(tx, run, origin, submission, said)
                 await jobs.enqueue_in(tx, run.id)
             break
         except UniqueViolated as clash:
-            repeated = await _after_clash(db, actor, run, origin, clash)
+            repeated = await _after_clash(db, actor, run, origin, clash, submission.otids)
         if repeated is not None:
             return Submitted(run=repeated, repeated=True)
     else:
@@ -92,7 +93,7 @@ async def submit(
 
 
 async def _insert(
-    tx: Tx, run: Run, origin: Origin, answers: Answers | None, said: list[Message]
+    tx: Tx, run: Run, origin: Origin, submission: Submission, said: list[Message]
 ) -> None:
     what = "conversation" if run.conversation_id else "agent"
     unknown = Missing(f"There is no {what} {run.list_id}.")
@@ -106,7 +107,9 @@ async def _insert(
         raise unknown
     if run.conversation_id is not None:
         await _note(tx, run, run.conversation_id)
-    said = await admitted(tx, run, answers, said, last_role=last_role)
+    if submission.otids:
+        await runs.claim_otids(tx, run, submission.otids)
+    said = await admitted(tx, run, submission.answers, said, last_role=last_role)
     await lists.append(tx, run.list_id, said)
 
 
@@ -128,11 +131,17 @@ async def _earlier(tx: Tx, submission: Submission, origin: Origin, *, now: datet
 
 
 async def _after_clash(
-    db: Database, actor: Actor, run: Run, origin: Origin, clash: UniqueViolated
+    db: Database,
+    actor: Actor,
+    run: Run,
+    origin: Origin,
+    clash: UniqueViolated,
+    otids: Sequence[str],
 ) -> Run | None:
     """Return the run that the refused request repeats, or null where its rival has just ended.
 
-    Raises `ListBusy` naming the run that has the list, and `OtidReused`.
+    Raises `ListBusy` naming the run that has the list, and `OtidReused` naming the one that has
+    the otid.
     """
     async with db.read(actor) as tx:
         if origin.otids_token is not None:
@@ -143,8 +152,9 @@ async def _after_clash(
             )
             if earlier is not None:
                 return earlier
-            if "otids_token" in clash.constraint:
-                raise OtidReused
+        if "otid" in clash.constraint:
+            used_by = await runs.of_otids(tx, run.list_id, otids)
+            raise OtidReused(run_id=used_by)
         holder = await runs.active_on(tx, run.list_id)
     if holder is not None:
         raise ListBusy(run_id=holder.id)

@@ -1,6 +1,6 @@
 """Queries on runs: claimed by inserting, guarded by a fence, ended once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -63,6 +63,24 @@ async def insert(tx: Tx, run: Run, origin: Origin) -> None:
         origin.otids_token,
         to_micros(run.created_at),
     )
+
+
+async def claim_otids(tx: Tx, run: Run, otids: Iterable[str]) -> None:
+    """Note the otids that a run's input has; raise `UniqueViolated` where one was used before."""
+    await tx.execute_many(
+        "INSERT INTO run_otids (list_id, otid, run_id) VALUES ($1, $2, $3)",
+        [(run.list_id, otid, run.id) for otid in dict.fromkeys(otids)],
+    )
+
+
+async def of_otids(tx: Tx, list_id: str, otids: Iterable[str]) -> str | None:
+    """Return the run of the list that has one of the otids, null for none."""
+    found: str | None = await tx.fetch_value(
+        f"SELECT run_id FROM run_otids WHERE list_id = $1 AND otid {among(tx, '$2')} LIMIT 1",
+        list_id,
+        codec.encode(list(otids)),
+    )
+    return found
 
 
 async def get(tx: Tx, run_id: str) -> Run | None:

@@ -112,3 +112,16 @@ tool_calls = Table(
     Column("ended_at", BigInteger),
     PrimaryKeyConstraint("run_id", "call_id"),
 )
+
+# The otids that a client chose for a run's input: no other run of the list may use one (G-5).
+# A request without any has no row here, and costs nothing.
+run_otids = Table(
+    "run_otids",
+    metadata,
+    Column("list_id", Text, nullable=False),
+    Column("otid", Text, nullable=False),
+    to("run_id", "runs.id"),
+    PrimaryKeyConstraint("list_id", "otid"),
+    Index(None, "run_id"),
+    sqlite_with_rowid=False,
+)
