@@ -12,7 +12,9 @@ from eunoe.engine.compact import OVERFLOW
 from eunoe.errors import (
     ContextOverflow,
     EunoeError,
+    ModelOverloaded,
     ModelRateLimited,
+    ModelTimedOut,
     ModelUnknown,
 )
 from tests.domain.conversations import call, config, later, message, result
@@ -179,3 +181,17 @@ async def test_the_summary_is_clipped() -> None:
     made = await done(window(dialogue(20), clip_chars=10), Summariser("0123456789 more"))
     assert made is not None
     assert made.text == f"0123456789{CLIPPED}"
+
+
+@pytest.mark.rule("P42")
+@pytest.mark.parametrize(
+    ("fault", "others"), [(ModelOverloaded(), 1), (ModelRateLimited(), 1), (ModelTimedOut(), 2)]
+)
+async def test_another_model_stands_in_for_one_that_is_busy(fault: EunoeError, others: int) -> None:
+    small, own = Summariser(fault, "Late."), Summariser("Mine.")
+    elsewhere = replace(config(), handle="anthropic/claude-haiku-4-5")
+    made = await done(window(dialogue(20)), small, own=own, summariser_config=elsewhere)
+    assert made is not None
+    assert made.text == ("Mine." if others == 1 else "Late.")
+    assert len(small.requests) == others
+    assert [one.config.handle for one in own.requests] == [config().handle] * (2 - others)

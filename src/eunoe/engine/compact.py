@@ -179,7 +179,7 @@ async def _by_self(work: _Work, choice: Choice, *, mode: CompactionMode) -> str:
 async def _by_summariser(work: _Work, messages: Sequence[Message], *, mode: CompactionMode) -> str:
     """Return the summariser's text or, where it has none, a truncation (C17)."""
     text, faults = await transcript_summary(
-        messages, summariser=work.summariser, task=_task(work, mode)
+        messages, summariser=work.summariser, task=_task(work, mode), instead=work.own
     )
     work.faults.extend(faults)
     if text is not None:

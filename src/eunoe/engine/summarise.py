@@ -17,6 +17,8 @@ from eunoe.engine.ports import Model, ModelRequest
 from eunoe.errors import (
     ContextOverflow,
     ModelError,
+    ModelOverloaded,
+    ModelRateLimited,
     ModelReplyCut,
     ModelReplyEmpty,
     ModelUnknown,
@@ -25,6 +27,7 @@ from eunoe.errors import (
 FAULTS: Final = (ModelError, ModelUnknown)
 """What may keep a model from summing up; anything else is a fault of ours."""
 
+_BUSY: Final = (ModelOverloaded, ModelRateLimited)
 _ATTEMPTS: Final = 2
 _SHORT_RETURN_CHARS: Final = 5_000
 _TRANSCRIPT_SHARE: Final = 0.6
@@ -76,11 +79,12 @@ async def own_summary(
 
 
 async def transcript_summary(
-    messages: Sequence[Message], *, summariser: Speaker, task: Task
+    messages: Sequence[Message], *, summariser: Speaker, task: Task, instead: Speaker
 ) -> tuple[str | None, list[str]]:
     """Return what `summariser` makes of `messages`, null after two failures, and their codes.
 
-    An overflow is followed by a smaller transcript (C17), another failure by one more try.
+    An overflow is followed by a smaller transcript (C17), another failure by one more try, which
+    is another model's, `instead`, where this one is too busy (P42).
     """
     config = _quiet(summariser.config)
     faults: list[str] = []
@@ -100,6 +104,9 @@ async def transcript_summary(
         except FAULTS as fault:
             faults.append(fault.code)
             failures += 1
+            if isinstance(fault, _BUSY) and instead.config.handle != config.handle:
+                summariser, config = instead, _quiet(instead.config)
+                stages = _stages(messages, prompt=task.prompt, config=config)
     return None, faults
 
 

@@ -43,6 +43,7 @@ RULES: Final = {
     "P39": "One setting bounds the time of every provider, for silence and for the whole.",
     "P40": "A reply of neither words nor calls is a failure.",
     "P41": "A reply cut in a call is a failure, and nothing of it is run.",
+    "P42": "Where the summariser is too busy, the agent's own model sums up in its place.",
     "P43": "Texts are embedded in batches, in order, blank ones included.",
     "P44": "An agent without embeddings remembers and finds by words.",
     # Reasoning

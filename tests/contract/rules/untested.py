@@ -127,7 +127,6 @@ UNTESTED: Final = {
     "M35": "not built: memory kept in git.",
     "P27": "left to the vendor's library, with which the adapter speaks.",
     "P28": "left to the vendor's library, with which the adapter speaks.",
-    "P42": "not built: another provider in the place of one that is busy.",
     "R2b": "held by api-9.5.",
     "R10": "held by FIX-53.",
     "T1": "a group of tests, whose rules are named one by one.",
