@@ -73,6 +73,17 @@ def test_refused(body: Json) -> None:
     assert refusal(body)
 
 
+@pytest.mark.rule("G-26", "streaming-3.1")
+def test_tokens_are_told_of_in_a_whole_answer_alone() -> None:
+    for asked in ({"return_logprobs": True}, {"return_token_ids": True}):
+        body = {"input": "x", **asked}
+        assert "need a whole answer" in refusal({**body, "streaming": True}, AgentMessageRequest)
+        request = AgentMessageRequest.model_validate({**body, "top_logprobs": 99})
+        wanted = options_of(request, stream_tokens=False).tokens
+        assert wanted is not None
+        assert (wanted.top, wanted.ids) in {(20, False), (None, True)}
+
+
 @pytest.mark.rule("G-26", "api-8.4")
 def test_all_wrong_streaming_options_are_named_together() -> None:
     body = {"input": "x", "stream_tokens": True, "include_pings": False, "background": True}

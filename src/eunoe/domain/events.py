@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason, Usage
+from eunoe.domain.tokens import Tokens
 from eunoe.domain.views import View
 
 # What a model says while it answers
@@ -77,6 +78,13 @@ class Finished:
     reason: Literal["stop", "tool_calls", "length", "content_filter"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensTold:
+    """The tokens of the reply, where they were asked for and the provider tells them."""
+
+    tokens: Tokens
+
+
 ModelEvent: TypeAlias = (
     TextDelta
     | ReasoningDelta
@@ -85,6 +93,7 @@ ModelEvent: TypeAlias = (
     | ReasoningSummary
     | CallDelta
     | UsageReported
+    | TokensTold
     | Finished
 )
 
@@ -134,6 +143,9 @@ class Used:
     step_count: int
     context_tokens: int | None
     run_ids: tuple[str, ...] | None = None
+    logprobs: Json | None = None
+    """Of the last reply, as `Tokens` has them."""
+    turns: tuple[Json, ...] | None = None
     type: Literal["used"] = "used"
 
 

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from eunoe.domain.messages import Json
 from eunoe.domain.overheard import Overheard
 from eunoe.domain.skills import Skill
+from eunoe.domain.tokens import Tokens, TokensWanted
 from eunoe.domain.tools import ToolSchema
 
 RunStatus: TypeAlias = Literal["created", "running", "completed", "failed", "cancelled"]
@@ -87,6 +88,8 @@ class RunOptions:
     """The agents that wait for this run's answer, each for the next, the first of all first."""
     depth: int = 0
     """How many agents have passed the matter on, whether they wait or not."""
+    tokens: TokensWanted | None = None
+    """What is to be told of the tokens of each reply, null for nothing."""
     overheard: Overheard | None = None
     """What left another agent's view, for a run that keeps it."""
     aloud: bool = False
@@ -115,6 +118,9 @@ class Run:
     ttft_ns: int | None = None
     total_duration_ns: int | None = None
     cancel_requested: bool = False
+    told_tokens: tuple[tuple[str, Tokens], ...] = ()
+    """What was told of its replies' tokens, by their messages' ids, since this owner has it; it
+    is not stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

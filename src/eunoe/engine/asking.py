@@ -96,6 +96,7 @@ def request(turn: Turn, ports: Ports) -> ModelRequest:
         parallel=ports.dialect.parallel and _parallel(turn),
         stream=turn.run.options.stream_tokens,
         user=turn.user,
+        tokens=turn.run.options.tokens,
         heartbeats=ports.dialect.heartbeats,
         words_of_thought=ports.dialect.words_of_thought,
         list_id=turn.run.list_id,

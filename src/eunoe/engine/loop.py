@@ -133,6 +133,9 @@ async def _judge(
         context_tokens=step.usage.total_tokens or estimated(turn, ports),
         ttft_ns=turn.run.ttft_ns or turn.first_token_ns,
     )
+    if message is not None and reply.tokens is not None:
+        told = (*turn.run.told_tokens, (message.id, reply.tokens))
+        turn.run = replace(turn.run, told_tokens=told)
     if message is not None:
         message = replace(
             message,

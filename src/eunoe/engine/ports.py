@@ -12,6 +12,7 @@ from eunoe.domain.heartbeats import Aftermath
 from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.runs import Run, Step
+from eunoe.domain.tokens import TokensWanted
 from eunoe.domain.tools import ToolResult, ToolSchema
 
 
@@ -40,6 +41,8 @@ class ModelRequest:
     """Whether deltas are wanted as they come; false lets an adapter ask for one whole body."""
     response_schema: dict[str, object] | None = None
     user: str | None = None
+    tokens: TokensWanted | None = None
+    """What is to be told of the reply's tokens; a provider that cannot refuses probabilities."""
     heartbeats: bool = False
     """Whether the loop is one that demands a call of each reply and goes on by heartbeats: what an
     adapter does for such a loop follows from this, never from the agent's type (FIX-67)."""

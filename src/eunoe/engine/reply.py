@@ -14,6 +14,7 @@ from eunoe.domain.events import (
     ReasoningSummary,
     SummaryDelta,
     TextDelta,
+    TokensTold,
     UsageReported,
 )
 from eunoe.domain.messages import (
@@ -27,6 +28,7 @@ from eunoe.domain.messages import (
     ToolCall,
 )
 from eunoe.domain.runs import Usage
+from eunoe.domain.tokens import Tokens
 from eunoe.domain.views import Answered, Body, CallFragment, HiddenThought, Thought
 from eunoe.engine.hearing import HeardCall, Hearing
 from eunoe.errors import ModelReplyEmpty, ModelReplyInvalid
@@ -52,6 +54,7 @@ class Reply:
     hearing: Hearing | None = None
     part: int = -1
     usage: Usage | None = None
+    tokens: Tokens | None = None
     finish: Literal["stop", "tool_calls", "length", "content_filter"] | None = None
     _parts: list[Part] = field(default_factory=list[Part])
     _calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
@@ -76,7 +79,7 @@ class Reply:
             case Finished() if self._heard is not None:
                 self._taken(event)
                 return self._placed(self._heard.end())
-            case UsageReported() | Finished():
+            case UsageReported() | TokensTold() | Finished():
                 body = self._taken(event)
             case _ if self._heard is not None:
                 body = None  # What comes behind the call has no place in the message.
@@ -117,6 +120,8 @@ class Reply:
                 return self._call(event)
             case UsageReported(usage=usage):
                 self.usage = usage
+            case TokensTold(tokens=tokens):
+                self.tokens = tokens
             case Finished(reason=reason):
                 self.finish = reason
             case _:

@@ -28,6 +28,7 @@ _NAME: Final = re.compile(r"[^\s<|\\/>]{1,64}")
 _SHORT_ID: Final = re.compile(r"[A-Za-z0-9]{9}")
 _UNSEEN: Final = "[An image is here, which this model cannot see.]"
 _REPLY_NAME: Final = "reply"
+_TELLING_IDS: Final = frozenset({"vllm", "sglang"})
 
 
 def chat_body(
@@ -59,6 +60,7 @@ def chat_body(
     body |= _reasoning(config, dialect, reasoner=reasoner)
     body |= _tools(request, dialect, reasoner=reasoner)
     body |= _format(request, dialect)
+    body |= _tokens(request)
     if request.user is not None and dialect.user:
         body["user"] = request.user
     if is_genuine(config.provider_type, base_url=base_url):
@@ -82,6 +84,18 @@ def _sampling(config: ModelConfig, *, reasoner: bool) -> Json:
     if config.temperature is not None and "deepseek-reasoner" not in config.model:
         sampling["temperature"] = config.temperature
     return sampling
+
+
+def _tokens(request: ModelRequest) -> Json:
+    """Return what asks for the tokens of the reply; only some servers know their ids."""
+    wanted = request.tokens
+    if wanted is None:
+        return {}
+    ids = wanted.ids and request.config.provider_type in _TELLING_IDS
+    asked: Json = {"return_token_ids": True} if ids else {}
+    if wanted.top is not None or ids:
+        asked["logprobs"] = True
+    return asked | ({"top_logprobs": wanted.top} if wanted.top else {})
 
 
 def _reasoning(config: ModelConfig, dialect: Dialect, *, reasoner: bool) -> Json:

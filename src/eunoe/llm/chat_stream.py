@@ -14,9 +14,11 @@ from eunoe.domain.events import (
     ReasoningDelta,
     ReasoningHidden,
     TextDelta,
+    TokensTold,
     UsageReported,
 )
 from eunoe.domain.runs import Usage
+from eunoe.domain.tokens import Tokens
 from eunoe.errors import ModelError, ModelReplyCut, ModelReplyEmpty, ModelReplyInvalid
 from eunoe.llm.faults import Origin, in_stream
 
@@ -281,4 +283,27 @@ def whole(body: bytes, *, reply: Reply) -> list[ModelEvent]:
     found = cast("Json", parsed)
     if not found.get("choices") and not found.get("error"):
         raise ModelReplyInvalid(f"{reply.origin.name} sent a reply without choices.")
-    return [*reply.accept_chunk(found), *reply.close()]
+    choices: list[Json] = found.get("choices") or [{}]
+    events = list(reply.accept_chunk(found))
+    return [*events, *_tokens(choices[0]), *reply.close()]
+
+
+def _tokens(choice: Json) -> list[ModelEvent]:
+    """Return what a whole reply tells of its tokens."""
+    given: Json = choice.get("logprobs") or {}
+    rows: list[Json] = given.get("content") or []
+    ids: list[int] | None = choice.get("token_ids")
+    if not rows and ids is None:
+        return []
+    likely: Json = {"content": [_token(one) for one in rows], "refusal": given.get("refusal")}
+    known = None if ids is None else tuple(ids)
+    return [TokensTold(tokens=Tokens(logprobs=likely if rows else None, ids=known))]
+
+
+def _token(row: Json) -> Json:
+    top: Sequence[Json] = row.get("top_logprobs") or ()
+    return {**_likely(row), "top_logprobs": [_likely(one) for one in top]}
+
+
+def _likely(row: Json) -> Json:
+    return {"token": row.get("token"), "logprob": row.get("logprob"), "bytes": row.get("bytes")}

@@ -15,7 +15,7 @@ import orjson
 
 from eunoe.domain.events import ModelEvent
 from eunoe.engine.ports import ModelRequest
-from eunoe.errors import ModelError, ModelTimedOut
+from eunoe.errors import ModelError, ModelRequestRefused, ModelTimedOut
 from eunoe.llm.connection import Timeouts
 from eunoe.llm.faults import Origin
 from eunoe.llm.providers import ProviderConfig
@@ -67,6 +67,10 @@ class VendorModel:
         self._opening = asyncio.Lock()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
+        if request.tokens is not None and request.tokens.top is not None:
+            raise ModelRequestRefused(
+                f"{self._origin.name} tells no log probabilities; leave return_logprobs out."
+            )
         talker = await self._opened()
         deadline = time.monotonic() + self._timeouts.total_s
         attempt = 0

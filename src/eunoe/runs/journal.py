@@ -16,12 +16,13 @@ from eunoe.domain.blocks import Block
 from eunoe.domain.envelopes import heartbeat_envelope
 from eunoe.domain.events import Ended, Ending, RunEvent, Shown, Stopped, Used, metadata_of
 from eunoe.domain.heartbeats import Aftermath
-from eunoe.domain.messages import Message, Text, ToolCall, ToolReturn, unanswered
+from eunoe.domain.messages import Json, Message, Text, ToolCall, ToolReturn, unanswered
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.pairing import UNKNOWN_OUTCOME
 from eunoe.domain.prompt import is_current, stable_text, system_text
 from eunoe.domain.runs import Run, Step, finished
 from eunoe.domain.times import stamp
+from eunoe.domain.tokens import turns_of
 from eunoe.domain.tools import ToolResult
 from eunoe.domain.views import views
 from eunoe.engine.ports import Follow, Settled, Window
@@ -251,7 +252,7 @@ class RunJournal:
         followed = self.agent.enable_sleeptime or run.options.turn is not None
         if followed and ending.reason in _WELL:
             due = await self.follow_ups.plan(tx, run, agent=self.agent, said=kept.messages)
-        self.recorder.add(rows, _last_words(run, ending, due))
+        self.recorder.add(rows, _last_words(run, ending, due, kept.messages))
         return due
 
     async def _appended(
@@ -329,16 +330,32 @@ def _returning(
     )
 
 
-def _last_words(run: Run, ending: Ending, due: tuple[str, ...]) -> list[RunEvent]:
+def _last_words(
+    run: Run, ending: Ending, due: tuple[str, ...], said: Sequence[Message]
+) -> list[RunEvent]:
     """Return the terminal sequence of streaming 2.15; `due` are the runs that follow."""
     used = Used(
         usage=run.usage,
         step_count=run.step_count,
         context_tokens=run.context_tokens,
         run_ids=due or None,
+        **_tokens(run, said),
     )
     error = [] if ending.error is None else [ending.error]
     return [Stopped(reason=ending.reason), used, *error, Ended()]
+
+
+def _tokens(run: Run, said: Sequence[Message]) -> Json:
+    """Return what is told of the run's tokens, as far as that was asked for."""
+    wanted, told = run.options.tokens, dict(run.told_tokens)
+    if wanted is None or not told:
+        return {}
+    last = run.told_tokens[-1][1].logprobs
+    own = [message for message in said if message.run_id == run.id]
+    return {
+        "logprobs": None if wanted.top is None else last,
+        "turns": tuple(turns_of(own, told)) if wanted.ids else None,
+    }
 
 
 async def _log(tx: Tx, run: Run, rows: Sequence[tuple[int, RunEvent]]) -> None:

@@ -81,8 +81,22 @@ def _reason(plan_: Plan) -> str:
     return "tool_calls" if plan_.calls else "stop"
 
 
-def body(plan_: Plan, *, model: str, number: int, sent: Sent) -> bytes:
-    """Return the whole reply as one JSON body."""
+def tokens(plan_: Plan, request: Json) -> Json:
+    """Return what a request asks for of the reply's tokens, which are its words."""
+    words = plan_.text.split()
+    top = [{"token": "so", "logprob": -2.0, "bytes": None}] if request.get("top_logprobs") else []
+    rows = [
+        {"token": word, "logprob": -0.5, "bytes": list(word.encode()), "top_logprobs": top}
+        for word in words
+    ]
+    return {
+        **({"logprobs": {"content": rows, "refusal": None}} if request.get("logprobs") else {}),
+        **({"token_ids": [*range(len(words))]} if request.get("return_token_ids") else {}),
+    }
+
+
+def body(plan_: Plan, *, model: str, number: int, sent: Sent, told: Json | None = None) -> bytes:
+    """Return the whole reply as one JSON body, with what is `told` of its tokens."""
     message: Json = {"role": "assistant", "content": plan_.text or None}
     if plan_.thinking:
         message["reasoning_content"] = plan_.thinking
@@ -95,7 +109,7 @@ def body(plan_: Plan, *, model: str, number: int, sent: Sent) -> bytes:
             }
             for index, call in enumerate(plan_.calls)
         ]
-    choice = {"index": 0, "message": message, "finish_reason": _reason(plan_)}
+    choice = {"index": 0, "message": message, "finish_reason": _reason(plan_), **(told or {})}
     reply = {
         "id": f"chatcmpl-{number}",
         "object": "chat.completion",

@@ -188,7 +188,8 @@ class ModelServer:
 
     def _whole(self, plan: Plan, wanted: Json, *, sent: Sent) -> Answer:
         model, number = wanted["model"], self.stats["replies"]
-        reply = chat_wire.body(plan, model=model, number=number, sent=sent)
+        told = chat_wire.tokens(plan, wanted)
+        reply = chat_wire.body(plan, model=model, number=number, sent=sent, told=told)
         answer = response(200, reply)
         # It takes as long as the same reply takes in chunks.
         chunks = len(chat_wire.content_chunks(plan, model=model, number=number))

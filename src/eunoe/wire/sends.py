@@ -16,7 +16,6 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -24,6 +23,7 @@ from pydantic import (
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import DEFAULT_MAX_STEPS, RunOptions
 from eunoe.domain.skills import Skill
+from eunoe.domain.tokens import TokensWanted
 from eunoe.runs.approvals import Answers
 from eunoe.runs.submit import InputMessage
 from eunoe.wire.approvals import (
@@ -39,11 +39,10 @@ from eunoe.wire.messages import MessageType
 Role: TypeAlias = Literal["user", "system", "assistant"]
 
 _STEP_CEILING: Final = 100_000
-_NOT_SUPPORTED: Final = {
-    "return_logprobs": "Log probabilities are not supported by this server; leave "
-    "return_logprobs out.",
-    "return_token_ids": "Token ids are not supported by this server; leave return_token_ids out.",
-}
+_MOST_LIKELY: Final = 20
+_NO_TOKENS: Final = (
+    "return_logprobs and return_token_ids need a whole answer; leave them out of this request."
+)
 _NO_CALLBACKS: Final = (
     "Callbacks are not delivered by this server yet; leave callback_url out and read the run."
 )
@@ -144,12 +143,15 @@ class LettaRequest(BaseModel):
         _check_sendable(given or "", role="user")
         return given
 
-    @field_validator(*_NOT_SUPPORTED)
-    @classmethod
-    def _refuse_unsupported(cls, given: object, info: ValidationInfo) -> object:
-        if given:
-            raise ValueError(_NOT_SUPPORTED[info.field_name or ""])
-        return given
+    @property
+    def is_answered_whole(self) -> bool:
+        return False
+
+    @model_validator(mode="after")
+    def _check_tokens(self) -> Self:
+        if (self.return_logprobs or self.return_token_ids) and not self.is_answered_whole:
+            raise ValueError(_NO_TOKENS)
+        return self
 
 
 class LettaStreamingRequest(LettaRequest):
@@ -163,6 +165,10 @@ class LettaStreamingRequest(LettaRequest):
 
 class AgentMessageRequest(LettaStreamingRequest):
     """A send to an agent: blocking by default, and then without streaming options."""
+
+    @property
+    def is_answered_whole(self) -> bool:
+        return not self.streaming
 
     @model_validator(mode="after")
     def _check_stream_options(self) -> Self:
@@ -187,6 +193,10 @@ class ConversationMessageRequest(LettaStreamingRequest):
 
     streaming: bool = True
     agent_id: str | None = None
+
+    @property
+    def is_answered_whole(self) -> bool:
+        return not self.streaming
 
 
 class LettaAsyncRequest(LettaRequest):
@@ -234,8 +244,16 @@ def options_of(
         assistant_message_tool_kwarg=request.assistant_message_tool_kwarg,
         callback_url=callback_url,
         client_tools=client_tools(request.client_tools),
+        tokens=_tokens(request),
         client_skills=tuple(one.skill() for one in request.client_skills or ()),
     )
+
+
+def _tokens(request: LettaRequest) -> TokensWanted | None:
+    if not (request.return_logprobs or request.return_token_ids):
+        return None
+    top = min(max(request.top_logprobs or 0, 0), _MOST_LIKELY)
+    return TokensWanted(top=top if request.return_logprobs else None, ids=request.return_token_ids)
 
 
 def items_of(request: LettaRequest) -> Sequence[Item]:

@@ -186,6 +186,6 @@ def answer(
         "messages": said,
         "stop_reason": stop_reason(reason),
         "usage": usage(used),
-        "logprobs": None,
-        "turns": None,
+        "logprobs": used.logprobs,
+        "turns": None if used.turns is None else list(used.turns),
     }
