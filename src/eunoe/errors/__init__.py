@@ -1,5 +1,6 @@
 """Every failure a caller can act on, by what it is about; `errors.kinds` says how they are made."""
 
+from eunoe.errors.access import TokenScopeExceeded
 from eunoe.errors.approvals import (
     ApprovalEmpty,
     ApprovalIdsWrong,
@@ -162,6 +163,7 @@ __all__ = (
     "SettingInvalid",
     "SettingUnknown",
     "SystemPromptTooLarge",
+    "TokenScopeExceeded",
     "ToolArgumentsInvalid",
     "ToolMissing",
     "ToolNameTaken",

@@ -14,6 +14,7 @@ from eunoe.http.deps import Runtime
 from eunoe.http.intake import DEFAULT_BODY_LIMIT, Intake
 from eunoe.http.observed import Observed
 from eunoe.http.routes import (
+    access_tokens,
     agents,
     archives,
     blocks,
@@ -36,6 +37,7 @@ from eunoe.http.routes import (
     tools,
     voice,
 )
+from eunoe.http.token_gate import TokenGate
 
 OpenRuntime = Callable[[], AbstractAsyncContextManager[Runtime]]
 
@@ -72,6 +74,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     tags.router,
     groups.router,
     identities.router,
+    access_tokens.router,
     health.router,
 )
 
@@ -110,6 +113,7 @@ def build_api(open_runtime: OpenRuntime, *, version: str, policy: Policy | None 
 
 def _guard(app: FastAPI, policy: Policy) -> None:
     """Put up what a request passes; the last one added is the first it meets."""
+    app.add_middleware(TokenGate)
     app.add_middleware(Intake, limit=policy.body_limit)
     if policy.password is not None:
         app.add_middleware(PasswordGate, password=policy.password)

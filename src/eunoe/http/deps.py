@@ -8,9 +8,11 @@ from typing import Annotated, Final, TypeAlias, TypeVar
 
 from fastapi import Depends, Header, Request
 
+from eunoe.domain.access_tokens import AccessToken
 from eunoe.domain.agents import AgentType
 from eunoe.errors import Invalid, Missing
 from eunoe.http.sse import KEEPALIVE_S
+from eunoe.http.token_gate import SCOPE_KEY
 from eunoe.ids import DEFAULT_USER, is_id
 from eunoe.llm.brought import BroughtProviders, OrganizationModels
 from eunoe.llm.registry import Registry
@@ -75,13 +77,22 @@ RuntimeDep: TypeAlias = Annotated[Runtime, Depends(_runtime)]
 
 
 async def _actor(
+    request: Request,
     runtime: RuntimeDep,
     user_id: Annotated[
         str | None,
         Header(convert_underscores=False, description="The acting user; absent, the default user."),
     ] = None,
 ) -> Actor:
-    """Return who acts (api 1.10): a malformed id is refused, an unknown one is the default user."""
+    """Return who acts (api 1.10): a malformed id is refused, an unknown one is the default user.
+
+    Who brings an access token acts as the user who made it.
+    """
+    token: AccessToken | None = request.scope.get(SCOPE_KEY)
+    if token is not None:
+        return Actor(
+            organization_id=token.organization_id, user_id=token.user_id, sees_secrets=False
+        )
     if user_id is None:
         return Actor()
     if not is_id("user", user_id):

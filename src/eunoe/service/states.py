@@ -29,7 +29,8 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
     held = await blocks.of_agents(tx, agent_ids) if "blocks" in include else {}
     used = await tools.of_agents(tx, agent_ids) if "tools" in include else {}
     owners = await identities.of_agents(tx, agent_ids) if "identities" in include else {}
-    sealed = await secrets.of_agents(tx, agent_ids) if "secrets" in include else {}
+    told = "secrets" in include and tx.actor.sees_secrets
+    sealed = await secrets.of_agents(tx, agent_ids) if told else {}
     asking = [one for one, (_, last_role) in windows.items() if last_role == "approval"]
     asked = asking if "pending_approval" in include else []
     waiting = await lists.requests(tx, asked) if asked else {}

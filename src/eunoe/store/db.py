@@ -30,10 +30,14 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts. Every query goes through the actor's organization (api 1.11.6)."""
+    """Who acts. Every query goes through the actor's organization (api 1.11.6).
+
+    Who `sees_secrets` not is shown none, whatever is asked for: a client with an access token.
+    """
 
     organization_id: str = DEFAULT_ORGANIZATION
     user_id: str = DEFAULT_USER
+    sees_secrets: bool = True
 
 
 class UniqueViolated(Exception):

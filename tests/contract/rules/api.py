@@ -144,6 +144,7 @@ RULES: Final = {
     "api-21.13": "What was said in a group can be deleted for good, and the agents stay.",
     "api-21.15": "Messages of a group are not edited.",
     "api-24": "A chat completion is answered by the agent that it names, to the last user message alone.",
+    "api-25.3": "An access token opens some agents to a client for some time, and nothing else.",
     "api-27": "A label is unique on an agent and an agent has one archive; a clash is 409.",
     "api-28": "Deleting answers with the status and body of its route.",
 }

@@ -1,0 +1,71 @@
+"""Access tokens: made, shown once, recognised by their digest, revoked (25.3)."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from eunoe import ids
+from eunoe.domain.access_tokens import AccessToken, Grant
+from eunoe.errors import Invalid, Missing
+from eunoe.store import access_tokens, agents
+from eunoe.store.db import Actor, Database
+
+PREFIX: Final = "eunoe-at-"
+"""What every token begins with, so that one is told from a password."""
+
+LIFETIME: Final = timedelta(minutes=5)
+_BYTES: Final = 32
+
+
+async def create(
+    db: Database,
+    actor: Actor,
+    *,
+    hostname: str,
+    grants: Sequence[Grant],
+    expires_at: datetime | None,
+) -> tuple[str, AccessToken]:
+    """Return a new token, whose text is not kept, and what is kept of it.
+
+    Raises `Missing` for an unknown agent, `Invalid` for a time that has passed.
+    """
+    now = datetime.now(UTC)
+    made = AccessToken(
+        id=ids.new("access_token"),
+        organization_id=actor.organization_id,
+        user_id=actor.user_id,
+        hostname=hostname,
+        grants=tuple(grants),
+        expires_at=now + LIFETIME if expires_at is None else expires_at,
+        created_at=now,
+    )
+    if made.expires_at <= now:
+        raise Invalid("`expires_at` has passed; send a time to come.")
+    text = PREFIX + secrets.token_urlsafe(_BYTES)
+    async with db.write(actor) as tx:
+        there = await agents.many(tx, [grant.agent_id for grant in grants])
+        absent = [one.agent_id for one in grants if one.agent_id not in there]
+        if absent:
+            raise Missing(f"There are no such agents: {', '.join(absent)}.")
+        await access_tokens.insert(tx, made, digest=_digest(text))
+    return text, made
+
+
+async def recognised(db: Database, text: str) -> AccessToken | None:
+    """Return what is kept of a token; null for one that is unknown, revoked or expired."""
+    async with db.read(Actor()) as tx:
+        return await access_tokens.by_digest(tx, _digest(text), at=datetime.now(UTC))
+
+
+async def revoke(db: Database, actor: Actor, token: str) -> None:
+    """Remove a token, named by its text or by the id that the list shows."""
+    async with db.write(actor) as tx:
+        if not await access_tokens.delete(tx, token_id=token, digest=_digest(token)):
+            raise Missing("There is no such access token.")
+
+
+def _digest(text: str) -> str:
+    # It has 256 bits of chance in it: nothing slower than a plain digest protects it better.
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,83 @@
+"""Access tokens on the wire, in camel case (25.3)."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, Field, field_validator
+from typing_extensions import TypedDict
+
+from eunoe.domain import access_tokens
+from eunoe.domain.access_tokens import Access, Grant
+from eunoe.ids import pattern
+from eunoe.wire.times import entity_time
+
+
+class PolicyBody(BaseModel):
+    type: Literal["agent"]
+    id: Annotated[str, Field(pattern=pattern("agent"))]
+    access: Annotated[list[Access], Field(min_length=1)]
+
+
+class CreateAccessTokenBody(BaseModel):
+    hostname: str
+    policy: Annotated[list[PolicyBody], Field(min_length=1, max_length=1000)]
+    expires_at: datetime | None = None
+
+    @field_validator("hostname")
+    @classmethod
+    def _hostname_is_an_address(cls, hostname: str) -> str:
+        parts = urlsplit(hostname)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("write it with its scheme, as https://app.example.org")
+        return hostname
+
+    def expiry(self) -> datetime | None:
+        """Return when it is to expire; a time without a zone is UTC."""
+        at = self.expires_at
+        return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+    def grants(self) -> list[Grant]:
+        return [
+            Grant(agent_id=one.id, access=tuple(dict.fromkeys(one.access))) for one in self.policy
+        ]
+
+
+class PolicyEntry(TypedDict):
+    type: Literal["agent"]
+    id: str
+    access: Sequence[Access]
+
+
+class Policy(TypedDict):
+    version: Literal["1"]
+    data: list[PolicyEntry]
+
+
+class AccessToken(TypedDict):
+    token: str
+    hostname: str
+    expiresAt: str
+    policy: Policy
+
+
+class AccessTokens(TypedDict):
+    tokens: list[AccessToken]
+    hasNextPage: bool
+
+
+def access_token(one: access_tokens.AccessToken, *, text: str | None = None) -> AccessToken:
+    """Return a token with its `text`, which is known only as it is made; later by its id."""
+    return {
+        "token": one.id if text is None else text,
+        "hostname": one.hostname,
+        "expiresAt": entity_time(one.expires_at.astimezone(UTC)),
+        "policy": {
+            "version": "1",
+            "data": [
+                {"type": "agent", "id": grant.agent_id, "access": grant.access}
+                for grant in one.grants
+            ],
+        },
+    }
