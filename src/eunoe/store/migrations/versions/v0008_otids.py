@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision: Final = "0013"
-down_revision: Final = "0005"
+revision: Final = "0008"
+down_revision: Final = "0007"
 
 _TABLE: Final = """
     CREATE TABLE run_otids (
