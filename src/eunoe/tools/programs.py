@@ -1,0 +1,90 @@
+"""Custom tools as programs: what an executor is given to run, and what comes back.
+
+The server never runs a tool's source itself. Whatever does stands behind `Executor`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Literal, Protocol, TypeAlias
+
+from eunoe.domain.messages import Image, Json, Text
+from eunoe.domain.tools import RETURN_CHAR_LIMIT
+
+Language: TypeAlias = Literal["python", "typescript"]
+
+_NOT_ENABLED: Final = (
+    "Custom code is not enabled on this server, so `{name}` was not run. Its operator can enable "
+    "it by starting the server where tools can be run in a sandbox; `eunoe doctor` says what is "
+    "missing. Nothing was changed."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A package that a program imports; without a version, the newest."""
+
+    name: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A tool's source with all that one call of it may know and use.
+
+    `function` is what is called, a top-level function of the source; `schema` is the JSON Schema
+    of its arguments. `environment` holds the variables of this call alone, secrets among them, and
+    wins over what the server's sandbox is configured with; null for `network` and `timeout_s`
+    leaves them to that configuration. A function that asks for them by name is given `agent_state`
+    and `agent_id`, where there is an agent (X27).
+    """
+
+    name: str
+    function: str
+    source: str = field(repr=False)
+    language: Language = "python"
+    schema: Json
+    requirements: tuple[Requirement, ...] = ()
+    npm_requirements: tuple[Requirement, ...] = ()
+    environment: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    return_char_limit: int = RETURN_CHAR_LIMIT
+    network: bool | None = None
+    timeout_s: float | None = None
+    agent_id: str | None = None
+    agent_state: Json | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a program came to; its failure is a value, `ok` false and `output` the reason (X3).
+
+    `output` is not cut yet: an object is kept as one, all else is text (X10). `agent_state` is
+    the state as the program left it, null where it was given none or left it as it was.
+    `fingerprint` tells configurations of the sandbox apart.
+    """
+
+    ok: bool
+    output: str | Json
+    stdout: tuple[str, ...] = ()
+    stderr: tuple[str, ...] = ()
+    content: tuple[Text | Image, ...] = ()
+    agent_state: Json | None = field(default=None, repr=False)
+    fingerprint: str | None = None
+
+
+class Executor(Protocol):
+    """Runs programs on behalf of one organization.
+
+    Never raises for what a program does, nor for a sandbox that cannot be had: both are values.
+    Cancelling the call ends the program (FIX-23).
+    """
+
+    async def run(self, program: Program, *, arguments: Json) -> Ran: ...
+
+
+class NoExecutor:
+    """Stands where no custom code is run, and says so (FIX-54)."""
+
+    async def run(self, program: Program, *, arguments: Json) -> Ran:
+        del arguments
+        return Ran(ok=False, output=_NOT_ENABLED.format(name=program.name))
