@@ -87,8 +87,16 @@ from eunoe.errors.secrets import (
 )
 from eunoe.errors.tools import (
     ToolArgumentsInvalid,
+    ToolArgumentUnclear,
+    ToolDocstringMissing,
+    ToolFunctionMissing,
     ToolMissing,
+    ToolNameInvalid,
+    ToolNameReserved,
     ToolNameTaken,
+    ToolSchemaInvalid,
+    ToolSourceInvalid,
+    ToolTypeUnsupported,
 )
 
 __all__ = (
@@ -164,9 +172,17 @@ __all__ = (
     "SettingUnknown",
     "SystemPromptTooLarge",
     "TokenScopeExceeded",
+    "ToolArgumentUnclear",
     "ToolArgumentsInvalid",
+    "ToolDocstringMissing",
+    "ToolFunctionMissing",
     "ToolMissing",
+    "ToolNameInvalid",
+    "ToolNameReserved",
     "ToolNameTaken",
+    "ToolSchemaInvalid",
+    "ToolSourceInvalid",
+    "ToolTypeUnsupported",
     "Unavailable",
     "WeightsRefused",
     "WeightsUnreachable",
