@@ -29,6 +29,7 @@ from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint, Source
 from eunoe.runs.recall import StoreRecall
 from eunoe.runs.runner import Runner
+from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
 from eunoe.runs.worker import Toolboxes
 from eunoe.service.images import ImageFetcher
 from eunoe.service.providers import loader
@@ -38,6 +39,7 @@ from eunoe.store.database import open_database, upgrade
 from eunoe.store.db import Actor, Database
 from eunoe.store.sealing import Sealer, sealer_of
 from eunoe.tools.catalog import AgentToolbox, ToolFunction, builtin_tools
+from eunoe.tools.custom import CustomTools
 from eunoe.tools.peers import Peers
 
 VERSION: Final = version("eunoe")
@@ -119,7 +121,9 @@ def sealing(settings: Settings) -> Sealer:
     return sealer_of(settings.encryption_keys, folder=settings.data_dir)
 
 
-def toolboxes(db: Database, functions: Mapping[str, ToolFunction]) -> Toolboxes:
+def toolboxes(
+    db: Database, functions: Mapping[str, ToolFunction], executors: Executors = no_executor
+) -> Toolboxes:
     def toolbox(
         *,
         actor: Actor,
@@ -127,6 +131,7 @@ def toolboxes(db: Database, functions: Mapping[str, ToolFunction]) -> Toolboxes:
         tools: tuple[Tool, ...],
         embedder: Embedder | None,
         peers: Peers,
+        conversation_id: str | None,
     ) -> AgentToolbox:
         recall = StoreRecall(db=db, actor=actor, agent=agent, embedder=embedder)
         return AgentToolbox(
@@ -136,6 +141,13 @@ def toolboxes(db: Database, functions: Mapping[str, ToolFunction]) -> Toolboxes:
             embedder=embedder,
             functions=functions,
             peers=peers,
+            custom=CustomTools(
+                agent=agent,
+                executor=executors(actor),
+                surroundings=StoreSurroundings(
+                    db=db, actor=actor, agent_id=agent.id, conversation_id=conversation_id
+                ),
+            ),
         )
 
     return toolbox

@@ -79,6 +79,7 @@ def toolboxes(counting: CountingTools) -> Toolboxes:
         tools: tuple[Tool, ...],
         embedder: Embedder | None,
         peers: Peers,
+        conversation_id: str | None,
     ) -> Toolbox:
         return counting
 

@@ -23,7 +23,8 @@ from eunoe.domain.edit_text import (
 )
 from eunoe.domain.messages import Json
 from eunoe.domain.overheard import ChunksKept
-from eunoe.errors import EditInvalid
+from eunoe.domain.tools import ToolResult
+from eunoe.errors import BlockChanged, EditInvalid
 
 _USER: Final = "human"
 """The block on the person, which is the one that a voice agent's memory is about (G24)."""
@@ -47,7 +48,23 @@ class PassageInsert:
     embedder: str | None = None
 
 
-MemoryEdit: TypeAlias = BlockEdit | PassageInsert | ChunksKept
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A block's value as a custom tool was given it, and as the tool left it."""
+
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateWrite:
+    """What a custom tool that was given the memory made of it, by label, and its result (X27)."""
+
+    result: ToolResult
+    changes: Mapping[str, Change]
+
+
+MemoryEdit: TypeAlias = BlockEdit | PassageInsert | ChunksKept | StateWrite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +78,20 @@ class Edited:
     """Ids of the blocks that were taken off the agent; the rows survive."""
 
 
-def applied(edit: BlockEdit, blocks: Sequence[Block], *, new_id: Callable[[], str]) -> Edited:
+def applied(
+    edit: BlockEdit | StateWrite, blocks: Sequence[Block], *, new_id: Callable[[], str]
+) -> Edited:
     """Return what `edit` makes of an agent's `blocks`, `new_id` giving the ids of new ones.
 
     Raises `BlockMissing`, `BlockReadOnly`, `BlockFull`, `BlockExists`, `EditNotFound`,
-    `EditAmbiguous` or `EditInvalid`, and then nothing of it has happened (M5). Only blocks
-    that are different afterwards are in the result (M7).
+    `EditAmbiguous`, `EditInvalid` or `BlockChanged`, and then nothing of it has happened (M5).
+    Only blocks that are different afterwards are in the result (M7).
     """
     before = tuple(blocks)
-    output, after = _edited(edit, before, new_id=new_id)
+    if isinstance(edit, StateWrite):
+        output, after = "", _restated(edit, before)
+    else:
+        output, after = _edited(edit, before, new_id=new_id)
     known = {block.id: block for block in before}
     kept = {block.id for block in after}
     return Edited(
@@ -93,6 +115,19 @@ def _edited(edit: BlockEdit, blocks: Blocks, *, new_id: Callable[[], str]) -> tu
             return _rewritten(BlockEdit(tool="memory_rethink", arguments=of_user), blocks)
         case _:
             return _rewritten(edit, blocks)
+
+
+def _restated(write: StateWrite, blocks: Blocks) -> Blocks:
+    """Return `blocks` with what a program wrote; what changed while it ran is not overwritten."""
+    for label, change in write.changes.items():
+        if block_set.writable(blocks, label).value != change.before:
+            raise BlockChanged(
+                f"The block `{label}` was changed by somebody else while the tool ran; "
+                "run it again.",
+                label=label,
+            )
+        blocks = block_set.written(blocks, label, change.after)
+    return blocks
 
 
 def _patch(edit: BlockEdit) -> str:

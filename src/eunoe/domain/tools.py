@@ -42,6 +42,8 @@ class Tool:
     source_type: str | None = None
     source_code: str | None = None
     args_json_schema: Json | None = None
+    json_schema: Json | None = None
+    """The whole schema as it was given, where it says more than name, description, parameters."""
     return_char_limit: int = RETURN_CHAR_LIMIT
     pip_requirements: tuple[Json, ...] = ()
     npm_requirements: tuple[Json, ...] = ()
@@ -55,7 +57,9 @@ class Tool:
 
     @property
     def schema(self) -> ToolSchema:
-        return ToolSchema(name=self.name, description=self.description, parameters=self.parameters)
+        told = (self.json_schema or {}).get("description")
+        description = told if isinstance(told, str) else self.description
+        return ToolSchema(name=self.name, description=description, parameters=self.parameters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +75,8 @@ class ToolResult:
     stderr: tuple[str, ...] = ()
     parts: tuple[Text | Image, ...] = ()
     duration_ns: int = 0
+    fingerprint: str | None = None
+    """Tells the configurations of the sandbox apart in which custom tools ran."""
 
 
 def truncated(text: str, *, limit: int) -> str:

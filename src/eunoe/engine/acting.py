@@ -85,18 +85,23 @@ class _Acting:
         # A model may repeat an id within one reply; the first call with it is the call.
         if call.id in self.outcomes:
             return
-        began = monotonic()
-        outcome = await _call(call, toolbox=self.toolbox)
-        self.outcomes[call.id] = outcome
-        telemetry.record_tool(
-            call.name,
-            duration_ms=(monotonic() - began) * 1000,
-            success=not isinstance(outcome, ToolResult) or outcome.ok,
-            tool_type=self.toolbox.traits(call.name).tool_type,
-        )
+        self.outcomes[call.id] = await called(call, toolbox=self.toolbox)
 
     def _effectful(self, call: ToolCall) -> bool:
         return self.toolbox.traits(call.name).effectful
+
+
+async def called(call: ToolCall, *, toolbox: Toolbox) -> Outcome:
+    """Return what one call comes to, and measure it (X7); no failure of it is raised."""
+    began = monotonic()
+    outcome = await _call(call, toolbox=toolbox)
+    telemetry.record_tool(
+        call.name,
+        duration_ms=(monotonic() - began) * 1000,
+        success=not isinstance(outcome, ToolResult) or outcome.ok,
+        tool_type=toolbox.traits(call.name).tool_type,
+    )
+    return outcome
 
 
 async def _call(call: ToolCall, *, toolbox: Toolbox) -> Outcome:

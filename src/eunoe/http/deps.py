@@ -17,6 +17,7 @@ from eunoe.ids import DEFAULT_USER, is_id
 from eunoe.llm.brought import BroughtProviders, OrganizationModels
 from eunoe.llm.registry import Registry
 from eunoe.runs.runner import Runner
+from eunoe.runs.surroundings import Executors, no_executor
 from eunoe.service.images import ImageFetcher
 from eunoe.service.models import Defaults
 from eunoe.store import agents, users
@@ -40,6 +41,8 @@ class Runtime:
     default_model: str | None = None
     default_embedding: str | None = None
     keepalive_s: float = KEEPALIVE_S
+    executors: Executors = no_executor
+    """Who runs custom tools, for each organization."""
     agent_types: OrderedDict[tuple[str, str], AgentType] = field(
         default_factory=OrderedDict[tuple[str, str], AgentType]
     )

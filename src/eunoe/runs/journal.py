@@ -123,7 +123,7 @@ class RunJournal:
                 said = [_returning(run, returns, step_id=step_id, at=source.now)]
                 kept = self.kept
                 if follow is not None:
-                    ending, woken = self._followed(follow(returns), ending, source)
+                    ending, woken = self._followed(follow(returns), ending, run, source)
                     said += woken
                     await self._advance(tx, run, ending)
                     kept = await self._decided(tx, settled, heartbeat=ending is None)
@@ -145,7 +145,7 @@ class RunJournal:
         return self.window, ending
 
     def _followed(
-        self, after: Aftermath, ending: Ending | None, source: memory.Source
+        self, after: Aftermath, ending: Ending | None, run: Run, source: memory.Source
     ) -> tuple[Ending | None, list[Message]]:
         """Return how the run ends, if it does, else what wakes the agent up (S39a, L56)."""
         if ending is None and after.stop is not None:
@@ -155,7 +155,7 @@ class RunJournal:
         text = heartbeat_envelope(
             after.told, at=source.now, timezone=self.agent.timezone, ok=after.ok
         )
-        return None, [told(text, run=source.run, step_id=source.step_id, at=source.now)]
+        return None, [told(text, run=run, step_id=source.step_id, at=source.now)]
 
     async def _decided(self, tx: Tx, settled: Sequence[Settled], *, heartbeat: bool) -> Kept:
         """Put on record whether the agent is woken after its call, whatever it asked for (L58)."""

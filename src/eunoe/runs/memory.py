@@ -5,13 +5,13 @@ two agents that share a block cannot overwrite each other (FIX-27).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
-from eunoe.domain.edits import BlockEdit, Edited, PassageInsert, applied
+from eunoe.domain.edits import BlockEdit, Edited, PassageInsert, StateWrite, applied
 from eunoe.domain.messages import ToolCall, ToolReturn
 from eunoe.domain.overheard import ChunksKept
 from eunoe.domain.passages import Passage
@@ -27,12 +27,20 @@ from eunoe.store.db import Tx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Who makes the edits, for the record of every change."""
+    """Who makes the edits, for the record of every change; null for `run` outside of runs."""
 
     agent: Agent
-    run: Run
+    run: Run | None
     step_id: str | None
     now: datetime
+
+    @property
+    def run_id(self) -> str | None:
+        return None if self.run is None else self.run.id
+
+    @property
+    def conversation_id(self) -> str | None:
+        return None if self.run is None else self.run.conversation_id
 
 
 async def settle(
@@ -45,8 +53,8 @@ async def settle(
     """
     time = stamp(source.now, timezone=source.agent.timezone)
     attached: tuple[Block, ...] | None = None
-    if any(isinstance(one.outcome, BlockEdit) for one in settled):
-        await blocks.hold(tx, source.agent.id, conversation_id=source.run.conversation_id)
+    if any(isinstance(one.outcome, BlockEdit | StateWrite) for one in settled):
+        await blocks.hold(tx, source.agent.id, conversation_id=source.conversation_id)
         attached = await _attached(tx, source)
     returns: list[ToolReturn] = []
     for one in settled:
@@ -61,6 +69,8 @@ async def settle(
                 )
             case BlockEdit() as edit:
                 result, attached = await _edit(tx, edit, attached or (), source=source)
+            case StateWrite() as write:
+                result, attached = await _write(tx, write, attached or (), source=source)
         returns.append(returned(one.call, result, time=time))
     return returns, attached
 
@@ -83,19 +93,39 @@ async def _edit(
     tx: Tx, edit: BlockEdit, attached: tuple[Block, ...], *, source: Source
 ) -> tuple[ToolResult, tuple[Block, ...]]:
     try:
-        done = applied(edit, attached, new_id=lambda: ids.new("block"))
-        if source.run.conversation_id is not None:
-            await _check_isolated(tx, done, attached, conversation_id=source.run.conversation_id)
+        done, now = await _changed(tx, edit, attached, source=source)
     except EunoeError as error:
         friendly = f"Error executing function {edit.tool}: {type(error).__name__}: {error}"
         return ToolResult(ok=False, output=str(error), stderr=(friendly,)), attached
+    return ToolResult(ok=True, output=truncated(done.output, limit=RETURN_CHAR_LIMIT)), now
+
+
+async def _write(
+    tx: Tx, write: StateWrite, attached: tuple[Block, ...], *, source: Source
+) -> tuple[ToolResult, tuple[Block, ...]]:
+    """Keep what a custom tool made of the memory; where that fails it ran all the same (X27)."""
+    try:
+        _, now = await _changed(tx, write, attached, source=source)
+    except EunoeError as error:
+        text = f"The tool ran, but its change of your memory was not kept: {error}"
+        return replace(write.result, ok=False, output=text), attached
+    return write.result, now
+
+
+async def _changed(
+    tx: Tx, edit: BlockEdit | StateWrite, attached: tuple[Block, ...], *, source: Source
+) -> tuple[Edited, tuple[Block, ...]]:
+    """Store what `edit` comes to and return it with the blocks as they are then."""
+    done = applied(edit, attached, new_id=lambda: ids.new("block"))
+    if source.conversation_id is not None:
+        await _check_isolated(tx, done, attached, conversation_id=source.conversation_id)
     for block in done.changed:
         await blocks.update(
             tx,
             block,
             expected_version=block.version,
             agent_id=source.agent.id,
-            run_id=source.run.id,
+            run_id=source.run_id,
             step_id=source.step_id,
         )
     partners = await _partners(tx, source.agent) if done.created else ()
@@ -105,15 +135,12 @@ async def _edit(
             await blocks.attach(tx, agent_id, block)
     for block_id in done.detached:
         await blocks.detach(tx, source.agent.id, block_id)
-    now = await _attached(tx, source)
-    return ToolResult(ok=True, output=truncated(done.output, limit=RETURN_CHAR_LIMIT)), now
+    return done, await _attached(tx, source)
 
 
 async def _attached(tx: Tx, source: Source) -> tuple[Block, ...]:
     """Return the blocks that the turn sees: those of its conversation in place of the agent's."""
-    return await isolated_blocks.seen(
-        tx, source.agent.id, conversation_id=source.run.conversation_id
-    )
+    return await isolated_blocks.seen(tx, source.agent.id, conversation_id=source.conversation_id)
 
 
 async def _check_isolated(

@@ -10,6 +10,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.events import RunEvent
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import Run
+from eunoe.domain.tools import ToolResult
 from eunoe.engine.asking import request
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Previewed
@@ -22,6 +23,7 @@ from eunoe.runs.outcome import Outcome, folded
 from eunoe.runs.peers import RunPeers
 from eunoe.runs.recall import embed_pending
 from eunoe.runs.submit import Submission, Submitted
+from eunoe.runs.tool_calls import ToolCalls
 from eunoe.runs.watch import watch
 from eunoe.runs.windows import Windows
 from eunoe.runs.worker import Providers, Toolboxes, Worker
@@ -62,6 +64,7 @@ class Runner:
             peers=self._peers,
             follow_ups=self._follow_ups,
         )
+        self._tool_calls = ToolCalls(db=db, models=models, toolboxes=toolboxes, peers=self._peers)
         self._engine = Engine(
             db,
             self._worker.carry_out,
@@ -151,6 +154,12 @@ class Runner:
         Raises `ListBusy`, `OtidReused` or `Missing`, and then nothing has happened.
         """
         return await submit.submit(self._db, self._engine, self._feed, actor, submission)
+
+    async def call_tool(
+        self, actor: Actor, agent_id: str, name: str, *, arguments: Json
+    ) -> ToolResult:
+        """Call a tool of an agent outside of any run; raise `Missing` or `ToolMissing`."""
+        return await self._tool_calls.call(actor, agent_id, name, arguments=arguments)
 
     def read(
         self, actor: Actor, run_id: str, *, after: int = 0

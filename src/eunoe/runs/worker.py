@@ -89,6 +89,7 @@ class Toolboxes(Protocol):
         tools: tuple[Tool, ...],
         embedder: Embedder | None,
         peers: Peers,
+        conversation_id: str | None,
     ) -> Toolbox: ...
 
 
@@ -317,7 +318,7 @@ class Worker:
             system_override=_override(run, journal.kept.system),
             trace_id=telemetry.trace_id(),
         )
-        embedder = _embedder_of(models, agent)
+        embedder = embedder_of(models, agent)
         ports = Ports(
             model=models.model_for(config),
             summariser=Speaker(model=models.model_for(summariser_config), config=summariser_config),
@@ -327,6 +328,7 @@ class Worker:
                 tools=loaded.tools,
                 embedder=embedder,
                 peers=self.peers(actor=actor, agent=agent, run=run, cancellation=cancellation),
+                conversation_id=run.conversation_id,
             ),
             journal=journal,
             emit=journal.recorder.emit,
@@ -363,7 +365,7 @@ def _has_searched(run: Run, kept: Kept) -> bool:
     )
 
 
-def _embedder_of(models: Models, agent: Agent) -> Embedder | None:
+def embedder_of(models: Models, agent: Agent) -> Embedder | None:
     """Return who embeds for the agent; without one it remembers and finds by words."""
     if agent.embedding is None:
         return None

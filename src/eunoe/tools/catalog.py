@@ -5,10 +5,11 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeAlias, cast
 
 from eunoe.domain.agents import Agent
-from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert
+from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert, StateWrite
 from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
 from eunoe.domain.messages import Json, ToolCall
 from eunoe.domain.overheard import ChunksKept, chunks_of
@@ -18,6 +19,7 @@ from eunoe.engine.ports import Embedder, Outcome, ToolTraits
 from eunoe.errors import ToolArgumentsInvalid
 from eunoe.tools import fields
 from eunoe.tools.builtin import builtin_tools
+from eunoe.tools.custom import CustomTools
 from eunoe.tools.peers import Peers, peer_tool
 from eunoe.tools.recall import (
     Recall,
@@ -67,6 +69,7 @@ class AgentToolbox:
         embedder: Embedder | None = None,
         functions: Mapping[str, ToolFunction] | None = None,
         peers: Peers | None = None,
+        custom: CustomTools | None = None,
     ) -> None:
         self._agent = agent
         self._tools = {tool.name: tool for tool in tools}
@@ -74,6 +77,7 @@ class AgentToolbox:
         self._embedder = embedder
         self._functions = functions or {}
         self._peers = peers
+        self._custom = custom
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         return tuple(tool.schema for tool in self._tools.values())
@@ -100,14 +104,19 @@ class AgentToolbox:
             value = await run(arguments)
         except Exception as error:  # noqa: BLE001 -- a tool may fail in any way, and it is a value
             value = _failed(tool, error)
+        spent = time.monotonic_ns() - began
         if isinstance(value, BlockEdit | PassageInsert | ChunksKept):
             return value
-        return _bounded(tool, replace(_result(value), duration_ns=time.monotonic_ns() - began))
+        if isinstance(value, StateWrite):
+            return replace(value, result=_bounded(tool, replace(value.result, duration_ns=spent)))
+        return _bounded(tool, replace(_result(value), duration_ns=spent))
 
     def _runner(self, tool: Tool) -> Run | None:
         core = self._core(tool)
         if core is not None:
             return core
+        if self._custom is not None and tool.tool_type == "custom" and tool.source_code is not None:
+            return partial(self._custom.run, tool)
         function = self._functions.get(tool.name)
         return None if function is None else function.run
 

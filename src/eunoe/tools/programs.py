@@ -5,7 +5,6 @@ The server never runs a tool's source itself. Whatever does stands behind `Execu
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Final, Literal, Protocol, TypeAlias
 
 from eunoe.domain.messages import Image, Json, Text
@@ -36,7 +35,8 @@ class Program:
     of its arguments. `environment` holds the variables of this call alone, secrets among them, and
     wins over what the server's sandbox is configured with; null for `network` and `timeout_s`
     leaves them to that configuration. A function that asks for them by name is given `agent_state`
-    and `agent_id`, where there is an agent (X27).
+    and `agent_id`, where there is an agent (X27). An argument that is left out and has no default
+    is null: optional ones need none (X18).
     """
 
     name: str
@@ -46,7 +46,7 @@ class Program:
     schema: Json
     requirements: tuple[Requirement, ...] = ()
     npm_requirements: tuple[Requirement, ...] = ()
-    environment: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     return_char_limit: int = RETURN_CHAR_LIMIT
     network: bool | None = None
     timeout_s: float | None = None

@@ -48,7 +48,8 @@ def tool(one: tools.Tool) -> Tool:
         "tool_type": one.tool_type,
         "source_type": one.source_type,
         "source_code": one.source_code,
-        "json_schema": {
+        "json_schema": one.json_schema
+        or {
             "name": one.name,
             "description": one.description,
             "parameters": one.parameters,
