@@ -70,10 +70,27 @@ def test_every_level_is_closed_and_optional_values_may_be_null() -> None:
             "properties": {"map": {"type": "object", "additionalProperties": {"type": "string"}}},
         },
         {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "object"}}}},
+        {"type": "object", "properties": {"any": {"description": "Whatever."}}},
+        {"type": "object", "properties": {"pair": {"type": "array", "prefixItems": []}}},
     ],
 )
 def test_a_free_form_object_cannot_be_strict(schema: dict[str, Any]) -> None:
     assert strict_schema(schema) is None
+
+
+def test_a_reference_stands_alone() -> None:
+    point = {"type": "object", "properties": {"x": {"type": "string", "minLength": 1}}}
+    strict = strict_schema(
+        {
+            "type": "object",
+            "$defs": {"Point": point},
+            "properties": {"at": {"$ref": "#/$defs/Point", "description": "Where."}},
+            "required": ["at"],
+        }
+    )
+    assert strict is not None
+    assert strict["properties"] == {"at": {"$ref": "#/$defs/Point"}}
+    assert strict["$defs"]["Point"]["properties"] == {"x": {"type": ["string", "null"]}}
 
 
 def test_no_parameters_at_all_can() -> None:

@@ -5,7 +5,9 @@ from typing import Any, Final, TypeAlias, cast
 
 Json: TypeAlias = dict[str, Any]
 
-_DROPPED: Final = frozenset({"default", "$schema"})
+_DROPPED: Final = frozenset({"default", "$schema", "minLength", "maxLength", "uniqueItems"})
+_SAYING: Final = ("type", "enum", "const", "$ref", *("anyOf", "oneOf", "allOf"))
+"""What a schema of strict mode has one of: it cannot say `anything`."""
 _MAPS: Final = ("properties", "$defs", "definitions")
 _LISTS: Final = ("anyOf", "oneOf", "allOf")
 
@@ -13,7 +15,8 @@ _LISTS: Final = ("anyOf", "oneOf", "allOf")
 def strict_schema(schema: Json) -> Json | None:
     """Return `schema` with all properties required, optional ones nullable, others refused.
 
-    At every level; None where it has a free-form object, which strict mode cannot say.
+    At every level; None where it has a free-form object, a value of any kind or a list of which
+    each place has a type of its own: strict mode cannot say those.
     """
     rooted: Json = {"type": "object", "properties": {}}
     rooted |= schema
@@ -21,6 +24,8 @@ def strict_schema(schema: Json) -> Json | None:
 
 
 def _is_free(schema: Json) -> bool:
+    if "prefixItems" in schema or not any(word in schema for word in _SAYING):
+        return True
     is_object = "object" in _types(schema)
     others = schema.get("additionalProperties")
     if is_object and ("properties" not in schema or others not in (None, False)):
@@ -38,6 +43,8 @@ def _inner(schema: Json) -> Iterator[Json]:
 
 
 def _strict(schema: Json) -> Json:
+    if "$ref" in schema:
+        return {"$ref": schema["$ref"]}
     strict: Json = {key: value for key, value in schema.items() if key not in _DROPPED}
     required: set[str] = set(schema.get("required") or ())
     for key in _MAPS:

@@ -1,7 +1,7 @@
 """Queries on tools: one row a name in an organization, and which agents have it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from eunoe.domain.tools import Tool
@@ -14,6 +14,8 @@ from eunoe.store.where import Where, of_organization
 _OWN: Final = ("id", "name", "tool_type", "created_by_id", "last_updated_by_id")
 _COLUMNS: Final = ", ".join(f"tools.{name}" for name in (*_OWN, "body_json"))
 _BODY: Final = tuple(it.name for it in fields(Tool) if it.name not in _OWN)
+CHANGEABLE: Final = ("tags", "return_char_limit", "default_requires_approval", "metadata")
+"""What people may say of a tool that the server brings (api 13.4)."""
 _LISTING: Final = Listing(noun="tool", table="tools", columns=_COLUMNS)
 _UPSERT: Final = (
     "INSERT INTO tools (id, organization_id, name, tool_type, body_json, created_by_id,"
@@ -82,18 +84,22 @@ async def update(tx: Tx, tool: Tool) -> bool:
 async def seed(tx: Tx, tools: Sequence[Tool]) -> None:
     """Make the built-in tools present and as this version has them; ids that are stored stay.
 
-    One read, and no write where nothing changed, so that every start can ask.
+    So does what a person has changed about one of them. One read, and no write where nothing
+    changed, so that every start can ask.
     """
-    rows = await tx.fetch(
-        "SELECT name, tool_type, body_json FROM tools"
-        f" WHERE organization_id = $1 AND name {among(tx, '$2')}",
-        tx.actor.organization_id,
-        codec.encode([tool.name for tool in tools]),
-    )
-    stored = {row[0]: (row[1], row[2]) for row in rows}
+    stored = await by_names(tx, [tool.name for tool in tools])
     for tool in tools:
-        if stored.get(tool.name) != (tool.tool_type, _body(tool)):
-            await upsert(tx, tool)
+        was = stored.get(tool.name)
+        wanted = tool if was is None else replace(tool, **_changed(was))
+        if was is None or (was.tool_type, _body(was)) != (wanted.tool_type, _body(wanted)):
+            await upsert(tx, wanted)
+
+
+def _changed(tool: Tool) -> dict[str, Any]:
+    """Return what a person has said of a tool that the server brings; nothing else stays."""
+    if tool.last_updated_by_id is None:
+        return {}
+    return {name: getattr(tool, name) for name in (*CHANGEABLE, "last_updated_by_id")}
 
 
 async def get(tx: Tx, tool_id: str) -> Tool | None:

@@ -29,7 +29,7 @@ from eunoe.tools.recall import (
     vector_of,
 )
 
-__all__ = ("AgentToolbox", "ToolFunction", "builtin_tools")
+__all__ = ("AgentToolbox", "ToolFunction", "bounded", "builtin_tools")
 
 Run: TypeAlias = Callable[[Json], Awaitable[object]]
 """Runs a tool with its arguments. Any value is a result; a `ToolResult` is taken as it is, and an
@@ -108,8 +108,9 @@ class AgentToolbox:
         if isinstance(value, BlockEdit | PassageInsert | ChunksKept):
             return value
         if isinstance(value, StateWrite):
-            return replace(value, result=_bounded(tool, replace(value.result, duration_ns=spent)))
-        return _bounded(tool, replace(_result(value), duration_ns=spent))
+            made = replace(value.result, duration_ns=spent)
+            return replace(value, result=bounded(made, limit=_limit(tool)))
+        return bounded(replace(_result(value), duration_ns=spent), limit=_limit(tool))
 
     def _runner(self, tool: Tool) -> Run | None:
         core = self._core(tool)
@@ -224,20 +225,24 @@ def _result(value: object) -> ToolResult:
             return ToolResult(ok=True, output=str(value))
 
 
-def _bounded(tool: Tool, result: ToolResult) -> ToolResult:
+def _limit(tool: Tool) -> int | None:
+    return None if tool.name in UNTRUNCATED else tool.return_char_limit
+
+
+def bounded(result: ToolResult, *, limit: int | None) -> ToolResult:
     """Return the result as it can be stored: plain text or JSON, cut to the tool's limit (X12)."""
     output = result.output
     if not isinstance(output, str):
         whole = _json(output)
         if whole is None:
             output = str(output)
-        elif tool.name in UNTRUNCATED or len(whole) <= tool.return_char_limit:
+        elif limit is None or len(whole) <= limit:
             return replace(result, output=cast("Json", well_formed_json(json.loads(whole))))
         else:
             output = whole
     text = well_formed(output).replace("\x00", "")
-    if tool.name not in UNTRUNCATED:
-        text = truncated(text, limit=tool.return_char_limit)
+    if limit is not None:
+        text = truncated(text, limit=limit)
     return replace(result, output=text)
 
 

@@ -1,13 +1,24 @@
-"""Tools on the wire (api 13.1)."""
+"""Tools on the wire (api 13)."""
 
-from typing import Annotated
+import json
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, cast, get_args
 
-from pydantic import AliasChoices, BaseModel, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import tools
 from eunoe.domain.messages import Json
-from eunoe.domain.tools import ToolType
+from eunoe.domain.tool_drafts import SourceType, ToolDraft, Trial
+from eunoe.domain.tool_search import ToolHit
+from eunoe.domain.tools import ToolSchema, ToolType
+from eunoe.errors import Invalid
+from eunoe.wire.content import part_bodies
+from eunoe.wire.messages import ToolReturnMessage, WireToolReturn
+from eunoe.wire.times import message_date
+
+ReturnLimit: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
+_NO_ID: Final = "null"
 
 
 class ApprovalBody(BaseModel):
@@ -16,6 +27,133 @@ class ApprovalBody(BaseModel):
     requires_approval: Annotated[
         bool, Field(validation_alias=AliasChoices("requires_approval", "body_requires_approval"))
     ]
+
+
+class Requirement(BaseModel):
+    """A package that a tool imports; without a version, the newest."""
+
+    name: Annotated[str, Field(min_length=1)]
+    version: str | None = None
+
+
+class _ToolBody(BaseModel):
+    source_type: SourceType | None = None
+    json_schema: dict[str, Any] | None = None
+    args_json_schema: dict[str, Any] | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+    return_char_limit: ReturnLimit | None = None
+    pip_requirements: list[Requirement] | None = None
+    npm_requirements: list[Requirement] | None = None
+    default_requires_approval: bool | None = None
+    enable_parallel_execution: bool | None = None
+
+    def _draft(
+        self,
+        *,
+        source_code: str | None,
+        project_id: str | None = None,
+        metadata: Json | None = None,
+    ) -> ToolDraft:
+        return ToolDraft(
+            source_code=source_code,
+            source_type=self.source_type,
+            json_schema=self.json_schema,
+            args_json_schema=self.args_json_schema,
+            description=self.description,
+            tags=None if self.tags is None else tuple(dict.fromkeys(self.tags)),
+            return_char_limit=self.return_char_limit,
+            pip_requirements=_requirements(self.pip_requirements),
+            npm_requirements=_requirements(self.npm_requirements),
+            default_requires_approval=self.default_requires_approval,
+            parallel=self.enable_parallel_execution,
+            metadata=metadata,
+            project_id=project_id,
+        )
+
+
+class CreateToolBody(_ToolBody):
+    """A tool by its source; a null field says nothing, and neither does a missing one (13.2)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source_code: str
+
+    @model_validator(mode="after")
+    def _described(self) -> Self:
+        if self.source_type not in {None, "python"} and self.json_schema is None:
+            raise ValueError(f"A tool of the type {self.source_type} needs a `json_schema`.")
+        return self
+
+    def draft(self, *, project_id: str | None) -> ToolDraft:
+        return self._draft(source_code=self.source_code, project_id=project_id)
+
+
+class UpdateToolBody(_ToolBody):
+    """What is to be different; `metadata_` is the free metadata, named as in answers (4.5)."""
+
+    source_code: str | None = None
+    metadata_: dict[str, Any] | None = None
+
+    def draft(self) -> ToolDraft:
+        return self._draft(source_code=self.source_code, metadata=self.metadata_)
+
+
+class SearchToolsBody(BaseModel):
+    """Tools are found by words, whatever the mode asks for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str | None = None
+    search_mode: Literal["vector", "fts", "hybrid"] = "hybrid"
+    tool_types: list[str] | None = None
+    tags: list[str] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+
+
+class SourceBody(BaseModel):
+    """A source whose schema is asked for."""
+
+    code: str
+    source_type: str | None = "python"
+
+    def draft(self) -> ToolDraft:
+        return ToolDraft(source_code=self.code, source_type=_source_type(self.source_type))
+
+
+class RunToolBody(BaseModel):
+    """The arguments of one call."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    args: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class RunSourceBody(BaseModel):
+    """A source to be run once (X33)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source_code: str
+    args: dict[str, Any]
+    env_vars: dict[str, str] = Field(default_factory=dict[str, str])
+    name: str | None = None
+    source_type: str | None = None
+    args_json_schema: dict[str, Any] | None = None
+    json_schema: dict[str, Any] | None = None
+    pip_requirements: list[Requirement] | None = None
+    npm_requirements: list[Requirement] | None = None
+
+    def trial(self) -> Trial:
+        draft = ToolDraft(
+            source_code=self.source_code,
+            source_type=_source_type(self.source_type),
+            json_schema=self.json_schema,
+            args_json_schema=self.args_json_schema,
+            pip_requirements=_requirements(self.pip_requirements),
+            npm_requirements=_requirements(self.npm_requirements),
+        )
+        return Trial(draft=draft, name=self.name, arguments=self.args, environment=self.env_vars)
 
 
 class Tool(TypedDict):
@@ -39,6 +177,25 @@ class Tool(TypedDict):
     last_updated_by_id: str | None
 
 
+class FoundTool(TypedDict):
+    tool: Tool
+    embedded_text: str | None
+    fts_rank: int | None
+    vector_rank: int | None
+    combined_score: float
+
+
+class ToolExecution(TypedDict):
+    """What a call came to; `agent_state` is never sent (api 6.50)."""
+
+    status: Literal["success", "error"]
+    func_return: Any
+    agent_state: None
+    stdout: list[str]
+    stderr: list[str]
+    sandbox_config_fingerprint: str | None
+
+
 def tool(one: tools.Tool) -> Tool:
     """Return a tool, every field present; its free metadata is called `metadata_` (4.5)."""
     return {
@@ -48,12 +205,7 @@ def tool(one: tools.Tool) -> Tool:
         "tool_type": one.tool_type,
         "source_type": one.source_type,
         "source_code": one.source_code,
-        "json_schema": one.json_schema
-        or {
-            "name": one.name,
-            "description": one.description,
-            "parameters": one.parameters,
-        },
+        "json_schema": one.json_schema or schema(one.schema),
         "args_json_schema": one.args_json_schema,
         "tags": list(one.tags),
         "return_char_limit": one.return_char_limit,
@@ -66,3 +218,78 @@ def tool(one: tools.Tool) -> Tool:
         "created_by_id": one.created_by_id,
         "last_updated_by_id": one.last_updated_by_id,
     }
+
+
+def schema(told: ToolSchema) -> Json:
+    """Return what models are told of a tool (13.2.3)."""
+    return {
+        "name": told.name,
+        "description": told.description,
+        "parameters": told.parameters,
+    }
+
+
+def found(hit: ToolHit) -> FoundTool:
+    return {
+        "tool": tool(hit.tool),
+        "embedded_text": None,
+        "fts_rank": hit.rank,
+        "vector_rank": None,
+        "combined_score": hit.score,
+    }
+
+
+def execution(result: tools.ToolResult) -> ToolExecution:
+    """Return what a call came to; the reason of a failure is in its `stderr` alone (6.50)."""
+    text = result.output if isinstance(result.output, str) else ""
+    told = any(text in line for line in result.stderr)
+    return {
+        "status": "success" if result.ok else "error",
+        "func_return": result.output if result.ok else None,
+        "agent_state": None,
+        "stdout": list(result.stdout),
+        "stderr": [*result.stderr, *([] if result.ok or told else [text])],
+        "sandbox_config_fingerprint": result.fingerprint,
+    }
+
+
+def returned(result: tools.ToolResult, *, name: str | None, at: datetime) -> ToolReturnMessage:
+    """Return what a source came to as the message of a call that was never made (13.5)."""
+    output = result.output
+    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    one: WireToolReturn = {
+        "type": "tool",
+        "tool_return": list(part_bodies(result.parts)) or text,
+        "status": "success" if result.ok else "error",
+        "tool_call_id": _NO_ID,
+        "stdout": list(result.stdout) or None,
+        "stderr": list(result.stderr) or None,
+    }
+    return {
+        "id": _NO_ID,
+        "date": message_date(at),
+        "name": name,
+        "otid": None,
+        "sender_id": None,
+        "step_id": None,
+        "is_err": None,
+        "seq_id": None,
+        "run_id": None,
+        "message_type": "tool_return_message",
+        "tool_return": text,
+        "status": one["status"],
+        "tool_call_id": _NO_ID,
+        "stdout": one["stdout"],
+        "stderr": one["stderr"],
+        "tool_returns": [one],
+    }
+
+
+def _source_type(given: str | None) -> SourceType | None:
+    if given is not None and given not in get_args(SourceType):
+        raise Invalid(f"There is no source type {given}; use python or typescript.")
+    return cast("SourceType | None", given)
+
+
+def _requirements(given: list[Requirement] | None) -> tuple[Json, ...] | None:
+    return None if given is None else tuple(one.model_dump() for one in given)

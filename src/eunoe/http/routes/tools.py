@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, get_args
 
 from fastapi import Depends, Header, Query
@@ -9,20 +10,38 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from eunoe.domain import agent_states
+from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolType
-from eunoe.errors import Invalid, Missing
+from eunoe.errors import Invalid
 from eunoe.http.callers import SdkDep
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, ToolId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
-from eunoe.service import states, tools
+from eunoe.service import custom_tools, states, tool_trials, tools
 from eunoe.store import tools as stored
 from eunoe.store.paging import Page
 from eunoe.store.tools import ToolFilter
 from eunoe.wire.agents import AgentState, state
-from eunoe.wire.tools import ApprovalBody, Tool, tool
+from eunoe.wire.messages import ToolReturnMessage
+from eunoe.wire.tools import (
+    ApprovalBody,
+    CreateToolBody,
+    FoundTool,
+    RunSourceBody,
+    RunToolBody,
+    SearchToolsBody,
+    SourceBody,
+    Tool,
+    ToolExecution,
+    UpdateToolBody,
+    execution,
+    found,
+    returned,
+    schema,
+    tool,
+)
 
 router = v1("/tools", tag="tools")
 of_agent = v1("/agents", tag="agents")
@@ -66,8 +85,8 @@ async def list_all(
 ) -> Response:
     """List tools, the newest first."""
     async with runtime.db.read(actor) as tx:
-        found = await stored.list_tools(tx, asked.where(), page)
-    return JsonReply([tool(one) for one in found])
+        listed = await stored.list_tools(tx, asked.where(), page)
+    return JsonReply([tool(one) for one in listed])
 
 
 @router.get("/count", operation_id="count_tools", responses={200: {"model": int}})
@@ -82,13 +101,78 @@ async def count(
         return JsonReply(await stored.count(tx, where))
 
 
+@router.post("/", operation_id="create_tool", responses={200: {"model": Tool}})
+async def create(
+    body: CreateToolBody, runtime: RuntimeDep, actor: ActorDep, project_id: ProjectId = None
+) -> Response:
+    """Store a tool by its source; one of the same name is changed."""
+    made = await custom_tools.put(runtime.db, actor, body.draft(project_id=project_id))
+    return JsonReply(tool(made))
+
+
+@router.put("/", operation_id="upsert_tool", responses={200: {"model": Tool}})
+async def upsert(
+    body: CreateToolBody, runtime: RuntimeDep, actor: ActorDep, project_id: ProjectId = None
+) -> Response:
+    """Store a tool by its source; one of the same name is changed."""
+    made = await custom_tools.put(runtime.db, actor, body.draft(project_id=project_id))
+    return JsonReply(tool(made))
+
+
+@router.post("/search", operation_id="search_tools", responses={200: {"model": list[FoundTool]}})
+async def search(body: SearchToolsBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Find tools by the words of their names, descriptions, tags and arguments."""
+    where = ToolFilter(tool_types=_types(body.tool_types), tags=tuple(body.tags or ()))
+    hits = await custom_tools.search(
+        runtime.db, actor, body.query or "", where=where, limit=body.limit
+    )
+    return JsonReply([found(hit) for hit in hits])
+
+
+@router.post(
+    "/add-base-tools", operation_id="add_base_tools", responses={200: {"model": list[Tool]}}
+)
+async def add_base_tools(runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Bring the built-in tools back, as this version of the server has them."""
+    return JsonReply([tool(one) for one in await custom_tools.add_base_tools(runtime.db, actor)])
+
+
+@router.post(
+    "/generate-schema", operation_id="generate_json_schema", responses={200: {"model": Json}}
+)
+async def generate_schema(body: SourceBody) -> Response:
+    """Derive what models would be told of a source, and store nothing."""
+    return JsonReply(schema(custom_tools.told_of(body.draft()).schema))
+
+
+@router.post(
+    "/run", operation_id="run_tool_from_source", responses={200: {"model": ToolReturnMessage}}
+)
+async def run_source(body: RunSourceBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Run a source once; what fails in it is an answer with the status `error`."""
+    name, result = await tool_trials.run(runtime.executors(actor), body.trial())
+    return JsonReply(returned(result, name=name, at=datetime.now(UTC)))
+
+
+@router.patch("/{tool_id}", operation_id="modify_tool", responses={200: {"model": Tool}})
+async def update(
+    tool_id: ToolId, body: UpdateToolBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Change a tool; a new source alone leaves what models are told of it."""
+    return JsonReply(tool(await custom_tools.update(runtime.db, actor, tool_id, body.draft())))
+
+
+@router.delete("/{tool_id}", operation_id="delete_tool", responses={200: {"model": None}})
+async def delete(tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Remove a tool from every agent that has it; rules that name it stay."""
+    await custom_tools.delete(runtime.db, actor, tool_id)
+    return JsonReply(None)
+
+
 @router.get("/{tool_id}", operation_id="retrieve_tool", responses={200: {"model": Tool}})
 async def retrieve(tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
-        found = await stored.get(tx, tool_id)
-    if found is None:
-        raise Missing(f"There is no tool {tool_id}.")
-    return JsonReply(tool(found))
+        return JsonReply(tool(await custom_tools.known(tx, tool_id)))
 
 
 # On an agent
@@ -108,8 +192,8 @@ async def list_attached(
     """List the agent's tools."""
     async with runtime.db.read(actor) as tx:
         await states.known(tx, agent_id)
-        found = await stored.list_tools(tx, ToolFilter(agent_id=agent_id), page)
-    return JsonReply([tool(one) for one in found])
+        listed = await stored.list_tools(tx, ToolFilter(agent_id=agent_id), page)
+    return JsonReply([tool(one) for one in listed])
 
 
 @of_agent.patch(
@@ -134,6 +218,24 @@ async def detach(
 ) -> Response:
     """Take a tool off the agent; the rules that name it stay."""
     return _answer(await tools.detach(runtime.db, actor, agent_id, tool_id), sdk=sdk)
+
+
+@of_agent.post(
+    "/{agent_id}/tools/{tool_name}/run",
+    operation_id="run_tool_for_agent",
+    responses={200: {"model": ToolExecution}},
+)
+async def run(
+    agent_id: AgentId,
+    tool_name: str,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    body: RunToolBody | None = None,
+) -> Response:
+    """Call a tool of the agent as it would itself; no message, run or step is written."""
+    arguments = {} if body is None else body.args
+    result = await runtime.runner.call_tool(actor, agent_id, tool_name, arguments=arguments)
+    return JsonReply(execution(result))
 
 
 @of_agent.patch(

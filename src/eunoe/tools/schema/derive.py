@@ -23,13 +23,14 @@ _RECEIVERS: Final = frozenset({"self", "cls"})
 _UNTOLD: Final = "No description available"
 
 
-def derived(source: str) -> ToolSchema:
+def derived(source: str, *, name: str | None = None) -> ToolSchema:
     """Return the schema of the tool that Python `source` defines, from its signature and docstring.
 
-    Raises an `Invalid` of the kind `tool_…` that says what to write where something is missing.
+    `name` is the function meant, where there are several. Raises an `Invalid` with a code
+    `tool_…` that says what to write where something is missing.
     """
     module = parsed(source)
-    function = function_of(module)
+    function = function_of(module, name=name)
     docstring = ast.get_docstring(function)
     if docstring is None:
         raise ToolDocstringMissing(
@@ -44,9 +45,9 @@ def derived(source: str) -> ToolSchema:
     return ToolSchema(name=function.name, description=docs.text or _UNTOLD, parameters=parameters)
 
 
-def described(source: str, arguments: Json) -> ToolSchema:
+def described(source: str, arguments: Json, *, name: str | None = None) -> ToolSchema:
     """Return the schema of a tool whose `arguments` are given as a JSON Schema (X16)."""
-    function = function_of(parsed(source))
+    function = function_of(parsed(source), name=name)
     docs = read_docs(ast.get_docstring(function))
     return ToolSchema(
         name=function.name,

@@ -1,9 +1,14 @@
 """What a docstring says, in the Google, NumPy or reST form."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
-from docstring_parser import Docstring, ParseError, parse
+if TYPE_CHECKING:
+    from docstring_parser import Docstring
+
+_SECTION: Final = re.compile(r"\s*[A-Z]\w+:[ \t]*\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,13 +27,18 @@ def read_docs(docstring: str | None) -> Docs:
     """Return what `docstring` says; one in no known form is all explanation (X18)."""
     if not docstring or not docstring.strip():
         return Docs()
+    from docstring_parser import ParseError, parse  # noqa: PLC0415 - slow to import, rarely needed
+
+    # The parser takes a section at the very beginning for prose.
+    bare = _SECTION.match(docstring) is not None
     try:
-        found = parse(docstring)
+        found = parse(f"_\n\n{docstring.strip()}" if bare else docstring)
     except ParseError:
         return Docs(short=docstring.strip(), text=docstring.strip())
-    parts = [found.short_description, found.long_description, _examples(found)]
+    short = None if bare else found.short_description
+    parts = [short, found.long_description, _examples(found)]
     return Docs(
-        short=found.short_description,
+        short=short,
         text="\n\n".join(part for part in parts if part) or None,
         # A star is how some write the name of an argument that takes many.
         arguments={
@@ -37,6 +47,6 @@ def read_docs(docstring: str | None) -> Docs:
     )
 
 
-def _examples(found: Docstring) -> str | None:
+def _examples(found: "Docstring") -> str | None:
     texts = ["\n".join(filter(None, (one.snippet, one.description))) for one in found.examples]
     return "Examples:\n" + "\n".join(texts) if any(texts) else None

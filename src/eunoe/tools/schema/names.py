@@ -17,10 +17,17 @@ class Names:
                     self._aliases[name] = _meant(value)
                 case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                     self._aliases[name] = value
-                case _ if type(node).__name__ == "TypeAlias":  # Python 3.12 and later
-                    self._aliases[node.name.id] = node.value  # pyright: ignore -- as above
+                case _ if type(node).__name__ == "TypeAlias":  # from Python 3.12 on
+                    self._declared(vars(node))
                 case _:
                     pass
+
+    def _declared(self, statement: dict[str, object]) -> None:
+        match statement:
+            case {"name": ast.Name(id=name), "value": ast.expr() as value}:
+                self._aliases[name] = value
+            case _:
+                pass
 
     def of(self, node: ast.AST) -> str:
         """Return the last part of a dotted name as it is called where it comes from, else ""."""
