@@ -20,6 +20,7 @@ from eunoe.http.api import build_api
 from eunoe.http.deps import Runtime
 from eunoe.llm.registry import Registry
 from eunoe.runs.runner import Runner
+from eunoe.runs.surroundings import Executors, no_executor
 from eunoe.service.images import ImageFetcher
 from eunoe.store import tools
 from eunoe.store.db import Actor, Database
@@ -212,11 +213,12 @@ def _undated(part: Json) -> Json:
 
 
 @asynccontextmanager
-async def talking(database: Database) -> AsyncGenerator[Talk]:
+async def talking(database: Database, executors: Executors = no_executor) -> AsyncGenerator[Talk]:
     async with database.write(Actor()) as tx:
         await tools.seed(tx, builtin_tools())
     registry = Scripted()
-    runner = Runner(database, models=registry, toolboxes=toolboxes(database, {}), grace_s=0.2)
+    boxes = toolboxes(database, {}, executors)
+    runner = Runner(database, models=registry, toolboxes=boxes, grace_s=0.2)
     images = ImageFetcher()
 
     @asynccontextmanager
@@ -228,6 +230,7 @@ async def talking(database: Database) -> AsyncGenerator[Talk]:
             runner=runner,
             images=images,
             version="0",
+            executors=executors,
         )
 
     app = build_api(opened, version="0")
