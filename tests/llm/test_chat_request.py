@@ -109,10 +109,11 @@ def test_a_vendor_without_strict_mode_is_not_asked_for_it() -> None:
     assert "strict" not in body(asking(tools=[NOOP], config=config))["tools"][0]["function"]
 
 
-@pytest.mark.rule("S48")
+@pytest.mark.rule("S48", "X5")
 def test_returns_are_sent_in_their_envelope() -> None:
     call = ToolCall(id="c1", name="noop", arguments='{"a": "ü"}')
     result = ToolReturn(call_id="c1", name="noop", ok=False, output="größer", time="now")
+    result = replace(result, stdout=("printed",), stderr=("warned",))
     history = [message("assistant", "so", calls=[call]), message("tool", returns=[result])]
     assistant, tool = body(asking(history=history))["messages"][1:3]
     assert assistant == {
@@ -128,6 +129,8 @@ def test_returns_are_sent_in_their_envelope() -> None:
     }
     assert tool["role"] == "tool"
     assert tool["tool_call_id"] == "c1"
+    assert "printed" not in str(tool)
+    assert "warned" not in str(tool)
     assert json.loads(tool["content"]) == {"status": "Failed", "message": "größer", "time": "now"}
     assert '\n  "message": "größer"' in tool["content"]
 

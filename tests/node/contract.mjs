@@ -104,6 +104,26 @@ async function failures(agent) {
   await assert.rejects(collected(broken), (error) => error.error.error_type === 'llm_authentication');
 }
 
+async function tools(agent) {
+  const source_code = 'def node_dice(sides: int):\n    """Roll.\n\n    Args:\n        sides: How many.\n    """\n';
+  const made = await client.tools.create({ source_code, tags: ['from-node'] });
+  assert.deepEqual(made.json_schema.parameters.required, ['sides']);
+  assert.equal((await client.tools.upsert({ source_code })).id, made.id);
+  const changed = await client.tools.update(made.id, { metadata_: { k: 1 } });
+  assert.deepEqual([changed.metadata_, changed.tags], [{ k: 1 }, ['from-node']]);
+  assert.deepEqual((await collected(client.tools.list({ name: 'node_dice' }))).map((one) => one.id), [made.id]);
+  assert.equal((await client.tools.search({ query: 'node dice', tags: ['from-node'] }))[0].tool.id, made.id);
+  await client.agents.tools.attach(made.id, { agent_id: agent.id });
+  const listed = await collected(client.agents.tools.list(agent.id));
+  assert.ok(listed.some((one) => one.name === 'node_dice'));
+  const edit = { label: 'human', old_string: 'Bob', new_string: 'Eve' };
+  const ran = await client.agents.tools.run('memory_replace', { agent_id: agent.id, args: edit });
+  assert.deepEqual([ran.status, ran.func_return], ['success', 'Name: Eve']);
+  await refused(() => client.tools.create({ source_code: 'def f(a): ...' }), 400);
+  await client.tools.delete(made.id);
+  await refused(() => client.tools.retrieve(made.id), 404);
+}
+
 async function memory(agent) {
   await client.agents.passages.create(agent.id, { text: 'Ada drinks green tea.' });
   const found = await client.agents.passages.search(agent.id, { query: 'green tea' });
@@ -132,6 +152,7 @@ await runs(agent, run);
 await failures(agent);
 await conversations(agent);
 await memory(agent);
+await tools(agent);
 await client.agents.delete(agent.id);
 await refused(() => client.agents.retrieve(agent.id), 404);
 console.log('done');

@@ -94,6 +94,24 @@ async def test_seeding_writes_only_what_changed(database: Database) -> None:
         assert kept["core_2"] == replace(newer[2], id=built_in[2].id)
 
 
+@pytest.mark.rule("api-13.4")
+async def test_seeding_keeps_what_a_person_said(database: Database) -> None:
+    built_in = plain_tool("core", tool_type="letta_core")
+    newer = replace(built_in, id=ids.new("tool"), description="Better now.", parallel=True)
+    said = {"tags": ("mine",), "return_char_limit": 9, "default_requires_approval": True}
+    async with database.write(ACTOR) as tx:
+        await tools.seed(tx, [built_in])
+        assert await tools.update(
+            tx, replace(built_in, description="Mine.", last_updated_by_id="user-1", **said)
+        )
+        await tools.seed(tx, [newer])
+        kept = (await tools.by_names(tx, ["core"]))["core"]
+        assert kept == replace(newer, id=built_in.id, last_updated_by_id="user-1", **said)
+        statements = tx.statements
+        await tools.seed(tx, [newer])
+        assert tx.statements == statements + 1
+
+
 async def test_attaching_keeps_the_order_and_is_done_once(database: Database) -> None:
     agent = plain_agent()
     first, second, third = (plain_tool(name) for name in "zam")
