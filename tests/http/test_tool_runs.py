@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pytest
-from letta_client.types import ToolReturnMessage
+from letta_client.types import Tool, ToolReturnMessage
 from letta_client.types.agents import ToolExecutionResult
 
 from eunoe.domain.messages import Json, Text
@@ -230,6 +230,42 @@ async def test_a_built_in_tool_is_run_as_the_loop_runs_it(database: Database) ->
         model = talk.script(say("Hello."))
         await talk.send(agent.id, "blocking")
         assert "Grace" in repr(model.requests[0].messages[0])
+
+
+@pytest.mark.rule("api-13.5")
+async def test_a_model_writes_a_tool_and_nothing_is_stored(database: Database) -> None:
+    async with served(database, None) as talk:
+
+        async def generated(status: int, **body: Any) -> dict[str, Any]:
+            asked: Json = {"tool_name": "roll", "prompt": "Roll a die.", "validation_errors": []}
+            reply = await talk.http.post("/v1/tools/generate-tool", json=asked | body)
+            assert reply.status_code == status, reply.text
+            made: dict[str, Any] = reply.json()
+            return made
+
+        handed: Json = {
+            "source_code": ROLL,
+            "sample_args": '{"sides": 6}',
+            "remarks": "It is fair.",
+        }
+        model = talk.script(call(("hand_in", handed)))
+        faults = ["It was not fair."]
+        made = await generated(
+            200, handle="openai/m", starter_code="def roll(): ...", validation_errors=faults
+        )
+        Tool.model_validate(made["tool"])
+        assert (made["tool"]["name"], made["tool"]["source_code"]) == ("roll", ROLL)
+        assert (made["sample_args"], made["response"]) == ({"sides": 6}, "It is fair.")
+        told = repr(model.requests[0].messages)
+        assert all(text in told for text in ("Roll a die.", "def roll(): ...", *faults))
+        assert model.requests[0].choice.name == "hand_in"
+        assert await talk.rows("/v1/tools/", name="roll") == []
+        talk.script(call(("hand_in", {**handed, "source_code": "def roll(a): ..."})))
+        assert "docstring" in (await generated(400, handle="openai/m"))["detail"]
+        talk.script(say("I would rather not."))
+        assert (await generated(500, handle="openai/m"))["error"]["type"] == "llm_error"
+        assert "handle" in (await generated(400))["detail"]
+        await generated(422, prompt=None)
 
 
 @pytest.mark.rule("X33", "api-13.5", "FIX-48")

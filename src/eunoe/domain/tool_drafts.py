@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from eunoe.domain.messages import Json
+from eunoe.domain.tools import Tool
 
 SourceType: TypeAlias = Literal["python", "typescript", "json"]
 
@@ -38,3 +39,23 @@ class Trial:
     name: str | None = None
     arguments: Json
     environment: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolWish:
+    """A tool that a model is to write; `faults` are those of an earlier try."""
+
+    name: str
+    prompt: str
+    handle: str | None = None
+    starter_code: str | None = None
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenTool:
+    """A tool that a model has written, not stored, with arguments to try it with."""
+
+    tool: Tool
+    sample_arguments: Json
+    remarks: str

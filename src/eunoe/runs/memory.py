@@ -64,9 +64,8 @@ async def settle(
             case PassageInsert() as insert:
                 result = await _insert(tx, insert, source=source)
             case ChunksKept() as chunks:
-                result = await overheard.kept(
-                    tx, chunks, source.run.options.overheard, at=source.now
-                )
+                heard = None if source.run is None else source.run.options.overheard
+                result = await overheard.kept(tx, chunks, heard, at=source.now)
             case BlockEdit() as edit:
                 result, attached = await _edit(tx, edit, attached or (), source=source)
             case StateWrite() as write:

@@ -1,28 +1,21 @@
 """What an agent's custom tools may know of it, from the store; and who runs them."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from eunoe.domain.blocks import Block
-from eunoe.store import isolated_blocks
+from eunoe.store import isolated_blocks, secrets
 from eunoe.store.db import Actor, Database
 from eunoe.tools.programs import Executor, NoExecutor
 
 Executors: TypeAlias = Callable[[Actor], Executor]
 """Gives each organization what runs its programs."""
-SecretsOf: TypeAlias = Callable[[Actor, str], Awaitable[Mapping[str, str]]]
-"""Reads the variables that an agent's tools find in their environment."""
 
 
 def no_executor(actor: Actor) -> Executor:
     del actor
     return NoExecutor()
-
-
-async def no_secrets(actor: Actor, agent_id: str) -> Mapping[str, str]:
-    del actor, agent_id
-    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +26,11 @@ class StoreSurroundings:
     actor: Actor
     agent_id: str
     conversation_id: str | None
-    secrets_of: SecretsOf = no_secrets
 
     async def secrets(self) -> Mapping[str, str]:
-        return await self.secrets_of(self.actor, self.agent_id)
+        """Return the variables that the agent's tools find in their environment (api 6.14)."""
+        async with self.db.read(self.actor) as tx:
+            return await secrets.values_of(tx, self.agent_id)
 
     async def blocks(self) -> tuple[Block, ...]:
         async with self.db.read(self.actor) as tx:

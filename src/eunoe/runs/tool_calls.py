@@ -15,7 +15,7 @@ from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Settled
 from eunoe.errors import Missing, ToolMissing
 from eunoe.runs import memory
-from eunoe.runs.worker import MakePeers, Models, Toolboxes, embedder_of
+from eunoe.runs.worker import MakePeers, Providers, Toolboxes, embedder_of
 from eunoe.store import agents, tools
 from eunoe.store.db import Actor, Database
 
@@ -25,7 +25,7 @@ class ToolCalls:
     """Calls tools as a run would, and writes no message, run or step."""
 
     db: Database
-    models: Models
+    models: Providers
     toolboxes: Toolboxes
     peers: MakePeers
 
@@ -45,7 +45,7 @@ class ToolCalls:
             actor=actor,
             agent=agent,
             tools=attached,
-            embedder=embedder_of(self.models, agent),
+            embedder=embedder_of(self.models.of(actor.organization_id), agent),
             peers=self.peers(
                 actor=actor, agent=agent, run=_unstored(agent_id), cancellation=Cancellation()
             ),

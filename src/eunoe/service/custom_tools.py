@@ -57,17 +57,16 @@ async def put(db: Database, actor: Actor, draft: ToolDraft) -> Tool:
                 "name for yours.",
                 name=stored.name,
             )
-        tool = replace(
-            stored or _blank(told.schema, actor),
-            source_code=draft.source_code,
-            source_type=draft.source_type or "python",
-            args_json_schema=draft.args_json_schema,
-            last_updated_by_id=actor.user_id,
-            **_said(draft),
-        )
+        tool = _made(draft, told, stored or _blank(told.schema, actor), actor)
         # An empty list of tags does not clear what is stored.
         kept = tool.tags or (() if stored is None else stored.tags)
-        return await tools.upsert(tx, _telling(replace(tool, tags=kept), told, draft.description))
+        return await tools.upsert(tx, replace(tool, tags=kept))
+
+
+def tool_of(draft: ToolDraft, *, actor: Actor) -> Tool:
+    """Return the tool that a draft makes, not stored; raise as `put` does."""
+    told = told_of(draft)
+    return _made(draft, told, _blank(told.schema, actor), actor)
 
 
 async def update(db: Database, actor: Actor, tool_id: str, draft: ToolDraft) -> Tool:
@@ -169,6 +168,19 @@ def _blank(schema: ToolSchema, actor: Actor) -> Tool:
         parameters=schema.parameters,
         created_by_id=actor.user_id,
     )
+
+
+def _made(draft: ToolDraft, told: Told, onto: Tool, actor: Actor) -> Tool:
+    """Return the tool that has the draft's source in place of whatever it had."""
+    tool = replace(
+        onto,
+        source_code=draft.source_code,
+        source_type=draft.source_type or "python",
+        args_json_schema=draft.args_json_schema,
+        last_updated_by_id=actor.user_id,
+        **_said(draft),
+    )
+    return _telling(tool, told, draft.description)
 
 
 def _said(draft: ToolDraft) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from eunoe.domain import tools
 from eunoe.domain.messages import Json
-from eunoe.domain.tool_drafts import SourceType, ToolDraft, Trial
+from eunoe.domain.tool_drafts import SourceType, ToolDraft, ToolWish, Trial, WrittenTool
 from eunoe.domain.tool_search import ToolHit
 from eunoe.domain.tools import ToolSchema, ToolType
 from eunoe.errors import Invalid
@@ -121,6 +121,25 @@ class SourceBody(BaseModel):
         return ToolDraft(source_code=self.code, source_type=_source_type(self.source_type))
 
 
+class WishBody(BaseModel):
+    """A tool that a model is to write (13.5)."""
+
+    tool_name: str
+    prompt: str
+    handle: str | None = None
+    starter_code: str | None = None
+    validation_errors: list[str]
+
+    def wish(self) -> ToolWish:
+        return ToolWish(
+            name=self.tool_name,
+            prompt=self.prompt,
+            handle=self.handle,
+            starter_code=self.starter_code,
+            faults=tuple(self.validation_errors),
+        )
+
+
 class RunToolBody(BaseModel):
     """The arguments of one call."""
 
@@ -185,6 +204,12 @@ class FoundTool(TypedDict):
     combined_score: float
 
 
+class GeneratedTool(TypedDict):
+    tool: Tool
+    sample_args: Json
+    response: str
+
+
 class ToolExecution(TypedDict):
     """What a call came to; `agent_state` is never sent (api 6.50)."""
 
@@ -236,6 +261,14 @@ def found(hit: ToolHit) -> FoundTool:
         "fts_rank": hit.rank,
         "vector_rank": None,
         "combined_score": hit.score,
+    }
+
+
+def generated(written: WrittenTool) -> GeneratedTool:
+    return {
+        "tool": tool(written.tool),
+        "sample_args": written.sample_arguments,
+        "response": written.remarks,
     }
 
 

@@ -19,7 +19,7 @@ from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, ToolId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
-from eunoe.service import custom_tools, states, tool_trials, tools
+from eunoe.service import custom_tools, states, tool_trials, tool_writing, tools
 from eunoe.store import tools as stored
 from eunoe.store.paging import Page
 from eunoe.store.tools import ToolFilter
@@ -29,6 +29,7 @@ from eunoe.wire.tools import (
     ApprovalBody,
     CreateToolBody,
     FoundTool,
+    GeneratedTool,
     RunSourceBody,
     RunToolBody,
     SearchToolsBody,
@@ -36,8 +37,10 @@ from eunoe.wire.tools import (
     Tool,
     ToolExecution,
     UpdateToolBody,
+    WishBody,
     execution,
     found,
+    generated,
     returned,
     schema,
     tool,
@@ -152,6 +155,17 @@ async def run_source(body: RunSourceBody, runtime: RuntimeDep, actor: ActorDep) 
     """Run a source once; what fails in it is an answer with the status `error`."""
     name, result = await tool_trials.run(runtime.executors(actor), body.trial())
     return JsonReply(returned(result, name=name, at=datetime.now(UTC)))
+
+
+@router.post(
+    "/generate-tool", operation_id="generate_tool", responses={200: {"model": GeneratedTool}}
+)
+async def generate(body: WishBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Let a model write a tool, and store nothing."""
+    written = await tool_writing.write_tool(
+        actor, body.wish(), models=runtime.registry, defaults=runtime.defaults
+    )
+    return JsonReply(generated(written))
 
 
 @router.patch("/{tool_id}", operation_id="modify_tool", responses={200: {"model": Tool}})
