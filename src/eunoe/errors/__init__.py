@@ -86,6 +86,8 @@ from eunoe.errors.secrets import (
     SecretUnreadable,
 )
 from eunoe.errors.tools import (
+    PackagesRefused,
+    SandboxUnavailable,
     ToolArgumentsInvalid,
     ToolArgumentUnclear,
     ToolDocstringMissing,
@@ -157,6 +159,7 @@ __all__ = (
     "ModelUnreachable",
     "NothingToCancel",
     "OtidReused",
+    "PackagesRefused",
     "PeerBusy",
     "PeerFailed",
     "PeerWaits",
@@ -167,6 +170,7 @@ __all__ = (
     "RunAbandoned",
     "RunCancelled",
     "RunExpired",
+    "SandboxUnavailable",
     "SecretUnreadable",
     "SettingInvalid",
     "SettingUnknown",

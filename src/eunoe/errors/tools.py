@@ -1,6 +1,6 @@
 """Tools, their sources and their calls."""
 
-from eunoe.errors.kinds import Conflict, Invalid, Missing
+from eunoe.errors.kinds import Conflict, Invalid, Missing, Unavailable
 
 
 class ToolMissing(Missing):
@@ -67,3 +67,16 @@ class ToolTypeUnsupported(Invalid):
     """An argument has a type that cannot be written as JSON; use a simpler one."""
 
     code = "tool_type_unsupported"
+
+
+class SandboxUnavailable(Unavailable):
+    """No sandbox can be made on this machine, so no custom code is run; see `eunoe doctor`."""
+
+    code = "sandbox_unavailable"
+    heals = False
+
+
+class PackagesRefused(Invalid):
+    """The packages that a tool asks for cannot be installed; correct their names and versions."""
+
+    code = "packages_refused"

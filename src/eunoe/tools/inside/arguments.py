@@ -1,0 +1,166 @@
+"""From the arguments of a call, as JSON has them, to those that the function's types ask for."""
+
+import contextlib
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import inspect
+import json
+import pathlib
+import types
+import typing
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+_TEXTS: Final[Mapping[object, Callable[[str], Any]]] = {
+    int: int,
+    float: float,
+    dt.datetime: dt.datetime.fromisoformat,
+    dt.date: dt.date.fromisoformat,
+    dt.time: dt.time.fromisoformat,
+    decimal.Decimal: decimal.Decimal,
+    pathlib.Path: pathlib.Path,
+    uuid.UUID: uuid.UUID,
+}
+_TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
+_CONTAINERS: Final = (list, dict, tuple, set, frozenset)
+
+
+def bound(
+    function: Callable[..., Any], given: dict[str, Any], *, extra: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the arguments by place and by name; of `extra`, those that the function asks for.
+
+    A call with an argument too many, or one too few, is left to fail as such a call does (X6).
+    """
+    parameters = inspect.signature(function).parameters
+    types_of = _annotations(function)
+    asked = {name: value for name, value in extra.items() if name in parameters}
+    named = {name: coerced(value, types_of.get(name, Any)) for name, value in given.items()} | asked
+    positional = [
+        named.pop(name)
+        for name, parameter in parameters.items()
+        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY and name in named
+    ]
+    return positional, named
+
+
+def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except Exception:  # noqa: BLE001 -- an annotation may name what is not there, and may be of use to nobody
+        return {}
+
+
+def coerced(value: Any, wanted: Any) -> Any:
+    """Return the value as the annotation asks for it, or as it is where that cannot be (X28).
+
+    Text stays text wherever text may be meant (FIX-55). A model, data class or enumeration that
+    refuses the value raises.
+    """
+    origin = typing.get_origin(wanted)
+    if origin is typing.Annotated:
+        return coerced(value, typing.get_args(wanted)[0])
+    if origin in {typing.Union, types.UnionType}:
+        return _one_of(value, typing.get_args(wanted))
+    if (origin or wanted) in _CONTAINERS:
+        return _container(value, origin or wanted, typing.get_args(wanted))
+    if inspect.isclass(wanted):
+        return _instance(value, wanted)
+    return value
+
+
+def _one_of(value: Any, choices: tuple[Any, ...]) -> Any:
+    if value is None and type(None) in choices:
+        return None
+    choices = tuple(choice for choice in choices if choice is not type(None))
+    if str in choices and isinstance(value, str):
+        return value
+    failure: Exception | None = None
+    for choice in choices:
+        try:
+            found = coerced(value, choice)
+        except Exception as error:  # noqa: BLE001 -- the next choice may take it
+            failure = error
+        else:
+            if len(choices) == 1 or found is not value or _is_instance(value, choice):
+                return found
+    if failure is not None:
+        raise failure
+    return value
+
+
+def _is_instance(value: Any, choice: Any) -> bool:
+    kind = typing.get_origin(choice) or choice
+    return inspect.isclass(kind) and isinstance(value, kind)
+
+
+def _container(value: Any, kind: Any, of: tuple[Any, ...]) -> Any:
+    if isinstance(value, str):
+        value = _parsed(value)
+    if kind is dict:
+        if not isinstance(value, dict) or len(of) != 2:  # noqa: PLR2004 -- keys and values
+            return value
+        return {coerced(key, of[0]): coerced(item, of[1]) for key, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    if kind is tuple and of and of[-1] is not Ellipsis:
+        wanted = [*of, *[Any] * len(value)]
+    else:
+        wanted = [of[0] if of else Any] * len(value)
+    items = [coerced(item, one) for item, one in zip(value, wanted, strict=False)]
+    return items if kind is list else kind(items)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _instance(value: Any, wanted: type) -> Any:
+    if wanted is bool:
+        return _TRUTHS.get(str(value).strip().lower(), value)
+    if hasattr(wanted, "model_validate"):
+        return _model(value, wanted)
+    if dataclasses.is_dataclass(wanted):
+        return _data_class(_parsed(value) if isinstance(value, str) else value, wanted)
+    if issubclass(wanted, enum.Enum):
+        return _member(value, wanted)
+    return _scalar(value, wanted)
+
+
+def _scalar(value: Any, wanted: type) -> Any:
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if wanted is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    convert = _TEXTS.get(wanted) if isinstance(value, str) else None
+    if convert is not None:
+        with contextlib.suppress(ValueError, ArithmeticError):
+            return convert(value)
+    return value
+
+
+def _model(value: Any, wanted: Any) -> Any:
+    value = _parsed(value) if isinstance(value, str) else value
+    return value if isinstance(value, wanted) else wanted.model_validate(value)
+
+
+def _data_class(value: Any, wanted: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    hints = typing.get_type_hints(wanted)
+    return wanted(**{name: coerced(item, hints.get(name, Any)) for name, item in value.items()})
+
+
+def _member(value: Any, wanted: Any) -> Any:
+    """Return the member of this value, or of this name."""
+    if isinstance(value, wanted):
+        return value
+    if isinstance(value, str) and value in wanted.__members__:
+        return wanted[value]
+    return wanted(value)

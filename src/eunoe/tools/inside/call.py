@@ -1,0 +1,164 @@
+"""Runs the function of a tool, or a piece of code, and says what came of it."""
+
+import ast
+import asyncio
+import inspect
+import io
+import json
+import linecache
+import os
+import resource
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from types import CodeType, ModuleType, TracebackType
+from typing import Any, Final, NoReturn
+
+from . import arguments, results, states
+
+_FILE: Final = "<{name}>"
+_NO_NETWORK: Final = (
+    "The code has no network here. A tool is given one when its metadata says "
+    '`{"network": true}` or the operator allows it to all.'
+)
+
+
+def answer(request: dict[str, Any], channel: socket.socket, *, network: bool) -> NoReturn:
+    """Do what the request asks and send what came of it; never returns.
+
+    Whatever the code left running ends with this process.
+    """
+    _prepare(request)
+    resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_s"], request["cpu_s"]))
+    filename = _FILE.format(name=request["name"])
+    try:
+        said = _done(request, filename)
+    except BaseException as error:  # noqa: BLE001 -- it is the result
+        said = _failure(error, filename, network=network)
+    _flush()
+    channel.sendall(json.dumps(said).encode("utf-8", "surrogatepass"))
+    # Whoever watches need not wait for this process to be taken down.
+    os.closerange(0, 4)
+    os._exit(0)
+
+
+def _prepare(request: dict[str, Any]) -> None:
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.argv = [request["name"]]
+    sys.path[:0] = [*request["first_paths"], ""]
+    sys.path += request["last_paths"]
+    # The process was started with other files in their places.
+    sys.stdout, sys.stderr = map(_stream, (1, 2))
+
+
+def _stream(descriptor: int) -> io.TextIOWrapper:
+    raw = io.FileIO(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )
+
+
+def _done(request: dict[str, Any], filename: str) -> dict[str, Any]:
+    module = _module(request["name"])
+    module.__dict__["client"] = _client()
+    for name, source in request["libraries"].items():
+        module.__dict__[name] = _library(name, source)
+    if request["function"] is None:
+        return {"ok": True, "values": _script(request["source"], filename, module)}
+    exec(_compiled(request["source"], filename), module.__dict__)
+    function = module.__dict__.get(request["function"])
+    if not callable(function):
+        raise NameError(f"the source defines no function `{request['function']}`")  # noqa: TRY004
+    state = states.AgentState.of(request["agent_state"])
+    extra = {"agent_state": state, "agent_id": request["agent_id"]}
+    value = _called(function, request["arguments"], extra=extra)
+    said = {"ok": True, **results.encoded(value)}
+    after = None if state is None else state.plain()
+    if after != request["agent_state"]:
+        said["agent_state"] = after
+    return said
+
+
+def _called(function: Callable[..., Any], given: dict[str, Any], *, extra: dict[str, Any]) -> Any:
+    positional, named = arguments.bound(function, given, extra=extra)
+    value = function(*positional, **named)
+    return asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def _script(source: str, filename: str, module: ModuleType) -> list[str]:
+    """Run the code as a notebook's cell: the value of a last expression is what it comes to."""
+    tree = ast.parse(source, filename)
+    _remember(source, filename)
+    last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, filename, "exec"), module.__dict__)
+    if not isinstance(last, ast.Expr):
+        return []
+    value = eval(compile(ast.Expression(last.value), filename, "eval"), module.__dict__)
+    return [] if value is None else [value if isinstance(value, str) else repr(value)]
+
+
+def _library(name: str, source: str) -> Any:
+    module = _module(name)
+    exec(_compiled(source, _FILE.format(name=name)), module.__dict__)
+    return module.__dict__.get(name)
+
+
+def _module(name: str) -> ModuleType:
+    """Return a module that is known by its name, as data classes need their own to be."""
+    module = ModuleType(f"tool_{name}")
+    module.__dict__["__builtins__"] = __builtins__
+    sys.modules[module.__name__] = module
+    return module
+
+
+def _compiled(source: str, filename: str) -> CodeType:
+    _remember(source, filename)
+    return compile(source, filename, "exec", dont_inherit=True)
+
+
+def _remember(source: str, filename: str) -> None:
+    """Let tracebacks show the lines."""
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+
+
+def _client() -> Any:
+    """Return the official client where there is a key for it and the environment has it (X27)."""
+    if not os.environ.get("LETTA_API_KEY"):
+        return None
+    try:
+        from letta_client import Letta  # noqa: PLC0415 -- of the tool's own environment
+    except ImportError:
+        return None
+    return Letta(
+        api_key=os.environ["LETTA_API_KEY"], base_url=os.environ.get("LETTA_BASE_URL") or None
+    )
+
+
+def _failure(error: BaseException, filename: str, *, network: bool) -> dict[str, Any]:
+    """Return what is told of an error: the lines of the code that raised it, and none of ours."""
+    _trim(error, filename)
+    trace = "".join(traceback.format_exception(error))
+    if not network and isinstance(error, OSError) and "unreachable" in trace:
+        trace += f"\n{_NO_NETWORK}\n"
+    return {"ok": False, "error": type(error).__name__, "message": str(error), "trace": trace}
+
+
+def _trim(error: BaseException, filename: str) -> None:
+    at: TracebackType | None = error.__traceback__
+    while at is not None and at.tb_frame.f_code.co_filename != filename:
+        at = at.tb_next
+    error.__traceback__ = at
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue

@@ -1,0 +1,232 @@
+"""Where custom code runs: warm sandboxes, one for each set of packages, and a fork for each call.
+
+The way in is `Sandbox.run`; what a call comes to, its failure included, is a value (FIX-54).
+"""
+
+import asyncio
+import math
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Literal
+
+import structlog
+
+from eunoe.domain.messages import Json
+from eunoe.errors import PackagesRefused, SandboxUnavailable
+from eunoe.tools import inside
+from eunoe.tools.programs import Program, Ran
+from eunoe.tools.sandbox_bubblewrap import PACKAGES, SHARED, bubblewrap, walls
+from eunoe.tools.sandbox_packages import Packages
+from eunoe.tools.sandbox_results import ran, refused
+from eunoe.tools.sandbox_system import nameservers, write_system_files
+from eunoe.tools.sandbox_zygote import Zygote
+
+MEBIBYTE: Final = 1024 * 1024
+_CALLS_AT_ONCE: Final = 32
+_MOST_ZYGOTES: Final = 8
+_OUTPUT_BYTES: Final = 256 * 1024
+_RESULT_BYTES: Final = 8 * MEBIBYTE
+_ANSWER_BYTES: Final = 64 * MEBIBYTE
+_SCRATCH_FILES: Final = 10_000
+_OPEN_FILES: Final = 256
+_GRACE_S: Final = 10.0
+_ALWAYS: Final = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "HOME": "/tmp",  # noqa: S108 -- a file system of the call's own
+    "LANG": "C.UTF-8",
+    "PYTHONWARNINGS": "ignore",
+    "PYTHONUNBUFFERED": "1",
+    "NO_COLOR": "1",
+    "TERM": "dumb",
+}
+"""What each call finds in its environment, beside what is declared for it (X30)."""
+
+_log = structlog.get_logger("eunoe.sandbox")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one call may use; the operator's to set.
+
+    `network` is for the tools that ask, for all, or for none; without `private_network` only
+    public addresses are reached. `unsandboxed` lets code run without walls where none can be made.
+    """
+
+    timeout_s: float = 180.0
+    memory_bytes: int = 512 * MEBIBYTE
+    scratch_bytes: int = 64 * MEBIBYTE
+    processes: int = 64
+    network: Literal["off", "asked", "on"] = "asked"
+    private_network: bool = False
+    unsandboxed: bool = False
+
+
+@dataclass(slots=True)
+class _Place:
+    """One zygote, made when it is first needed."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    zygote: Zygote | None = None
+    used: int = 0
+
+
+class Sandbox:
+    """Runs programs. `opened` makes one; it ends with everything that runs in it."""
+
+    def __init__(self, folder: Path, *, limits: Limits, hidden: Sequence[Path] = ()) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._hidden = (folder, *hidden)
+        self._program = bubblewrap() if sys.platform == "linux" else None
+        self._places: dict[tuple[Path | None, bool], _Place] = {}
+        self._room = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._packages = Packages(folder / "packages")
+        self._clock = 0
+        self._walled = True
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(
+        cls, folder: Path, *, limits: Limits, hidden: Sequence[Path] = ()
+    ) -> AsyncGenerator["Sandbox"]:
+        """Yield a sandbox that starts its first interpreter when there is a call for it."""
+        sandbox = cls(folder, limits=limits, hidden=hidden)
+        try:
+            yield sandbox
+        finally:
+            await sandbox.close()
+
+    async def why_not(self) -> str | None:
+        """Try to make a sandbox; return why there is none, or null. Says it in the log too."""
+        try:
+            await self._zygote(None, network=False)
+        except SandboxUnavailable as error:
+            _log.error("sandbox_unavailable", reason=str(error))
+            return str(error)
+        if not self._walled:
+            _log.warning("tools_unsandboxed", consequence="custom code runs as this server's user")
+        return None
+
+    async def run(
+        self,
+        program: Program,
+        *,
+        arguments: Json,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> Ran:
+        """Run the program with the variables, over which its own win (X30). Never raises for it."""
+        limits = self._limits
+        timeout_s = min(program.timeout_s or limits.timeout_s, limits.timeout_s)
+        request = self._request(program, arguments, variables, timeout_s=timeout_s)
+        network = {"off": False, "asked": bool(program.network), "on": program.network is not False}
+        async with self._room:
+            try:
+                packages = await self._packages.having(program.requirements)
+                request["first_paths"] = [] if packages is None else self._paths(packages)
+                zygote = await self._zygote(packages, network=network[limits.network])
+                answer = await asyncio.wait_for(
+                    zygote.call(request, most_bytes=_ANSWER_BYTES), timeout_s + _GRACE_S
+                )
+            except TimeoutError:
+                return refused(program, f"it was not over after {timeout_s:g} s")
+            except (SandboxUnavailable, PackagesRefused) as error:
+                return refused(program, str(error))
+        return ran(program, answer, timeout_s=timeout_s, memory_bytes=limits.memory_bytes)
+
+    async def close(self) -> None:
+        places, self._places = self._places, {}
+        async with AsyncExitStack() as stack:
+            for place in places.values():
+                if place.zygote is not None:
+                    stack.push_async_callback(place.zygote.close)
+
+    def _request(
+        self, program: Program, arguments: Json, variables: Mapping[str, str], *, timeout_s: float
+    ) -> Json:
+        own = {} if program.agent_id is None else {"LETTA_AGENT_ID": program.agent_id}
+        return {
+            "name": program.name,
+            "function": program.function,
+            "source": program.source,
+            "libraries": {},
+            "arguments": arguments,
+            "agent_state": program.agent_state,
+            "agent_id": program.agent_id,
+            "environment": {**_ALWAYS, **own, **variables, **program.environment},
+            "last_paths": [SHARED] if self._walled else [],
+            "timeout_s": timeout_s,
+            "cpu_s": math.ceil(timeout_s) + 1,
+        }
+
+    def _paths(self, packages: Path) -> list[str]:
+        return [PACKAGES] if self._walled else [str(packages)]
+
+    async def _zygote(self, packages: Path | None, *, network: bool) -> Zygote:
+        """Return the zygote that has the packages, a new one if there is none that lives."""
+        place = self._places.setdefault((packages, network), _Place())
+        self._clock += 1
+        place.used = self._clock
+        async with place.lock:
+            if place.zygote is None or not place.zygote.is_alive:
+                place.zygote = await self._started(packages, network=network)
+                await self._retire()
+        return place.zygote
+
+    async def _started(self, packages: Path | None, *, network: bool) -> Zygote:
+        terms = self._terms(network=network)
+        try:
+            return await Zygote.start(self._walls(packages, network=network), terms=terms)
+        except SandboxUnavailable as error:
+            if not self._limits.unsandboxed:
+                raise SandboxUnavailable(
+                    f"{error} Custom code is not run without one, unless the operator sets "
+                    "EUNOE_TOOLS_UNSANDBOXED=true."
+                ) from error
+        self._walled = False
+        return await Zygote.start(
+            (), terms={**terms, "walled": False}, inside=Path(inside.__file__).parents[1]
+        )
+
+    def _walls(self, packages: Path | None, *, network: bool) -> list[str]:
+        if self._program is None:
+            raise SandboxUnavailable("No sandbox can be made here: bubblewrap is missing.")
+        return walls(
+            self._program,
+            system_files=write_system_files(self._folder / "system"),
+            packages=packages,
+            network=network,
+            hidden=self._hidden,
+        )
+
+    def _terms(self, *, network: bool) -> Json:
+        limits = self._limits
+        return {
+            "network": network,
+            "allowed": {
+                "private": limits.private_network,
+                "places": [[host, 53] for host in nameservers()],
+            },
+            "limits": {
+                "memory_bytes": limits.memory_bytes,
+                "scratch_bytes": limits.scratch_bytes,
+                "scratch_files": _SCRATCH_FILES,
+                "processes": limits.processes,
+                "open_files": _OPEN_FILES,
+                "output_bytes": _OUTPUT_BYTES,
+                "result_bytes": _RESULT_BYTES,
+                "cpu_s": math.ceil(limits.timeout_s) + 1,
+            },
+        }
+
+    async def _retire(self) -> None:
+        """End the zygotes that were used the longest ago, as long as there are too many."""
+        by_age = sorted(self._places.items(), key=lambda item: item[1].used)
+        idle = [key for key, place in by_age if place.zygote is not None and not place.zygote.calls]
+        for key in idle[: max(0, len(self._places) - _MOST_ZYGOTES)]:
+            gone = self._places.pop(key).zygote
+            if gone is not None:
+                await gone.close()

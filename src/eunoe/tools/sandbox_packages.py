@@ -1,0 +1,133 @@
+"""The packages that custom code imports: each set is installed once and then read-only."""
+
+import asyncio
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from eunoe.errors import PackagesRefused
+from eunoe.tools.programs import Requirement
+from eunoe.tools.sandbox_bubblewrap import interpreter
+
+_NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._,\s-]+\])?")
+_CLAUSE: Final = re.compile(r"\s*(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*")
+_INSTALL_S: Final = 600.0
+_MOST_TOLD: Final = 600
+_PASSED_ON: Final = ("UV_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+"""Beginnings of the variables that the installer needs of the server's; it gets no others."""
+
+
+class Packages:
+    """Installs sets of packages under a folder.
+
+    Nothing of a package runs when it is installed: only built ones (wheels) are taken.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def having(self, requirements: Sequence[Requirement]) -> Path | None:
+        """Return the folder with these packages, null for none; those who want it wait for one.
+
+        Raises `PackagesRefused` with what the installer says against it.
+        """
+        if not requirements:
+            return None
+        lines = sorted({_line(one) for one in requirements})
+        version = f"{sys.implementation.cache_tag}-{sys.platform}"
+        key = hashlib.sha256(json.dumps([version, lines]).encode()).hexdigest()[:32]
+        place = self._folder / key
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            if not place.is_dir():
+                await self._install(lines, place)
+        return place
+
+    async def remove_all(self) -> None:
+        """Forget what is installed, so that it is installed anew."""
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _install(self, lines: Sequence[str], place: Path) -> None:
+        """Install aside and move into place, so that a set is there as a whole or not at all."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=self._folder, prefix=".new-"))
+        try:
+            await _run(_command(lines, aside))
+            await asyncio.to_thread(_publish, aside, place)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _publish(aside: Path, place: Path) -> None:
+    aside.chmod(0o755)
+    # Another process may have been faster; its set is the same.
+    if not place.is_dir():
+        aside.rename(place)
+
+
+def _line(requirement: Requirement) -> str:
+    """Return the requirement as installers read it, and never as an option of theirs."""
+    name, version = requirement.name.strip(), (requirement.version or "").strip()
+    if _NAME.fullmatch(name) is None:
+        raise PackagesRefused(f"`{name}` is not the name of a package.")
+    if not version:
+        return name
+    if version[0] not in "=~!<>":
+        version = f"=={version}"
+    if not all(_CLAUSE.fullmatch(clause) for clause in version.split(",")):
+        raise PackagesRefused(f"`{version}` is not a version of the package `{name}`.")
+    return f"{name}{version}"
+
+
+def _command(lines: Sequence[str], target: Path) -> list[str]:
+    installer = shutil.which("uv") or _brought_along()
+    if installer is None:
+        raise PackagesRefused(
+            "This server cannot install packages for tools: its operator has to install `uv`."
+        )
+    return [
+        *(installer, "pip", "install", "--quiet", "--no-progress", "--only-binary", ":all:"),
+        *("--python", str(interpreter()), "--target", str(target), "--link-mode", "copy"),
+        *("--", *lines),
+    ]
+
+
+def _brought_along() -> str | None:
+    """Return the installer that lies beside this interpreter, if there is one."""
+    beside = Path(sys.executable).parent / "uv"
+    if importlib.util.find_spec("uv") is None or not os.access(beside, os.X_OK):
+        return None
+    return str(beside)
+
+
+async def _run(command: Sequence[str]) -> None:
+    environment = {
+        name: value for name, value in os.environ.items() if name.upper().startswith(_PASSED_ON)
+    }
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        env={"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", ""), **environment},
+    )
+    try:
+        _, said = await asyncio.wait_for(process.communicate(), _INSTALL_S)
+    except BaseException as error:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        if isinstance(error, TimeoutError):
+            raise PackagesRefused("Its packages could not be installed in time.") from error
+        raise
+    if process.returncode:
+        told = said.decode(errors="replace").strip()[-_MOST_TOLD:]
+        raise PackagesRefused(f"Its packages could not be installed: {told}")
