@@ -108,6 +108,8 @@ def _system() -> Iterator[str]:
             yield from ("--ro-bind", str(path), str(path))
     base = Path(sys.base_prefix).resolve()
     if not base.is_relative_to("/usr"):
+        for parent in reversed(base.parents[:-1]):
+            yield from ("--perms", "0755", "--dir", str(parent))
         yield from ("--ro-bind", str(base), str(base))
 
 

@@ -33,12 +33,18 @@ def bound(
 ) -> tuple[list[Any], dict[str, Any]]:
     """Return the arguments by place and by name; of `extra`, those that the function asks for.
 
-    A call with an argument too many, or one too few, is left to fail as such a call does (X6).
+    A call with an argument too many, or one too few, is left to fail as such a call does (X6);
+    but one that may be null is, where it is left out (X18).
     """
     parameters = inspect.signature(function).parameters
     types_of = _annotations(function)
     asked = {name: value for name, value in extra.items() if name in parameters}
     named = {name: coerced(value, types_of.get(name, Any)) for name, value in given.items()} | asked
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and type(None) in typing.get_args(
+            types_of.get(name)
+        ):
+            named.setdefault(name, None)
     positional = [
         named.pop(name)
         for name, parameter in parameters.items()

@@ -1,0 +1,305 @@
+"""Programs in the sandbox: what they are given, what comes back, and how they end."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eunoe.domain.messages import Image, Text
+from eunoe.tools.programs import Requirement
+from eunoe.tools.sandbox import Sandbox
+from tests.tools.programs import LIMITS, program, run, sandboxed
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Sandbox]:
+    async with sandboxed(tmp_path_factory.mktemp("sandbox")) as made:
+        yield made
+
+
+@pytest.mark.rule("X10", "X25")
+@pytest.mark.parametrize(
+    ("value", "output"),
+    [
+        ("'text'", "text"),
+        ("None", "None"),
+        ("7", "7"),
+        ("[1, 'a']", "[1, 'a']"),
+        ("{'a': [1, None], 2: {3}}", {"a": [1, None], "2": "{3}"}),
+        ("object", "<class 'object'>"),
+        ("Place('Rome', Kind.CITY)", {"name": "Rome", "kind": "city"}),
+        ("Model(name='Ada')", {"name": "Ada", "at": None}),
+        ("[Model(name='Ada')]", "[{'name': 'Ada', 'at': None}]"),
+    ],
+)
+async def test_any_value_is_a_result(sandbox: Sandbox, value: str, output: object) -> None:
+    source = f"""
+        import dataclasses, enum
+        from pydantic import BaseModel
+
+        class Kind(enum.Enum):
+            CITY = "city"
+
+        @dataclasses.dataclass
+        class Place:
+            name: str
+            kind: Kind
+
+        class Model(BaseModel):
+            name: str
+            at: str | None = None
+
+        def act():
+            print("a line that is no result")
+            return {value}
+    """
+    ran = await run(sandbox, source)
+    assert (ran.ok, ran.output) == (True, output), ran
+    assert ran.stdout == ("a line that is no result\n",)
+
+
+@pytest.mark.rule("X28", "FIX-55", "FIX-56")
+@pytest.mark.parametrize(
+    ("annotation", "given", "got"),
+    [
+        ("str", "true", "'true'"),
+        ("str", '{"a": 1}', "'{\"a\": 1}'"),
+        ("", "[1]", "'[1]'"),
+        ("str | None", None, "None"),
+        ("int | None", "7", "7"),
+        ("bool", "false", "False"),
+        ("float", 2, "2.0"),
+        ("list[int]", "[1, 2]", "[1, 2]"),
+        ("tuple[str, int]", ["a", "2"], "('a', 2)"),
+        ("dict[str, Size]", {"a": "large"}, "{'a': <Size.LARGE: 'large'>}"),
+        ("list[Point]", [{"x": 1, "y": "2"}], "[Point(x=1, y=2)]"),
+        ("Order", {"items": [{"x": 1, "y": 2}]}, "Order(items=[Point(x=1, y=2)])"),
+        ("Optional[Order]", None, "None"),
+        ("datetime.date", "2024-07-01", "datetime.date(2024, 7, 1)"),
+        ("int", "many", "'many'"),
+    ],
+)
+async def test_arguments_come_as_their_types_say(
+    sandbox: Sandbox, annotation: str, given: object, got: str
+) -> None:
+    source = f"""
+        import dataclasses, datetime, enum
+        from typing import Optional
+        from pydantic import BaseModel
+
+        class Size(enum.Enum):
+            LARGE = "large"
+
+        @dataclasses.dataclass
+        class Point:
+            x: int
+            y: int
+
+        class Order(BaseModel):
+            items: list[Point]
+
+        def act(value{": " if annotation else ""}{annotation}):
+            return repr(value)
+    """
+    ran = await run(sandbox, source, value=given)
+    assert (ran.ok, ran.output) == (True, got), ran
+
+
+@pytest.mark.rule("X24", "X3")
+async def test_an_error_is_a_value_with_the_lines_of_the_tool_alone(sandbox: Sandbox) -> None:
+    source = """
+        def inner(amount):
+            return 1 / amount
+
+        def act():
+            return inner(0)
+    """
+    ran = await run(sandbox, source)
+    assert not ran.ok
+    assert ran.output == "Error executing function act: ZeroDivisionError: division by zero"
+    (trace,) = ran.stderr
+    assert "return 1 / amount" in trace
+    assert trace.count("File ") == 2, trace
+
+
+@pytest.mark.rule("X24")
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("def act(:", "SyntaxError"),
+        ("def other(): pass", "NameError: the source defines no function `act`"),
+        ("def act(needed): pass", "missing 1 required positional argument"),
+        ("def act():\n  import sys; sys.exit(3)", "SystemExit: 3"),
+        ("def act():\n  import os; os._exit(7)", "ended without a result"),
+        ("def act():\n  return 'x' * (9 << 20)", "larger than a tool may return"),
+        ("def act():\n  raise RuntimeError('x' * 5000)", "RuntimeError: xxx"),
+    ],
+)
+async def test_whatever_goes_wrong_is_a_value(sandbox: Sandbox, source: str, reason: str) -> None:
+    ran = await run(sandbox, source)
+    assert not ran.ok
+    assert reason in str(ran.output)
+    assert len(str(ran.output)) <= 1000
+
+
+@pytest.mark.rule("X26", "FIX-73")
+async def test_a_coroutine_is_awaited(sandbox: Sandbox) -> None:
+    ran = await run(
+        sandbox, "import asyncio\nasync def act(a):\n  await asyncio.sleep(0)\n  return a", a="b"
+    )
+    assert ran.output == "b"
+
+
+@pytest.mark.rule("X27")
+async def test_a_function_that_asks_is_given_the_agent_and_may_change_its_memory(
+    sandbox: Sandbox,
+) -> None:
+    source = """
+        def act(agent_state, agent_id):
+            memory = agent_state.memory
+            memory.update_block_value(label="human", value=memory.get_block("human").value + "!")
+            return f"{agent_id} {agent_state.name} {memory.list_block_labels()} {client}"
+    """
+    state: dict[str, object] = {
+        "name": "Ada",
+        "memory": {"blocks": [{"label": "human", "value": "Bo"}]},
+    }
+    ran = await sandbox.run(program(source, agent_state=state), arguments={})
+    assert ran.output == "agent-1 Ada ['human'] None"
+    assert ran.agent_state == {
+        "name": "Ada",
+        "memory": {"blocks": [{"label": "human", "value": "Bo!"}]},
+    }
+    reader = "def act(agent_state):\n  return agent_state['memory']['blocks'][0]['value']"
+    ran = await sandbox.run(program(reader, agent_state=state), arguments={})
+    assert (ran.output, ran.agent_state) == ("Bo", None)
+
+
+@pytest.mark.rule("X30", "FIX-54")
+async def test_the_environment_is_what_is_declared(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "of-the-server")
+    source = "import os\ndef act():\n  return dict(os.environ)"
+    ran = await sandbox.run(
+        program(source, environment={"A": "agent", "B": "agent"}),
+        arguments={},
+        variables={"A": "sandbox", "C": "sandbox"},
+    )
+    assert isinstance(ran.output, dict)
+    own = {"A", "B", "C", "LETTA_AGENT_ID"}
+    assert {name: ran.output[name] for name in own} == {
+        "A": "agent",
+        "B": "agent",
+        "C": "sandbox",
+        "LETTA_AGENT_ID": "agent-1",
+    }
+    assert {"PYTHONWARNINGS", "NO_COLOR", "TERM", "PYTHONUNBUFFERED"} <= ran.output.keys()
+    assert "of-the-server" not in json.dumps(ran.output)
+
+
+@pytest.mark.rule("X23")
+async def test_a_call_that_takes_too_long_is_ended_and_shows_what_it_said(sandbox: Sandbox) -> None:
+    source = """
+        import subprocess, time
+        def act():
+            print("begun")
+            subprocess.Popen(["sleep", "1000"])
+            time.sleep(1000)
+    """
+    ran = await sandbox.run(program(source, timeout_s=0.5), arguments={})
+    assert not ran.ok
+    assert "timeout" in str(ran.output)
+    assert "0.5 s" in str(ran.output)
+    assert ran.stdout == ("begun\n",)
+
+
+@pytest.mark.rule("FIX-23")
+async def test_a_cancelled_call_is_ended(sandbox: Sandbox, tmp_path: Path) -> None:
+    long = program("import time\ndef act():\n  time.sleep(1000)")
+    task = asyncio.create_task(sandbox.run(long, arguments={}))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await run(sandbox, "def act():\n  return 'still here'")).output == "still here"
+
+
+@pytest.mark.rule("api-9.8")
+async def test_a_result_may_show_images(sandbox: Sandbox) -> None:
+    source = """
+        def act():
+            source = {"type": "base64", "media_type": "image/png", "data": b"png"}
+            return [{"type": "text", "text": "A dot:"}, {"type": "image", "source": source}]
+    """
+    ran = await run(sandbox, source)
+    assert ran.content == (Text(text="A dot:"), Image(media_type="image/png", data="cG5n"))
+    assert ran.output == "A dot:"
+
+
+@pytest.mark.rule("X25")
+async def test_calls_at_the_same_time_share_nothing(sandbox: Sandbox) -> None:
+    source = """
+        import os, pathlib
+        def act(name):
+            there = sorted(os.listdir("/tmp"))
+            pathlib.Path("/tmp/mine").write_text(name)
+            processes = [one for one in os.listdir("/proc") if one.isdigit()]
+            return f"{name} {there} {processes} {pathlib.Path('mine').read_text()}"
+    """
+    ran = await asyncio.gather(*(run(sandbox, source, name=str(number)) for number in range(6)))
+    assert [one.output for one in ran] == [f"{number} [] ['1'] {number}" for number in range(6)]
+
+
+async def test_nothing_of_a_call_is_left_for_the_next(sandbox: Sandbox) -> None:
+    await run(sandbox, "import sys, json\ndef act():\n  json.dumps = None; sys.modules['spy'] = 1")
+    ran = await run(
+        sandbox, "import sys, json\ndef act():\n  return [json.dumps is None, 'spy' in sys.modules]"
+    )
+    assert ran.output == "[False, False]"
+
+
+@pytest.mark.rule("FIX-54")
+async def test_where_no_sandbox_can_be_made_nothing_runs_unless_the_operator_opts_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "bwrap").write_text("#!/bin/sh\necho no namespaces here >&2\nexit 1\n")
+    (broken / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{broken}:/usr/bin:/bin")
+    source = "def act():\n  return 'ran'"
+    async with sandboxed(tmp_path / "a") as sandbox:
+        assert "no namespaces here" in str(await sandbox.why_not())
+        ran = await run(sandbox, source)
+        assert not ran.ok
+        assert "no namespaces here" in str(ran.output)
+        assert "EUNOE_TOOLS_UNSANDBOXED" in str(ran.output)
+    async with sandboxed(tmp_path / "b", replace(LIMITS, unsandboxed=True)) as sandbox:
+        assert await sandbox.why_not() is None
+        assert (await run(sandbox, source)).output == "ran"
+        slow = program("import time\ndef act():\n  time.sleep(1000)", timeout_s=0.3)
+        assert "timeout" in str((await sandbox.run(slow, arguments={})).output)
+
+
+@pytest.mark.rule("X22")
+@pytest.mark.parametrize(
+    ("name", "version", "reason"),
+    [
+        ("--index-url=http://evil", None, "not the name of a package"),
+        ("fine", "1.0 --pre", "not a version"),
+        ("fine", "1.0; import os", "not a version"),
+    ],
+)
+async def test_a_requirement_is_never_an_option_of_the_installer(
+    sandbox: Sandbox, name: str, version: str | None, reason: str
+) -> None:
+    asked = program("def act(): pass", requirements=(Requirement(name=name, version=version),))
+    ran = await sandbox.run(asked, arguments={})
+    assert not ran.ok
+    assert reason in str(ran.output)
