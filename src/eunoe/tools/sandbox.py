@@ -19,7 +19,7 @@ from eunoe.domain.messages import Json
 from eunoe.errors import PackagesRefused, SandboxUnavailable
 from eunoe.tools import inside
 from eunoe.tools.programs import Program, Ran
-from eunoe.tools.sandbox_bubblewrap import PACKAGES, SHARED, bubblewrap, walls
+from eunoe.tools.sandbox_bubblewrap import PACKAGES, SHARED, bubblewrap, shared_folders, walls
 from eunoe.tools.sandbox_packages import Packages
 from eunoe.tools.sandbox_results import ran, refused
 from eunoe.tools.sandbox_system import nameservers, write_system_files
@@ -33,6 +33,7 @@ _RESULT_BYTES: Final = 8 * MEBIBYTE
 _ANSWER_BYTES: Final = 64 * MEBIBYTE
 _SCRATCH_FILES: Final = 10_000
 _OPEN_FILES: Final = 256
+_LOADED: Final = ["pydantic"]
 _GRACE_S: Final = 10.0
 _ALWAYS: Final = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -126,7 +127,7 @@ class Sandbox:
         async with self._room:
             try:
                 packages = await self._packages.having(program.requirements)
-                request["first_paths"] = [] if packages is None else self._paths(packages)
+                request["paths"] = [] if packages is None else self._paths(packages)
                 zygote = await self._zygote(packages, network=network[limits.network])
                 answer = await asyncio.wait_for(
                     zygote.call(request, most_bytes=_ANSWER_BYTES), timeout_s + _GRACE_S
@@ -157,7 +158,6 @@ class Sandbox:
             "agent_state": program.agent_state,
             "agent_id": program.agent_id,
             "environment": {**_ALWAYS, **own, **variables, **program.environment},
-            "last_paths": [SHARED] if self._walled else [],
             "timeout_s": timeout_s,
             "cpu_s": math.ceil(timeout_s) + 1,
         }
@@ -177,7 +177,7 @@ class Sandbox:
         return place.zygote
 
     async def _started(self, packages: Path | None, *, network: bool) -> Zygote:
-        terms = self._terms(network=network)
+        terms = self._terms(packages, network=network)
         try:
             return await Zygote.start(self._walls(packages, network=network), terms=terms)
         except SandboxUnavailable as error:
@@ -187,9 +187,8 @@ class Sandbox:
                     "EUNOE_TOOLS_UNSANDBOXED=true."
                 ) from error
         self._walled = False
-        return await Zygote.start(
-            (), terms={**terms, "walled": False}, inside=Path(inside.__file__).parents[1]
-        )
+        bare = {**terms, "walled": False, "paths": shared_folders()}
+        return await Zygote.start((), terms=bare, inside=Path(inside.__file__).parents[1])
 
     def _walls(self, packages: Path | None, *, network: bool) -> list[str]:
         if self._program is None:
@@ -202,10 +201,13 @@ class Sandbox:
             hidden=self._hidden,
         )
 
-    def _terms(self, *, network: bool) -> Json:
+    def _terms(self, packages: Path | None, *, network: bool) -> Json:
         limits = self._limits
         return {
             "network": network,
+            "paths": [SHARED],
+            # Packages may hold another version of what is loaded, and then theirs counts.
+            "loaded": _LOADED if packages is None else [],
             "allowed": {
                 "private": limits.private_network,
                 "places": [[host, 53] for host in nameservers()],

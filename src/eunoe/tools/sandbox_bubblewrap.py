@@ -62,6 +62,11 @@ def interpreter() -> Path:
     return Path(getattr(sys, "_base_executable", sys.executable)).resolve()
 
 
+def shared_folders() -> list[str]:
+    """Return where the shared modules lie outside of sandboxes."""
+    return sorted({str(path.parent) for path in _shared()})
+
+
 def walls(
     program: str,
     *,

@@ -47,8 +47,7 @@ def _prepare(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = [request["name"]]
-    sys.path[:0] = [*request["first_paths"], ""]
-    sys.path += request["last_paths"]
+    sys.path[:0] = [*request["paths"], ""]
     # The process was started with other files in their places.
     sys.stdout, sys.stderr = map(_stream, (1, 2))
 

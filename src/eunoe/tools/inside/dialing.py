@@ -11,10 +11,12 @@ import errno
 import fcntl
 import ipaddress
 import os
+import select
 import socket
 import struct
-import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,36 +47,84 @@ def receive(channel: socket.socket, allowed: dict[str, Any]) -> "Dialer | None":
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A connection that somebody waits for."""
+
+    number: int
+    descriptor: int
+    made: socket.socket
+    waits: bool
+    """Whether reading from it is to wait, as it was with the socket that it replaces."""
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialer:
     """`private` lets connections go to addresses that are not public, `places` to some of them."""
 
     listener: int
     private: bool
     places: frozenset[tuple[str, int]]
+    pending: dict[int, _Asked] = field(default_factory=dict[int, _Asked])
 
-    def answer(self) -> None:
-        """Take one question; it is answered when the connection is made or has failed."""
-        asked = ctypes.create_string_buffer(_NOTIFICATION.size)
+    def take(self, poll: select.poll) -> None:
+        """Take one question; `poll` then says when there is an answer to it."""
+        told = ctypes.create_string_buffer(_NOTIFICATION.size)
         try:
-            kernel.device_control(self.listener, _RECEIVE, asked)
+            kernel.device_control(self.listener, _RECEIVE, told)
         except OSError:
             # Whoever asked is gone.
             return
-        threading.Thread(target=self._answer, args=(asked.raw,), daemon=True).start()
-
-    def _answer(self, asked: bytes) -> None:
-        number, process, _, _, _, _, descriptor, address, length, *_ = _NOTIFICATION.unpack(asked)
-        error = 0
+        number, process, _, _, _, _, descriptor, address, length, *_ = _NOTIFICATION.unpack(
+            told.raw
+        )
         try:
-            self._connect(number, process, descriptor, (address, length))
-        except OSError as failure:
-            error = failure.errno or errno.ECONNREFUSED
+            asked = self._begun(number, process, descriptor, (address, length))
+        except OSError as error:
+            self._reply(number, error.errno or errno.ECONNREFUSED)
+        else:
+            self.pending[asked.made.fileno()] = asked
+            poll.register(asked.made, select.POLLOUT)
+
+    def finish(self, ready: Iterable[int], poll: select.poll) -> None:
+        """Answer for those connections that are made or have failed, or took too long."""
+        now = time.monotonic()
+        for descriptor in list(self.pending):
+            asked = self.pending[descriptor]
+            error = errno.ETIMEDOUT if now >= asked.deadline else None
+            if descriptor in ready:
+                error = asked.made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if error is None:
+                continue
+            poll.unregister(descriptor)
+            del self.pending[descriptor]
+            with asked.made:
+                self._put(asked, error)
+
+    def _put(self, asked: _Asked, error: int) -> None:
+        """Put the connection in the place of the socket that asked for it, and say so."""
+        if not error:
+            asked.made.setblocking(asked.waits)
+            put = _DESCRIPTOR.pack(
+                asked.number, _IN_PLACE, asked.made.fileno(), asked.descriptor, os.O_CLOEXEC
+            )
+            try:
+                kernel.device_control(
+                    self.listener, _PUT_DESCRIPTOR, ctypes.create_string_buffer(put, len(put))
+                )
+            except OSError as failure:
+                error = failure.errno or errno.ECONNABORTED
+        self._reply(asked.number, error)
+
+    def _reply(self, number: int, error: int) -> None:
         reply = _REPLY.pack(number, 0, -error, 0)
         with contextlib.suppress(OSError):
-            kernel.device_control(self.listener, _SEND, ctypes.create_string_buffer(reply))
+            kernel.device_control(
+                self.listener, _SEND, ctypes.create_string_buffer(reply, len(reply))
+            )
 
-    def _connect(self, number: int, process: int, descriptor: int, where: tuple[int, int]) -> None:
-        address = _memory(process, where[0], min(where[1], _LONGEST_ADDRESS))
+    def _begun(self, number: int, process: int, descriptor: int, where: tuple[int, int]) -> _Asked:
+        address = kernel.memory_of(process, where[0], min(where[1], _LONGEST_ADDRESS))
         theirs = _socket_of(process, descriptor)
         # Only now is it certain that both were those of who asked.
         kernel.device_control(self.listener, _STILL_THERE, ctypes.byref(ctypes.c_uint64(number)))
@@ -86,10 +136,19 @@ class Dialer:
         host, port = _parsed(address)
         if not self.permits(host, port):
             raise OSError(errno.EACCES, "not an address that tools may reach")
-        with socket.create_connection((str(host), port), timeout=_PATIENCE_S) as made:
-            made.setblocking(waits)
-            put = _DESCRIPTOR.pack(number, _IN_PLACE, made.fileno(), descriptor, os.O_CLOEXEC)
-            kernel.device_control(self.listener, _PUT_DESCRIPTOR, ctypes.create_string_buffer(put))
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.setblocking(False)
+        begun = made.connect_ex((str(host), port))
+        if begun not in {0, errno.EINPROGRESS}:
+            made.close()
+            raise OSError(begun, os.strerror(begun))
+        return _Asked(
+            number=number,
+            descriptor=descriptor,
+            made=made,
+            waits=waits,
+            deadline=time.monotonic() + _PATIENCE_S,
+        )
 
     def permits(self, host: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> bool:
         """Whether a tool may connect there; never to a cloud's metadata (FIX-69)."""
@@ -119,12 +178,6 @@ def _parsed(address: bytes) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Addre
     if family == socket.AF_INET6 and len(address) >= 24:  # noqa: PLR2004 -- likewise
         return ipaddress.IPv6Address(address[8:24]), int.from_bytes(address[2:4], "big")
     raise OSError(errno.EAFNOSUPPORT, "neither IPv4 nor IPv6")
-
-
-def _memory(process: int, at: int, length: int) -> bytes:
-    with Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory:
-        memory.seek(at)
-        return memory.read(length)
 
 
 def _socket_of(process: int, descriptor: int) -> socket.socket:

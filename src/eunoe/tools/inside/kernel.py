@@ -25,6 +25,8 @@ _CAPABILITY_VERSION_3: Final = 0x20080522
 _LAST_CAPABILITY: Final = 63
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+_libc.process_vm_readv.restype = ctypes.c_ssize_t
 
 
 def unshare(flags: int) -> None:
@@ -62,7 +64,6 @@ def forbid_privileges() -> None:
 
 def system_call(number: int, *arguments: object) -> int:
     """Make a call that the C library has no function for."""
-    _libc.syscall.restype = ctypes.c_long
     return _checked(_libc.syscall(ctypes.c_long(number), *arguments), f"system call {number}")
 
 
@@ -70,6 +71,20 @@ def device_control(descriptor: int, request: int, argument: object) -> int:
     return _checked(
         _libc.ioctl(ctypes.c_int(descriptor), ctypes.c_ulong(request), argument), "ioctl"
     )
+
+
+class _Range(ctypes.Structure):
+    _fields_ = (("start", ctypes.c_void_p), ("length", ctypes.c_size_t))
+
+
+def memory_of(process: int, start: int, length: int) -> bytes:
+    """Return a copy of another process's memory, shorter where it is not all there."""
+    copy = ctypes.create_string_buffer(length)
+    ours, theirs = _Range(ctypes.addressof(copy), length), _Range(start, length)
+    got = _libc.process_vm_readv(
+        process, ctypes.byref(ours), ctypes.c_ulong(1), ctypes.byref(theirs), ctypes.c_ulong(1), 0
+    )
+    return copy.raw[: _checked(got, "read memory")]
 
 
 def _control(option: int, argument: int) -> None:

@@ -48,6 +48,10 @@ class Terms:
     walled: bool = True
     network: bool = False
     allowed: dict[str, Any] = field(default_factory=dict[str, Any])
+    paths: list[str] = field(default_factory=list[str])
+    """Where modules are found after those of the standard library."""
+    loaded: list[str] = field(default_factory=list[str])
+    """Modules that are worth loading once for all calls."""
 
 
 def stand_by(hand: socket.socket, terms: Terms) -> NoReturn:
@@ -55,15 +59,17 @@ def stand_by(hand: socket.socket, terms: Terms) -> NoReturn:
 
     The child waits confined, so that a call does not wait for its walls. Never returns.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with contextlib.suppress(OSError, EOFError):
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         child = _child(hand, terms)
         told, descriptors, _, _ = socket.recv_fds(hand, 1, 1)
         hand.close()
         if told:
             _serve(socket.socket(fileno=descriptors[0]), child, terms)
             _end(child.process)
-    os._exit(0)
+    finally:
+        # Whatever happened, this is not the process that waits.
+        os._exit(0)
 
 
 def _end(process: int) -> None:
@@ -76,8 +82,8 @@ def _serve(connection: socket.socket, child: "Child", terms: Terms) -> None:
     """Answer a call, with what is broken where that is the sandbox."""
     try:
         answer = _carried_out(connection, child, terms)
-    except (OSError, EOFError) as error:
-        answer = {"broken": str(error)}
+    except Exception as error:  # noqa: BLE001 -- the server has to hear of it
+        answer = {"broken": f"{type(error).__name__}: {error}"}
     with contextlib.suppress(OSError):
         connection.sendall(json.dumps(answer).encode())
 
@@ -207,8 +213,10 @@ class Watch:
             why = why or self._too_much(ready)
             if why is not None:
                 _end(self.child.process)
-            elif self.dialer is not None and self.dialer.listener in ready:
-                self.dialer.answer()
+            elif self.dialer is not None:
+                self.dialer.finish(ready, poll)
+                if self.dialer.listener in ready:
+                    self.dialer.take(poll)
         for descriptor in open_ends:
             while self._taken(descriptor, names[descriptor]):
                 pass

@@ -1,10 +1,13 @@
 """The process that waits: it loads once what every call needs, and forks for each call."""
 
+import contextlib
 import gc
+import importlib
 import json
 import os
 import signal
 import socket
+import sys
 from typing import Final
 
 from . import filters, monitor
@@ -23,6 +26,10 @@ def main(control_descriptor: int, terms: str) -> None:
     # Its children are reaped by the kernel; it has nothing to say about them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.path += given.paths
+    for name in given.loaded:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     filters.prepare(network=given.network)
     gc.collect()
     gc.freeze()
