@@ -33,6 +33,7 @@ from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
 from eunoe.runs.worker import Toolboxes
 from eunoe.service.images import ImageFetcher
 from eunoe.service.providers import loader
+from eunoe.service.sandboxes import executors_of
 from eunoe.settings import Settings
 from eunoe.store import tools
 from eunoe.store.database import open_database, upgrade
@@ -41,6 +42,7 @@ from eunoe.store.sealing import Sealer, sealer_of
 from eunoe.tools.catalog import AgentToolbox, ToolFunction, builtin_tools
 from eunoe.tools.custom import CustomTools
 from eunoe.tools.peers import Peers
+from eunoe.tools.sandbox import Limits, Sandbox
 
 VERSION: Final = version("eunoe")
 
@@ -89,10 +91,12 @@ async def open_runtime(
         stack.push_async_callback(brought.aclose)
         images = ImageFetcher()
         stack.push_async_callback(images.close)
+        sandbox = await stack.enter_async_context(_sandbox(settings))
+        executors = executors_of(db, sandbox)
         runner = Runner(
             db,
             models=brought,
-            toolboxes=toolboxes(db, functions),
+            toolboxes=toolboxes(db, functions, executors),
             retention=timedelta(hours=settings.event_retention_hours),
             grace_s=settings.shutdown_grace_s,
         )
@@ -113,12 +117,33 @@ async def open_runtime(
             default_model=settings.default_model or local.get("chat"),
             default_embedding=settings.default_embedding or local.get("embedding"),
             keepalive_s=settings.keepalive_s,
+            executors=executors,
+            sandbox=sandbox,
         )
 
 
 def sealing(settings: Settings) -> Sealer:
     """Return what seals the secrets of this server; the first start makes its key."""
     return sealer_of(settings.encryption_keys, folder=settings.data_dir)
+
+
+@asynccontextmanager
+async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox]:
+    """Yield where custom tools run; whether that can be had is found out beside, and logged."""
+    limits = Limits(
+        timeout_s=settings.tool_timeout_s,
+        memory_bytes=settings.tool_memory_bytes,
+        network=settings.tool_network,
+        private_network=settings.tool_private_network,
+        unsandboxed=settings.tools_unsandboxed,
+    )
+    folder = settings.data_dir / "sandbox"
+    async with Sandbox.opened(folder, limits=limits, hidden=(settings.data_dir,)) as sandbox:
+        trial = asyncio.create_task(sandbox.tried())
+        try:
+            yield sandbox
+        finally:
+            trial.cancel()
 
 
 def toolboxes(

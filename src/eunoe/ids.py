@@ -19,6 +19,8 @@ PREFIXES: Final = {
     "provider": "provider",
     "run": "run",
     "secret": "agent-env",
+    "sandbox": "sandbox",
+    "sandbox_variable": "sandbox-env",
     "step": "step",
     "tool": "tool",
     "user": "user",

@@ -162,6 +162,19 @@ class Settings(BaseSettings):
     shutdown_grace_s: Seconds = 10
     """How long a stopping server lets open requests end, in seconds"""
 
+    tool_timeout_s: Seconds = 180
+    """How long one call of a custom tool may take, in seconds"""
+    tool_memory_bytes: Count = 512 * MEBIBYTE
+    """How much memory the processes of one call may hold together, in bytes"""
+    tool_network: Literal["off", "asked", "on"] = "asked"
+    """Which custom tools get a network: none, all, or those whose metadata has `"network": true`"""
+    tool_private_network: bool = False
+    """Whether tools with a network may reach addresses that are not public, this machine's among \
+them"""
+    tools_unsandboxed: bool = False
+    """Whether custom code may run without a sandbox, with all rights of this server, where none \
+can be made"""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log record that is written"""
     log_format: Literal["auto", "console", "json"] = "auto"

@@ -32,6 +32,7 @@ from eunoe.http.routes import (
     providers,
     responses,
     runs,
+    sandboxes,
     steps,
     tags,
     tools,
@@ -75,6 +76,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     groups.router,
     identities.router,
     access_tokens.router,
+    sandboxes.router,
     health.router,
 )
 

@@ -22,6 +22,7 @@ from eunoe.service.images import ImageFetcher
 from eunoe.service.models import Defaults
 from eunoe.store import agents, users
 from eunoe.store.db import Actor, Database
+from eunoe.tools.sandbox import Sandbox
 
 T = TypeVar("T")
 
@@ -43,6 +44,8 @@ class Runtime:
     keepalive_s: float = KEEPALIVE_S
     executors: Executors = no_executor
     """Who runs custom tools, for each organization."""
+    sandbox: Sandbox | None = None
+    """Where they run; null where custom code is not run at all."""
     agent_types: OrderedDict[tuple[str, str], AgentType] = field(
         default_factory=OrderedDict[tuple[str, str], AgentType]
     )

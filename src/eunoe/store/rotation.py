@@ -10,6 +10,7 @@ SEALED: Final = (
     ("agent_secrets", "sealed"),
     ("providers", "api_key_sealed"),
     ("providers", "access_key_sealed"),
+    ("sandbox_variables", "sealed"),
 )
 """Every column that holds a sealed value, of tables whose key is `id`."""
 

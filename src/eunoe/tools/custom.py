@@ -49,6 +49,7 @@ class CustomTools:
             npm_requirements=requirements(tool.npm_requirements),
             environment=self._environment(tool, await self.surroundings.secrets()),
             return_char_limit=tool.return_char_limit,
+            network=True if tool.metadata.get("network") is True else None,
             agent_id=self.agent.id,
             agent_state=_state(self.agent, blocks) if "agent_state" in asked else None,
         )

@@ -101,16 +101,38 @@ class Sandbox:
         finally:
             await sandbox.close()
 
-    async def why_not(self) -> str | None:
-        """Try to make a sandbox; return why there is none, or null. Says it in the log too."""
+    async def tried(self) -> str | None:
+        """Find out whether a sandbox can be made; return why not, or null. It is logged too."""
         try:
-            await self._zygote(None, network=False)
+            reason = await self._why_not()
         except SandboxUnavailable as error:
-            _log.error("sandbox_unavailable", reason=str(error))
-            return str(error)
-        if not self._walled:
-            _log.warning("tools_unsandboxed", consequence="custom code runs as this server's user")
-        return None
+            reason = str(error)
+        if reason is not None and self._limits.unsandboxed:
+            _log.warning("tools_unsandboxed", reason=reason, rights="those of this server")
+        elif reason is not None:
+            _log.error("tools_refused", reason=reason, remedy="see `eunoe doctor`")
+        return reason
+
+    async def _why_not(self) -> str | None:
+        walls = await asyncio.to_thread(self._walls, None, network=False)
+        process = await asyncio.create_subprocess_exec(
+            *(*walls, "true"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await process.communicate()
+        if not process.returncode:
+            return None
+        return f"No sandbox can be made here: {said.decode(errors='replace').strip()}"
+
+    async def forget_packages(self) -> None:
+        """Have the packages of tools installed anew when they are needed next."""
+        for key in [key for key in self._places if key[0] is not None]:
+            gone = self._places.pop(key).zygote
+            if gone is not None:
+                await gone.close()
+        await self._packages.remove_all()
 
     async def run(
         self,

