@@ -12,7 +12,7 @@ import types
 import typing
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 _TEXTS: Final[Mapping[object, Callable[[str], Any]]] = {
     int: int,
@@ -104,20 +104,22 @@ def _is_instance(value: Any, choice: Any) -> bool:
 
 
 def _container(value: Any, kind: Any, of: tuple[Any, ...]) -> Any:
-    if isinstance(value, str):
-        value = _parsed(value)
+    whole = _parsed(value) if isinstance(value, str) else value
     if kind is dict:
-        if not isinstance(value, dict) or len(of) != 2:  # noqa: PLR2004 -- keys and values
-            return value
-        return {coerced(key, of[0]): coerced(item, of[1]) for key, item in value.items()}
-    if not isinstance(value, list):
-        return value
+        if not isinstance(whole, dict) or len(of) != 2:  # noqa: PLR2004 -- keys and values
+            return cast("Any", whole)
+        pairs = cast("dict[Any, Any]", whole)
+        return {coerced(key, of[0]): coerced(item, of[1]) for key, item in pairs.items()}
+    if not isinstance(whole, list):
+        return whole
+    given = cast("list[Any]", whole)
     if kind is tuple and of and of[-1] is not Ellipsis:
-        wanted = [*of, *[Any] * len(value)]
+        wanted = [*of, *[Any] * len(given)]
     else:
-        wanted = [of[0] if of else Any] * len(value)
-    items = [coerced(item, one) for item, one in zip(value, wanted, strict=False)]
-    return items if kind is list else kind(items)
+        wanted = [of[0] if of else Any] * len(given)
+    items = [coerced(item, one) for item, one in zip(given, wanted, strict=False)]
+    made: Any = items if kind is list else kind(items)
+    return made
 
 
 def _parsed(text: str) -> Any:
@@ -127,7 +129,7 @@ def _parsed(text: str) -> Any:
         return text
 
 
-def _instance(value: Any, wanted: type) -> Any:
+def _instance(value: Any, wanted: Any) -> Any:
     if wanted is bool:
         return _TRUTHS.get(str(value).strip().lower(), value)
     if hasattr(wanted, "model_validate"):
@@ -139,15 +141,14 @@ def _instance(value: Any, wanted: type) -> Any:
     return _scalar(value, wanted)
 
 
-def _scalar(value: Any, wanted: type) -> Any:
+def _scalar(value: Any, wanted: Any) -> Any:
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if wanted is int and isinstance(value, float) and value.is_integer():
         return int(value)
-    convert = _TEXTS.get(wanted) if isinstance(value, str) else None
-    if convert is not None:
+    if isinstance(value, str) and wanted in _TEXTS:
         with contextlib.suppress(ValueError, ArithmeticError):
-            return convert(value)
+            return _TEXTS[wanted](value)
     return value
 
 
@@ -160,7 +161,8 @@ def _data_class(value: Any, wanted: Any) -> Any:
     if not isinstance(value, dict):
         return value
     hints = typing.get_type_hints(wanted)
-    return wanted(**{name: coerced(item, hints.get(name, Any)) for name, item in value.items()})
+    given = cast("dict[str, Any]", value)
+    return wanted(**{name: coerced(item, hints.get(name, Any)) for name, item in given.items()})
 
 
 def _member(value: Any, wanted: Any) -> Any:

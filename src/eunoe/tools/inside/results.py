@@ -4,7 +4,7 @@ import base64
 import dataclasses
 import datetime as dt
 import enum
-from typing import Any
+from typing import Any, cast
 
 
 def encoded(value: Any) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def encoded(value: Any) -> dict[str, Any]:
     Parts are a list of `{"type": "text", "text": …}` and `{"type": "image", "source": {"type":
     "base64", "media_type": …, "data": …}}`, an image among them; `data` may be bytes.
     """
-    if isinstance(value, list) and _shows_images(value):
+    if isinstance(value, list) and _shows_images(cast("list[Any]", value)):
         return {"parts": plain(value)}
     if isinstance(value, str):
         return {"output": value}
@@ -29,9 +29,10 @@ def plain(value: Any) -> Any:
         case str() | int() | float() | bool() | None:
             found = value
         case dict():
-            found = {_key(key): plain(item) for key, item in value.items()}
+            pairs = cast("dict[Any, Any]", value)
+            found = {_key(key): plain(item) for key, item in pairs.items()}
         case list() | tuple():
-            found = [plain(item) for item in value]
+            found = [plain(item) for item in cast("list[Any]", value)]
         case bytes():
             found = base64.b64encode(value).decode()
         case dt.date() | dt.time():
@@ -58,5 +59,5 @@ def _key(key: Any) -> str:
 
 def _shows_images(value: list[Any]) -> bool:
     """Whether all are parts and one of them is an image."""
-    kinds = [item.get("type") for item in value if isinstance(item, dict)]
+    kinds = [cast("dict[str, Any]", item).get("type") for item in value if isinstance(item, dict)]
     return len(kinds) == len(value) and "image" in kinds and set(kinds) <= {"text", "image"}

@@ -1,7 +1,7 @@
 """The state of the agent, as a function that asks for `agent_state` finds it (X27)."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 
 class Record:
@@ -51,7 +51,7 @@ class Memory(Record):
     def list_block_labels(self) -> list[str]:
         return [block["label"] for block in self.blocks]
 
-    def update_block_value(self, label: str, value: str) -> None:
+    def update_block_value(self, label: str, value: Any) -> None:
         if not isinstance(value, str):
             raise TypeError(f"the value of `{label}` has to be a text")
         self.get_block(label)["value"] = value
@@ -67,19 +67,23 @@ class AgentState(Record):
         state = cls(fields)
         memory = fields.get("memory")
         if isinstance(memory, dict):
-            state["memory"] = Memory(memory)
+            state["memory"] = Memory(cast("dict[str, Any]", memory))
         return state
 
 
 def _opened(value: Any) -> Any:
     if isinstance(value, dict):
-        return Record(value)
-    return [_opened(item) for item in value] if isinstance(value, list) else value
+        return Record(cast("dict[str, Any]", value))
+    if isinstance(value, list):
+        return [_opened(item) for item in cast("list[Any]", value)]
+    return value
 
 
 def _closed(value: Any) -> Any:
     if isinstance(value, Record):
         return value.plain()
     if isinstance(value, dict):
-        return {name: _closed(item) for name, item in value.items()}
-    return [_closed(item) for item in value] if isinstance(value, list) else value
+        return {name: _closed(item) for name, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_closed(item) for item in cast("list[Any]", value)]
+    return value
