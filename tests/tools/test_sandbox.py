@@ -82,6 +82,7 @@ async def test_any_value_is_a_result(sandbox: Sandbox, value: str, output: objec
         ("Optional[Order]", None, "None"),
         ("datetime.date", "2024-07-01", "datetime.date(2024, 7, 1)"),
         ("int", "many", "'many'"),
+        ("'Unknown'", "7", "'7'"),
     ],
 )
 async def test_arguments_come_as_their_types_say(
@@ -160,17 +161,17 @@ async def test_a_function_that_asks_is_given_the_agent_and_may_change_its_memory
     sandbox: Sandbox,
 ) -> None:
     source = """
-        def act(agent_state, agent_id):
+        def act(agent_state: "AgentState", agent_id: "Unknown", more: int):
             memory = agent_state.memory
             memory.update_block_value(label="human", value=memory.get_block("human").value + "!")
-            return f"{agent_id} {agent_state.name} {memory.list_block_labels()} {client}"
+            return f"{agent_id} {agent_state.name} {memory.list_block_labels()} {client} {more + 1}"
     """
     state: dict[str, object] = {
         "name": "Ada",
         "memory": {"blocks": [{"label": "human", "value": "Bo"}]},
     }
-    ran = await sandbox.run(program(source, agent_state=state), arguments={})
-    assert ran.output == "agent-1 Ada ['human'] None"
+    ran = await sandbox.run(program(source, agent_state=state), arguments={"more": "1"})
+    assert ran.output == "agent-1 Ada ['human'] None 2"
     assert ran.agent_state == {
         "name": "Ada",
         "memory": {"blocks": [{"label": "human", "value": "Bo!"}]},

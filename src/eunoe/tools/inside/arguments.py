@@ -54,10 +54,15 @@ def bound(
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(function)
-    except Exception:  # noqa: BLE001 -- an annotation may name what is not there, and may be of use to nobody
-        return {}
+    """Return the types that can be found; one may name what is not there, and then says nothing."""
+    found: dict[str, Any] = {}
+    for name, annotation in getattr(function, "__annotations__", {}).items():
+        alone = types.SimpleNamespace(
+            __annotations__={name: annotation}, __globals__=getattr(function, "__globals__", {})
+        )
+        with contextlib.suppress(Exception):
+            found |= typing.get_type_hints(alone, alone.__globals__, include_extras=True)
+    return found
 
 
 def coerced(value: Any, wanted: Any) -> Any:
@@ -118,8 +123,7 @@ def _container(value: Any, kind: Any, of: tuple[Any, ...]) -> Any:
     else:
         wanted = [of[0] if of else Any] * len(given)
     items = [coerced(item, one) for item, one in zip(given, wanted, strict=False)]
-    made: Any = items if kind is list else kind(items)
-    return made
+    return items if kind is list else cast("Any", kind(items))
 
 
 def _parsed(text: str) -> Any:

@@ -62,7 +62,8 @@ def _stream(descriptor: int) -> io.TextIOWrapper:
 
 def _done(request: dict[str, Any], filename: str) -> dict[str, Any]:
     module = _module(request["name"])
-    module.__dict__["client"] = _client()
+    # What a tool may name without importing it.
+    module.__dict__.update(client=_client(), AgentState=states.AgentState)
     for name, source in request["libraries"].items():
         module.__dict__[name] = _library(name, source)
     if request["function"] is None:
