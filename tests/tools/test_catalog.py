@@ -36,6 +36,7 @@ def test_the_built_in_tools_are_described() -> None:
     assert set(base_tool_names("sleeptime_agent")) <= tools.keys()
     assert set(base_tool_names("voice_convo_agent")) <= tools.keys()
     assert {name for name, tool in tools.items() if tool.parallel} == {
+        "run_code",
         "conversation_search",
         "archival_memory_search",
         "search_memory",

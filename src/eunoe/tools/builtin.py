@@ -45,7 +45,9 @@ def _list(description: str, **items: Any) -> dict[str, Any]:  # noqa: ANN401 -- 
     return {"type": "array", "items": {"type": "string", **items}, "description": description}
 
 
-_PARALLEL: Final = frozenset({"conversation_search", "archival_memory_search", "search_memory"})
+_PARALLEL: Final = frozenset(
+    {"conversation_search", "archival_memory_search", "search_memory", "run_code"}
+)
 _LABEL: Final = _text("Label of the memory block, as it stands in your memory, e.g. `human`.")
 _LINES: Final = "Line numbers that memory is shown with are no part of the text: leave them out."
 _START: Final = "Only from this time on, in ISO 8601: `2024-01-31` or `2024-01-31T14:30`."
@@ -258,6 +260,19 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
         "letta_voice_sleeptime_core",
         "Say that everything is stored and the memory of the person is up to date. Call it last.",
         _object(()),
+    ),
+    "run_code": (
+        "letta_builtin",
+        (
+            "Run a piece of Python and get back what it printed and the value of its last line. "
+            "Use it to calculate, to count, to sort or to work through data. Nothing is kept from "
+            "one call to the next."
+        ),
+        _object(
+            ("code", "language"),
+            code=_text("The code, e.g. `sum(range(10))`."),
+            language=_text("The language of the code.", enum=["python", "js", "ts", "r", "java"]),
+        ),
     ),
     "send_message_to_agent_and_wait_for_reply": (
         "letta_multi_agent_core",

@@ -28,6 +28,7 @@ from eunoe.tools.recall import (
     memory_search,
     vector_of,
 )
+from eunoe.tools.run_code import RUN_CODE, run_code
 
 __all__ = ("AgentToolbox", "ToolFunction", "bounded", "builtin_tools")
 
@@ -116,6 +117,8 @@ class AgentToolbox:
         core = self._core(tool)
         if core is not None:
             return core
+        if self._custom is not None and (tool.tool_type, tool.name) == ("letta_builtin", RUN_CODE):
+            return partial(run_code, custom=self._custom, tools=self._tools)
         if self._custom is not None and tool.tool_type == "custom" and tool.source_code is not None:
             return partial(self._custom.run, tool)
         function = self._functions.get(tool.name)

@@ -41,11 +41,14 @@ class Program:
 
     name: str
     function: str
+    """Empty for a piece of code: its result is `{"results": …}`, the value of a last expression."""
     source: str = field(repr=False)
     language: Language = "python"
     schema: Json
     requirements: tuple[Requirement, ...] = ()
     npm_requirements: tuple[Requirement, ...] = ()
+    libraries: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """Sources, by the name of the function in each that the code may call."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     return_char_limit: int = RETURN_CHAR_LIMIT
     network: bool | None = None

@@ -33,7 +33,12 @@ _RESULT_BYTES: Final = 8 * MEBIBYTE
 _ANSWER_BYTES: Final = 64 * MEBIBYTE
 _SCRATCH_FILES: Final = 10_000
 _OPEN_FILES: Final = 256
-_LOADED: Final = ["pydantic"]
+_WARMING: Final = """
+from pydantic import BaseModel, Field
+
+class Warming(BaseModel):
+    field: int = Field(0)
+"""
 _GRACE_S: Final = 10.0
 _ALWAYS: Final = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -175,7 +180,7 @@ class Sandbox:
             "name": program.name,
             "function": program.function,
             "source": program.source,
-            "libraries": {},
+            "libraries": dict(program.libraries),
             "arguments": arguments,
             "agent_state": program.agent_state,
             "agent_id": program.agent_id,
@@ -229,7 +234,7 @@ class Sandbox:
             "network": network,
             "paths": [SHARED],
             # Packages may hold another version of what is loaded, and then theirs counts.
-            "loaded": _LOADED if packages is None else [],
+            "warming": _WARMING if packages is None else "",
             "allowed": {
                 "private": limits.private_network,
                 "places": [[host, 53] for host in nameservers()],

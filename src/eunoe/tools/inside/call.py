@@ -66,8 +66,9 @@ def _done(request: dict[str, Any], filename: str) -> dict[str, Any]:
     module.__dict__.update(client=_client(), AgentState=states.AgentState)
     for name, source in request["libraries"].items():
         module.__dict__[name] = _library(name, source)
-    if request["function"] is None:
-        return {"ok": True, "values": _script(request["source"], filename, module)}
+    if not request["function"]:
+        values = _script(request["source"], filename, module)
+        return {"ok": True, "output": {"results": values}}
     exec(_compiled(request["source"], filename), module.__dict__)
     function = module.__dict__.get(request["function"])
     if not callable(function):

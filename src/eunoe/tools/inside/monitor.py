@@ -50,8 +50,8 @@ class Terms:
     allowed: dict[str, Any] = field(default_factory=dict[str, Any])
     paths: list[str] = field(default_factory=list[str])
     """Where modules are found after those of the standard library."""
-    loaded: list[str] = field(default_factory=list[str])
-    """Modules that are worth loading once for all calls."""
+    warming: str = ""
+    """The server's code that loads once what many calls will use."""
 
 
 def stand_by(hand: socket.socket, terms: Terms) -> NoReturn:

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import importlib
 import json
 import os
 import signal
@@ -27,9 +26,8 @@ def main(control_descriptor: int, terms: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path += given.paths
-    for name in given.loaded:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
+    with contextlib.suppress(ImportError):
+        exec(given.warming, {"__name__": "warming"})
     filters.prepare(network=given.network)
     gc.collect()
     gc.freeze()

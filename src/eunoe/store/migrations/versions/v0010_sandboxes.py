@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision: Final = "0008"
-down_revision: Final = "0006"
+revision: Final = "0010"
+down_revision: Final = "0008"
 
 _STATEMENTS: Final = (
     """

@@ -1,0 +1,84 @@
+"""Packages of tools: installed once for all who want the same, and read-only."""
+
+import asyncio
+import base64
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from eunoe.tools.programs import Ran, Requirement
+from eunoe.tools.sandbox import Sandbox
+from tests.tools.programs import program, sandboxed
+
+pytestmark = pytest.mark.anyio
+
+
+def wheel(folder: Path, name: str, version: str, code: str) -> None:
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": code,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(f"{path},sha256={_digest(text)},{len(text)}\n" for path, text in files.items())
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        for path, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
+            archive.writestr(path, text)
+
+
+def _digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages that is all that the installer knows of."""
+    folder = tmp_path / "wheels"
+    wheel(folder, "eunoesample", "1.0", "value = 'one'")
+    wheel(folder, "eunoesample", "2.0", "value = 'two'")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    return folder
+
+
+async def sampled(sandbox: Sandbox, version: str | None) -> Ran:
+    source = """
+        import eunoesample
+        def act():
+            try:
+                open(eunoesample.__file__, "a")
+            except OSError:
+                return eunoesample.value
+    """
+    needed = (Requirement(name="eunoesample", version=version),)
+    return await sandbox.run(program(source, requirements=needed), arguments={})
+
+
+@pytest.mark.rule("X22", "X14")
+async def test_packages_are_installed_once_and_cannot_be_changed(
+    index: Path, tmp_path: Path
+) -> None:
+    async with sandboxed(tmp_path / "sandbox") as sandbox:
+        both = await asyncio.gather(sampled(sandbox, None), sampled(sandbox, None))
+        assert [ran.output for ran in both] == ["two"] * 2, both
+        assert (await sampled(sandbox, "1.0")).output == "one"
+        (index / "eunoesample-1.0-py3-none-any.whl").unlink()
+        assert (await sampled(sandbox, "1.0")).output == "one"
+        await sandbox.forget_packages()
+        assert not (await sampled(sandbox, "1.0")).ok
+
+
+@pytest.mark.rule("X22")
+@pytest.mark.usefixtures("index")
+async def test_what_cannot_be_installed_is_said(tmp_path: Path) -> None:
+    async with sandboxed(tmp_path / "sandbox") as sandbox:
+        ran = await sampled(sandbox, "==9.9")
+    assert not ran.ok
+    assert "could not be installed" in str(ran.output)
+    assert "9.9" in str(ran.output)
