@@ -148,7 +148,7 @@ async def test_whatever_goes_wrong_is_a_value(sandbox: Sandbox, source: str, rea
     assert len(str(ran.output)) <= 1000
 
 
-@pytest.mark.rule("X26", "FIX-73")
+@pytest.mark.rule("X26")
 async def test_a_coroutine_is_awaited(sandbox: Sandbox) -> None:
     ran = await run(
         sandbox, "import asyncio\nasync def act(a):\n  await asyncio.sleep(0)\n  return a", a="b"

@@ -60,7 +60,7 @@ async def sampled(sandbox: Sandbox, version: str | None) -> Ran:
     return await sandbox.run(program(source, requirements=needed), arguments={})
 
 
-@pytest.mark.rule("X22", "X14")
+@pytest.mark.rule("X22")
 async def test_packages_are_installed_once_and_cannot_be_changed(
     index: Path, tmp_path: Path
 ) -> None:
