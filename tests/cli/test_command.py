@@ -126,8 +126,8 @@ def test_the_doctor_makes_nothing(shell: Shell, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("program", "says"),
     [
-        (None, ("! sandbox", "apt install bubblewrap")),
-        ("exit 0", ("✓ sandbox", "makes one")),
+        (None, ("✓ sandbox",)),
+        ("exit 0", ("✓ sandbox", "can be made")),
         ("echo no namespaces >&2; exit 1", ("! sandbox", "no namespaces", "user namespaces")),
     ],
 )

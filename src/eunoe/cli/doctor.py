@@ -5,7 +5,6 @@ import os
 import platform
 import shutil
 import socket
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,10 +25,10 @@ from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.llm.sources import Endpoint
 from eunoe.settings import Settings
 from eunoe.store.database import Finding, check, open_database
+from eunoe.tools.sandbox import Limits, Sandbox
 
 _ROOM_BYTES: Final = 1024**3
 _PROVIDER_S: Final = 10.0
-_SANDBOX_S: Final = 10.0
 _MARKS: Final = {"good": ("✓", "green"), "poor": ("!", "yellow"), "bad": ("✗", "red")}
 
 
@@ -232,32 +231,21 @@ async def _asked(provider: ProviderConfig) -> Diagnosis:
     return Diagnosis(what=what, state="good", found=found)
 
 
-def _sandbox(_configured: Settings) -> Iterator[Diagnosis]:
-    """Make a sandbox as code that is not ours would run in, and see whether it holds a program."""
-    program = shutil.which("bwrap")
-    if program is None:
-        yield Diagnosis(
-            what="sandbox",
-            state="poor",
-            found="bubblewrap is not here, so tools made of code cannot be kept apart",
-            remedy="install it (Debian: apt install bubblewrap); the built-in tools do without",
-        )
+async def _tried_sandbox(configured: Settings) -> str | None:
+    with tempfile.TemporaryDirectory() as folder:
+        sandbox = Sandbox(Path(folder), limits=Limits(), hidden=(configured.data_dir,))
+        return await sandbox.why_not()
+
+
+def _sandbox(configured: Settings) -> Iterator[Diagnosis]:
+    """Make a sandbox as custom code would run in, and see whether it holds a program."""
+    reason = asyncio.run(_tried_sandbox(configured))
+    if reason is None:
+        yield Diagnosis(what="sandbox", state="good", found="one can be made for custom tools")
         return
-    root = ("--unshare-all", "--die-with-parent", "--ro-bind", "/", "/")
-    try:
-        tried = subprocess.run(  # noqa: S603 -- the program is the operator's, the arguments are ours
-            [program, *root, "true"], capture_output=True, timeout=_SANDBOX_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        why = type(error).__name__
-    else:
-        why = tried.stderr.decode(errors="replace").strip() if tried.returncode else ""
-        if not tried.returncode:
-            yield Diagnosis(what="sandbox", state="good", found=f"{program} makes one")
-            return
     yield Diagnosis(
         what="sandbox",
         state="poor",
-        found=f"{program} cannot make one: {why or 'it says nothing'}",
-        remedy="allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)",
+        found=reason,
+        remedy="allow user namespaces, as docs/howto/sandbox.md says; built-in tools do without",
     )

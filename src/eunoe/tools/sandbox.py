@@ -39,6 +39,7 @@ from pydantic import BaseModel, Field
 class Warming(BaseModel):
     field: int = Field(0)
 """
+_TRIAL_S: Final = 10.0
 _GRACE_S: Final = 10.0
 _ALWAYS: Final = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -107,26 +108,27 @@ class Sandbox:
             await sandbox.close()
 
     async def tried(self) -> str | None:
-        """Find out whether a sandbox can be made; return why not, or null. It is logged too."""
-        try:
-            reason = await self._why_not()
-        except SandboxUnavailable as error:
-            reason = str(error)
+        """Find out whether a sandbox can be made and log why not; return it, or null."""
+        reason = await self.why_not()
         if reason is not None and self._limits.unsandboxed:
             _log.warning("tools_unsandboxed", reason=reason, rights="those of this server")
         elif reason is not None:
             _log.error("tools_refused", reason=reason, remedy="see `eunoe doctor`")
         return reason
 
-    async def _why_not(self) -> str | None:
-        walls = await asyncio.to_thread(self._walls, None, network=False)
-        process = await asyncio.create_subprocess_exec(
-            *(*walls, "true"),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        _, said = await process.communicate()
+    async def why_not(self) -> str | None:
+        """Make a sandbox around a program that does nothing; return what is against it, or null."""
+        try:
+            walls = await asyncio.to_thread(self._walls, None, network=False)
+            process = await asyncio.create_subprocess_exec(
+                *(*walls, "true"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            _, said = await asyncio.wait_for(process.communicate(), _TRIAL_S)
+        except (SandboxUnavailable, OSError, TimeoutError) as error:
+            return f"No sandbox can be made here: {type(error).__name__}: {error}"
         if not process.returncode:
             return None
         return f"No sandbox can be made here: {said.decode(errors='replace').strip()}"
@@ -206,7 +208,8 @@ class Sandbox:
     async def _started(self, packages: Path | None, *, network: bool) -> Zygote:
         terms = self._terms(packages, network=network)
         try:
-            return await Zygote.start(self._walls(packages, network=network), terms=terms)
+            walls = await asyncio.to_thread(self._walls, packages, network=network)
+            return await Zygote.start(walls, terms=terms)
         except SandboxUnavailable as error:
             if not self._limits.unsandboxed:
                 raise SandboxUnavailable(
