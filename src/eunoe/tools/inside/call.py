@@ -72,7 +72,7 @@ def _done(request: dict[str, Any], filename: str) -> dict[str, Any]:
     exec(_compiled(request["source"], filename), module.__dict__)
     function = module.__dict__.get(request["function"])
     if not callable(function):
-        raise NameError(f"the source defines no function `{request['function']}`")  # noqa: TRY004
+        raise NameError(f"the source defines no function `{request['function']}`")  # noqa: TRY004 -- as Python says it
     state = states.AgentState.of(request["agent_state"])
     extra = {"agent_state": state, "agent_id": request["agent_id"]}
     value = _called(function, request["arguments"], extra=extra)

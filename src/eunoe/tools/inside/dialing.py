@@ -175,7 +175,7 @@ def _parsed(address: bytes) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Addre
     family = int.from_bytes(address[:2], "little") if len(address) > 1 else -1
     if family == socket.AF_INET and len(address) >= 8:  # noqa: PLR2004 -- up to the host's end
         return ipaddress.IPv4Address(address[4:8]), int.from_bytes(address[2:4], "big")
-    if family == socket.AF_INET6 and len(address) >= 24:  # noqa: PLR2004 -- likewise
+    if family == socket.AF_INET6 and len(address) >= 24:  # noqa: PLR2004 -- up to the end of the host
         return ipaddress.IPv6Address(address[8:24]), int.from_bytes(address[2:4], "big")
     raise OSError(errno.EAFNOSUPPORT, "neither IPv4 nor IPv6")
 

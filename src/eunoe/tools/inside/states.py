@@ -22,11 +22,6 @@ class Record:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.__dict__!r})"
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Record) and self.__dict__ == other.__dict__
-
-    __hash__ = None  # type: ignore[assignment]
-
     def get(self, name: str, default: Any = None) -> Any:
         return self.__dict__.get(name, default)
 
