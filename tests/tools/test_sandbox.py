@@ -266,6 +266,21 @@ async def test_nothing_of_a_call_is_left_for_the_next(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.rule("FIX-54")
+async def test_the_walls_are_the_same_for_a_server_that_is_not_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 1000)  # then one user is mapped, as for anybody else
+    source = """
+        import ctypes, os
+        def act():
+            libc = ctypes.CDLL(None)
+            return [os.getuid(), libc.unshare(0x10000000), libc.ptrace(16, 1, 0, 0)]
+    """
+    async with sandboxed(tmp_path) as sandbox:
+        assert (await run(sandbox, source)).output == "[65534, -1, -1]"
+
+
+@pytest.mark.rule("FIX-54")
 async def test_where_no_sandbox_can_be_made_nothing_runs_unless_the_operator_opts_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

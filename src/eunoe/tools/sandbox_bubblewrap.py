@@ -39,6 +39,7 @@ _CAPABILITIES: Final = (
     "CAP_SETUID",
     "CAP_SETGID",
     "CAP_SETPCAP",
+    "CAP_SETFCAP",  # or only root may map its own user for a call
     "CAP_KILL",
 )
 """What the process that waits keeps, in its own user namespace alone, to wall each call off from
