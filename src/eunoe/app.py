@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import Final
 
@@ -27,10 +28,12 @@ from eunoe.llm.local_source import LocalProvider
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint, Source
+from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.recall import StoreRecall
 from eunoe.runs.runner import Runner
 from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
 from eunoe.runs.worker import Toolboxes
+from eunoe.service import mcp_servers
 from eunoe.service.images import ImageFetcher
 from eunoe.service.providers import loader
 from eunoe.service.sandboxes import executors_of
@@ -41,6 +44,8 @@ from eunoe.store.db import Actor, Database
 from eunoe.store.sealing import Sealer, sealer_of
 from eunoe.tools.catalog import AgentToolbox, ToolFunction, builtin_tools
 from eunoe.tools.custom import CustomTools
+from eunoe.tools.mcp_addresses import Hosts
+from eunoe.tools.mcp_sessions import McpSessions
 from eunoe.tools.peers import Peers
 from eunoe.tools.sandbox import Limits, Sandbox
 
@@ -93,10 +98,14 @@ async def open_runtime(
         stack.push_async_callback(images.close)
         sandbox = await stack.enter_async_context(_sandbox(settings))
         executors = executors_of(db, sandbox)
+        sessions = McpSessions(hosts=_hosts(settings))
+        stack.push_async_callback(sessions.close)
+        mcp = McpCalls(db=db, sessions=sessions)
+        sessions.on_change(partial(mcp_servers.heard_of_change, db, mcp))
         runner = Runner(
             db,
             models=brought,
-            toolboxes=toolboxes(db, functions, executors),
+            toolboxes=toolboxes(db, functions, executors=executors, mcp=mcp),
             retention=timedelta(hours=settings.event_retention_hours),
             grace_s=settings.shutdown_grace_s,
         )
@@ -113,6 +122,7 @@ async def open_runtime(
             brought=brought,
             runner=runner,
             images=images,
+            mcp=mcp,
             version=VERSION,
             default_model=settings.default_model or local.get("chat"),
             default_embedding=settings.default_embedding or local.get("embedding"),
@@ -147,7 +157,11 @@ async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox]:
 
 
 def toolboxes(
-    db: Database, functions: Mapping[str, ToolFunction], executors: Executors = no_executor
+    db: Database,
+    functions: Mapping[str, ToolFunction],
+    *,
+    executors: Executors = no_executor,
+    mcp: McpCalls | None = None,
 ) -> Toolboxes:
     def toolbox(
         *,
@@ -173,9 +187,18 @@ def toolboxes(
                     db=db, actor=actor, agent_id=agent.id, conversation_id=conversation_id
                 ),
             ),
+            remote=None if mcp is None else partial(mcp.call, actor, agent_id=agent.id),
         )
 
     return toolbox
+
+
+def _hosts(settings: Settings) -> Hosts:
+    """Return how far MCP servers may reach: a server for its own machine may reach that."""
+    private = settings.mcp_private_hosts
+    return Hosts(
+        private=settings.is_local if private is None else private, stdio=settings.mcp_stdio
+    )
 
 
 def _sources(settings: Settings, providers: Sequence[ProviderConfig]) -> list[Source]:

@@ -12,6 +12,8 @@ PREFIXES: Final = {
     "conversation": "conv",
     "group": "group",
     "identity": "identity",
+    "mcp_oauth": "mcp-oauth",
+    "mcp_server": "mcp_server",
     "message": "message",
     "organization": "org",
     "passage": "passage",

@@ -175,6 +175,11 @@ them"""
     """Whether custom code may run without a sandbox, with all rights of this server, where none \
 can be made"""
 
+    mcp_stdio: bool = False
+    """Whether MCP servers may be commands; they run on this machine, with this server's rights"""
+    mcp_private_hosts: bool | None = None
+    """Whether MCP servers may be at private addresses; only of a server on loopback when not set"""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log record that is written"""
     log_format: Literal["auto", "console", "json"] = "auto"
@@ -197,6 +202,11 @@ can be made"""
         everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
         host = everywhere.get(self.host, self.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only programs on this machine can reach the server."""
+        return _is_loopback(self.host)
 
     @property
     def local_models(self) -> Path:

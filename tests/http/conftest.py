@@ -10,7 +10,9 @@ from letta_client import AsyncLetta
 
 from eunoe.http.api import build_api
 from eunoe.http.deps import Runtime
+from eunoe.runs.mcp_calls import McpCalls
 from eunoe.service.images import ImageFetcher
+from eunoe.tools.mcp_sessions import McpSessions
 from tests.runs.conftest import World, world
 
 __all__ = ["world"]
@@ -27,6 +29,7 @@ async def app(world: World) -> AsyncGenerator[FastAPI]:
             brought=world.brought,
             runner=world.runner,
             images=images,
+            mcp=McpCalls(db=world.db, sessions=McpSessions()),
             version="9.9",
             default_model="openai/scripted-1",
         )

@@ -19,6 +19,7 @@ from eunoe.engine.ports import Embedder, Model
 from eunoe.http.api import build_api
 from eunoe.http.deps import Runtime
 from eunoe.llm.registry import Registry
+from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.runner import Runner
 from eunoe.runs.surroundings import Executors, no_executor
 from eunoe.service.images import ImageFetcher
@@ -26,12 +27,15 @@ from eunoe.store import tools
 from eunoe.store.db import Actor, Database
 from eunoe.testing.scripted import USAGE, Events, ScriptedModel
 from eunoe.tools.catalog import builtin_tools
+from eunoe.tools.mcp_addresses import Hosts
+from eunoe.tools.mcp_sessions import Limits, McpSessions
 from tests.fixtures.apis import brought
 
 Mode = Literal["blocking", "steps", "tokens", "background", "conversation"]
 MODES: tuple[Mode, ...] = ("blocking", "steps", "tokens", "background")
 ENTRANCES: tuple[Mode, ...] = (*MODES, "conversation")
 ADDRESS = "http://server"
+MCP_LIMITS = Limits(call_s=1)
 
 
 class Scripted(Registry):
@@ -217,7 +221,9 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
     async with database.write(Actor()) as tx:
         await tools.seed(tx, builtin_tools())
     registry = Scripted()
-    boxes = toolboxes(database, {}, executors)
+    sessions = McpSessions(hosts=Hosts(private=True, stdio=True), limits=MCP_LIMITS)
+    mcp = McpCalls(db=database, sessions=sessions)
+    boxes = toolboxes(database, {}, executors=executors, mcp=mcp)
     runner = Runner(database, models=registry, toolboxes=boxes, grace_s=0.2)
     images = ImageFetcher()
 
@@ -231,6 +237,7 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
             images=images,
             version="0",
             executors=executors,
+            mcp=mcp,
         )
 
     app = build_api(opened, version="0")
@@ -245,5 +252,6 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
         letta = AsyncLetta(base_url=ADDRESS, http_client=http, max_retries=0, api_key="any")
         yield Talk(letta=letta, http=http, registry=registry)
     await runner.stop()
+    await sessions.close()
     await images.close()
     await registry.aclose()

@@ -16,6 +16,7 @@ from eunoe.http.token_gate import SCOPE_KEY
 from eunoe.ids import DEFAULT_USER, is_id
 from eunoe.llm.brought import BroughtProviders, OrganizationModels
 from eunoe.llm.registry import Registry
+from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.runner import Runner
 from eunoe.runs.surroundings import Executors, no_executor
 from eunoe.service.images import ImageFetcher
@@ -38,6 +39,7 @@ class Runtime:
     brought: BroughtProviders
     runner: Runner
     images: ImageFetcher
+    mcp: McpCalls
     version: str
     default_model: str | None = None
     default_embedding: str | None = None

@@ -39,6 +39,8 @@ _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     errors.BlockFull: 422,
     errors.AgentUnnamed: 422,
     errors.CompletionFailed: 502,
+    errors.McpAddressRefused: 422,
+    errors.McpTimedOut: 408,
 }
 _TOKEN: Final[dict[int, str]] = {
     400: "INVALID_ARGUMENT",
@@ -112,6 +114,8 @@ def status_of(cause: type[EunoeError]) -> int:
     """Return the HTTP status of a class of failures."""
     if issubclass(cause, ModelError):
         return cause.status
+    if issubclass(cause, errors.McpError):
+        return _STATUS_OF.get(cause, HTTPStatus.BAD_GATEWAY)
     return _STATUS_OF.get(cause, _STATUS[cause.kind])
 
 
@@ -128,6 +132,9 @@ def _answer(
     else:
         body = _plain_body(cause, message, detail, status=status)
     headers: dict[str, str] = {}
+    if issubclass(cause, errors.McpError):
+        body["error"] = _error_body(cause.code, message, detail)
+        headers.update(_NO_RETRY)
     if status == HTTPStatus.CONFLICT and not cause.heals:
         headers.update(_NO_RETRY)
     if retry_after_s is not None:
@@ -151,13 +158,16 @@ def _plain_body(
 
 
 def _llm_body(cause: type[ModelError], message: str, detail: Mapping[str, object]) -> Json:
+    kind = cause.code if cause.code in _LLM_TYPES else "llm_error"
+    return {"error": _error_body(kind, message, detail)}
+
+
+def _error_body(kind: str, message: str, detail: Mapping[str, object]) -> Json:
     given = detail.get("detail")
     return {
-        "error": {
-            "type": cause.code if cause.code in _LLM_TYPES else "llm_error",
-            "message": message,
-            "detail": given if isinstance(given, str) else message,
-        }
+        "type": kind,
+        "message": message,
+        "detail": given if isinstance(given, str) else message,
     }
 
 

@@ -7,7 +7,6 @@ itself, so that a second look-up cannot answer differently.
 
 import asyncio
 import base64
-import ipaddress
 import mimetypes
 import socket
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 import httpx
 
+from eunoe.domain.addresses import is_public
 from eunoe.domain.messages import Image
 from eunoe.errors import Invalid
 
@@ -110,15 +110,9 @@ class ImageFetcher:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
         addresses = [str(entry[4][0]) for entry in found]
-        if not self._allow_private and not all(map(_is_public, addresses)):
+        if not self._allow_private and not all(map(is_public, addresses)):
             raise Invalid(f"The image {_brief(str(url))} is not at a public address.")
         return addresses[0]
-
-
-def _is_public(address: str) -> bool:
-    parsed = ipaddress.ip_address(address.partition("%")[0])
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return (mapped or parsed).is_global and not parsed.is_multicast
 
 
 def _inline(url: str) -> Image:

@@ -8,6 +8,9 @@ from eunoe.store.db import Actor, Database, Row, Tx
 
 SEALED: Final = (
     ("agent_secrets", "sealed"),
+    ("mcp_oauth_sessions", "answer_sealed"),
+    ("mcp_oauth_sessions", "grant_sealed"),
+    ("mcp_servers", "config_sealed"),
     ("providers", "api_key_sealed"),
     ("providers", "access_key_sealed"),
     ("sandbox_variables", "sealed"),

@@ -35,6 +35,8 @@ __all__ = ("AgentToolbox", "ToolFunction", "bounded", "builtin_tools")
 Run: TypeAlias = Callable[[Json], Awaitable[object]]
 """Runs a tool with its arguments. Any value is a result; a `ToolResult` is taken as it is, and an
 exception is the tool's failure."""
+Remote: TypeAlias = Callable[[Tool, Json], Awaitable[ToolResult]]
+"""Has a tool called by the MCP server whose it is; raises `EunoeError` where that fails."""
 
 _BARE_FAILURES: Final = frozenset(
     {
@@ -71,6 +73,7 @@ class AgentToolbox:
         functions: Mapping[str, ToolFunction] | None = None,
         peers: Peers | None = None,
         custom: CustomTools | None = None,
+        remote: Remote | None = None,
     ) -> None:
         self._agent = agent
         self._tools = {tool.name: tool for tool in tools}
@@ -79,6 +82,7 @@ class AgentToolbox:
         self._functions = functions or {}
         self._peers = peers
         self._custom = custom
+        self._remote = remote
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         return tuple(tool.schema for tool in self._tools.values())
@@ -121,6 +125,8 @@ class AgentToolbox:
             return partial(run_code, custom=self._custom, tools=self._tools)
         if self._custom is not None and tool.tool_type == "custom" and tool.source_code is not None:
             return partial(self._custom.run, tool)
+        if tool.tool_type == "external_mcp":
+            return None if self._remote is None else partial(self._remote, tool)
         function = self._functions.get(tool.name)
         return None if function is None else function.run
 

@@ -230,7 +230,7 @@ def tool(one: tools.Tool) -> Tool:
         "tool_type": one.tool_type,
         "source_type": one.source_type,
         "source_code": one.source_code,
-        "json_schema": one.json_schema or schema(one.schema),
+        "json_schema": {**(one.json_schema or schema(one.schema)), **_health(one)},
         "args_json_schema": one.args_json_schema,
         "tags": list(one.tags),
         "return_char_limit": one.return_char_limit,
@@ -326,3 +326,15 @@ def _source_type(given: str | None) -> SourceType | None:
 
 def _requirements(given: list[Requirement] | None) -> tuple[Json, ...] | None:
     return None if given is None else tuple(one.model_dump() for one in given)
+
+
+def _health(one: tools.Tool) -> Json:
+    """Return what is said of the schema that an MCP server gave a tool (agent X51)."""
+    told = one.metadata.get("mcp")
+    if one.tool_type != "external_mcp" or not isinstance(told, dict):
+        return {}
+    health = cast("Json", told)
+    return {
+        "mcp:SCHEMA_STATUS": health.get("schema_status"),
+        "mcp:SCHEMA_WARNINGS": health.get("schema_warnings"),
+    }

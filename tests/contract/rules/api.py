@@ -111,6 +111,10 @@ RULES: Final = {
     "api-14.3": "Texts are kept in an archive one by one or as a batch that is stored whole or not at all.",
     "api-14.4": "An agent keeps, lists, searches and deletes texts; its archive is made on first use.",
     "api-14.5": "Passages are searched in an agent's archive, one archive or all, with their scores.",
+    # MCP servers
+    "api-16.1": "An MCP server has the fields of its type.",
+    "api-16.2": "MCP servers are made, changed, removed and refreshed, and their tools are run.",
+    "api-16.3": "An MCP server's secrets are shown only to whoever just set them.",
     # Models, runs, the rest
     "api-17": "The models and embedding models that providers serve are listed.",
     "api-17.1": "A handle is the provider's name, a slash and the model's name.",

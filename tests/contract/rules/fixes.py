@@ -60,6 +60,7 @@ RULES: Final = {
     "FIX-55": "A text stays the text that it was, whatever it looks like.",
     "FIX-56": "Arguments that may be null reach the function.",
     "FIX-58": "Cut arguments are not repaired by guessing.",
+    "FIX-62": "MCP servers keep sessions, names apart and schemas that models can be given.",
     "FIX-63": "A sleeptime agent needs no embeddings, reads the newest messages, and follows successes alone.",
     "FIX-64": "A message to a group is answered, and a name is found as the whole reply or as whole words.",
     "FIX-65": "Agents reach each other in the server itself, a few at a time, never in a circle or endlessly.",

@@ -1,0 +1,159 @@
+"""A server of tools that speaks the Model Context Protocol: where it is, and what it is told.
+
+Texts of a configuration may hold `{{ NAME }}` or `{{ NAME | default }}`, filled from the
+variables of the agent that calls (X46).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final, Literal, TypeAlias
+
+HttpKind: TypeAlias = Literal["sse", "streamable_http"]
+
+AUTHORIZATION: Final = "Authorization"
+MASK: Final = "********"
+"""What stands for a secret that is stored; sent back, it means that nothing changes."""
+_PLACEHOLDER: Final = re.compile(r"\{\{\s*([A-Z_][A-Z0-9_]*)\s*(?:\|([^{}]*))?\}\}")
+_QUOTES: Final = " \t'\":"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StdioServer:
+    """A command that is run on this machine and spoken to through its pipes."""
+
+    command: str
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpServer:
+    """A server behind a URL. `custom_headers` win over what the token makes (X45)."""
+
+    kind: HttpKind
+    url: str
+    auth_header: str | None = None
+    auth_token: str | None = field(default=None, repr=False)
+    custom_headers: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+McpConfig: TypeAlias = StdioServer | HttpServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McpServer:
+    id: str
+    name: str
+    config: McpConfig
+    created_by_id: str | None = None
+    last_updated_by_id: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+def filled(text: str, variables: Mapping[str, str]) -> str:
+    """Return `text` with its placeholders filled; as it is where one of them has no value (X46)."""
+    lacking = False
+
+    def value(found: re.Match[str]) -> str:
+        nonlocal lacking
+        name, default = found[1], found[2]
+        if name in variables:
+            return variables[name]
+        if default is not None:
+            return default.strip(_QUOTES)
+        lacking = True
+        return found[0]
+
+    made = _PLACEHOLDER.sub(value, text)
+    return text if lacking else made
+
+
+def resolved(config: McpConfig, variables: Mapping[str, str]) -> McpConfig:
+    """Return the configuration with the variables of whoever calls filled in."""
+    match config:
+        case StdioServer():
+            return replace(config, env=_filled_values(config.env, variables))
+        case HttpServer():
+            token = config.auth_token
+            return replace(
+                config,
+                url=filled(config.url, variables),
+                auth_token=None if token is None else filled(token, variables),
+                custom_headers=_filled_values(config.custom_headers, variables),
+            )
+
+
+def headers_of(server: HttpServer) -> dict[str, str]:
+    """Return the headers that a server is asked with (X45)."""
+    headers: dict[str, str] = {}
+    if server.auth_token:
+        name = server.auth_header or AUTHORIZATION
+        token = server.auth_token
+        if name.lower() == AUTHORIZATION.lower() and " " not in token:
+            token = f"Bearer {token}"
+        headers[name] = token
+    for name, value in (server.custom_headers or {}).items():
+        for given in [given for given in headers if given.lower() == name.lower()]:
+            del headers[given]
+        headers[name] = value
+    return headers
+
+
+def masked(config: McpConfig) -> McpConfig:
+    """Return the configuration as it may be shown to whoever did not just set it (api 16.3.3).
+
+    A value that is a placeholder alone is no secret and stays readable.
+    """
+    match config:
+        case StdioServer():
+            return replace(config, env=_masked_values(config.env))
+        case HttpServer():
+            return replace(
+                config,
+                auth_token=None if config.auth_token is None else _masked(config.auth_token),
+                custom_headers=_masked_values(config.custom_headers),
+            )
+
+
+def unmasked(config: McpConfig, stored: McpConfig) -> McpConfig:
+    """Return `config` with what is masked in it as it is `stored`."""
+    match config, stored:
+        case StdioServer(), StdioServer():
+            return replace(config, env=_unmasked_values(config.env, stored.env))
+        case HttpServer(), HttpServer():
+            is_masked = config.auth_token == MASK
+            headers = _unmasked_values(config.custom_headers, stored.custom_headers)
+            token = stored.auth_token if is_masked else config.auth_token
+            return replace(config, auth_token=token, custom_headers=headers)
+        case _:
+            return config
+
+
+def _filled_values(
+    values: Mapping[str, str] | None, variables: Mapping[str, str]
+) -> dict[str, str] | None:
+    if values is None:
+        return None
+    return {name: filled(value, variables) for name, value in values.items()}
+
+
+def _masked(value: str) -> str:
+    return value if _PLACEHOLDER.fullmatch(value.removeprefix("Bearer ").strip()) else MASK
+
+
+def _masked_values(values: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if values is None else {name: _masked(value) for name, value in values.items()}
+
+
+def _unmasked_values(
+    values: Mapping[str, str] | None, stored: Mapping[str, str] | None
+) -> dict[str, str] | None:
+    if values is None:
+        return None
+    kept = stored or {}
+    return {
+        name: kept.get(name, value) if value == MASK else value for name, value in values.items()
+    }

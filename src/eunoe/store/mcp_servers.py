@@ -1,0 +1,268 @@
+"""Queries on MCP servers, on which tools are theirs, and on the grants of their users.
+
+A configuration is sealed whole: a URL or an argument may hold a secret as well as a header.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from eunoe import ids
+from eunoe.domain.mcp_servers import McpConfig, McpServer
+from eunoe.domain.messages import Json
+from eunoe.errors import McpServerNameTaken
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx, UniqueViolated, among, from_micros, now_micros, to_micros
+
+_config: Final[TypeAdapter[McpConfig]] = TypeAdapter(McpConfig)
+_COLUMNS: Final = ", ".join(
+    f"mcp_servers.{name}"
+    for name in (
+        "id",
+        "name",
+        "config_sealed",
+        "created_by_id",
+        "last_updated_by_id",
+        "created_at",
+        "updated_at",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """A tool of a server: the server, and what it calls the tool."""
+
+    server: McpServer
+    remote_name: str
+
+
+async def insert(tx: Tx, server: McpServer) -> None:
+    """Store a server; raise `McpServerNameTaken`."""
+    try:
+        await tx.execute(
+            "INSERT INTO mcp_servers (id, organization_id, name, config_sealed, created_by_id,"
+            " last_updated_by_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            server.id,
+            tx.actor.organization_id,
+            server.name,
+            _sealed(tx, server.config),
+            server.created_by_id,
+            server.last_updated_by_id,
+            to_micros(server.created_at),
+            to_micros(server.updated_at),
+        )
+    except UniqueViolated as error:
+        raise McpServerNameTaken(name=server.name) from error
+
+
+async def update(tx: Tx, server: McpServer) -> bool:
+    """Replace the server with this id; raise `McpServerNameTaken`. Whether there is one."""
+    try:
+        changed = await tx.execute(
+            "UPDATE mcp_servers SET name = $1, config_sealed = $2, last_updated_by_id = $3,"
+            " updated_at = $4 WHERE id = $5 AND organization_id = $6",
+            server.name,
+            _sealed(tx, server.config),
+            server.last_updated_by_id,
+            to_micros(server.updated_at),
+            server.id,
+            tx.actor.organization_id,
+        )
+    except UniqueViolated as error:
+        raise McpServerNameTaken(name=server.name) from error
+    return bool(changed)
+
+
+async def get(tx: Tx, server_id: str, *, held: bool = False) -> McpServer | None:
+    """Return a server; `held` keeps others from changing it, and its tools, until the commit."""
+    hold = " FOR UPDATE" if held and tx.dialect == "postgresql" else ""
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM mcp_servers WHERE id = $1 AND organization_id = $2{hold}",
+        server_id,
+        tx.actor.organization_id,
+    )
+    return None if row is None else _read(tx, row)
+
+
+async def by_name(tx: Tx, name: str) -> McpServer | None:
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM mcp_servers WHERE organization_id = $1 AND name = $2",
+        tx.actor.organization_id,
+        name,
+    )
+    return None if row is None else _read(tx, row)
+
+
+async def all_of(tx: Tx) -> list[McpServer]:
+    """Return the servers of the organization, the oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM mcp_servers WHERE organization_id = $1 ORDER BY created_at, id",
+        tx.actor.organization_id,
+    )
+    return [_read(tx, row) for row in rows]
+
+
+async def delete(tx: Tx, server_id: str) -> bool:
+    """Remove a server with its tools, their attachments and its grants; whether there was one."""
+    scoped = (server_id, tx.actor.organization_id)
+    await tx.execute(
+        "DELETE FROM tools WHERE organization_id = $2 AND id IN"
+        " (SELECT tool_id FROM mcp_tools WHERE server_id = $1)",
+        *scoped,
+    )
+    return bool(
+        await tx.execute("DELETE FROM mcp_servers WHERE id = $1 AND organization_id = $2", *scoped)
+    )
+
+
+async def remote_names(tx: Tx, server_id: str) -> dict[str, str]:
+    """Return the ids of the server's tools, by what the server calls them."""
+    rows = await tx.fetch(
+        "SELECT mcp_tools.remote_name, mcp_tools.tool_id FROM mcp_tools JOIN mcp_servers"
+        " ON mcp_servers.id = mcp_tools.server_id"
+        " WHERE mcp_tools.server_id = $1 AND mcp_servers.organization_id = $2"
+        " ORDER BY mcp_tools.remote_name",
+        server_id,
+        tx.actor.organization_id,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def claim_tools(tx: Tx, server_id: str, names: Mapping[str, str]) -> None:
+    """Note that tools are the server's; `names` gives the id of each by the server's name."""
+    await tx.execute_many(
+        "INSERT INTO mcp_tools (tool_id, server_id, remote_name) VALUES ($1, $2, $3)"
+        " ON CONFLICT (tool_id) DO NOTHING",
+        [(tool_id, server_id, name) for name, tool_id in names.items()],
+    )
+
+
+async def delete_tools(tx: Tx, tool_ids: Sequence[str]) -> None:
+    """Remove tools and their attachments."""
+    await tx.execute(
+        f"DELETE FROM tools WHERE organization_id = $1 AND id {among(tx, '$2')}",
+        tx.actor.organization_id,
+        codec.encode(list(tool_ids)),
+    )
+
+
+async def of_tool(tx: Tx, tool_id: str) -> Owned | None:
+    """Return whose tool it is."""
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS}, mcp_tools.remote_name FROM mcp_tools JOIN mcp_servers"
+        " ON mcp_servers.id = mcp_tools.server_id"
+        " WHERE mcp_tools.tool_id = $1 AND mcp_servers.organization_id = $2",
+        tool_id,
+        tx.actor.organization_id,
+    )
+    return None if row is None else Owned(server=_read(tx, row), remote_name=row[-1])
+
+
+async def variables(tx: Tx, agent_id: str) -> dict[str, str]:
+    """Return what an agent fills the templates of a configuration with: its secrets (X46)."""
+    rows = await tx.fetch(
+        "SELECT key, sealed FROM agent_secrets WHERE agent_id = $1 AND organization_id = $2",
+        agent_id,
+        tx.actor.organization_id,
+    )
+    return {row[0]: tx.sealer.open(row[1]) for row in rows}
+
+
+# Grants of users
+
+
+async def grant(tx: Tx, server_id: str) -> Json:
+    """Return what the acting user was granted by the server; nothing is an empty object."""
+    sealed = await tx.fetch_value(
+        "SELECT grant_sealed FROM mcp_oauth_sessions"
+        " WHERE server_id = $1 AND user_id = $2 AND organization_id = $3",
+        server_id,
+        tx.actor.user_id,
+        tx.actor.organization_id,
+    )
+    return {} if sealed is None else codec.loads(tx.sealer.open(sealed))
+
+
+async def keep_grant(tx: Tx, server_id: str, granted: Json) -> None:
+    """Store what the acting user was granted, in place of what was before."""
+    await tx.execute(
+        "INSERT INTO mcp_oauth_sessions (id, organization_id, server_id, user_id, grant_sealed,"
+        " created_at, updated_at) SELECT $1, organization_id, id, $2, $3, $4, $4"
+        " FROM mcp_servers WHERE id = $5 AND organization_id = $6"
+        " ON CONFLICT (server_id, user_id) DO UPDATE SET"
+        " grant_sealed = excluded.grant_sealed, updated_at = excluded.updated_at",
+        ids.new("mcp_oauth"),
+        tx.actor.user_id,
+        tx.sealer.seal(codec.encode(granted)),
+        now_micros(),
+        server_id,
+        tx.actor.organization_id,
+    )
+
+
+async def await_answer(tx: Tx, server_id: str, state: str) -> None:
+    """Note that the acting user is signing in, and that the answer will name `state`."""
+    await tx.execute(
+        "INSERT INTO mcp_oauth_sessions (id, organization_id, server_id, user_id, state,"
+        " created_at, updated_at) SELECT $1, organization_id, id, $2, $3, $4, $4"
+        " FROM mcp_servers WHERE id = $5 AND organization_id = $6"
+        " ON CONFLICT (server_id, user_id) DO UPDATE SET state = excluded.state,"
+        " answer_sealed = NULL, updated_at = excluded.updated_at",
+        ids.new("mcp_oauth"),
+        tx.actor.user_id,
+        state,
+        now_micros(),
+        server_id,
+        tx.actor.organization_id,
+    )
+
+
+async def answer(tx: Tx, state: str, given: Json) -> bool:
+    """Store the answer to the sign-in that `state` names, once; whether there is such a one.
+
+    The state is a secret of its own, so that this is the one query outside an organization.
+    """
+    return bool(
+        await tx.execute(
+            "UPDATE mcp_oauth_sessions SET answer_sealed = $1, updated_at = $2"
+            " WHERE state = $3 AND answer_sealed IS NULL",
+            tx.sealer.seal(codec.encode(given)),
+            now_micros(),
+            state,
+        )
+    )
+
+
+async def answered(tx: Tx, state: str) -> Json | None:
+    """Return the answer to the sign-in that `state` names, null while there is none."""
+    sealed = await tx.fetch_value(
+        "SELECT answer_sealed FROM mcp_oauth_sessions WHERE state = $1 AND organization_id = $2",
+        state,
+        tx.actor.organization_id,
+    )
+    return None if sealed is None else codec.loads(tx.sealer.open(sealed))
+
+
+async def forget_state(tx: Tx, state: str) -> None:
+    """Let the sign-in be over, so that nobody can answer it any more."""
+    await tx.execute(
+        "UPDATE mcp_oauth_sessions SET state = NULL, answer_sealed = NULL"
+        " WHERE state = $1 AND organization_id = $2",
+        state,
+        tx.actor.organization_id,
+    )
+
+
+def _sealed(tx: Tx, config: McpConfig) -> str:
+    return tx.sealer.seal(codec.encode(config))
+
+
+def _read(tx: Tx, row: Row) -> McpServer:
+    made: dict[str, Any] = dict(
+        zip(("id", "name", "config", "created_by_id", "last_updated_by_id"), row, strict=False)
+    )
+    made["config"] = _config.validate_json(tx.sealer.open(row[2]))
+    return McpServer(**made, created_at=from_micros(row[5]), updated_at=from_micros(row[6]))

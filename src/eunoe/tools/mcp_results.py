@@ -1,0 +1,91 @@
+"""What an MCP server gave, as the result of a call (X54).
+
+Everything is taken for text until it is known to be more; pictures stay pictures, within bounds.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Final, cast
+
+from eunoe.domain.messages import Image, Json, Text
+from eunoe.domain.tools import ToolResult
+
+EMPTY: Final = "Empty response from tool"
+_MOST_IMAGES: Final = 8
+_IMAGE_CHARS: Final = 8 * 1024 * 1024
+_IMAGE_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+
+
+def result_of(given: Mapping[str, object]) -> ToolResult:
+    """Return the result that the answer to a call holds, however odd its parts are.
+
+    Texts are joined by a space. Structured content is what counts where there is no text,
+    for a server that gives both gives the same twice.
+    """
+    content = given.get("content")
+    items = cast("list[object]", content) if isinstance(content, list) else []
+    texts: list[str] = []
+    images: list[Image] = []
+    for item in items:
+        part = _part(cast("Json", item) if isinstance(item, dict) else {"text": str(item)})
+        if isinstance(part, Image) and len(images) < _MOST_IMAGES:
+            images.append(part)
+        else:
+            texts.append(part if isinstance(part, str) else "[one more image, left out]")
+    ok = given.get("isError") is not True
+    structured = given.get("structuredContent")
+    if not texts and not images and isinstance(structured, dict):
+        return ToolResult(ok=ok, output=cast("Json", structured))
+    if not texts and not images and structured is not None:
+        texts = [str(structured)]
+    text = " ".join(texts)
+    if not images:
+        return ToolResult(ok=ok, output=text or EMPTY)
+    told = (Text(text=text),) if text else ()
+    return ToolResult(ok=ok, output=text or _counted(len(images)), parts=(*told, *images))
+
+
+def _counted(number: int) -> str:
+    return "1 image" if number == 1 else f"{number} images"
+
+
+def _part(item: Json) -> str | Image:
+    match item.get("type"):
+        case "image":
+            return _image(item)
+        case "audio":
+            return f"[audio of type {item.get('mimeType')}, which cannot be heard here]"
+        case "resource":
+            resource = item.get("resource")
+            return _resource(cast("Json", resource) if isinstance(resource, dict) else {})
+        case "resource_link":
+            return " ".join(
+                str(item[name]) for name in ("name", "uri", "description") if item.get(name)
+            )
+        case _:
+            text = item.get("text")
+            return text if isinstance(text, str) else str(item)
+
+
+def _resource(resource: Json) -> str | Image:
+    text = resource.get("text")
+    if isinstance(text, str):
+        return text
+    kind = str(resource.get("mimeType"))
+    if kind in _IMAGE_TYPES:
+        return _image({"data": resource.get("blob"), "mimeType": kind})
+    return f"[resource {resource.get('uri')} of type {kind}, which is no text]"
+
+
+def _image(item: Json) -> str | Image:
+    data, kind = item.get("data"), item.get("mimeType")
+    if not isinstance(data, str) or kind not in _IMAGE_TYPES:
+        return f"[image of type {kind}, which cannot be seen here]"
+    if len(data) > _IMAGE_CHARS:
+        return "[image, too large to be seen here]"
+    try:
+        base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return "[image, which is broken]"
+    return Image(media_type=str(kind), data=data)

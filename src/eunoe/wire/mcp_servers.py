@@ -1,0 +1,207 @@
+"""MCP servers on the wire (api 16.1)."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict
+
+from eunoe.domain import mcp_servers as domain
+from eunoe.domain.mcp_servers import HttpServer, McpConfig, McpServer, StdioServer, unmasked
+from eunoe.domain.messages import Json
+from eunoe.domain.tools import ToolResult
+from eunoe.errors import Invalid
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class CreateStdio(_Body):
+    mcp_server_type: Literal["stdio"] = "stdio"
+    command: str
+    args: list[str]
+    env: dict[str, str] | None = None
+
+    def config(self) -> McpConfig:
+        return StdioServer(command=self.command, args=tuple(self.args), env=self.env)
+
+
+class _CreateHttp(_Body):
+    server_url: str
+    auth_header: str | None = None
+    auth_token: str | None = None
+    custom_headers: dict[str, str] | None = None
+
+
+class CreateStreamableHttp(_CreateHttp):
+    mcp_server_type: Literal["streamable_http"] = "streamable_http"
+
+    def config(self) -> McpConfig:
+        return _http(self, "streamable_http")
+
+
+class CreateSse(_CreateHttp):
+    mcp_server_type: Literal["sse"] = "sse"
+
+    def config(self) -> McpConfig:
+        return _http(self, "sse")
+
+
+def _http(given: _CreateHttp, kind: domain.HttpKind) -> HttpServer:
+    return HttpServer(
+        kind=kind,
+        url=given.server_url,
+        auth_header=given.auth_header,
+        auth_token=given.auth_token,
+        custom_headers=given.custom_headers,
+    )
+
+
+class CreateBody(_Body):
+    """A server to be stored; a configuration of no type is told by its fields."""
+
+    server_name: str
+    config: CreateStdio | CreateStreamableHttp | CreateSse
+
+
+class UpdateStdio(_Body):
+    mcp_server_type: Literal["stdio"] = "stdio"
+    command: str | None
+    args: list[str] | None
+    env: dict[str, str] | None = None
+
+    def applied(self, stored: McpConfig) -> McpConfig:
+        if not isinstance(stored, StdioServer):
+            raise _other_type()
+        return StdioServer(
+            command=stored.command if self.command is None else self.command,
+            args=stored.args if self.args is None else tuple(self.args),
+            env=self.env if "env" in self.model_fields_set else stored.env,
+        )
+
+
+class _UpdateHttp(_Body):
+    server_url: str | None
+    auth_header: str | None = None
+    auth_token: str | None = None
+    custom_headers: dict[str, str] | None = None
+
+    def applied(self, stored: McpConfig) -> McpConfig:
+        kind = self.model_dump().get("mcp_server_type")
+        is_typed = "mcp_server_type" in self.model_fields_set
+        if not isinstance(stored, HttpServer) or (is_typed and stored.kind != kind):
+            raise _other_type()
+        given = self.model_dump(
+            include={"auth_header", "auth_token", "custom_headers"}, exclude_unset=True
+        )
+        url = stored.url if self.server_url is None else self.server_url
+        return replace(stored, url=url, **given)
+
+
+class UpdateStreamableHttp(_UpdateHttp):
+    mcp_server_type: Literal["streamable_http"] = "streamable_http"
+
+
+class UpdateSse(_UpdateHttp):
+    mcp_server_type: Literal["sse"] = "sse"
+
+
+class UpdateBody(_Body):
+    server_name: str | None = None
+    config: UpdateStdio | UpdateStreamableHttp | UpdateSse
+
+    def applied(self, server: McpServer) -> McpServer:
+        """Return the server as it is to be; raise `Invalid` for a configuration of another type.
+
+        What is left out stays, and a secret that comes back masked stays too.
+        """
+        name = server.name if self.server_name is None else self.server_name
+        config = unmasked(self.config.applied(server.config), server.config)
+        return replace(server, name=name, config=config)
+
+
+def _other_type() -> Invalid:
+    return Invalid("The type of an MCP server cannot be changed; make another server.")
+
+
+class RunBody(_Body):
+    args: Json = {}
+
+
+class Stdio(TypedDict):
+    id: str
+    mcp_server_type: Literal["stdio"]
+    server_name: str
+    command: str
+    args: list[str]
+    env: dict[str, str] | None
+
+
+class Http(TypedDict):
+    id: str
+    mcp_server_type: domain.HttpKind
+    server_name: str
+    server_url: str
+    auth_header: str | None
+    auth_token: str | None
+    custom_headers: dict[str, str] | None
+
+
+Server: TypeAlias = Stdio | Http
+
+
+class Executed(TypedDict):
+    """What came of a call that no agent made."""
+
+    status: Literal["success", "error"]
+    func_return: str | Json | None
+    agent_state: None
+    stdout: list[str]
+    stderr: list[str]
+    sandbox_config_fingerprint: str | None
+
+
+def mcp_server(server: McpServer, *, masked: bool = True) -> Server:
+    """Return a server; its secrets are shown to whoever just set them alone (16.3.3)."""
+    config = domain.masked(server.config) if masked else server.config
+    match config:
+        case StdioServer():
+            return {
+                "id": server.id,
+                "mcp_server_type": "stdio",
+                "server_name": server.name,
+                "command": config.command,
+                "args": list(config.args),
+                "env": None if config.env is None else dict(config.env),
+            }
+        case HttpServer():
+            headers = config.custom_headers
+            return {
+                "id": server.id,
+                "mcp_server_type": config.kind,
+                "server_name": server.name,
+                "server_url": config.url,
+                "auth_header": config.auth_header,
+                "auth_token": config.auth_token,
+                "custom_headers": None if headers is None else dict(headers),
+            }
+
+
+def executed(result: ToolResult) -> Executed:
+    """Return what came of a call; the text of a failure stands in `stderr` (6.50)."""
+    return {
+        "status": "success" if result.ok else "error",
+        "func_return": result.output if result.ok else None,
+        "agent_state": None,
+        "stdout": list(result.stdout),
+        "stderr": list(result.stderr) if result.ok else [str(result.output), *result.stderr],
+        "sandbox_config_fingerprint": None,
+    }
+
+
+def unsaved(name: str, config: McpConfig) -> McpServer:
+    """Return a server that is stored nowhere, for those who want to try one."""
+    now = datetime.now(UTC)
+    return McpServer(id="", name=name, config=config, created_at=now, updated_at=now)

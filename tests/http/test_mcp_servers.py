@@ -1,0 +1,294 @@
+"""MCP servers over HTTP: kept, read, called, and given to agents."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from letta_client import (
+    AsyncLetta,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    UnprocessableEntityError,
+)
+from letta_client.types import SseMcpServer, StdioMcpServer, StreamableHTTPMcpServer
+from mcp.server.mcpserver import MCPServer
+
+from eunoe.domain.messages import Json
+from eunoe.store.db import Actor, Database
+from eunoe.testing.scripted import ScriptedModel, call, say
+from tests.fixtures.mcp import Served, demo, mcp_http
+from tests.http.talks import ADDRESS, Talk, talking
+
+pytestmark = pytest.mark.anyio
+
+UNKNOWN = "mcp_server-00000000-0000-4000-8000-000000000009"
+TEMPLATE = "{{ TOKEN | none }}"
+NOWHERE = "http://127.0.0.1:9/mcp"
+
+
+@pytest.fixture
+async def talk(database: Database) -> AsyncGenerator[Talk]:
+    async with talking(database) as talk:
+        yield talk
+
+
+@pytest.fixture
+def strict(talk: Talk) -> AsyncLetta:
+    return AsyncLetta(
+        base_url=ADDRESS,
+        http_client=talk.http,
+        max_retries=0,
+        api_key="any",
+        _strict_response_validation=True,
+    )
+
+
+@pytest.fixture
+async def served() -> AsyncGenerator[Served]:
+    async with mcp_http(demo()) as served:
+        yield served
+
+
+def web(url: str | None, **more: Any) -> Any:
+    return {"mcp_server_type": "streamable_http", "server_url": url, **more}
+
+
+async def made(letta: AsyncLetta, name: str, url: str, **more: Any) -> str:
+    server = await letta.mcp_servers.create(server_name=name, config=web(url, **more))
+    assert server.id is not None
+    return server.id
+
+
+@pytest.mark.rule("api-16.1", "api-16.2", "api-16.3", "X43", "X45", "X56")
+async def test_a_server_is_kept_shown_changed_and_removed(strict: AsyncLetta, talk: Talk) -> None:
+    servers = strict.mcp_servers
+    secrets = {"auth_token": "s3cret", "custom_headers": {"X-Team": "red"}}
+    first = await servers.create(server_name="web", config=web(NOWHERE, **secrets))
+    assert isinstance(first, StreamableHTTPMcpServer)
+    assert (first.auth_token, first.custom_headers) == ("s3cret", {"X-Team": "red"})
+    assert first.id is not None
+    run = await servers.create(
+        server_name="run",
+        config={"command": sys.executable, "args": ["-c", "pass"], "env": {"KEY": "s3cret"}},
+    )
+    sse = await servers.create(
+        server_name="old", config={"mcp_server_type": "sse", "server_url": NOWHERE}
+    )
+    listed = await servers.list()
+    assert [type(one) for one in listed] == [StreamableHTTPMcpServer, StdioMcpServer, SseMcpServer]
+    assert [one.server_name for one in listed] == ["web", "run", "old"]
+    assert "s3cret" not in str(listed)
+    assert "s3cret" not in str(await servers.retrieve(first.id))
+    with pytest.raises(ConflictError):
+        await servers.create(server_name="web", config=web(NOWHERE))
+
+    shown: Json = (await talk.http.get(f"/v1/mcp-servers/{first.id}")).json()
+    config: Any = {key: it for key, it in shown.items() if key not in ("id", "server_name")}
+    kept = await servers.update(first.id, server_name="site", config=config)
+    assert isinstance(kept, StreamableHTTPMcpServer)
+    assert (kept.server_name, kept.auth_token) == ("site", "s3cret")
+    bare = await servers.update(
+        first.id,
+        config=web(None, auth_token=None),
+    )
+    assert isinstance(bare, StreamableHTTPMcpServer)
+    assert (bare.server_url, bare.auth_token) == (NOWHERE, None)
+    assert bare.custom_headers == {"X-Team": "red"}
+    assert run.id is not None
+    with pytest.raises(BadRequestError):
+        await servers.update(run.id, config=web(NOWHERE))
+    with pytest.raises(ConflictError):
+        await servers.update(run.id, server_name="site", config={"command": None, "args": None})
+    assert await servers.delete(first.id) is None
+    assert sse.id is not None
+    assert [one.id for one in await servers.list()] == [run.id, sse.id]
+
+
+@pytest.mark.rule("api-16.2", "api-2.2", "X44", "X56")
+async def test_what_is_no_server_is_refused(strict: AsyncLetta, talk: Talk) -> None:
+    with pytest.raises(NotFoundError):
+        await strict.mcp_servers.retrieve(UNKNOWN)
+    with pytest.raises(NotFoundError):
+        await strict.mcp_servers.delete(UNKNOWN)
+    with pytest.raises(BadRequestError):
+        await strict.mcp_servers.retrieve("nonsense")
+    for url in ("ftp://example.com", "nonsense"):
+        with pytest.raises(UnprocessableEntityError):
+            await strict.mcp_servers.create(server_name="bad", config=web(url))
+    with pytest.raises(UnprocessableEntityError):
+        await strict.mcp_servers.create(server_name="bad", config=web(NOWHERE, more=1))
+    assert await strict.mcp_servers.list() == []
+    body: Json = {"server_name": "page", "config": {"command": "true", "args": []}}
+    for origin, status in (("https://evil.example", 403), (ADDRESS, 200)):
+        reply = await talk.http.post("/v1/mcp-servers/", json=body, headers={"Origin": origin})
+        assert reply.status_code == status, reply.text
+
+
+@pytest.mark.rule("api-16.2", "api-16.3", "X49", "X51", "X56")
+async def test_the_tools_of_a_server_are_registered_and_called(
+    strict: AsyncLetta, talk: Talk, served: Served
+) -> None:
+    server_id = await made(strict, "demo", served.url)
+    listed = {tool.name: tool for tool in await strict.mcp_servers.tools.list(server_id)}
+    add = listed["add"]
+    assert add.tool_type == "external_mcp"
+    assert add.tags == ["mcp:demo"]
+    told: Any = (add.metadata or {})["mcp"]
+    assert (told["server_name"], told["server_id"]) == ("demo", server_id)
+    assert (add.json_schema or {})["mcp:SCHEMA_STATUS"] == "NON_STRICT_ONLY"
+    assert add == await strict.mcp_servers.tools.retrieve(add.id, mcp_server_id=server_id)
+    tools = strict.mcp_servers.tools
+    sum_ = await tools.run(add.id, mcp_server_id=server_id, args={"a": 1, "b": 2})
+    assert (sum_.status, sum_.func_return) == ("success", "3")
+    failed = await tools.run(listed["fail"].id, mcp_server_id=server_id)
+    assert (failed.status, failed.func_return) == ("error", None)
+    with pytest.raises(BadRequestError):
+        await tools.run(add.id, mcp_server_id=server_id, args={"a": 1})
+    with pytest.raises(NotFoundError):
+        await tools.run(add.id, mcp_server_id=UNKNOWN, args={})
+    late = await talk.http.post(
+        f"/v1/mcp-servers/{server_id}/tools/{listed['hang'].id}/run", json={"args": {}}
+    )
+    assert late.status_code == 408
+    assert late.headers["x-should-retry"] == "false"
+    dead = await made(strict, "dead", NOWHERE)
+    assert await tools.list(dead) == []
+    gone = await talk.http.patch(f"/v1/mcp-servers/{dead}/refresh")
+    assert gone.status_code == 502
+    assert gone.json()["error"]["type"] == "mcp_connection_error"
+
+
+@pytest.mark.rule("X49", "X52", "FIX-62", "api-16.2")
+async def test_refreshing_follows_the_server_and_keeps_what_people_chose(
+    strict: AsyncLetta, talk: Talk
+) -> None:
+    def one(a: int) -> int:
+        return a
+
+    def another(a: int, b: int) -> int:
+        return a + b
+
+    server = MCPServer("changing")
+    server.add_tool(one, name="stays", description="Before.")
+    server.add_tool(lambda: "", name="goes")
+    server.add_tool(lambda: "", name="files.read/all")
+    async with mcp_http(server) as served:
+        server_id = await made(strict, "changing:one", served.url)
+        before = {one.name: one for one in await strict.mcp_servers.tools.list(server_id)}
+        assert set(before) == {"stays", "goes", "files_read_all"}
+        agent = await strict.agents.create(
+            model="openai/m", include_base_tools=False, tool_ids=[before["goes"].id]
+        )
+        await strict.agents.tools.attach(before["stays"].id, agent_id=agent.id)
+        for name in ("stays", "goes"):
+            server.remove_tool(name)
+        server.add_tool(another, name="stays", description="After.")
+        server.add_tool(lambda: "", name="comes")
+        changes: Any = await strict.mcp_servers.refresh(server_id)
+        assert changes == {
+            "added": ["comes"],
+            "updated": ["stays"],
+            "deleted": ["goes"],
+            "rejected": [],
+        }
+        after = {one.name: one for one in await strict.mcp_servers.tools.list(server_id)}
+        assert after["stays"].id == before["stays"].id
+        assert after["stays"].description == "After."
+        attached = [tool.name async for tool in await strict.agents.tools.list(agent.id)]
+        assert attached == ["stays"]
+        again: Any = await strict.mcp_servers.refresh(server_id)
+        assert again == {"added": [], "updated": [], "deleted": [], "rejected": []}
+    # A server that is down takes nothing away.
+    assert (await talk.http.patch(f"/v1/mcp-servers/{server_id}/refresh")).status_code == 502
+    assert len(await strict.mcp_servers.tools.list(server_id)) == 3
+    await strict.mcp_servers.delete(server_id)
+    assert [one.name async for one in await strict.agents.tools.list(agent.id)] == []
+
+
+@pytest.mark.rule("FIX-62", "X49")
+async def test_equal_names_of_two_servers_are_two_tools(strict: AsyncLetta, served: Served) -> None:
+    other = MCPServer("other")
+    other.add_tool(lambda: "of the other", name="add")
+    other.add_tool(lambda: "not the built-in one", name="memory_insert")
+    async with mcp_http(other) as second:
+        ids = [await made(strict, "one", served.url), await made(strict, "two: b", second.url)]
+        tools = strict.mcp_servers.tools
+        named = [{tool.name: tool.id for tool in await tools.list(one)} for one in ids]
+        assert "add" in named[0]
+        assert set(named[1]) == {"add__two_b", "memory_insert__two_b"}
+        said = await tools.run(named[1]["add__two_b"], mcp_server_id=ids[1])
+        assert said.func_return == "of the other"
+        with pytest.raises(NotFoundError):
+            await tools.run(named[1]["add__two_b"], mcp_server_id=ids[0])
+
+
+@pytest.mark.rule("X1", "X46", "X47", "X54", "G-17")
+async def test_an_agent_calls_the_tools_of_a_server(
+    strict: AsyncLetta, talk: Talk, served: Served, database: Database
+) -> None:
+    server_id = await made(
+        strict,
+        "demo",
+        served.url,
+        auth_token=TEMPLATE,
+        custom_headers={"X-Team": "red"},
+    )
+    tools = {one.name: one.id for one in await strict.mcp_servers.tools.list(server_id)}
+    agent = await strict.agents.create(
+        model="openai/m",
+        include_base_tools=False,
+        tool_ids=[tools["whoami"], tools["picture"], tools["fail"]],
+    )
+    await given_secret(database, agent.id, "TOKEN", "s3cret")
+    talk.registry.model = model = ScriptedModel(
+        call(("whoami", {})), call(("picture", {})), call(("fail", {})), say("Done.")
+    )
+    reply = await strict.agents.messages.create(agent.id, input="Go.")
+    returned = [one for one in reply.messages if one.message_type == "tool_return_message"]
+    assert [one.status for one in returned] == ["success", "success", "error"]
+    said = str(returned[0].tool_return)
+    assert agent.id in said
+    assert "Bearer s3cret" in said
+    assert "red" in said
+    last = model.requests[-1]
+    assert "s3cret" in str(last.messages)
+    assert "image/png" in str(last.messages)
+    assert reply.stop_reason.stop_reason == "end_turn"
+
+
+@pytest.mark.rule("X3", "X47", "X54")
+async def test_a_dead_server_fails_a_call_and_not_the_turn(strict: AsyncLetta, talk: Talk) -> None:
+    async with mcp_http(demo()) as served:
+        server_id = await made(strict, "demo", served.url)
+        tools = {one.name: one.id for one in await strict.mcp_servers.tools.list(server_id)}
+        agent = await strict.agents.create(
+            model="openai/m", include_base_tools=False, tool_ids=[tools["add"], tools["hang"]]
+        )
+        talk.registry.model = ScriptedModel(call(("hang", {})), say("It hangs."))
+        reply = await strict.agents.messages.create(agent.id, input="Go.")
+        assert "did not answer within" in str(reply.messages)
+    talk.registry.model = ScriptedModel(call(("add", {"a": 1, "b": 2})), say("It is dead."))
+    async with asyncio.timeout(20):
+        reply = await strict.agents.messages.create(agent.id, input="Go.")
+    assert [one.message_type for one in reply.messages] == [
+        "tool_call_message",
+        "tool_return_message",
+        "assistant_message",
+    ]
+    assert "McpUnreachable" in str(reply.messages)
+
+
+async def given_secret(database: Database, agent_id: str, key: str, value: str) -> None:
+    async with database.write(Actor()) as tx:
+        await tx.execute(
+            "INSERT INTO agent_secrets (id, organization_id, agent_id, key, sealed, created_at,"
+            " updated_at) VALUES ($1, $2, $3, $4, $5, 0, 0)",
+            "secret-1",
+            tx.actor.organization_id,
+            agent_id,
+            key,
+            tx.sealer.seal(value),
+        )
