@@ -71,6 +71,7 @@ class Talk:
     letta: AsyncLetta
     http: httpx.AsyncClient
     registry: Scripted
+    mcp: McpCalls
 
     async def agent(self, agent_type: str, **fields: Any) -> Any:
         fields = {"model": "openai/gpt-4o-mini", **fields}
@@ -250,7 +251,7 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
         ) as http,
     ):
         letta = AsyncLetta(base_url=ADDRESS, http_client=http, max_retries=0, api_key="any")
-        yield Talk(letta=letta, http=http, registry=registry)
+        yield Talk(letta=letta, http=http, registry=registry, mcp=mcp)
     await runner.stop()
     await sessions.close()
     await images.close()

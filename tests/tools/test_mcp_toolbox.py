@@ -1,5 +1,7 @@
 """Tools of MCP servers in the one toolbox of an agent."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -14,6 +16,13 @@ from tests.tools.boxes import AGENT, Memory
 pytestmark = pytest.mark.anyio
 
 ADD = Tool(id=ids.new("tool"), name="add", tool_type="external_mcp", description="", parameters={})
+
+
+PROBE = """
+import sys
+import eunoe.app
+print(*sorted({"mcp", "mcp_types", "httpx2"} & set(sys.modules)))
+"""
 
 
 def toolbox(tool: Tool, remote: Remote | None) -> AgentToolbox:
@@ -49,3 +58,10 @@ async def test_without_a_way_to_servers_it_is_not_found() -> None:
     )
     assert isinstance(outcome, ToolResult)
     assert not outcome.ok
+
+
+@pytest.mark.rule("FIX-62")
+def test_a_server_without_mcp_servers_never_loads_the_sdk() -> None:
+    command = [sys.executable, "-c", PROBE]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == []

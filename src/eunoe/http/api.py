@@ -61,6 +61,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     conversations.router,
     blocks.router,
     identities.of_block,
+    mcp_servers.callback,
     tools.router,
     archives.router,
     mcp_servers.router,

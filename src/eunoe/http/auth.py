@@ -11,6 +11,8 @@ from starlette.websockets import WebSocketClose
 
 from eunoe.http.token_gate import offered_token
 
+CALLBACK: Final = "/v1/tools/mcp/oauth/callback"
+"""Where a sign-in with an MCP server ends: a browser comes there from that server."""
 EXEMPT: Final = frozenset(
     {
         "/v1/health",
@@ -20,9 +22,12 @@ EXEMPT: Final = frozenset(
         "/v1/ready/",
         "/latest/ready",
         "/latest/ready/",
+        CALLBACK,
     }
 )
-"""Paths that answer anybody, so that a supervisor needs no password (api 1.11.2)."""
+"""Paths that answer anybody, so that a supervisor needs no password (api 1.11.2).
+
+What a sign-in came to is let in by its state, which is a secret."""
 _POLICY_VIOLATION: Final = 1008
 
 

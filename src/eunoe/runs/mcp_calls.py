@@ -6,10 +6,27 @@ from dataclasses import dataclass
 from eunoe.domain.mcp_servers import HttpServer, McpServer, resolved
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool, ToolResult
-from eunoe.errors import ToolMissing
+from eunoe.errors import McpAuthorizationNeeded, ToolMissing
 from eunoe.store import mcp_servers
 from eunoe.store.db import Actor, Database, to_micros
 from eunoe.tools.mcp_sessions import McpSessions, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredGrants:
+    """What the acting user was granted by a server; see `mcp_grants.Grants`."""
+
+    db: Database
+    actor: Actor
+    server_id: str
+
+    async def load(self) -> Json:
+        async with self.db.read(self.actor) as tx:
+            return await mcp_servers.grant(tx, self.server_id)
+
+    async def keep(self, granted: Json) -> None:
+        async with self.db.write(self.actor) as tx:
+            await mcp_servers.keep_grant(tx, self.server_id, granted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +46,17 @@ class McpCalls:
         if owned is None:
             raise ToolMissing(f"No MCP server has the tool `{tool.name}` any more.")
         target = self.target(actor, owned.server, variables, agent_id=agent_id)
-        return await self.sessions.call(target, owned.remote_name, arguments)
+        try:
+            return await self.sessions.call(target, owned.remote_name, arguments)
+        except McpAuthorizationNeeded:
+            await self._note_wanted(target)
+            raise
+
+    async def _note_wanted(self, target: Target) -> None:
+        """Remember that a sign-in is wanted: some servers say so only when a tool is called."""
+        if target.grants is not None:
+            granted = await target.grants.load()
+            await target.grants.keep({**granted, "wanted": True})
 
     def target(
         self,
@@ -50,4 +77,7 @@ class McpCalls:
             agent_id=agent_id if is_remote else None,
             user_id=actor.user_id,
             organization_id=actor.organization_id,
+            grants=StoredGrants(db=self.db, actor=actor, server_id=server.id)
+            if is_remote
+            else None,
         )

@@ -29,7 +29,9 @@ from eunoe.errors import (
     McpUnreachable,
 )
 from eunoe.tools.mcp_addresses import Hosts
+from eunoe.tools.mcp_grants import SignIn
 from eunoe.tools.mcp_http import Seen, http_client
+from eunoe.tools.mcp_oauth import SigningIn, stored_token
 from eunoe.tools.mcp_process import spoken_to
 from eunoe.tools.mcp_results import result_of
 from eunoe.tools.mcp_sessions import Closed, Limits, RemoteTool, Target
@@ -44,11 +46,23 @@ _answer: Final = cast("TypeAdapter[types.CallToolResult]", TypeAdapter(dict[str,
 
 @asynccontextmanager
 async def connection(
-    target: Target, *, hosts: Hosts, limits: Limits, changed: Callable[[], None]
+    target: Target,
+    *,
+    hosts: Hosts,
+    limits: Limits,
+    changed: Callable[[], None],
+    auth: httpx2.Auth | None = None,
+    challenge: bool = False,
 ) -> AsyncGenerator["SdkConnection"]:
-    """Open a session, and close it with the block. `changed` is called when its tools change."""
-    seen = Seen()
-    hosts.check(target.config)
+    """Open a session, and close it with the block. `changed` is called when its tools change.
+
+    `auth` signs the requests in place of the user's grant; a `challenge` has it do so although
+    the server did not ask.
+    """
+    config = target.config
+    url = config.url if isinstance(config, HttpServer) else ""
+    seen = Seen(url=url, challenge=challenge)
+    hosts.check(config)
 
     async def notice(message: object) -> None:
         if isinstance(message, types.ToolListChangedNotification):
@@ -56,7 +70,7 @@ async def connection(
 
     try:
         async with (
-            _transport(target, hosts=hosts, limits=limits, seen=seen) as transport,
+            _transport(target, hosts=hosts, limits=limits, seen=seen, auth=auth) as transport,
             Client(
                 cast("Any", transport), message_handler=notice, client_info=_INFO, cache=None
             ) as client,
@@ -81,9 +95,24 @@ async def connection(
         raise
 
 
+async def sign_in(target: Target, how: SignIn, *, hosts: Hosts, limits: Limits) -> Json:
+    """Let a person sign in with a server; return what they were granted.
+
+    Raises `McpAuthorizationNeeded` where they did not, and whatever the SDK does.
+    """
+    config = target.config
+    if not isinstance(config, HttpServer):
+        raise McpAuthorizationNeeded("Only an MCP server behind a URL can be signed in with.")
+    flow = SigningIn(config.url, how)
+    async with connection(
+        target, hosts=hosts, limits=limits, changed=lambda: None, auth=flow.auth, challenge=True
+    ):
+        return flow.granted()
+
+
 @asynccontextmanager
 async def _transport(
-    target: Target, *, hosts: Hosts, limits: Limits, seen: Seen
+    target: Target, *, hosts: Hosts, limits: Limits, seen: Seen, auth: httpx2.Auth | None
 ) -> AsyncGenerator[AbstractAsyncContextManager[Any]]:
     config = target.config
     if isinstance(config, StdioServer):
@@ -95,7 +124,7 @@ async def _transport(
         message_bytes=limits.message_bytes,
         connect_s=limits.connect_s,
         seen=seen,
-        auth=None if target.grants is None else await target.grants.auth(config.url),
+        auth=auth or await _granted(target, config),
     )
     if config.kind == "sse":
 
@@ -111,6 +140,14 @@ async def _transport(
         yield streamable_http_client(
             config.url, http_client=client, max_sse_event_size=limits.message_bytes
         )
+
+
+async def _granted(target: Target, config: HttpServer) -> httpx2.Auth | None:
+    """Return what the user was granted; a token in the configuration is used in its place."""
+    if target.grants is None or config.auth_token:
+        return None
+    key = f"{target.server_id} {target.user_id}"
+    return stored_token(target.grants, await target.grants.load(), key=key)
 
 
 def _headers(config: HttpServer, agent_id: str | None) -> dict[str, str]:
@@ -199,6 +236,8 @@ class SdkConnection:
     def _raise(self, error: MCPError) -> NoReturn:
         """Raise what the failure of a request means."""
         if self._seen.is_unauthorized:
+            # The next session begins with what the user was granted by then.
+            self.is_open = False
             raise McpAuthorizationNeeded from error
         if error.code == types.INVALID_REQUEST and _TERMINATED in str(error):
             raise Closed from error

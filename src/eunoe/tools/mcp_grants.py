@@ -1,14 +1,28 @@
 """What a user was granted by an MCP server that wants them to sign in."""
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
 
-if TYPE_CHECKING:
-    import httpx2
+from eunoe.domain.messages import Json
 
 
 class Grants(Protocol):
-    """The grants of one user with one server."""
+    """The grant of one user with one server, as it is stored; nothing is an empty object."""
 
-    async def auth(self, url: str) -> "httpx2.Auth | None":
-        """Return what puts the user's token on each request, null for none."""
-        ...
+    async def load(self) -> Json: ...
+
+    async def keep(self, granted: Json) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """How a user is asked to sign in: `show` is given the address to visit and its state.
+
+    `answer` waits for what the visit came to: `code`, and `iss` where it was told, or `error`.
+    `callback` is the address that the visit ends at.
+    """
+
+    callback: str
+    show: Callable[[str, str], Awaitable[None]]
+    answer: Callable[[str], Awaitable[Json]]

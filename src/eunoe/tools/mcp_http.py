@@ -17,8 +17,13 @@ _READ_S: Final = 300.0
 
 @dataclass(slots=True)
 class Seen:
-    """What the SDK does not pass on of what happened on the wire."""
+    """What the SDK does not pass on of what happened on the wire.
 
+    With `challenge` the first request without a token is answered here, by asking for one.
+    """
+
+    url: str
+    challenge: bool = False
     is_unauthorized: bool = False
     is_unreachable: bool = False
     refused: list[EunoeError] = field(default_factory=list[EunoeError])
@@ -59,6 +64,9 @@ class _Checked(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         url = request.url
+        if self._seen.challenge and "authorization" not in request.headers:
+            self._seen.challenge = False
+            return httpx2.Response(HTTPStatus.UNAUTHORIZED, request=request)
         try:
             self._hosts.check_url(str(url))
             address = await self._hosts.address(url.host, url.port or _port(url.scheme))
@@ -75,7 +83,10 @@ class _Checked(httpx2.AsyncBaseTransport):
             raise
         finally:
             request.url = url
-        self._seen.is_unauthorized = response.status_code == HTTPStatus.UNAUTHORIZED
+        if response.status_code == HTTPStatus.UNAUTHORIZED:
+            self._seen.is_unauthorized = True
+        elif response.is_success and str(url) == self._seen.url:
+            self._seen.is_unauthorized = False
         kind = response.headers.get("content-type", "")
         if isinstance(response.stream, httpx2.AsyncByteStream) and "event-stream" not in kind:
             response.stream = _Bounded(response.stream, most=self._most)

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar, cast
+from typing import Final, Protocol, TypeVar, cast
 
 import orjson
 import structlog
@@ -22,9 +22,7 @@ from eunoe.domain.tools import ToolResult
 from eunoe.errors import EunoeError, McpTimedOut, McpUnreachable
 from eunoe.ids import DEFAULT_ORGANIZATION, DEFAULT_USER
 from eunoe.tools.mcp_addresses import Hosts
-
-if TYPE_CHECKING:
-    from eunoe.tools.mcp_grants import Grants
+from eunoe.tools.mcp_grants import Grants, SignIn
 
 T = TypeVar("T")
 
@@ -73,7 +71,7 @@ class Target:
     agent_id: str | None = None
     user_id: str = DEFAULT_USER
     organization_id: str = DEFAULT_ORGANIZATION
-    grants: "Grants | None" = field(default=None, compare=False)
+    grants: Grants | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:
@@ -151,13 +149,30 @@ class McpSessions:
 
         return await self._asked(target, call)
 
+    async def sign_in(self, target: Target, how: SignIn) -> Json:
+        """Let a person sign in; return what they were granted. Raises `EunoeError`.
+
+        `how` says how long is waited for them.
+        """
+        client = await asyncio.to_thread(importlib.import_module, "eunoe.tools.mcp_client")
+        try:
+            granted: Json = await client.sign_in(target, how, hosts=self.hosts, limits=self.limits)
+        except Exception as error:
+            raise _failure(error, target) from error
+        return granted
+
     async def drop(self, server_id: str) -> None:
         """Close the sessions with a server that was changed or removed."""
         await self._end(
             [one for one in self._sessions.values() if one.target.server_id == server_id]
         )
 
+    async def close_all(self) -> None:
+        """Close every session there is; new ones can be opened."""
+        await self._end(list(self._sessions.values()))
+
     async def close(self) -> None:
+        """Close every session, for good."""
         self._is_closed = True
         tasks = list(self._noticing)
         if self._sweeper is not None:
@@ -165,7 +180,7 @@ class McpSessions:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._end(list(self._sessions.values()))
+        await self.close_all()
 
     async def _asked(self, target: Target, ask: Callable[[Connection], Awaitable[T]]) -> T:
         """Ask over the session there is; over a new one where that has ended unheard."""

@@ -1,17 +1,18 @@
 """MCP servers on the wire (api 16.1)."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
 from eunoe.domain import mcp_servers as domain
+from eunoe.domain.mcp_connections import Progress
 from eunoe.domain.mcp_servers import HttpServer, McpConfig, McpServer, StdioServer, unmasked
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import Invalid
+from eunoe.wire.tools import tool
 
 
 class _Body(BaseModel):
@@ -201,7 +202,18 @@ def executed(result: ToolResult) -> Executed:
     }
 
 
-def unsaved(name: str, config: McpConfig) -> McpServer:
-    """Return a server that is stored nowhere, for those who want to try one."""
-    now = datetime.now(UTC)
-    return McpServer(id="", name=name, config=config, created_at=now, updated_at=now)
+def progress(step: Progress) -> Json:
+    """Return a step of connecting as it stands in the stream, with what it has to say alone."""
+    told: Json = {"event": step.event}
+    if step.event == "connection_attempt":
+        return {**told, "server_name": step.message}
+    for name, value in (
+        ("message", step.message),
+        ("url", step.url),
+        ("session_id", step.session_id),
+    ):
+        if value is not None:
+            told[name] = value
+    if step.tools is not None:
+        told["tools"] = [tool(one) for one in step.tools]
+    return told

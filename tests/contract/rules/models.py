@@ -125,6 +125,7 @@ RULES: Final = {
     "X45": "What an MCP server is sent as a secret is sealed at rest, and given headers win over made ones.",
     "X46": "Placeholders in an MCP server's configuration are filled from the agent that calls, or left whole.",
     "X47": "A call of an MCP server says for which agent it is, and ends in time.",
+    "X48": "A person signs in with an MCP server step by step, and agents use what was granted.",
     "X49": "A tool of an MCP server is registered under its own name, with the server's name and id.",
     "X50": "The schema of an MCP server's tool is mended where its meaning is clear.",
     "X51": "The schema of an MCP server's tool shows how well strict mode could take it.",

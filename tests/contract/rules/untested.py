@@ -191,6 +191,5 @@ UNTESTED: Final = {
     "X46": "not built: MCP.",
     "X47": "not built: MCP.",
     "X40": "not built: tools that run code or search the web.",
-    "X48": "not built: MCP.",
     "X55": "held by FIX-62: sessions are kept.",
 }

@@ -1,18 +1,24 @@
 """MCP servers and their tools (api 16)."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Body, Request
-from starlette.responses import Response
+from fastapi import Body, Depends, Request
+from starlette.responses import Response, StreamingResponse
 
+from eunoe.domain.mcp_connections import Progress
 from eunoe.domain.mcp_servers import McpConfig, StdioServer
 from eunoe.errors import Invalid, McpOriginRefused
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.auth import CALLBACK
+from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
+from eunoe.http.sse import frame
 from eunoe.ids import is_id
-from eunoe.service import mcp_servers
+from eunoe.service import mcp_connections, mcp_servers
 from eunoe.store import mcp_servers as stored
 from eunoe.wire.mcp_servers import (
     CreateBody,
@@ -22,10 +28,23 @@ from eunoe.wire.mcp_servers import (
     UpdateBody,
     executed,
     mcp_server,
+    progress,
 )
 from eunoe.wire.tools import Tool, tool
 
 router = v1("/mcp-servers", tag="mcp-servers")
+callback = v1("/tools/mcp", tag="tools")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the end of a sign-in tells."""
+
+    code: str | None = None
+    state: str | None = None
+    error: str | None = None
+    error_description: str | None = None
+    iss: str | None = None
 
 
 @router.post("/", operation_id="mcp_create_mcp_server", responses={200: {"model": Server}})
@@ -140,6 +159,46 @@ async def run(
     arguments = {} if body is None else body.args
     result = await mcp_servers.run_tool(runtime.db, runtime.mcp, actor, found, arguments)
     return JsonReply(executed(result))
+
+
+@router.get("/connect/{mcp_server_id}", operation_id="mcp_connect_mcp_server")
+async def connect(
+    mcp_server_id: str, request: Request, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Stream the steps of connecting with a server, which may want its user to sign in."""
+    server = await mcp_servers.retrieve(runtime.db, actor, _server_id(mcp_server_id))
+    steps = mcp_connections.connect(
+        runtime.db,
+        runtime.mcp,
+        actor,
+        server,
+        callback=f"{str(request.base_url).rstrip('/')}{CALLBACK}",
+    )
+    return StreamingResponse(
+        _frames(steps),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+@callback.get("/oauth/callback", operation_id="mcp_oauth_callback", deprecated=True)
+async def end_sign_in(
+    runtime: RuntimeDep, answer: Annotated[Answer, Depends(given(Answer))]
+) -> Response:
+    """Take what a sign-in came to; the state in the address is what lets it in."""
+    found = await mcp_connections.answer(runtime.db, answer.state, asdict(answer))
+    if not found:
+        told = "No sign-in waits for this answer; connect with the server again."
+        return JsonReply({"status": "error", "message": told})
+    if answer.code is None:
+        return JsonReply({"status": "error", "message": answer.error or "There was no code."})
+    return JsonReply({"status": "success", "message": "You are signed in; close this page."})
+
+
+async def _frames(steps: AsyncGenerator[Progress]) -> AsyncGenerator[bytes]:
+    async with aclosing(steps):
+        async for step in steps:
+            yield frame(progress(step))
 
 
 def _server_id(text: str) -> str:
