@@ -35,6 +35,7 @@ from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
 from eunoe.runs.worker import Toolboxes
 from eunoe.service import mcp_servers
 from eunoe.service.images import ImageFetcher
+from eunoe.service.mcp_deeds import deeds
 from eunoe.service.providers import loader
 from eunoe.service.sandboxes import executors_of
 from eunoe.settings import Settings
@@ -45,6 +46,7 @@ from eunoe.store.sealing import Sealer, sealer_of
 from eunoe.tools.catalog import AgentToolbox, ToolFunction, builtin_tools
 from eunoe.tools.custom import CustomTools
 from eunoe.tools.mcp_addresses import Hosts
+from eunoe.tools.mcp_offer import McpOffer
 from eunoe.tools.mcp_sessions import McpSessions
 from eunoe.tools.peers import Peers
 from eunoe.tools.sandbox import Limits, Sandbox
@@ -111,6 +113,8 @@ async def open_runtime(
         )
         stack.push_async_callback(runner.stop)
         await runner.start()
+        offer = McpOffer(deeds(db, runner, registry), version=VERSION)
+        stack.push_async_callback(offer.close)
         local = _local_defaults(settings, providers)
         watch = asyncio.create_task(telemetry.watch_event_loop())
         stack.callback(watch.cancel)
@@ -123,6 +127,7 @@ async def open_runtime(
             runner=runner,
             images=images,
             mcp=mcp,
+            offer=offer,
             version=VERSION,
             default_model=settings.default_model or local.get("chat"),
             default_embedding=settings.default_embedding or local.get("embedding"),

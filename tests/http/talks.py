@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import httpx
 import orjson
+from fastapi import FastAPI
 from letta_client import AsyncLetta
 
 from eunoe.app import toolboxes
@@ -23,11 +24,13 @@ from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.runner import Runner
 from eunoe.runs.surroundings import Executors, no_executor
 from eunoe.service.images import ImageFetcher
+from eunoe.service.mcp_deeds import deeds
 from eunoe.store import tools
 from eunoe.store.db import Actor, Database
 from eunoe.testing.scripted import USAGE, Events, ScriptedModel
 from eunoe.tools.catalog import builtin_tools
 from eunoe.tools.mcp_addresses import Hosts
+from eunoe.tools.mcp_offer import McpOffer
 from eunoe.tools.mcp_sessions import Limits, McpSessions
 from tests.fixtures.apis import brought
 
@@ -72,6 +75,7 @@ class Talk:
     http: httpx.AsyncClient
     registry: Scripted
     mcp: McpCalls
+    app: FastAPI
 
     async def agent(self, agent_type: str, **fields: Any) -> Any:
         fields = {"model": "openai/gpt-4o-mini", **fields}
@@ -226,6 +230,7 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
     mcp = McpCalls(db=database, sessions=sessions)
     boxes = toolboxes(database, {}, executors=executors, mcp=mcp)
     runner = Runner(database, models=registry, toolboxes=boxes, grace_s=0.2)
+    offer = McpOffer(deeds(database, runner, registry), version="0")
     images = ImageFetcher()
 
     @asynccontextmanager
@@ -239,6 +244,7 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
             version="0",
             executors=executors,
             mcp=mcp,
+            offer=offer,
         )
 
     app = build_api(opened, version="0")
@@ -251,8 +257,9 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
         ) as http,
     ):
         letta = AsyncLetta(base_url=ADDRESS, http_client=http, max_retries=0, api_key="any")
-        yield Talk(letta=letta, http=http, registry=registry, mcp=mcp)
+        yield Talk(letta=letta, http=http, registry=registry, mcp=mcp, app=app)
     await runner.stop()
     await sessions.close()
+    await offer.close()
     await images.close()
     await registry.aclose()

@@ -56,6 +56,12 @@ def chat(
 
 
 @app.command()
+def mcp(url: _Url = None) -> None:
+    """Offer the agents of the running server to an MCP client, over standard input and output."""
+    _do("mcp", "serve", url=url)
+
+
+@app.command()
 def demo(
     model: _Model = None,
     data_dir: Annotated[

@@ -24,6 +24,7 @@ from eunoe.http.routes import (
     groups,
     health,
     identities,
+    mcp_offer,
     mcp_servers,
     message_search,
     messages,
@@ -111,6 +112,7 @@ def build_api(open_runtime: OpenRuntime, *, version: str, policy: Policy | None 
     )
     app.router.routes.extend(route for router in _ROUTERS for route in router.routes)
     document.install(app)
+    app.router.routes.append(mcp_offer.route)
     errors.install(app)
     _guard(app, policy or Policy())
     return app

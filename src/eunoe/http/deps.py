@@ -23,6 +23,7 @@ from eunoe.service.images import ImageFetcher
 from eunoe.service.models import Defaults
 from eunoe.store import agents, users
 from eunoe.store.db import Actor, Database
+from eunoe.tools.mcp_offer import McpOffer
 from eunoe.tools.sandbox import Sandbox
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class Runtime:
     images: ImageFetcher
     mcp: McpCalls
     version: str
+    offer: McpOffer | None = None
+    """What MCP clients are served with, at `/mcp`."""
     default_model: str | None = None
     default_embedding: str | None = None
     keepalive_s: float = KEEPALIVE_S

@@ -1,0 +1,19 @@
+"""`eunoe mcp`: a running server's agents, for programs that start their MCP servers as commands."""
+
+import asyncio
+from importlib.metadata import version
+
+from eunoe import settings
+from eunoe.tools.mcp_serving import bridge
+
+
+def serve(*, url: str | None) -> int:
+    """Pass on what is asked over standard input, until it ends."""
+    configured = settings.load()
+    password = configured.password
+    headers: dict[str, str] = {}
+    if password is not None:
+        headers["Authorization"] = f"Bearer {password.get_secret_value()}"
+    address = f"{(url or configured.url).rstrip('/')}/mcp"
+    asyncio.run(bridge(address, headers, version=version("eunoe")))
+    return 0
