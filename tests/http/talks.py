@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import httpx
@@ -23,6 +24,7 @@ from eunoe.llm.registry import Registry
 from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.runner import Runner
 from eunoe.runs.surroundings import Executors, no_executor
+from eunoe.service import mcp_servers
 from eunoe.service.images import ImageFetcher
 from eunoe.service.mcp_deeds import deeds
 from eunoe.store import tools
@@ -228,6 +230,7 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
     registry = Scripted()
     sessions = McpSessions(hosts=Hosts(private=True, stdio=True), limits=MCP_LIMITS)
     mcp = McpCalls(db=database, sessions=sessions)
+    sessions.on_change(partial(mcp_servers.heard_of_change, database, mcp))
     boxes = toolboxes(database, {}, executors=executors, mcp=mcp)
     runner = Runner(database, models=registry, toolboxes=boxes, grace_s=0.2)
     offer = McpOffer(deeds(database, runner, registry), version="0")

@@ -117,6 +117,9 @@ async def test_the_password_guards_it(talk: Talk) -> None:
     with pytest.raises(ExceptionGroup):
         async with client_of(guarded):
             raise AssertionError
+    for origin, status in (("https://evil.example", 403), (ADDRESS, 400)):
+        reply = await talk.http.post("/mcp", json={}, headers={"Origin": origin})
+        assert reply.status_code == status, reply.text
     async with client_of(guarded, Authorization=f"Bearer {SESAME}") as client:
         assert (await told(client, "list_agents"))["total"] == 0
 

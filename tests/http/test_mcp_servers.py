@@ -17,7 +17,7 @@ from letta_client.types import SseMcpServer, StdioMcpServer, StreamableHTTPMcpSe
 from mcp.server.mcpserver import MCPServer
 
 from eunoe.domain.messages import Json
-from eunoe.store.db import Actor, Database
+from eunoe.store.db import Database
 from eunoe.testing.scripted import ScriptedModel, call, say
 from tests.fixtures.mcp import Served, demo, mcp_http
 from tests.http.talks import ADDRESS, Talk, talking
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.anyio
 
 UNKNOWN = "mcp_server-00000000-0000-4000-8000-000000000009"
 TEMPLATE = "{{ TOKEN | none }}"
+NOBODY = "agent-00000000-0000-4000-8000-000000000009"
 NOWHERE = "http://127.0.0.1:9/mcp"
 
 
@@ -122,8 +123,13 @@ async def test_what_is_no_server_is_refused(strict: AsyncLetta, talk: Talk) -> N
         await strict.mcp_servers.create(server_name="bad", config=web(NOWHERE, more=1))
     assert await strict.mcp_servers.list() == []
     body: Json = {"server_name": "page", "config": {"command": "true", "args": []}}
-    for origin, status in (("https://evil.example", 403), (ADDRESS, 200)):
-        reply = await talk.http.post("/v1/mcp-servers/", json=body, headers={"Origin": origin})
+    for origin, host, status in (
+        ("https://evil.example", "localhost", 403),
+        ("http://evil.example", "evil.example", 403),
+        ("http://localhost:8283", "localhost:8283", 200),
+    ):
+        headers = {"Origin": origin, "Host": host}
+        reply = await talk.http.post("/v1/mcp-servers/", json=body, headers=headers)
         assert reply.status_code == status, reply.text
 
 
@@ -199,13 +205,27 @@ async def test_refreshing_follows_the_server_and_keeps_what_people_chose(
         assert after["stays"].description == "After."
         attached = [tool.name async for tool in await strict.agents.tools.list(agent.id)]
         assert attached == ["stays"]
-        again: Any = await strict.mcp_servers.refresh(server_id)
+        again: Any = await strict.mcp_servers.refresh(server_id, agent_id=agent.id)
         assert again == {"added": [], "updated": [], "deleted": [], "rejected": []}
+        with pytest.raises(NotFoundError):
+            await strict.mcp_servers.refresh(server_id, agent_id=NOBODY)
     # A server that is down takes nothing away.
     assert (await talk.http.patch(f"/v1/mcp-servers/{server_id}/refresh")).status_code == 502
     assert len(await strict.mcp_servers.tools.list(server_id)) == 3
     await strict.mcp_servers.delete(server_id)
     assert [one.name async for one in await strict.agents.tools.list(agent.id)] == []
+
+
+@pytest.mark.rule("FIX-62", "X52")
+async def test_a_server_that_says_its_tools_changed_is_read_again(
+    strict: AsyncLetta, served: Served
+) -> None:
+    server_id = await made(strict, "demo", served.url)
+    tools = strict.mcp_servers.tools
+    grow = {one.name: one.id for one in await tools.list(server_id)}["grow"]
+    async with asyncio.timeout(30):
+        while "grown" not in {one.name for one in await tools.list(server_id)}:
+            await tools.run(grow, mcp_server_id=server_id)
 
 
 @pytest.mark.rule("FIX-62", "X49")
@@ -227,7 +247,7 @@ async def test_equal_names_of_two_servers_are_two_tools(strict: AsyncLetta, serv
 
 @pytest.mark.rule("X1", "X46", "X47", "X54", "G-17")
 async def test_an_agent_calls_the_tools_of_a_server(
-    strict: AsyncLetta, talk: Talk, served: Served, database: Database
+    strict: AsyncLetta, talk: Talk, served: Served
 ) -> None:
     server_id = await made(
         strict,
@@ -241,8 +261,8 @@ async def test_an_agent_calls_the_tools_of_a_server(
         model="openai/m",
         include_base_tools=False,
         tool_ids=[tools["whoami"], tools["picture"], tools["fail"]],
+        secrets={"TOKEN": "s3cret"},
     )
-    await given_secret(database, agent.id, "TOKEN", "s3cret")
     talk.registry.model = model = ScriptedModel(
         call(("whoami", {})), call(("picture", {})), call(("fail", {})), say("Done.")
     )
@@ -279,16 +299,3 @@ async def test_a_dead_server_fails_a_call_and_not_the_turn(strict: AsyncLetta, t
         "assistant_message",
     ]
     assert "McpUnreachable" in str(reply.messages)
-
-
-async def given_secret(database: Database, agent_id: str, key: str, value: str) -> None:
-    async with database.write(Actor()) as tx:
-        await tx.execute(
-            "INSERT INTO agent_secrets (id, organization_id, agent_id, key, sealed, created_at,"
-            " updated_at) VALUES ($1, $2, $3, $4, $5, 0, 0)",
-            "secret-1",
-            tx.actor.organization_id,
-            agent_id,
-            key,
-            tx.sealer.seal(value),
-        )

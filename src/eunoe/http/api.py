@@ -113,8 +113,10 @@ def build_api(open_runtime: OpenRuntime, *, version: str, policy: Policy | None 
     app.router.routes.extend(route for router in _ROUTERS for route in router.routes)
     document.install(app)
     app.router.routes.append(mcp_offer.route)
+    policy = policy or Policy()
+    app.router.routes.append(mcp_offer.route(policy.cors_origins))
     errors.install(app)
-    _guard(app, policy or Policy())
+    _guard(app, policy)
     return app
 
 

@@ -7,7 +7,7 @@ from eunoe.domain.mcp_servers import HttpServer, McpServer, resolved
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool, ToolResult
 from eunoe.errors import McpAuthorizationNeeded, ToolMissing
-from eunoe.store import mcp_servers
+from eunoe.store import mcp_servers, secrets
 from eunoe.store.db import Actor, Database, to_micros
 from eunoe.tools.mcp_sessions import McpSessions, Target
 
@@ -42,7 +42,7 @@ class McpCalls:
         """Call a tool on behalf of an agent, if of any. Raises `McpError` and `ToolMissing`."""
         async with self.db.read(actor) as tx:
             owned = await mcp_servers.of_tool(tx, tool.id)
-            variables = {} if agent_id is None else await mcp_servers.variables(tx, agent_id)
+            variables = {} if agent_id is None else await secrets.values_of(tx, agent_id)
         if owned is None:
             raise ToolMissing(f"No MCP server has the tool `{tool.name}` any more.")
         target = self.target(actor, owned.server, variables, agent_id=agent_id)

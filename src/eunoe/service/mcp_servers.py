@@ -23,7 +23,8 @@ from eunoe.errors import (
     ToolNameTaken,
 )
 from eunoe.runs.mcp_calls import McpCalls
-from eunoe.store import mcp_servers, tools
+from eunoe.service import states
+from eunoe.store import mcp_servers, secrets, tools
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.tools.catalog import builtin_tools
 from eunoe.tools.mcp_sessions import RemoteTool, Target
@@ -107,7 +108,10 @@ async def refresh(
     """Read the server's tools anew; raise `McpError` where they cannot be had, changing nothing."""
     async with db.read(actor) as tx:
         server = await known(tx, server_id)
-        variables = {} if agent_id is None else await mcp_servers.variables(tx, agent_id)
+        variables: dict[str, str] = {}
+        if agent_id is not None:
+            await states.known(tx, agent_id)
+            variables = await secrets.values_of(tx, agent_id)
     target = calls.target(actor, server, variables, agent_id=agent_id)
     found = await calls.sessions.list_tools(target)
     async with db.write(actor) as tx:

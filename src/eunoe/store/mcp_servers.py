@@ -161,16 +161,6 @@ async def of_tool(tx: Tx, tool_id: str) -> Owned | None:
     return None if row is None else Owned(server=_read(tx, row), remote_name=row[-1])
 
 
-async def variables(tx: Tx, agent_id: str) -> dict[str, str]:
-    """Return what an agent fills the templates of a configuration with: its secrets (X46)."""
-    rows = await tx.fetch(
-        "SELECT key, sealed FROM agent_secrets WHERE agent_id = $1 AND organization_id = $2",
-        agent_id,
-        tx.actor.organization_id,
-    )
-    return {row[0]: tx.sealer.open(row[1]) for row in rows}
-
-
 # Grants of users
 
 

@@ -1,8 +1,9 @@
 """Eunoe as an MCP server, at one address beside the API."""
 
-from typing import Final
+from collections.abc import Collection
+from urllib.parse import urlsplit
 
-from starlette.responses import Response
+from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -13,13 +14,31 @@ from eunoe.http.replies import JsonReply
 class _Endpoint:
     """An ASGI application, since the protocol's own library answers."""
 
+    def __init__(self, origins: Collection[str]) -> None:
+        self._origins = origins
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         runtime: Runtime = scope["app"].state.runtime
-        if runtime.offer is not None:
+        headers = Headers(scope=scope)
+        if runtime.offer is None:
+            await _refused(404, "NOT_FOUND: There is nothing here.")(scope, receive, send)
+        elif not self._admits(headers.get("origin"), headers.get("host")):
+            text = "PERMISSION_DENIED: Pages of other origins may not use this."
+            await _refused(403, text)(scope, receive, send)
+        else:
             await runtime.offer(scope, receive, send)
-            return
-        absent: Response = JsonReply({"detail": "NOT_FOUND: There is nothing here."}, status=404)
-        await absent(scope, receive, send)
+
+    def _admits(self, origin: str | None, host: str | None) -> bool:
+        """Whether no page asks, or one of this server or of an origin that may call it."""
+        if origin is None or origin in self._origins or "*" in self._origins:
+            return True
+        return urlsplit(origin).netloc == host
 
 
-route: Final = Route("/mcp", _Endpoint(), include_in_schema=False)
+def _refused(status: int, text: str) -> JsonReply:
+    return JsonReply({"detail": text}, status=status)
+
+
+def route(origins: Collection[str]) -> Route:
+    """Return the route; pages of `origins` may use it beside those of the server itself."""
+    return Route("/mcp", _Endpoint(origins), include_in_schema=False)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from fastapi import Body, Depends, Request
@@ -31,6 +31,8 @@ from eunoe.wire.mcp_servers import (
     progress,
 )
 from eunoe.wire.tools import Tool, tool
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 router = v1("/mcp-servers", tag="mcp-servers")
 callback = v1("/tools/mcp", tag="tools")
@@ -215,12 +217,14 @@ def _tool_id(text: str) -> str:
 
 
 def _from_no_page(request: Request, config: McpConfig) -> None:
-    """Raise `McpOriginRefused` where a page of another origin names a command to run.
+    """Raise `McpOriginRefused` where a page that is not this machine's own names a command to run.
 
-    Browsers let any page send requests to a server on its visitor's machine.
+    Browsers let any page send requests to a server on its visitor's machine, also under a
+    name that is made to stand for it.
     """
     origin = request.headers.get("origin")
     if origin is None or not isinstance(config, StdioServer):
         return
-    if urlsplit(origin).netloc != request.headers.get("host"):
+    page = urlsplit(origin)
+    if page.netloc != request.headers.get("host") or page.hostname not in _LOOPBACK:
         raise McpOriginRefused
