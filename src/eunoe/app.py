@@ -113,7 +113,9 @@ async def open_runtime(
         )
         stack.push_async_callback(runner.stop)
         await runner.start()
-        offer = McpOffer(deeds(db, runner, registry), version=VERSION)
+        offer = McpOffer(
+            deeds(db, runner, lambda actor: brought.of(actor.organization_id)), version=VERSION
+        )
         stack.push_async_callback(offer.close)
         local = _local_defaults(settings, providers)
         watch = asyncio.create_task(telemetry.watch_event_loop())

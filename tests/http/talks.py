@@ -233,7 +233,7 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
     sessions.on_change(partial(mcp_servers.heard_of_change, database, mcp))
     boxes = toolboxes(database, {}, executors=executors, mcp=mcp)
     runner = Runner(database, models=registry, toolboxes=boxes, grace_s=0.2)
-    offer = McpOffer(deeds(database, runner, registry), version="0")
+    offer = McpOffer(deeds(database, runner, lambda _: registry), version="0")
     images = ImageFetcher()
 
     @asynccontextmanager

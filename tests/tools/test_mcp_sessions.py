@@ -211,6 +211,30 @@ async def test_whatever_a_server_does_wrong_is_an_error_in_time(
         await sessions.close()
 
 
+@pytest.mark.rule("FIX-62")
+async def test_who_waits_for_a_session_that_is_dropped_is_not_cancelled() -> None:
+    script = str(ROOT / "tests/fixtures/hostile_mcp.py")
+    sessions = McpSessions(hosts=ANYWHERE, limits=Limits(connect_s=1))
+    at = target(StdioServer(command=sys.executable, args=("-S", script, "mute")))
+    waiting = asyncio.create_task(sessions.call(at, "t", {}))
+    await asyncio.sleep(0)
+    await sessions.drop(at.server_id)
+    with pytest.raises(McpTimedOut):
+        await waiting
+    await sessions.close()
+
+
+@pytest.mark.rule("X45")
+@pytest.mark.parametrize(("name", "value"), [("X-Key", "a\r\nsecret"), ("X-Kéy", "s"), ("", "s")])
+async def test_a_header_that_cannot_be_sent_is_not_shown(
+    sessions: McpSessions, name: str, value: str
+) -> None:
+    with pytest.raises(McpUnreachable) as raised:
+        await sessions.call(target(web("http://127.0.0.1:9/mcp", **{name: value})), "t", {})
+    assert "secret" not in str(raised.value)
+    assert "header" in str(raised.value)
+
+
 @pytest.mark.rule("X43", "X44", "api-16.2")
 @pytest.mark.parametrize(
     "url",

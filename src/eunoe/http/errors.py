@@ -179,7 +179,8 @@ async def _on_ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, EunoeError):
         raise error
     answer = answer_of(error)
-    if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    ours = answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    if ours and not isinstance(error, errors.McpError):
         log.error("%s %s: %s", request.method, request.url.path, error.code, exc_info=error)
     return answer
 

@@ -33,7 +33,7 @@ _AGENT: Final = {"type": "string", "description": "The agent's id or its exact n
 class _House:
     db: Database
     runner: Runner
-    models: Models
+    models: Callable[[Actor], Models]
 
     async def list_agents(self, actor: Actor, given: Json) -> Json:
         where = AgentFilter(query_text=_text(given, "name") or None)
@@ -94,7 +94,7 @@ class _House:
             limit=min(limit, _MOST_FOUND) if isinstance(limit, int) and limit > 0 else 5,
         )
         found = await archives.recall(
-            self.db, actor, agent.id, query, start=None, end=None, models=self.models
+            self.db, actor, agent.id, query, start=None, end=None, models=self.models(actor)
         )
         return {
             "memories": [
@@ -110,7 +110,7 @@ class _House:
     async def remember(self, actor: Actor, given: Json) -> str:
         agent = await self._agent(actor, given)
         draft = PassageDraft(text=_needed(given, "text"))
-        await archives.remember(self.db, actor, agent.id, draft, models=self.models)
+        await archives.remember(self.db, actor, agent.id, draft, models=self.models(actor))
         return "It is in the agent's archive."
 
     async def _agent(self, actor: Actor, given: Json) -> Agent:
@@ -132,7 +132,7 @@ class _House:
 _Do: TypeAlias = Callable[[Actor, Json], Awaitable[Json | str]]
 
 
-def deeds(db: Database, runner: Runner, models: Models) -> tuple[Deed, ...]:
+def deeds(db: Database, runner: Runner, models: Callable[[Actor], Models]) -> tuple[Deed, ...]:
     """Return what MCP clients can do here."""
     house = _House(db=db, runner=runner, models=models)
 

@@ -4,6 +4,8 @@ The SDK takes a second to import, so that nothing imports this module before a s
 """
 
 import contextlib
+import logging
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
@@ -38,10 +40,15 @@ from eunoe.tools.mcp_sessions import Closed, Limits, RemoteTool, Target
 
 _AGENT_ID: Final = "X-Agent-Id"
 _DESCRIPTION_CHARS: Final = 8_000
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _TERMINATED: Final = "Session terminated"
 _INFO: Final = types.Implementation(name="eunoe", version=version("eunoe"))
 # The answer as it came, read as little as possible.
 _answer: Final = cast("TypeAdapter[types.CallToolResult]", TypeAdapter(dict[str, Any]))
+
+# What the libraries write may hold what a server said; the log gets our own words.
+for _name in ("client", "httpcore2", "httpx2", "mcp"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 @asynccontextmanager
@@ -151,7 +158,14 @@ async def _granted(target: Target, config: HttpServer) -> httpx2.Auth | None:
 
 
 def _headers(config: HttpServer, agent_id: str | None) -> dict[str, str]:
+    """Return the headers of every request; raise `McpUnreachable` for what is none.
+
+    Without its value: the HTTP library would show it, and it may be a secret.
+    """
     headers = headers_of(config)
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(name) or not (value.isascii() and value.isprintable()):
+            raise McpUnreachable(f"The MCP server's header {name!r} is not one that can be sent.")
     return headers if agent_id is None else {**headers, _AGENT_ID: agent_id}
 
 

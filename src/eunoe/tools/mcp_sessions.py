@@ -249,7 +249,7 @@ class McpSessions:
         room = self._room()
         session = _Session(key=key, target=target, ready=asyncio.get_running_loop().create_future())
         # A session that nobody waits for any more has nobody to tell of its failure.
-        session.ready.add_done_callback(lambda ready: ready.cancelled() or ready.exception())
+        session.ready.add_done_callback(lambda ready: ready.exception())
         self._sessions[key] = session
         session.task = asyncio.create_task(self._keep(session), name=f"mcp {target.name}")
         if self._sweeper is None:
@@ -286,9 +286,6 @@ class McpSessions:
             _fail(session, McpTimedOut(f"The MCP server {target.name} did not answer in time."))
         except EunoeError as error:
             _fail(session, error)
-        except asyncio.CancelledError:
-            session.ready.cancel()
-            raise
         except Exception as error:  # noqa: BLE001 -- whatever a foreign server makes the SDK raise
             _fail(session, _failure(error, target))
         finally:
@@ -301,6 +298,8 @@ class McpSessions:
             session.leave.set()
             if not session.ready.done() and session.task is not None:
                 session.task.cancel()
+                # Those who wait for it are not cancelled: they may open another.
+                _fail(session, Closed())
         tasks = [session.task for session in sessions if session.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
@@ -341,12 +340,12 @@ def _is_usable(session: _Session) -> bool:
     """Whether a session is being opened or is open; one whose server is gone is neither."""
     if not session.ready.done():
         return True
-    if session.ready.cancelled() or session.ready.exception() is not None:
+    if session.ready.exception() is not None:
         return False
     return session.ready.result().is_open
 
 
-def _fail(session: _Session, error: EunoeError) -> None:
+def _fail(session: _Session, error: Exception) -> None:
     if not session.ready.done():
         session.ready.set_exception(error)
 
