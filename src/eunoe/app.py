@@ -31,6 +31,7 @@ from eunoe.llm.sources import Endpoint, Source
 from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.recall import StoreRecall
 from eunoe.runs.runner import Runner
+from eunoe.runs.schedules import Schedules
 from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
 from eunoe.runs.worker import Toolboxes
 from eunoe.service import mcp_servers
@@ -111,6 +112,7 @@ async def open_runtime(
             retention=timedelta(hours=settings.event_retention_hours),
             grace_s=settings.shutdown_grace_s,
         )
+        runner.undertake(Schedules(db=db, entrance=runner).duty())
         stack.push_async_callback(runner.stop)
         await runner.start()
         offer = McpOffer(

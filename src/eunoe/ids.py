@@ -23,6 +23,7 @@ PREFIXES: Final = {
     "secret": "agent-env",
     "sandbox": "sandbox",
     "sandbox_variable": "sandbox-env",
+    "schedule": "schedule",
     "step": "step",
     "tool": "tool",
     "user": "user",

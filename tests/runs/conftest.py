@@ -14,6 +14,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.edits import BlockEdit
 from eunoe.domain.events import RunEvent
+from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Json, Message, Text, ToolCall
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.tools import Tool, ToolResult, ToolSchema
@@ -24,7 +25,7 @@ from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint
 from eunoe.runs.runner import Outcome, Runner
-from eunoe.runs.submit import InputMessage, Submission, Submitted
+from eunoe.runs.submit import Submission, Submitted
 from eunoe.runs.worker import Toolboxes
 from eunoe.store import agents, blocks, lists
 from eunoe.store.db import Actor, Database

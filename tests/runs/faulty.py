@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eunoe.domain.agents import Agent
+from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Text
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import DatabaseUnreachable, DiskFull
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
-from eunoe.runs.submit import InputMessage, Submission, submit
+from eunoe.runs.submit import Submission, submit
 from eunoe.runs.windows import Windows
 from eunoe.runs.worker import Worker
 from eunoe.store import runs

@@ -10,13 +10,13 @@ from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.approvals import pending
 from eunoe.domain.conversations import Conversation
+from eunoe.domain.inputs import Answers, InputMessage
 from eunoe.domain.messages import Answer, Decision, Json, Message, Text, ToolReturn
 from eunoe.domain.runs import Run, RunOptions, Usage
 from eunoe.engine.ports import ModelRequest
 from eunoe.errors import ApprovalPending, DatabaseUnreachable, ListBusy
-from eunoe.runs.approvals import Answers
 from eunoe.runs.feed import Feed
-from eunoe.runs.submit import InputMessage, Submission, submit
+from eunoe.runs.submit import Submission, submit
 from eunoe.store import conversations, lists
 from eunoe.testing.scripted import Events, ScriptedModel, call, say
 from tests.crash.invariants import faults

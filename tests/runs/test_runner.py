@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from eunoe.domain.events import Ended, Failed, Shown, Started, Stopped, Used
+from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Text, text_of
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.views import Answered, Called, Returned
 from eunoe.errors import ListBusy, Missing, NothingToCancel, OtidReused
 from eunoe.runs.runner import Outcome
-from eunoe.runs.submit import InputMessage, Submission
+from eunoe.runs.submit import Submission
 from eunoe.store import events, runs, steps
 from eunoe.store.db import Actor
 from tests.runs.conftest import ACTOR, World, running

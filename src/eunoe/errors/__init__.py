@@ -92,6 +92,7 @@ from eunoe.errors.runs import (
     RunCancelled,
     RunExpired,
 )
+from eunoe.errors.schedules import CronInvalid, TimePassed, TimeZoneUnknown, TooManySchedules
 from eunoe.errors.secrets import (
     EncryptionKeyInvalid,
     EncryptionKeyMissing,
@@ -136,6 +137,7 @@ __all__ = (
     "CompletionFailed",
     "Conflict",
     "ContextOverflow",
+    "CronInvalid",
     "DatabaseNewer",
     "DatabaseUnreachable",
     "DatabaseUrlInvalid",
@@ -197,7 +199,10 @@ __all__ = (
     "SettingInvalid",
     "SettingUnknown",
     "SystemPromptTooLarge",
+    "TimePassed",
+    "TimeZoneUnknown",
     "TokenScopeExceeded",
+    "TooManySchedules",
     "ToolArgumentUnclear",
     "ToolArgumentsInvalid",
     "ToolDocstringMissing",

@@ -5,7 +5,7 @@ list, so that of two answers only one is taken and a refusal has changed nothing
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -13,6 +13,7 @@ from eunoe import ids
 from eunoe.domain import approvals
 from eunoe.domain.approvals import CANCELLED, Request
 from eunoe.domain.envelopes import heartbeat_envelope
+from eunoe.domain.inputs import Answers
 from eunoe.domain.messages import Answer, Message, Text, ToolReturn
 from eunoe.domain.runs import Run
 from eunoe.domain.times import stamp
@@ -26,15 +27,6 @@ _STEP: Final = 2
 """A request and the message with the rest of its reply."""
 _RECENT: Final = 12
 _CARRY_ON: Final = "The tool calls have been answered. Go on with what you were doing."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """What a client answers to the calls that wait; `otid` and `group_id` as of any message."""
-
-    given: tuple[Answer, ...]
-    otid: str | None = None
-    group_id: str | None = None
 
 
 async def admitted(

@@ -8,13 +8,14 @@ from typing import Final, Protocol
 import anyio
 
 from eunoe.domain.agents import Agent
+from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Text
 from eunoe.domain.peers import MOST_DEEP, announced, answers
 from eunoe.domain.runs import Run, RunOptions, status_of
 from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import ListBusy, PeerBusy, PeerFailed, PeersTooDeep, PeerWaits
 from eunoe.runs.outcome import Outcome
-from eunoe.runs.submit import InputMessage, Submission, Submitted
+from eunoe.runs.submit import Submission, Submitted
 from eunoe.store import agents, groups
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database

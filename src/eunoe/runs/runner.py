@@ -22,7 +22,7 @@ from eunoe.runs.jobs import Duty, Engine
 from eunoe.runs.outcome import Outcome, folded
 from eunoe.runs.peers import RunPeers
 from eunoe.runs.recall import embed_pending
-from eunoe.runs.submit import Submission, Submitted
+from eunoe.runs.submit import Claim, Submission, Submitted
 from eunoe.runs.tool_calls import ToolCalls
 from eunoe.runs.watch import watch
 from eunoe.runs.windows import Windows
@@ -148,12 +148,17 @@ class Runner:
         except (ModelError, EmbeddingUnknown) as error:
             _log.warning("memory.not_embedded", agent_id=agent_id, code=error.code)
 
-    async def submit(self, actor: Actor, submission: Submission) -> Submitted:
+    async def submit(
+        self, actor: Actor, submission: Submission, *, claim: Claim | None = None
+    ) -> Submitted:
         """Take a request in; when this returns its input is stored and in the window.
 
-        Raises `ListBusy`, `OtidReused` or `Missing`, and then nothing has happened.
+        Raises `ListBusy`, `OtidReused` or `Missing`, and then nothing has happened; so does
+        `claim`, which says in the same transaction whether there is to be a run at all.
         """
-        return await submit.submit(self._db, self._engine, self._feed, actor, submission)
+        return await submit.submit(
+            self._db, self._engine, self._feed, actor, submission, claim=claim
+        )
 
     async def call_tool(
         self, actor: Actor, agent_id: str, name: str, *, arguments: Json

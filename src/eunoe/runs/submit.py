@@ -1,13 +1,14 @@
 """Taking a request in: one transaction after which nothing of it can be lost (G-3)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, TypeAlias
 
 from eunoe import ids, telemetry
-from eunoe.domain.messages import Message, Part
+from eunoe.domain.inputs import Answers, InputMessage
+from eunoe.domain.messages import Message
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import Invalid, ListBusy, Missing, OtidReused
 from eunoe.runs.approvals import Answers, admitted
@@ -23,14 +24,12 @@ _ATTEMPTS: Final = 5
 """How often a list is asked for that was taken and is free again when one looks."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputMessage:
-    role: Literal["user", "system", "assistant"]
-    content: tuple[Part, ...]
-    otid: str
-    name: str | None = None
-    sender_id: str | None = None
-    group_id: str | None = None
+Claim: TypeAlias = Callable[[Tx, str], Awaitable[bool]]
+"""Takes what a run is made for, in its transaction, given the run's id; whether it was there."""
+
+
+class Taken(Exception):
+    """What the run was to be made for had been taken already, so there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +60,18 @@ class Submitted:
 
 
 async def submit(
-    db: Database, jobs: Jobs, feed: Feed, actor: Actor, submission: Submission
+    db: Database,
+    jobs: Jobs,
+    feed: Feed,
+    actor: Actor,
+    submission: Submission,
+    *,
+    claim: Claim | None = None,
 ) -> Submitted:
     """Claim the message list, store run and input, queue the run; or find the run it repeats.
 
     Raises `ListBusy` before any effect when another run holds the list (G-12), `Missing` for
-    an unknown agent, and what `admitted` raises.
+    an unknown agent, and what `admitted` raises; `Taken` where `claim` finds nothing.
     """
     run = jobs.taken(_run(submission))
     origin = Origin(request_hash=submission.request_hash, otids_token=_otids_token(run, submission))
@@ -78,6 +83,8 @@ async def submit(
                 if repeated is not None:
                     return Submitted(run=repeated, repeated=True)
                 await _insert(tx, run, origin, submission, said)
+                if claim is not None and not await claim(tx, run.id):
+                    raise Taken
                 await jobs.enqueue_in(tx, run.id)
             break
         except UniqueViolated as clash:

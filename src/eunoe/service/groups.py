@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 from eunoe import ids
 from eunoe.domain.groups import Group, GroupDraft, GroupPatch
+from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Message
 from eunoe.domain.rounds import first_turn
 from eunoe.errors import Invalid, ListBusy, Missing
 from eunoe.runs import rounds
-from eunoe.runs.submit import InputMessage
 from eunoe.service.blocks import known as known_block
 from eunoe.store import agents, blocks, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx

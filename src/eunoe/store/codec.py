@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from eunoe.domain.agents import CompactionSettings
 from eunoe.domain.events import RunEvent
+from eunoe.domain.inputs import Ask
 from eunoe.domain.messages import Json, Message
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.runs import RunOptions, Step, Usage
@@ -23,6 +24,7 @@ run_event: Final[TypeAdapter[RunEvent]] = TypeAdapter(RunEvent)
 model_config: Final = TypeAdapter(ModelConfig)
 embedding_config: Final = TypeAdapter(EmbeddingConfig)
 compaction_settings: Final = TypeAdapter(CompactionSettings)
+ask: Final = TypeAdapter(Ask)
 run_options: Final = TypeAdapter(RunOptions)
 usage: Final = TypeAdapter(Usage)
 message: Final = TypeAdapter(Message)

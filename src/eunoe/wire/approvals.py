@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 from typing_extensions import TypedDict
 
 from eunoe.domain.approvals import text_of_parts
+from eunoe.domain.inputs import Answers
 from eunoe.domain.messages import Answer, ClientReturn, Decision, Image, Json, Message, Text
 from eunoe.domain.tools import ToolSchema
-from eunoe.runs.approvals import Answers
 from eunoe.wire.content import Content, FetchImage, TextContent, part_bodies, parts_of
 
 RETURNABLE = frozenset({"text", "image"})

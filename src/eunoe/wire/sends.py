@@ -20,12 +20,11 @@ from pydantic import (
     model_validator,
 )
 
+from eunoe.domain.inputs import Answers, InputMessage
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import DEFAULT_MAX_STEPS, RunOptions
 from eunoe.domain.skills import Skill
 from eunoe.domain.tokens import TokensWanted
-from eunoe.runs.approvals import Answers
-from eunoe.runs.submit import InputMessage
 from eunoe.wire.approvals import (
     ApprovalCreate,
     ClientTool,

@@ -153,6 +153,7 @@ RULES: Final = {
     "api-23.3": "Variables of the sandbox are sealed where they are stored, and shown in clear.",
     "api-24": "A chat completion is answered by the agent that it names, to the last user message alone.",
     "api-25.3": "An access token opens some agents to a client for some time, and nothing else.",
+    "api-25.1": "A schedule sends its messages at each of its times once, late where it must, never twice.",
     "api-27": "A label is unique on an agent and an agent has one archive; a clash is 409.",
     "api-28": "Deleting answers with the status and body of its route.",
 }

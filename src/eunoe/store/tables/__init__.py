@@ -30,3 +30,6 @@ __all__ = (
     "sandboxes",
     "secrets",
 )
+from eunoe.store.tables import schedules
+
+__all__ = ("agents", "archives", "groups", "messages", "metadata", "runs", "schedules")

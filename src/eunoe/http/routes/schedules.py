@@ -1,0 +1,96 @@
+"""Schedules: messages that an agent is sent at a time, once or again and again (api 25.1)."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Query
+from starlette.responses import Response
+
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import After, rows
+from eunoe.http.paths import AgentId
+from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
+from eunoe.runs.schedules import announce
+from eunoe.service import schedules
+from eunoe.store.paging import Page
+from eunoe.wire.schedules import (
+    ScheduleCreated,
+    ScheduleDeleted,
+    ScheduledMessage,
+    ScheduleList,
+    ScheduleRequest,
+    created,
+    shown,
+)
+
+of_agent = v1("/agents", tag="schedules")
+
+_SHOWN = 50
+
+
+@of_agent.post(
+    "/{agent_id}/schedule",
+    operation_id="scheduledMessages.scheduleAgentMessage",
+    status_code=201,
+    responses={201: {"model": ScheduleCreated}},
+)
+async def create(
+    agent_id: AgentId, body: ScheduleRequest, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Have messages sent later: once, or whenever a cron expression says so."""
+    if body.override_model is not None:
+        await runtime.registry.resolve(body.override_model)
+    ask, now = await body.ask(fetch=runtime.images), datetime.now(UTC)
+    made = await schedules.create(runtime.db, actor, agent_id, when=body.when(), ask=ask, now=now)
+    await announce(runtime.runner, made.id, made.next_at, now=now)
+    return JsonReply(created(made), status=201)
+
+
+@of_agent.get(
+    "/{agent_id}/schedule",
+    operation_id="scheduledMessages.listScheduledMessages",
+    responses={200: {"model": ScheduleList}},
+)
+async def list_of_agent(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    limit: Annotated[int | None, Query(ge=0)] = _SHOWN,
+    after: After = None,
+) -> Response:
+    """List an agent's schedules, the newest first; one-time ones stay for a month."""
+    wanted = rows(limit, default=_SHOWN)
+    page = Page(limit=wanted + 1, after=after)
+    found = await schedules.list_schedules(runtime.db, actor, agent_id, page)
+    body: ScheduleList = {
+        "has_next_page": len(found) > wanted,
+        "scheduled_messages": [shown(one) for one in found[:wanted]],
+    }
+    return JsonReply(body)
+
+
+@of_agent.get(
+    "/{agent_id}/schedule/{scheduled_message_id}",
+    operation_id="scheduledMessages.retrieveScheduledMessage",
+    responses={200: {"model": ScheduledMessage}},
+)
+async def retrieve(
+    agent_id: AgentId, scheduled_message_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Get a schedule: what it sends, when next, and the run it made last."""
+    return JsonReply(shown(await schedules.get(runtime.db, actor, agent_id, scheduled_message_id)))
+
+
+@of_agent.delete(
+    "/{agent_id}/schedule/{scheduled_message_id}",
+    operation_id="scheduledMessages.deleteScheduledMessage",
+    responses={200: {"model": ScheduleDeleted}},
+)
+async def delete(
+    agent_id: AgentId, scheduled_message_id: str, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Remove a schedule; a run that it has begun goes on."""
+    await schedules.delete(runtime.db, actor, agent_id, scheduled_message_id)
+    gone: ScheduleDeleted = {"success": True}
+    return JsonReply(gone)
