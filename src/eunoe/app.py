@@ -20,6 +20,7 @@ from eunoe.domain.tools import Tool
 from eunoe.engine.ports import Embedder
 from eunoe.http.api import Policy, build_api
 from eunoe.http.deps import Runtime
+from eunoe.http.telling import Telling
 from eunoe.llm.brought import BroughtProviders
 from eunoe.llm.connection import Timeouts
 from eunoe.llm.local_catalog import DEFAULT_CHAT, DEFAULT_EMBEDDING
@@ -28,7 +29,9 @@ from eunoe.llm.local_source import LocalProvider
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint, Source
+from eunoe.runs.callbacks import Callbacks
 from eunoe.runs.mcp_calls import McpCalls
+from eunoe.runs.outbound import Outbound
 from eunoe.runs.recall import StoreRecall
 from eunoe.runs.runner import Runner
 from eunoe.runs.schedules import Schedules
@@ -112,7 +115,7 @@ async def open_runtime(
             retention=timedelta(hours=settings.event_retention_hours),
             grace_s=settings.shutdown_grace_s,
         )
-        runner.undertake(Schedules(db=db, entrance=runner).duty())
+        _undertake(stack, db, runner, settings)
         stack.push_async_callback(runner.stop)
         await runner.start()
         offer = McpOffer(
@@ -163,6 +166,21 @@ async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox]:
             yield sandbox
         finally:
             trial.cancel()
+
+
+def _undertake(stack: AsyncExitStack, db: Database, runner: Runner, settings: Settings) -> None:
+    """Give the runner what it does beside the runs."""
+    outbound = Outbound(allow_private=settings.callback_private_hosts)
+    stack.push_async_callback(outbound.close)
+    secret = settings.callback_secret
+    callbacks = Callbacks(
+        db=db,
+        outbound=outbound,
+        told={"run": Telling(db=db, runner=runner).run},
+        secret=None if secret is None else secret.get_secret_value(),
+    )
+    runner.undertake(callbacks.duty())
+    runner.undertake(Schedules(db=db, entrance=runner).duty())
 
 
 def toolboxes(

@@ -7,6 +7,7 @@ a password that silently does not apply is worse than no start.
 import difflib
 import ipaddress
 import os
+from base64 import b64decode
 from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias, cast
@@ -105,6 +106,15 @@ def _supported_url(url: str) -> str:
     return url
 
 
+def _signing(secret: SecretStr) -> SecretStr:
+    try:
+        b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+    except ValueError:
+        text = "is base64, with or without whsec_ before it"
+        raise ValueError(text) from None
+    return secret
+
+
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
@@ -180,6 +190,11 @@ can be made"""
     mcp_private_hosts: bool | None = None
     """Whether MCP servers may be at private addresses; only of a server on loopback when not set"""
 
+    callback_private_hosts: bool = False
+    """Whether callbacks may go to private and loopback addresses"""
+    callback_secret: Annotated[SecretStr, AfterValidator(_signing)] | None = None
+    """Secret that callbacks are signed with, in base64, as Standard Webhooks has it"""
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log record that is written"""
     log_format: Literal["auto", "console", "json"] = "auto"
@@ -227,7 +242,7 @@ can be made"""
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that must never be written anywhere."""
-        hidden = [self.password, self.sentry_dsn]
+        hidden = [self.password, self.sentry_dsn, self.callback_secret]
         keys = [value for name, value in self.provider_values.items() if "KEY" in name]
         inside = urlsplit(self.database_url).password
         return (

@@ -107,6 +107,9 @@ def worker(world: World, *, feed: Feed | None = None) -> Worker:
     async def remember(actor: Actor, agent_id: str) -> None:
         return
 
+    async def tell(run_id: str) -> None:
+        return
+
     return Worker(
         db=world.db,
         feed=feed or Feed(world.db),
@@ -116,6 +119,7 @@ def worker(world: World, *, feed: Feed | None = None) -> Worker:
         remember=remember,
         peers=alone,
         follow_ups=FollowUps(db=world.db, queue=Unqueued),
+        tell=tell,
     )
 
 

@@ -97,6 +97,15 @@ class RunOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalledBack:
+    """What the newest attempt came to to tell the caller's URL of an end (G-20)."""
+
+    at: datetime
+    status_code: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """`list_id` is the message list it works on: the conversation, else the agent itself."""
 
@@ -121,6 +130,7 @@ class Run:
     told_tokens: tuple[tuple[str, Tokens], ...] = ()
     """What was told of its replies' tokens, by their messages' ids, since this owner has it; it
     is not stored."""
+    called_back: CalledBack | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Every failure a caller can act on, by what it is about; `errors.kinds` says how they are made."""
 
 from eunoe.errors.access import TokenScopeExceeded
+from eunoe.errors.addresses import AddressRefused
 from eunoe.errors.approvals import (
     ApprovalEmpty,
     ApprovalIdsWrong,
@@ -115,6 +116,7 @@ from eunoe.errors.tools import (
 )
 
 __all__ = (
+    "AddressRefused",
     "AgentManagesGroup",
     "AgentTypeWrong",
     "AgentUnnamed",

@@ -31,7 +31,7 @@ from eunoe.runs import memory
 from eunoe.runs.feed import Numbered, Recorder
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.windows import Kept, Windows, window_of
-from eunoe.store import events, facts, lists, runs, search, steps
+from eunoe.store import callbacks, events, facts, lists, runs, search, steps
 from eunoe.store import messages as stored
 from eunoe.store.db import Actor, Database, Tx
 
@@ -233,6 +233,8 @@ class RunJournal:
         if ending.error is not None:
             done = replace(done, metadata={**run.metadata, "error": metadata_of(ending.error)})
         await runs.end(tx, done)
+        if run.options.callback_url is not None:
+            await callbacks.insert(tx, run.id, run.options.callback_url, at=now)
         telemetry.record_run_finished(
             status=done.status,
             stop_reason=ending.reason,

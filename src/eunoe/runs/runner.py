@@ -16,6 +16,7 @@ from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Previewed
 from eunoe.errors import EmbeddingUnknown, ModelError, PreviewUnknown
 from eunoe.runs import cancel, rounds, submit
+from eunoe.runs.callbacks import CALLBACK
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Duty, Engine
@@ -63,6 +64,7 @@ class Runner:
             remember=self._remember,
             peers=self._peers,
             follow_ups=self._follow_ups,
+            tell=self._tell,
         )
         self._tool_calls = ToolCalls(db=db, models=models, toolboxes=toolboxes, peers=self._peers)
         self._engine = Engine(
@@ -133,6 +135,9 @@ class Runner:
 
     async def _remember(self, actor: Actor, agent_id: str) -> None:
         await self._engine.embed_later(f"{actor.organization_id} {agent_id}")
+
+    async def _tell(self, run_id: str) -> None:
+        await self._engine.due(CALLBACK, run_id)
 
     async def _embed(self, who: str) -> None:
         """Give vectors to what the agent has said and kept, unless its embedder is down."""

@@ -130,6 +130,8 @@ class Worker:
     """Called after a run that searched what was said: the rest is to be found by meaning too."""
     peers: MakePeers
     follow_ups: FollowUps
+    tell: Callable[[str], Awaitable[None]]
+    """Called after the end of a run whose caller wants to be told of it."""
     now: Callable[[], datetime] = _now
     running: dict[str, Cancellation] = field(default_factory=dict[str, Cancellation])
 
@@ -205,6 +207,8 @@ class Worker:
                 # Whoever owns it next goes on from what is stored, and readers follow the log.
                 self.feed.forget(run.id)
                 self.windows.drop(run.list_id)
+        if run.options.callback_url is not None:
+            await self.tell(run.id)
         if not loaded.agent.message_buffer_autoclear:
             self.windows.keep(run.list_id, closed(journal.kept, config=journal.config))
         if loaded.agent.embedding is not None and _has_searched(run, journal.kept):

@@ -1,23 +1,21 @@
 """Images behind URLs, fetched when the message is accepted and stored as base64 (L6).
 
-The server fetches on a caller's word, so it never does so inside its own network:
-every address of the host is checked, and the request goes to the checked address
-itself, so that a second look-up cannot answer differently.
+The server fetches on a caller's word, so it never does so inside its own network
+(`runs/outbound`), wherever a redirect leads.
 """
 
 import asyncio
 import base64
 import mimetypes
-import socket
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import httpx
 
-from eunoe.domain.addresses import is_public
 from eunoe.domain.messages import Image
-from eunoe.errors import Invalid
+from eunoe.errors import AddressRefused, Invalid
+from eunoe.runs.outbound import Outbound
 
 _TIMEOUT_S: Final = 5.0
 _REDIRECTS: Final = 3
@@ -42,9 +40,8 @@ class ImageFetcher:
     """
 
     def __init__(self, *, allow_private: bool = False, timeout_s: float = _TIMEOUT_S) -> None:
-        self._allow_private = allow_private
+        self._outbound = Outbound(allow_private=allow_private)
         self._timeout_s = timeout_s
-        self._client: httpx.AsyncClient | None = None
 
     async def __call__(self, url: str) -> Image:
         """Return the image at an http, https or data URL; raise `Invalid` when it cannot be had."""
@@ -52,14 +49,15 @@ class ImageFetcher:
             return _inline(url)
         try:
             return await self._fetch_twice(url)
+        except AddressRefused as error:
+            raise Invalid(f"The image {_brief(url)} is not at a public URL.") from error
         except TimeoutError as error:
             raise Invalid(f"The image {_brief(url)} did not arrive in time.") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             raise Invalid(f"The image {_brief(url)} cannot be fetched.") from error
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+        await self._outbound.close()
 
     async def _fetch_twice(self, url: str) -> Image:
         """Fetch within the time given to both tries, the second after a timed-out first."""
@@ -80,17 +78,8 @@ class ImageFetcher:
         raise Invalid(f"The image {_brief(str(url))} redirects too often.")
 
     async def _get(self, url: httpx.URL) -> _Reply:
-        if url.scheme not in ("http", "https") or not url.host:
-            raise Invalid(f"The image {_brief(str(url))} is not at an http, https or data URL.")
-        address = await self._address(url)
-        if self._client is None:
-            self._client = httpx.AsyncClient(follow_redirects=False, trust_env=False)
-        async with self._client.stream(
-            "GET",
-            url.copy_with(host=address),
-            headers={**_HEADERS, "Host": url.netloc.decode("ascii")},
-            extensions={"sni_hostname": url.host},
-            timeout=self._timeout_s,
+        async with self._outbound.stream(
+            "GET", url, headers=_HEADERS, timeout_s=self._timeout_s
         ) as response:
             if response.has_redirect_location:
                 location = httpx.URL(response.headers["location"])
@@ -103,16 +92,6 @@ class ImageFetcher:
                     raise Invalid(f"The image {_brief(str(url))} has more than {_BYTES} bytes.")
         media_type = response.headers.get("content-type", "").partition(";")[0].strip()
         return _Reply(location=None, media_type=media_type, data=bytes(data))
-
-    async def _address(self, url: httpx.URL) -> str:
-        """Return the address to connect to, which the policy allows."""
-        port = url.port or (443 if url.scheme == "https" else 80)
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        addresses = [str(entry[4][0]) for entry in found]
-        if not self._allow_private and not all(map(is_public, addresses)):
-            raise Invalid(f"The image {_brief(str(url))} is not at a public address.")
-        return addresses[0]
 
 
 def _inline(url: str) -> Image:

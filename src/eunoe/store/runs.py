@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from eunoe.domain.messages import Json
-from eunoe.domain.runs import Run, StopReason
+from eunoe.domain.runs import CalledBack, Run, StopReason
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import FenceLost
 from eunoe.store import codec
@@ -17,7 +17,8 @@ from eunoe.store.where import of_organization
 _COLUMNS: Final = (
     "id, agent_id, list_id, conversation_id, status, stop_reason, background, options_json,"
     " metadata_json, usage_json, step_count, context_tokens, fence, cancel_requested, created_at,"
-    " completed_at, ttft_ns, total_duration_ns"
+    " completed_at, ttft_ns, total_duration_ns, callback_sent_at, callback_status_code,"
+    " callback_error"
 )
 _RUNS: Final = Listing(noun="run", table="runs", columns=_COLUMNS)
 _ACTIVE: Final = "status IN ('created', 'running')"
@@ -288,6 +289,14 @@ async def ledger(tx: Tx, run_id: str) -> dict[str, ToolResult | None]:
     return {row[0]: codec.optional(codec.tool_result, row[1]) for row in rows}
 
 
+def called_back(row: Row, place: int) -> CalledBack | None:
+    """Read the three columns of a callback from `place` on, null before the first attempt."""
+    at = optional_time(row[place])
+    if at is None:
+        return None
+    return CalledBack(at=at, status_code=row[place + 1], error=row[place + 2])
+
+
 def from_row(row: Row) -> Run:
     """Read a row of the run columns."""
     metadata: Json = codec.loads(row[8])
@@ -311,4 +320,5 @@ def from_row(row: Row) -> Run:
         completed_at=optional_time(row[15]),
         ttft_ns=row[16],
         total_duration_ns=row[17],
+        called_back=called_back(row, 18),
     )

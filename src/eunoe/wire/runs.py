@@ -4,7 +4,7 @@ from typing_extensions import TypedDict
 
 from eunoe.domain import runs
 from eunoe.domain.messages import Json
-from eunoe.domain.runs import RunStatus, StopReason, Usage
+from eunoe.domain.runs import CalledBack, RunStatus, StopReason, Usage
 from eunoe.wire.times import entity_time, optional_entity_time
 
 
@@ -33,6 +33,12 @@ class Run(TypedDict):
     callback_error: str | None
     ttft_ns: int | None
     total_duration_ns: int | None
+
+
+class Callback(TypedDict):
+    callback_sent_at: str | None
+    callback_status_code: int | None
+    callback_error: str | None
 
 
 class RunMetrics(TypedDict):
@@ -88,11 +94,20 @@ def shown(run: runs.Run) -> Run:
         },
         "stop_reason": run.stop_reason,
         "callback_url": options.callback_url,
-        "callback_sent_at": None,
-        "callback_status_code": None,
-        "callback_error": None,
+        **shown_callback(run.called_back),
         "ttft_ns": run.ttft_ns,
         "total_duration_ns": run.total_duration_ns,
+    }
+
+
+def shown_callback(told: CalledBack | None) -> Callback:
+    """Return what came of telling the caller's URL, nulls before the first attempt (api 8.8)."""
+    if told is None:
+        return {"callback_sent_at": None, "callback_status_code": None, "callback_error": None}
+    return {
+        "callback_sent_at": entity_time(told.at),
+        "callback_status_code": told.status_code,
+        "callback_error": told.error,
     }
 
 

@@ -9,8 +9,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Final, Literal, Self, TypeAlias, cast
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     Discriminator,
@@ -42,9 +44,21 @@ _MOST_LIKELY: Final = 20
 _NO_TOKENS: Final = (
     "return_logprobs and return_token_ids need a whole answer; leave them out of this request."
 )
-_NO_CALLBACKS: Final = (
-    "Callbacks are not delivered by this server yet; leave callback_url out and read the run."
-)
+
+
+def _web_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        found = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        found = False
+    if not found:
+        raise ValueError("A callback goes to an http or https URL.")
+    return url
+
+
+CallbackUrl: TypeAlias = Annotated[str, Field(max_length=2_083), AfterValidator(_web_url)]
+"""Where to tell of an end; that it is no private address is seen when it is called."""
 
 
 def _check_sendable(content: Content, *, role: Role) -> None:
@@ -199,13 +213,7 @@ class ConversationMessageRequest(LettaStreamingRequest):
 
 
 class LettaAsyncRequest(LettaRequest):
-    callback_url: str | None = None
-
-    @field_validator("callback_url")
-    @classmethod
-    def _refuse_callback(cls, given: str | None) -> None:
-        if given is not None:
-            raise ValueError(_NO_CALLBACKS)
+    callback_url: CallbackUrl | None = None
 
 
 class CancelAgentRunRequest(BaseModel):

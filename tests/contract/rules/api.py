@@ -68,6 +68,7 @@ RULES: Final = {
     "api-8.2": "A send takes messages or input, one of the two, and its options hold for that request.",
     "api-8.4": "A turn is answered whole, as a stream, or as a run at once, by what the send asks for.",
     "api-8.6": "Every send makes a run that says by which entrance it came and how it is to be shown.",
+    "api-8.8": "A callback tells of a run's end with its answer, and the run shows what came of it.",
     "api-8.10": "Cancelling stops the named runs or those under way, answers each one's fate, and 409 for none.",
     "api-8.12": "Resetting and compacting shrink the window and leave the stored history whole.",
     "api-8.14": "Messages are listed with filters by type, conversation and group, in the order of each route.",

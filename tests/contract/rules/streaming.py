@@ -22,6 +22,7 @@ RULES: Final = {
     "G-17": "A call that was started is never made again, and its unknown outcome is said.",
     "G-18": "The usage of a run is one number in stream, answer, route and the sum of its steps.",
     "G-19": "The message inside a call streams as its decoded text, however the call is cut.",
+    "G-20": "Who asked for it is told of the end after it, again until he knows, and the run shows it.",
     "G-22": "Runs that are over leave nothing in memory, and their events go when their time is up.",
     "G-23": "Telemetry that fails or is slow changes nothing, and every span is ended.",
     "G-24": "What happens in one message list changes no other.",

@@ -83,7 +83,6 @@ UNTESTED: Final = {
     "FIX-73": "not built: custom tools and their sandbox.",
     "G6": "done better: members get lines with names, and no persona is rewritten.",
     "G11": "held by FIX-63.",
-    "G-20": "not built: callbacks; a URL for one is refused.",
     "G20": "held by C6: it compacts like any agent.",
     "G-21": "not built: batches.",
     "G21": "held by FIX-63.",

@@ -33,3 +33,6 @@ __all__ = (
 from eunoe.store.tables import schedules
 
 __all__ = ("agents", "archives", "groups", "messages", "metadata", "runs", "schedules")
+from eunoe.store.tables import callbacks
+
+__all__ = ("agents", "archives", "callbacks", "groups", "messages", "metadata", "runs", "schedules")

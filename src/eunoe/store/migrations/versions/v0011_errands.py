@@ -1,4 +1,4 @@
-"""Work for later: messages that are sent at a time."""
+"""Work for later: messages that are sent at a time, and whom to tell of an end."""
 
 from typing import Final
 
@@ -20,6 +20,14 @@ _STATEMENTS: Final = (
     """,
     "CREATE INDEX ix_schedules_agent_id_created_at_id ON schedules (agent_id, created_at, id)",
     "CREATE INDEX ix_schedules_due ON schedules (next_at) WHERE next_at IS NOT NULL",
+    """
+    CREATE TABLE callbacks (
+        id TEXT NOT NULL, organization_id TEXT NOT NULL, url TEXT NOT NULL, attempts BIGINT NOT
+        NULL, next_at BIGINT NOT NULL, created_at BIGINT NOT NULL,
+        CONSTRAINT pk_callbacks PRIMARY KEY (id)
+    )
+    """,
+    "CREATE INDEX ix_callbacks_next_at ON callbacks (next_at)",
 )
 
 

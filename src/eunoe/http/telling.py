@@ -1,0 +1,30 @@
+"""What is said to callers' URLs of what has ended: it looks as an answer would have."""
+
+from dataclasses import dataclass
+
+from eunoe.domain.messages import Json
+from eunoe.errors import RunExpired
+from eunoe.runs.runner import Runner
+from eunoe.store import agents, runs
+from eunoe.store.db import Actor, Database
+from eunoe.wire.callbacks import run_callback
+from eunoe.wire.messages import lens_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    db: Database
+    runner: Runner
+
+    async def run(self, actor: Actor, subject_id: str) -> Json | None:
+        """Return what to say of a run (api 8.8), null for one that has been deleted."""
+        async with self.db.read(actor) as tx:
+            run = await runs.get(tx, subject_id)
+            kind = None if run is None else await agents.type_of(tx, run.agent_id)
+        if run is None:
+            return None
+        try:
+            outcome = await self.runner.fold(actor, subject_id)
+        except RunExpired:
+            outcome = None
+        return {**run_callback(run, outcome, lens_of(run.options, agent_type=kind))}

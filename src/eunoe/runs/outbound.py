@@ -1,0 +1,72 @@
+"""Requests to addresses that a caller has named, which never lead into the server's own network.
+
+Every address of the host is checked, and the request goes to the checked address itself, so that
+a second look-up cannot answer differently. A redirect is an answer like any other here.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final
+
+import httpx
+
+from eunoe.domain.addresses import is_public
+from eunoe.errors import AddressRefused
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Outbound:
+    """Makes such requests, with one HTTP client for the life of the process.
+
+    `allow_private` lets it into private and loopback networks; an operator's choice.
+    """
+
+    def __init__(self, *, allow_private: bool = False) -> None:
+        self._allow_private = allow_private
+        self._client: httpx.AsyncClient | None = None
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: httpx.URL,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        content: bytes | None = None,
+    ) -> AsyncGenerator[httpx.Response]:
+        """Send a request; the block reads as much of the answer as it wants.
+
+        Raises `AddressRefused`, or what httpx and the look-up of the host raise.
+        """
+        address = await self._address(url)
+        if self._client is None:
+            self._client = httpx.AsyncClient(follow_redirects=False, trust_env=False)
+        async with self._client.stream(
+            method,
+            url.copy_with(host=address),
+            headers={**headers, "Host": url.netloc.decode("ascii")},
+            content=content,
+            extensions={"sni_hostname": url.host},
+            timeout=timeout_s,
+        ) as response:
+            yield response
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _address(self, url: httpx.URL) -> str:
+        """Return the address to connect to, which the policy allows."""
+        if url.scheme not in _PORTS or not url.host:
+            raise AddressRefused
+        port = url.port or _PORTS[url.scheme]
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]) for entry in found]
+        if not self._allow_private and not all(map(is_public, addresses)):
+            raise AddressRefused
+        return addresses[0]

@@ -1,0 +1,32 @@
+"""What a caller's URL is told of a run that has ended (api 8.8)."""
+
+from typing_extensions import TypedDict
+
+from eunoe.domain.messages import Json
+from eunoe.domain.runs import Run, RunStatus
+from eunoe.runs.outcome import Outcome
+from eunoe.wire.messages import Lens
+from eunoe.wire.stream import answer
+from eunoe.wire.times import optional_entity_time
+
+
+class RunCallback(TypedDict):
+    run_id: str
+    status: RunStatus
+    completed_at: str | None
+    metadata: Json
+
+
+def run_callback(run: Run, outcome: Outcome | None, lens: Lens) -> RunCallback:
+    """Return what is told of a run; its answer is null where its events are no longer kept."""
+    result = None
+    if outcome is not None:
+        result = answer(
+            outcome.views, outcome.compactions, lens, reason=outcome.reason, used=outcome.used
+        )
+    return {
+        "run_id": run.id,
+        "status": run.status,
+        "completed_at": optional_entity_time(run.completed_at),
+        "metadata": {**run.metadata, "result": result},
+    }
