@@ -29,6 +29,7 @@ from eunoe.llm.local_source import LocalProvider
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint, Source
+from eunoe.runs.batches import Batches
 from eunoe.runs.callbacks import Callbacks
 from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.outbound import Outbound
@@ -173,13 +174,15 @@ def _undertake(stack: AsyncExitStack, db: Database, runner: Runner, settings: Se
     outbound = Outbound(allow_private=settings.callback_private_hosts)
     stack.push_async_callback(outbound.close)
     secret = settings.callback_secret
+    telling = Telling(db=db, runner=runner)
     callbacks = Callbacks(
         db=db,
         outbound=outbound,
-        told={"run": Telling(db=db, runner=runner).run},
+        told={"run": telling.run, "job": telling.batch},
         secret=None if secret is None else secret.get_secret_value(),
     )
     runner.undertake(callbacks.duty())
+    runner.undertake(Batches(db=db, entrance=runner, at_once=settings.batch_concurrency).duty())
     runner.undertake(Schedules(db=db, entrance=runner).duty())
 
 

@@ -14,6 +14,7 @@ PREFIXES: Final = {
     "identity": "identity",
     "mcp_oauth": "mcp-oauth",
     "mcp_server": "mcp_server",
+    "job": "job",
     "message": "message",
     "organization": "org",
     "passage": "passage",

@@ -1,5 +1,6 @@
 """A receiver of callbacks, and the one that calls it, with a clock that the test moves."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,9 +23,11 @@ class Receiver:
     url: str = ""
     statuses: list[int] = field(default_factory=lambda: [200])
     told: list[Request] = field(default_factory=list[Request])
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
     def answer(self, request: Request) -> bytes:
         self.told.append(request)
+        self.called.set()
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         return response(status, b"{}", headers={"location": f"{self.url}/elsewhere"})
 
@@ -57,7 +60,11 @@ async def calling(
     outbound = Outbound(allow_private=allow_private)
     telling = Telling(db=world.db, runner=world.runner)
     yield Callbacks(
-        db=world.db, outbound=outbound, told={"run": telling.run}, secret=secret, now=clock
+        db=world.db,
+        outbound=outbound,
+        told={"run": telling.run, "job": telling.batch},
+        secret=secret,
+        now=clock,
     )
     await outbound.close()
 

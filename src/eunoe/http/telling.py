@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from eunoe.domain.messages import Json
 from eunoe.errors import RunExpired
 from eunoe.runs.runner import Runner
-from eunoe.store import agents, runs
+from eunoe.store import agents, batches, jobs, runs
 from eunoe.store.db import Actor, Database
-from eunoe.wire.callbacks import run_callback
+from eunoe.wire.callbacks import job_callback, run_callback
+from eunoe.wire.jobs import shown
 from eunoe.wire.messages import lens_of
 
 
@@ -28,3 +29,10 @@ class Telling:
         except RunExpired:
             outcome = None
         return {**run_callback(run, outcome, lens_of(run.options, agent_type=kind))}
+
+    async def batch(self, actor: Actor, subject_id: str) -> Json | None:
+        """Return what to say of a batch (streaming 7.7), null for one that has been deleted."""
+        async with self.db.read(actor) as tx:
+            job = await jobs.get(tx, subject_id, kinds=("batch",))
+            results = await batches.results(tx, [subject_id])
+        return None if job is None else {**job_callback(shown(job, results[subject_id]))}

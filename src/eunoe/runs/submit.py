@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from eunoe import ids, telemetry
 from eunoe.domain.inputs import Answers, InputMessage
-from eunoe.domain.messages import Message
+from eunoe.domain.messages import Json, Message
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import Invalid, ListBusy, Missing, OtidReused
 from eunoe.runs.approvals import Answers, admitted
@@ -46,6 +46,7 @@ class Submission:
     options: RunOptions
     background: bool = False
     run_type: str = "send_message"
+    metadata: Json = field(default_factory=dict[str, object])
     otids: tuple[str, ...] = ()
     request_hash: str | None = None
     retry_count: int = 0
@@ -176,7 +177,7 @@ def _run(submission: Submission) -> Run:
         conversation_id=submission.conversation_id,
         background=submission.background,
         options=submission.options,
-        metadata={"run_type": submission.run_type},
+        metadata={"run_type": submission.run_type, **submission.metadata},
         created_at=datetime.now(UTC),
     )
 

@@ -8,7 +8,7 @@ from eunoe.domain.runs import CalledBack
 from eunoe.store.db import Actor, Tx, to_micros
 
 _AT_ONCE: Final = 1_000
-_TABLES: Final = {"run": "runs"}
+_TABLES: Final = {"run": "runs", "job": "batches"}
 """Where what is told of is kept, by the prefix of its id."""
 
 

@@ -61,6 +61,7 @@ class MessageFilter:
     run_id: str | None = None
     step_id: str | None = None
     group_id: str | None = None
+    batch_id: str | None = None
 
 
 async def insert(tx: Tx, messages: Sequence[Message]) -> list[int]:
@@ -119,6 +120,9 @@ async def list_messages(tx: Tx, where: MessageFilter, page: MessagePage) -> list
         ("group_id", where.group_id),
     ):
         asked.linked(f"messages.{column} = {{}}", value)
+    asked.linked(
+        "messages.run_id IN (SELECT run_id FROM batch_items WHERE batch_id = {})", where.batch_id
+    )
     joined = ""
     if where.conversation_id == "default":
         asked.add("messages.conversation_id IS NULL")

@@ -32,15 +32,17 @@ class Listing:
     """What is listed: `columns` of `table`, which has an `id` and an `organization_id`.
 
     `orders` names the numbers it can be sorted by, and whether they may be null: such
-    rows come last in either direction (api 5.11).
+    rows come last in either direction (api 5.11). `source` is SQL for a table that the database
+    itself does not have.
     """
 
     noun: str
     table: str
     columns: str
     joined: str = ""
+    source: str = ""
     orders: Mapping[str, bool] = field(default_factory=lambda: BY_CREATION)
-    unknown_cursor: Literal["ignored", "missing"] = "ignored"
+    unknown_cursor: Literal["ignored", "missing", "invalid"] = "ignored"
 
 
 async def listing(tx: Tx, what: Listing, where: Where, page: Page) -> list[Row]:
@@ -57,7 +59,7 @@ async def listing(tx: Tx, what: Listing, where: Where, page: Page) -> list[Row]:
     backwards = page.before is not None and page.after is None
     direction = "ASC" if page.ascending != backwards else "DESC"
     rows = await tx.fetch(
-        f"SELECT {what.columns} FROM {what.table} {what.joined} WHERE {where.sql}"
+        f"SELECT {what.columns} FROM {what.source or what.table} {what.joined} WHERE {where.sql}"
         f" ORDER BY {key} {direction}, {what.table}.id {direction}"
         f" LIMIT {where.bound(page.limit or _MOST)}",
         *where.args,
@@ -78,7 +80,7 @@ async def _cut(tx: Tx, what: Listing, where: Where, page: Page, *, key: str) -> 
     if not cursors:
         return
     found = await tx.fetch(
-        f"SELECT {what.table}.id, {key} FROM {what.table}"
+        f"SELECT {what.table}.id, {key} FROM {what.source or what.table}"
         f" WHERE {what.table}.id {among(tx, '$1')}"
         f" AND {unindexed(f'{what.table}.organization_id')} = $2",
         encode(cursors),
@@ -93,3 +95,5 @@ async def _cut(tx: Tx, what: Listing, where: Where, page: Page, *, key: str) -> 
             where.add(f"({key}, {what.table}.id) {sign} ({{}}, {{}})", places[cursor], cursor)
         elif what.unknown_cursor == "missing":
             raise Missing(f"There is no {what.noun} {cursor} to page from.")
+        elif what.unknown_cursor == "invalid":
+            raise Invalid(f"There is no {what.noun} {cursor} to page from.")

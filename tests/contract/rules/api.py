@@ -152,6 +152,7 @@ RULES: Final = {
     "api-23.1": "There is one configuration of the sandbox for each type.",
     "api-23.2": "Configurations are made with their defaults once, and changed in part.",
     "api-23.3": "Variables of the sandbox are sealed where they are stored, and shown in clear.",
+    "api-22": "A batch is taken in whole, shows what became of each request, and can be stopped.",
     "api-24": "A chat completion is answered by the agent that it names, to the last user message alone.",
     "api-25.3": "An access token opens some agents to a client for some time, and nothing else.",
     "api-25.1": "A schedule sends its messages at each of its times once, late where it must, never twice.",

@@ -84,7 +84,6 @@ UNTESTED: Final = {
     "G6": "done better: members get lines with names, and no persona is rewritten.",
     "G11": "held by FIX-63.",
     "G20": "held by C6: it compacts like any agent.",
-    "G-21": "not built: batches.",
     "G21": "held by FIX-63.",
     "G22": "tells of what the API does not do either.",
     "H31": "held by G-11 and FIX-23.",

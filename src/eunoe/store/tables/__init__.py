@@ -15,6 +15,12 @@ from eunoe.store.tables import (
     runs,
     sandboxes,
     secrets,
+    batches,
+    callbacks,
+    groups,
+    messages,
+    runs,
+    schedules,
 )
 from eunoe.store.tables.columns import metadata
 
@@ -36,3 +42,11 @@ __all__ = ("agents", "archives", "groups", "messages", "metadata", "runs", "sche
 from eunoe.store.tables import callbacks
 
 __all__ = ("agents", "archives", "callbacks", "groups", "messages", "metadata", "runs", "schedules")
+    "batches",
+    "callbacks",
+    "groups",
+    "messages",
+    "metadata",
+    "runs",
+    "schedules",
+)

@@ -1,4 +1,4 @@
-"""Work for later: messages that are sent at a time, and whom to tell of an end."""
+"""Work for later: messages that are sent at a time, batches, and whom to tell of an end."""
 
 from typing import Final
 
@@ -26,6 +26,31 @@ _STATEMENTS: Final = (
         NULL, next_at BIGINT NOT NULL, created_at BIGINT NOT NULL,
         CONSTRAINT pk_callbacks PRIMARY KEY (id)
     )
+    """,
+    """
+    CREATE TABLE batches (
+        id TEXT NOT NULL, organization_id TEXT NOT NULL, user_id TEXT NOT NULL, status TEXT NOT
+        NULL, callback_url TEXT, callback_sent_at BIGINT, callback_status_code BIGINT,
+        callback_error TEXT, created_at BIGINT NOT NULL, completed_at BIGINT,
+        CONSTRAINT pk_batches PRIMARY KEY (id)
+    )
+    """,
+    """
+    CREATE INDEX ix_batches_organization_id_created_at_id ON batches (organization_id,
+    created_at, id)
+    """,
+    """
+    CREATE TABLE batch_items (
+        batch_id TEXT NOT NULL, place BIGINT NOT NULL, agent_id TEXT NOT NULL, ask_json TEXT NOT
+        NULL, run_id TEXT, status TEXT, error TEXT, ended_at BIGINT,
+        CONSTRAINT pk_batch_items PRIMARY KEY (batch_id, place),
+        CONSTRAINT fk_batch_items_batch_id FOREIGN KEY(batch_id) REFERENCES batches (id) ON
+            DELETE CASCADE
+    )
+    """,
+    """
+    CREATE INDEX ix_batch_items_left ON batch_items (batch_id, agent_id, place) WHERE ended_at
+    IS NULL
     """,
     "CREATE INDEX ix_callbacks_next_at ON callbacks (next_at)",
 )

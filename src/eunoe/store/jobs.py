@@ -1,0 +1,99 @@
+"""Queries on jobs: one list over the tables of all that goes on in the background (api 19.5).
+
+A kind of work joins with one SELECT in `_KINDS`, which gives it the columns of all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from eunoe.domain.jobs import ACTIVE, Job, JobType
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx, from_micros, optional_time
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.runs import called_back
+from eunoe.store.where import Where, of_organization
+
+_BATCH: Final = '{"job_type":"batch_messages"}'
+_KINDS: Final[Mapping[JobType, str]] = {
+    "run": (
+        "SELECT id, organization_id, 'run' AS job_type, status, stop_reason, metadata_json,"
+        " options_json, CAST(NULL AS TEXT) AS callback_url, background, agent_id,"
+        " callback_sent_at, callback_status_code, callback_error, ttft_ns, total_duration_ns,"
+        " user_id, created_at, completed_at, CAST(NULL AS TEXT) AS source_id FROM runs"
+    ),
+    "batch": (
+        "SELECT id, organization_id, 'batch' AS job_type, status,"
+        " CASE status WHEN 'completed' THEN 'end_turn' WHEN 'failed' THEN 'error'"
+        " WHEN 'cancelled' THEN 'cancelled' END AS stop_reason,"
+        f" '{_BATCH}' AS metadata_json, CAST(NULL AS TEXT) AS options_json, callback_url,"
+        " 1 AS background, CAST(NULL AS TEXT) AS agent_id, callback_sent_at,"
+        " callback_status_code, callback_error, CAST(NULL AS BIGINT) AS ttft_ns,"
+        " (completed_at - created_at) * 1000 AS total_duration_ns, user_id, created_at,"
+        " completed_at, CAST(NULL AS TEXT) AS source_id FROM batches"
+    ),
+}
+_COLUMNS: Final = (
+    "jobs.id, jobs.job_type, jobs.status, jobs.stop_reason, jobs.metadata_json,"
+    " jobs.options_json, jobs.callback_url, jobs.background, jobs.agent_id,"
+    " jobs.callback_sent_at, jobs.callback_status_code, jobs.callback_error, jobs.ttft_ns,"
+    " jobs.total_duration_ns, jobs.user_id, jobs.created_at, jobs.completed_at"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """`source_id` asks for the work on a folder."""
+
+    kinds: tuple[JobType, ...] = tuple(_KINDS)
+    active: bool = False
+    source_id: str | None = None
+
+
+async def get(tx: Tx, job_id: str, *, kinds: tuple[JobType, ...] = tuple(_KINDS)) -> Job | None:
+    where = of_organization(tx, "jobs").equal(**{"jobs.id": job_id})
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM {_source(kinds)} WHERE {where.sql}", *where.args
+    )
+    return None if row is None else _read(row)
+
+
+async def list_jobs(tx: Tx, asked: JobFilter, page: Page) -> list[Job]:
+    """Return a page in the order of (creation, id); raise `Invalid` for an unknown cursor."""
+    what = Listing(
+        noun="job",
+        table="jobs",
+        source=_source(asked.kinds),
+        columns=_COLUMNS,
+        unknown_cursor="invalid",
+    )
+    return [_read(row) for row in await listing(tx, what, _where(tx, asked), page)]
+
+
+def _where(tx: Tx, asked: JobFilter) -> Where:
+    where = of_organization(tx, "jobs").equal(**{"jobs.source_id": asked.source_id})
+    return where.among("jobs.status", ACTIVE) if asked.active else where
+
+
+def _source(kinds: tuple[JobType, ...]) -> str:
+    return f"({' UNION ALL '.join(_KINDS[kind] for kind in kinds)}) AS jobs"
+
+
+def _read(row: Row) -> Job:
+    options = codec.optional(codec.run_options, row[5])
+    return Job(
+        id=row[0],
+        job_type=row[1],
+        status=row[2],
+        stop_reason=row[3],
+        metadata=codec.loads(row[4]),
+        callback_url=row[6] if options is None else options.callback_url,
+        background=bool(row[7]),
+        agent_id=row[8],
+        called_back=called_back(row, 9),
+        ttft_ns=row[12],
+        total_duration_ns=row[13],
+        user_id=row[14],
+        created_at=from_micros(row[15]),
+        completed_at=optional_time(row[16]),
+    )

@@ -1,0 +1,101 @@
+"""Jobs and batches as the wire has them (api 19.5, 22)."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from eunoe.domain import jobs
+from eunoe.domain.batches import MOST_ITEMS, ItemResult, shown_status
+from eunoe.domain.inputs import Ask
+from eunoe.domain.jobs import JobStatus, JobType
+from eunoe.domain.messages import Json
+from eunoe.ids import pattern
+from eunoe.wire.content import FetchImage
+from eunoe.wire.runs import shown_callback
+from eunoe.wire.sends import (
+    CallbackUrl,
+    LettaRequest,
+    given_answers,
+    inputs_of,
+    items_of,
+    options_of,
+)
+from eunoe.wire.times import entity_time, optional_entity_time
+
+
+class Job(TypedDict):
+    id: str
+    status: JobStatus
+    job_type: JobType
+    stop_reason: str | None
+    metadata: Json
+    background: bool
+    agent_id: str | None
+    callback_url: str | None
+    callback_sent_at: str | None
+    callback_status_code: int | None
+    callback_error: str | None
+    ttft_ns: int | None
+    total_duration_ns: int | None
+    created_by_id: str | None
+    last_updated_by_id: str | None
+    created_at: str
+    updated_at: str | None
+    completed_at: str | None
+
+
+class LettaBatchMessages(TypedDict):
+    messages: list[Json]
+
+
+class LettaBatchRequest(LettaRequest):
+    agent_id: Annotated[str, Field(pattern=pattern("agent"))]
+
+    async def ask(self, *, fetch: FetchImage) -> Ask:
+        """Return what is asked; raise `Invalid` for an image that cannot be had."""
+        items = items_of(self)
+        return Ask(
+            messages=await inputs_of(items, fetch=fetch),
+            answers=await given_answers(items, fetch=fetch),
+            options=options_of(self, stream_tokens=False),
+        )
+
+
+class CreateBatch(BaseModel):
+    requests: Annotated[list[LettaBatchRequest], Field(max_length=MOST_ITEMS)]
+    callback_url: CallbackUrl | None = None
+
+
+def shown(job: jobs.Job, results: Sequence[ItemResult] | None = None) -> Job:
+    """Return a job; a batch tells what has become of each item (streaming 7.8)."""
+    told = {} if results is None else {"items": [_item(one) for one in results]}
+    return {
+        "id": job.id,
+        "status": job.status,
+        "job_type": job.job_type,
+        "stop_reason": job.stop_reason,
+        "metadata": {**job.metadata, **told},
+        "background": job.background,
+        "agent_id": job.agent_id,
+        "callback_url": job.callback_url,
+        **shown_callback(job.called_back),
+        "ttft_ns": job.ttft_ns,
+        "total_duration_ns": job.total_duration_ns,
+        "created_by_id": job.user_id,
+        "last_updated_by_id": job.user_id,
+        "created_at": entity_time(job.created_at),
+        "updated_at": optional_entity_time(job.completed_at),
+        "completed_at": optional_entity_time(job.completed_at),
+    }
+
+
+def _item(result: ItemResult) -> Json:
+    return {
+        "index": result.place,
+        "agent_id": result.agent_id,
+        "run_id": result.run_id,
+        "status": shown_status(result),
+        "error": result.error,
+    }
