@@ -14,14 +14,18 @@ import pytest
 from eunoe.store import (
     agents,
     archives,
+    batches,
     blocks,
+    callbacks,
     conversations,
     events,
     isolated_blocks,
+    jobs,
     lists,
     messages,
     passages,
     runs,
+    schedules,
     steps,
     tools,
 )
@@ -31,6 +35,7 @@ from eunoe.store.blocks import BlockFilter
 from eunoe.store.conversations import ConversationFilter
 from eunoe.store.database import opened
 from eunoe.store.db import Actor, Tx
+from eunoe.store.jobs import JobFilter
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
 from eunoe.store.passages import PassageFilter
@@ -111,6 +116,14 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
     "ids of isolated blocks": lambda tx: isolated_blocks.ids(tx, ["c", "d"]),
     "deleted isolated blocks": lambda tx: isolated_blocks.delete(tx, "c"),
     "a removed list": lambda tx: lists.remove(tx, "c"),
+    "schedules that are due": lambda tx: schedules.due(tx, now=NOW),
+    "an agent's schedules": lambda tx: schedules.list_schedules(tx, "a", Page()),
+    "callbacks that are due": lambda tx: callbacks.due(tx, now=NOW),
+    "items of a batch to begin": lambda tx: batches.ready(tx, limit=4, batch_id="j"),
+    "a batch's messages": lambda tx: messages.list_messages(
+        tx, MessageFilter(batch_id="j"), MessagePage()
+    ),
+    "a job": lambda tx: jobs.get(tx, "j"),
 }
 
 
@@ -122,22 +135,44 @@ def grows(step: str) -> bool:
 
 @pytest.mark.parametrize("name", list(HOT))
 async def test_no_hot_query_reads_the_whole_organization(name: str, tmp_path: Path) -> None:
+    for sql, plan in await planned(HOT[name], tmp_path):
+        assert not [step for step in plan if grows(step)], (sql, plan)
+
+
+async def test_the_list_of_jobs_merges_the_lists_of_its_kinds_and_sorts_nothing(
+    tmp_path: Path,
+) -> None:
+    ((sql, plan),) = await planned(lambda tx: jobs.list_jobs(tx, JobFilter(), Page()), tmp_path)
+    assert plan[0].startswith("MERGE"), (sql, plan)
+    assert not [step for step in plan if "TEMP B-TREE" in step], (sql, plan)
+
+
+async def planned(
+    query: Callable[[Tx], Awaitable[object]], folder: Path
+) -> list[tuple[str, list[str]]]:
+    """Return what a query asks SQLite, and how it goes about each statement."""
     asked: list[str] = []
 
     def trace(_cursor: object, sql: str, _bindings: object) -> bool:
         asked.append(sql)
         return True
 
-    async with opened(f"sqlite:///{tmp_path}/eunoe.db") as db, db.write(ACTOR) as tx:
+    async with opened(f"sqlite:///{folder}/eunoe.db") as db, db.write(ACTOR) as tx:
         connection: Any = tx.raw
         connection.exec_trace = trace
-        await HOT[name](tx)
+        await query(tx)
         connection.exec_trace = None
         assert asked
-        for sql in asked:
-            steps = connection.execute(f"EXPLAIN QUERY PLAN {sql}", Nothing()).fetchall()
-            plan = [str(step[3]) for step in steps]
-            assert not [step for step in plan if grows(step)], (sql, plan)
+        return [
+            (
+                sql,
+                [
+                    str(step[3])
+                    for step in connection.execute(f"EXPLAIN QUERY PLAN {sql}", Nothing())
+                ],
+            )
+            for sql in asked
+        ]
 
 
 class Nothing(dict[str, None]):

@@ -25,6 +25,7 @@ from eunoe.http.routes import (
     groups,
     health,
     identities,
+    jobs,
     mcp_offer,
     mcp_servers,
     message_search,
@@ -85,6 +86,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     identities.router,
     access_tokens.router,
     sandboxes.router,
+    jobs.router,
     health.router,
 )
 

@@ -1,6 +1,7 @@
 """Queries on jobs: one list over the tables of all that goes on in the background (api 19.5).
 
-A kind of work joins with one SELECT in `_KINDS`, which gives it the columns of all.
+A kind of work joins with one SELECT in `_KINDS`, which gives it the columns of all. Each column
+has one type in all of them: SQLite merges their indexes only then, and sorts everything else.
 """
 
 from collections.abc import Mapping
@@ -24,13 +25,13 @@ _KINDS: Final[Mapping[JobType, str]] = {
     ),
     "batch": (
         "SELECT id, organization_id, 'batch' AS job_type, status,"
-        " CASE status WHEN 'completed' THEN 'end_turn' WHEN 'failed' THEN 'error'"
-        " WHEN 'cancelled' THEN 'cancelled' END AS stop_reason,"
-        f" '{_BATCH}' AS metadata_json, CAST(NULL AS TEXT) AS options_json, callback_url,"
-        " 1 AS background, CAST(NULL AS TEXT) AS agent_id, callback_sent_at,"
-        " callback_status_code, callback_error, CAST(NULL AS BIGINT) AS ttft_ns,"
-        " (completed_at - created_at) * 1000 AS total_duration_ns, user_id, created_at,"
-        " completed_at, CAST(NULL AS TEXT) AS source_id FROM batches"
+        " CAST(CASE status WHEN 'completed' THEN 'end_turn' WHEN 'failed' THEN 'error'"
+        " WHEN 'cancelled' THEN 'cancelled' END AS TEXT) AS stop_reason,"
+        f" CAST('{_BATCH}' AS TEXT) AS metadata_json, CAST(NULL AS TEXT) AS options_json,"
+        " callback_url, CAST(1 AS INTEGER) AS background, CAST(NULL AS TEXT) AS agent_id,"
+        " callback_sent_at, callback_status_code, callback_error, CAST(NULL AS BIGINT) AS ttft_ns,"
+        " CAST((completed_at - created_at) * 1000 AS BIGINT) AS total_duration_ns, user_id,"
+        " created_at, completed_at, CAST(NULL AS TEXT) AS source_id FROM batches"
     ),
 }
 _COLUMNS: Final = (

@@ -136,6 +136,7 @@ RULES: Final = {
     "api-19.1": "A run has its state, reason, times and metadata, and a terminal one never changes.",
     "api-19.2": "Runs are listed by agent, state and reason, with their messages, steps, usage and metrics.",
     "api-19.4": "A step shows its model, tokens and outcome, takes feedback, and is found by it.",
+    "api-19.5": "Runs and batches are jobs too: listed together, stopped, and removed once they are over.",
     "api-20": "Health is always answered, and the tags in use are listed in order.",
     "api-21.1": "An identity shows every field, and never who belongs to it.",
     "api-21.2": "A key of an identity is unique in its project; a second one is 409.",
