@@ -10,6 +10,7 @@ PREFIXES: Final = {
     "archive": "archive",
     "block": "block",
     "conversation": "conv",
+    "deployment": "deployment",
     "group": "group",
     "identity": "identity",
     "mcp_oauth": "mcp-oauth",
@@ -26,6 +27,7 @@ PREFIXES: Final = {
     "sandbox_variable": "sandbox-env",
     "schedule": "schedule",
     "step": "step",
+    "template": "template",
     "tool": "tool",
     "user": "user",
 }

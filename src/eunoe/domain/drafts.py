@@ -132,6 +132,7 @@ class AgentDraft:
     base_template_id: str | None = None
     identity_ids: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    deployment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

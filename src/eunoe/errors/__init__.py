@@ -98,6 +98,13 @@ from eunoe.errors.secrets import (
     EncryptionKeyInvalid,
     EncryptionKeyMissing,
     SecretUnreadable,
+from eunoe.errors.templates import (
+    EnvironmentsNotServed,
+    TemplateExists,
+    TemplateFilesNotServed,
+    TemplateMissing,
+    TemplateVersionInvalid,
+    TemplateVersionMissing,
 )
 from eunoe.errors.tools import (
     PackagesRefused,
@@ -152,6 +159,7 @@ __all__ = (
     "EmbeddingUnknown",
     "EncryptionKeyInvalid",
     "EncryptionKeyMissing",
+    "EnvironmentsNotServed",
     "EunoeError",
     "FenceLost",
     "IdentityExists",
@@ -201,6 +209,11 @@ __all__ = (
     "SettingInvalid",
     "SettingUnknown",
     "SystemPromptTooLarge",
+    "TemplateExists",
+    "TemplateFilesNotServed",
+    "TemplateMissing",
+    "TemplateVersionInvalid",
+    "TemplateVersionMissing",
     "TimePassed",
     "TimeZoneUnknown",
     "TokenScopeExceeded",

@@ -22,6 +22,7 @@ from eunoe.http.routes import (
     completions,
     conversation_messages,
     conversations,
+    environments,
     groups,
     health,
     identities,
@@ -40,6 +41,7 @@ from eunoe.http.routes import (
     schedules,
     steps,
     tags,
+    templates,
     tools,
     voice,
 )
@@ -87,6 +89,8 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     access_tokens.router,
     sandboxes.router,
     jobs.router,
+    templates.router,
+    environments.router,
     health.router,
 )
 

@@ -52,6 +52,19 @@ async def create(
     embedding = await embedding_of(
         draft.embedding, models=models, defaults=defaults, chunk_size=draft.embedding_chunk_size
     )
+    return await create_as(db, actor, draft, config=config, embedding=embedding, models=models)
+
+
+async def create_as(
+    db: Database,
+    actor: Actor,
+    draft: AgentDraft,
+    *,
+    config: ModelConfig,
+    embedding: EmbeddingConfig | None,
+    models: Models,
+) -> AgentState:
+    """Make an agent that speaks and embeds with just these, whatever the draft wishes."""
     partner = await _partner_model(draft.enable_sleeptime, config, draft.agent_type, models)
     now = datetime.now(UTC)
     async with db.write(actor) as tx:
@@ -277,6 +290,7 @@ def _agent(
         project_id=draft.project_id,
         template_id=draft.template_id,
         base_template_id=draft.base_template_id,
+        deployment_id=draft.deployment_id,
         created_by_id=actor.user_id,
         last_updated_by_id=actor.user_id,
         created_at=at,

@@ -15,6 +15,7 @@ from eunoe.domain.inputs import Ask
 from eunoe.domain.messages import Json, Message
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.runs import RunOptions, Step, Usage
+from eunoe.domain.templates import Snapshot
 from eunoe.domain.tools import Tool, ToolResult
 from eunoe.errors import Invalid
 
@@ -29,6 +30,7 @@ run_options: Final = TypeAdapter(RunOptions)
 usage: Final = TypeAdapter(Usage)
 message: Final = TypeAdapter(Message)
 step: Final = TypeAdapter(Step)
+snapshot: Final = TypeAdapter(Snapshot)
 tool: Final = TypeAdapter(Tool)
 tool_result: Final = TypeAdapter(ToolResult)
 _object: Final = TypeAdapter(Json)

@@ -44,6 +44,7 @@ _NOT_SERVED: Final = {
     "folder_ids": "folders",
     "source_ids": "folders",
 }
+AGENT_NAME: Final = r"^[\w \-']+$"
 _NAME: Final = re.compile(r"[\w \-']+")
 
 

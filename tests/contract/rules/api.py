@@ -157,6 +157,8 @@ RULES: Final = {
     "api-24": "A chat completion is answered by the agent that it names, to the last user message alone.",
     "api-25.3": "An access token opens some agents to a client for some time, and nothing else.",
     "api-25.1": "A schedule sends its messages at each of its times once, late where it must, never twice.",
+    "api-25.2": "A template keeps an agent in versions, and makes others like it with their slots filled.",
+    "api-25.4": "Environments are those of a hosted service, and here they are 501.",
     "api-27": "A label is unique on an agent and an agent has one archive; a clash is 409.",
     "api-28": "Deleting answers with the status and body of its route.",
 }

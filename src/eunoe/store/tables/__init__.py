@@ -21,6 +21,7 @@ from eunoe.store.tables import (
     messages,
     runs,
     schedules,
+    templates,
 )
 from eunoe.store.tables.columns import metadata
 
@@ -49,4 +50,5 @@ __all__ = ("agents", "archives", "callbacks", "groups", "messages", "metadata", 
     "metadata",
     "runs",
     "schedules",
+    "templates",
 )

@@ -1,4 +1,4 @@
-"""Work for later: messages that are sent at a time, batches, and whom to tell of an end."""
+"""Work for later: messages that are sent at a time, batches, whom to tell; and templates."""
 
 from typing import Final
 
@@ -51,6 +51,28 @@ _STATEMENTS: Final = (
     """
     CREATE INDEX ix_batch_items_left ON batch_items (batch_id, agent_id, place) WHERE ended_at
     IS NULL
+    """,
+    """
+    CREATE TABLE templates (
+        id TEXT NOT NULL, organization_id TEXT NOT NULL, name TEXT NOT NULL, description TEXT,
+        agent_id TEXT, current_json TEXT, latest_version BIGINT NOT NULL, created_at BIGINT NOT
+        NULL, updated_at BIGINT NOT NULL,
+        CONSTRAINT pk_templates PRIMARY KEY (id),
+        CONSTRAINT uq_templates_organization_id_name UNIQUE (organization_id, name)
+    )
+    """,
+    """
+    CREATE INDEX ix_templates_organization_id_created_at_id ON templates (organization_id,
+    created_at, id)
+    """,
+    """
+    CREATE TABLE template_versions (
+        template_id TEXT NOT NULL, version BIGINT NOT NULL, message TEXT, snapshot_json TEXT NOT
+        NULL, created_at BIGINT NOT NULL,
+        CONSTRAINT pk_template_versions PRIMARY KEY (template_id, version),
+        CONSTRAINT fk_template_versions_template_id FOREIGN KEY(template_id) REFERENCES
+            templates (id) ON DELETE CASCADE
+    )
     """,
     "CREATE INDEX ix_callbacks_next_at ON callbacks (next_at)",
 )

@@ -1,0 +1,204 @@
+"""Templates: agents kept as numbered versions that others are made from (api 25.2)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+from fastapi import Depends, Query
+from starlette.responses import Response
+
+from eunoe.domain.names import random_name
+from eunoe.errors import TemplateFilesNotServed
+from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
+from eunoe.http.pages import After, Limit, rows
+from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
+from eunoe.service import templates
+from eunoe.store import templates as stored
+from eunoe.store.db import Actor
+from eunoe.store.paging import Page
+from eunoe.store.templates import TemplateFilter
+from eunoe.wire.templates import (
+    AgentsMade,
+    CreateFromTemplate,
+    CreateTemplate,
+    Done,
+    RollbackTemplate,
+    SaveTemplate,
+    TemplateList,
+    TemplateVersions,
+    WireTemplate,
+    shown,
+    shown_versions,
+)
+
+router = v1("/templates", tag="templates")
+
+_SHOWN: Final = 50
+
+
+@router.post(
+    "",
+    operation_id="templates.createTemplateNoProject",
+    status_code=201,
+    responses={201: {"model": WireTemplate}},
+)
+async def create(body: CreateTemplate, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Make a template of an agent as it is now, and keep that as version 1."""
+    made = await templates.create(
+        runtime.db,
+        actor,
+        name=body.name or random_name(),
+        agent_id=body.agent(),
+        now=datetime.now(UTC),
+    )
+    return JsonReply(shown(made), status=201)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The parameters of the list of templates; `search` is a part of the name."""
+
+    name: str | None = None
+    search: str | None = None
+    template_id: str | None = None
+    sort_by: Literal["updated_at", "created_at"] = "created_at"
+    limit: Limit = _SHOWN
+    after: After = None
+
+
+@router.get("", operation_id="templates.listTemplates", responses={200: {"model": TemplateList}})
+async def list_all(
+    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
+) -> Response:
+    """List templates, the newest first."""
+    wanted = rows(asked.limit, default=_SHOWN)
+    page = Page(limit=wanted + 1, after=asked.after, order_by=asked.sort_by)
+    where = TemplateFilter(name=asked.name, search=asked.search, template_id=asked.template_id)
+    async with runtime.db.read(actor) as tx:
+        found = await stored.list_templates(tx, where, page)
+    body: TemplateList = {
+        "templates": [shown(one) for one in found[:wanted]],
+        "has_next_page": len(found) > wanted,
+    }
+    return JsonReply(body)
+
+
+@router.get(
+    "/{project_id}/{name}/versions",
+    operation_id="templates.listTemplateVersions",
+    responses={200: {"model": TemplateVersions}},
+)
+async def list_versions(
+    project_id: str,
+    name: str,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    limit: Annotated[int | None, Query(ge=0)] = _SHOWN,
+    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+) -> Response:
+    """List the versions of a template, the newest first; there is one project."""
+    del project_id
+    wanted = rows(limit, default=_SHOWN)
+    async with runtime.db.read(actor) as tx:
+        template = await templates.known(tx, name)
+        before = template.latest_version + 1 - offset
+        found = await stored.versions(tx, template.id, limit=wanted + 1, before=before)
+    return JsonReply(shown_versions(template, found[:wanted], more=len(found) > wanted))
+
+
+@router.patch(
+    "/{template_name}",
+    operation_id="templates.updateCurrentTemplateFromAgentFileNoProject",
+)
+async def update(template_name: str) -> Response:
+    """Replace the working version from an agent file: 501, for versions are made of agents."""
+    raise TemplateFilesNotServed(name=template_name)
+
+
+@router.delete(
+    "/{template_name}",
+    operation_id="templates.deleteTemplateNoProject",
+    responses={200: {"model": Done}},
+)
+async def delete(template_name: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Remove a template with all its versions; agents made from them stay."""
+    await templates.delete(runtime.db, actor, template_name)
+    return _done(None)
+
+
+@router.post(
+    "/{template_name}/save",
+    operation_id="templates.saveTemplateVersionNoProject",
+    responses={200: {"model": WireTemplate}},
+)
+async def save(
+    template_name: str, body: SaveTemplate, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Keep the working version as a new one."""
+    now = datetime.now(UTC)
+    saved = await templates.save(runtime.db, actor, template_name, message=body.message, now=now)
+    return JsonReply(shown(saved))
+
+
+@router.post(
+    "/{template_name}/rollback",
+    operation_id="templates.rollbackTemplateNoProject",
+    responses={200: {"model": Done}},
+)
+async def rollback(
+    template_name: str, body: RollbackTemplate, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Go back to a version; what was not saved is saved first."""
+    now = datetime.now(UTC)
+    await templates.rollback(runtime.db, actor, template_name, version=body.version, now=now)
+    return _done(f"{template_name} is as it was in version {body.version}.")
+
+
+@router.post(
+    "/{template_version}/agents",
+    operation_id="templates.createAgentsFromTemplateNoProject",
+    status_code=201,
+    responses={201: {"model": AgentsMade}},
+)
+async def create_agents(
+    template_version: str, body: CreateFromTemplate, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Make an agent from `name:version`; without a version from the latest."""
+    return await _made(runtime, actor, template_version, body)
+
+
+@router.post(
+    "/{project_id}/{template_version}/agents",
+    operation_id="templates.createAgentsFromTemplate",
+    status_code=201,
+    responses={201: {"model": AgentsMade}},
+)
+async def create_agents_of_project(
+    project_id: str,
+    template_version: str,
+    body: CreateFromTemplate,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+) -> Response:
+    """Make an agent by the whole slug of a version; there is one project."""
+    del project_id
+    return await _made(runtime, actor, template_version, body)
+
+
+async def _made(runtime: Runtime, actor: Actor, address: str, body: CreateFromTemplate) -> Response:
+    made = await templates.make_agent(
+        runtime.db, actor, address, body.instance(), models=runtime.registry
+    )
+    group = made.managed_group
+    answer: AgentsMade = {
+        "agent_ids": [made.agent.id],
+        "deployment_id": made.agent.deployment_id or "",
+        "group_id": None if group is None else group.id,
+    }
+    return JsonReply(answer, status=201)
+
+
+def _done(message: str | None) -> Response:
+    body: Done = {"success": True, "message": message}
+    return JsonReply(body)

@@ -1,0 +1,173 @@
+"""Templates as the wire has them (api 25.2)."""
+
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, Field, StringConstraints, field_validator
+from typing_extensions import TypedDict
+
+from eunoe.domain.drafts import OpeningMessage
+from eunoe.domain.messages import Text
+from eunoe.domain.templates import Instance, Template, TemplateVersion
+from eunoe.errors import Invalid, TemplateFilesNotServed
+from eunoe.ids import pattern
+from eunoe.wire.agent_requests import AGENT_NAME
+from eunoe.wire.times import entity_time
+
+_PROJECT: Final = "default"
+"""There is one project, which everything is in."""
+
+Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[\w.-][\w .-]{0,99}$")]
+
+
+class CreateTemplate(BaseModel):
+    type: Literal["agent", "agent_file"]
+    agent_id: Annotated[str, Field(pattern=pattern("agent"))] | None = None
+    name: Name | None = None
+
+    def agent(self) -> str:
+        """Return the agent to make a template of; raise `TemplateFilesNotServed` for a file."""
+        if self.type == "agent_file":
+            raise TemplateFilesNotServed
+        if self.agent_id is None:
+            raise Invalid("Name the agent to make a template of, as `agent_id`.")
+        return self.agent_id
+
+
+class SaveTemplate(BaseModel):
+    """The other fields say how agents follow a new version, and here they do not."""
+
+    message: Annotated[str, Field(max_length=1_000)] | None = None
+    migrate_agents: bool = False
+    block_reconciliation_strategy: Literal["reconcile-all", "preserve-deleted"] | None = None
+    preserve_core_memories_on_migration: bool | None = None
+    preserve_environment_variables_on_migration: bool | None = None
+    preserve_sources_on_migration: bool | None = None
+
+    @field_validator("migrate_agents")
+    @classmethod
+    def _refuse_migration(cls, given: bool) -> bool:
+        if given:
+            raise ValueError("Agents stay as they were made; leave migrate_agents out.")
+        return given
+
+
+class RollbackTemplate(BaseModel):
+    version: str
+
+
+class Opening(BaseModel):
+    role: Literal["user", "system", "assistant"]
+    content: str
+    name: str | None = None
+    otid: str | None = None
+    sender_id: str | None = None
+    group_id: str | None = None
+    batch_item_id: str | None = None
+
+    def message(self) -> OpeningMessage:
+        return OpeningMessage(
+            role=self.role,
+            content=(Text(text=self.content),),
+            name=self.name,
+            otid=self.otid,
+            sender_id=self.sender_id,
+            group_id=self.group_id,
+        )
+
+
+class CreateFromTemplate(BaseModel):
+    agent_name: Annotated[str, StringConstraints(pattern=AGENT_NAME)] | None = None
+    tags: list[str] = []
+    memory_variables: dict[str, str] = {}
+    initial_message_sequence: list[Opening] | None = None
+    identity_ids: list[str] = []
+    tool_variables: dict[str, str] = {}
+
+    @field_validator("identity_ids", "tool_variables")
+    @classmethod
+    def _refuse_unserved(cls, given: object) -> object:
+        if given:
+            raise ValueError("This server does not serve these yet; leave them out.")
+        return given
+
+    def instance(self) -> Instance:
+        opening = self.initial_message_sequence
+        return Instance(
+            name=self.agent_name,
+            tags=tuple(self.tags),
+            variables=self.memory_variables,
+            opening=None if opening is None else tuple(one.message() for one in opening),
+        )
+
+
+class WireTemplate(TypedDict):
+    id: str
+    name: str
+    description: str | None
+    project_id: str
+    project_slug: str
+    latest_version: str
+    template_deployment_slug: str
+    updated_at: str
+
+
+class WireVersion(TypedDict):
+    version: str
+    created_at: str
+    message: str | None
+    is_latest: bool
+
+
+class TemplateList(TypedDict):
+    templates: list[WireTemplate]
+    has_next_page: bool
+
+
+class TemplateVersions(TypedDict):
+    versions: list[WireVersion]
+    has_next_page: bool
+    total_count: int
+
+
+class Done(TypedDict):
+    success: bool
+    message: str | None
+
+
+class AgentsMade(TypedDict):
+    agent_ids: list[str]
+    deployment_id: str
+    group_id: str | None
+
+
+def shown(template: Template) -> WireTemplate:
+    latest = str(template.latest_version)
+    return {
+        "id": template.id,
+        "name": template.name,
+        "description": template.description,
+        "project_id": _PROJECT,
+        "project_slug": _PROJECT,
+        "latest_version": latest,
+        "template_deployment_slug": f"{_PROJECT}/{template.name}:{latest}",
+        "updated_at": entity_time(template.updated_at),
+    }
+
+
+def shown_versions(
+    template: Template, versions: Sequence[TemplateVersion], *, more: bool
+) -> TemplateVersions:
+    return {
+        "versions": [
+            {
+                "version": str(one.version),
+                "created_at": entity_time(one.created_at),
+                "message": one.message,
+                "is_latest": one.version == template.latest_version,
+            }
+            for one in versions
+        ],
+        "has_next_page": more,
+        "total_count": template.latest_version,
+    }
