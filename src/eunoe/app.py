@@ -43,12 +43,12 @@ from eunoe.service.images import ImageFetcher
 from eunoe.service.mcp_deeds import deeds
 from eunoe.service.providers import loader
 from eunoe.service.sandboxes import executors_of
+from eunoe.service.users import equip
 from eunoe.settings import Settings
-from eunoe.store import tools
 from eunoe.store.database import open_database, upgrade
 from eunoe.store.db import Actor, Database
 from eunoe.store.sealing import Sealer, sealer_of
-from eunoe.tools.catalog import AgentToolbox, ToolFunction, builtin_tools
+from eunoe.tools.catalog import AgentToolbox, ToolFunction
 from eunoe.tools.custom import CustomTools
 from eunoe.tools.mcp_addresses import Hosts
 from eunoe.tools.mcp_offer import McpOffer
@@ -95,8 +95,7 @@ async def open_runtime(
         db = await open_database(settings.database_url, sealer=sealer)
         stack.push_async_callback(db.close)
         await upgrade(db)
-        async with db.write(Actor()) as tx:
-            await tools.seed(tx, (*builtin_tools(), *(f.tool for f in functions.values())))
+        await equip(db, [function.tool for function in functions.values()])
         registry = Registry(_sources(settings, providers))
         stack.push_async_callback(registry.aclose)
         brought = BroughtProviders(registry, load=loader(db), timeouts=_timeouts(settings))

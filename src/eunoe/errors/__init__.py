@@ -121,6 +121,7 @@ from eunoe.errors.tools import (
     ToolSourceInvalid,
     ToolTypeUnsupported,
 )
+from eunoe.errors.users import DefaultStays, OrganizationOwns
 
 __all__ = (
     "AddressRefused",
@@ -150,6 +151,7 @@ __all__ = (
     "DatabaseNewer",
     "DatabaseUnreachable",
     "DatabaseUrlInvalid",
+    "DefaultStays",
     "Denied",
     "DiskFull",
     "EditAmbiguous",
@@ -192,6 +194,7 @@ __all__ = (
     "ModelUnknown",
     "ModelUnreachable",
     "NothingToCancel",
+    "OrganizationOwns",
     "OtidReused",
     "PackagesRefused",
     "PeerBusy",

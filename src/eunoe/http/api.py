@@ -15,6 +15,7 @@ from eunoe.http.intake import DEFAULT_BODY_LIMIT, Intake
 from eunoe.http.observed import Observed
 from eunoe.http.routes import (
     access_tokens,
+    admin,
     agents,
     archives,
     batches,
@@ -91,6 +92,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     jobs.router,
     templates.router,
     environments.router,
+    admin.router,
     health.router,
 )
 

@@ -33,7 +33,7 @@ class Listing:
 
     `orders` names the numbers it can be sorted by, and whether they may be null: such
     rows come last in either direction (api 5.11). `source` is SQL for a table that the database
-    itself does not have.
+    itself does not have. One that is not `scoped` is nobody's, and has no `organization_id`.
     """
 
     noun: str
@@ -41,6 +41,7 @@ class Listing:
     columns: str
     joined: str = ""
     source: str = ""
+    scoped: bool = True
     orders: Mapping[str, bool] = field(default_factory=lambda: BY_CREATION)
     unknown_cursor: Literal["ignored", "missing", "invalid"] = "ignored"
 
@@ -74,6 +75,10 @@ def _key(what: Listing, page: Page) -> str:
     return f"COALESCE({column}, {_AFTER_ALL if page.ascending else _BEFORE_ALL})"
 
 
+def _scope(what: Listing) -> str:
+    return f" AND {unindexed(f'{what.table}.organization_id')} = $2" if what.scoped else ""
+
+
 async def _cut(tx: Tx, what: Listing, where: Where, page: Page, *, key: str) -> None:
     """Leave out the rows on the wrong side of the page's cursors."""
     cursors = [cursor for cursor in (page.after, page.before) if cursor is not None]
@@ -81,10 +86,14 @@ async def _cut(tx: Tx, what: Listing, where: Where, page: Page, *, key: str) -> 
         return
     found = await tx.fetch(
         f"SELECT {what.table}.id, {key} FROM {what.source or what.table}"
+<<<<<<< HEAD
         f" WHERE {what.table}.id {among(tx, '$1')}"
         f" AND {unindexed(f'{what.table}.organization_id')} = $2",
+=======
+        f" WHERE {what.table}.id {among(tx, '$1')}{_scope(what)}",
+>>>>>>> 0f259a0 (Administer users and organizations, each with tools of its own from the start)
         encode(cursors),
-        tx.actor.organization_id,
+        *([tx.actor.organization_id] if what.scoped else []),
     )
     places: dict[str, int] = {row[0]: row[1] for row in found}
     for cursor, later in ((page.after, True), (page.before, False)):

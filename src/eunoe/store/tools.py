@@ -102,6 +102,16 @@ def _changed(tool: Tool) -> dict[str, Any]:
     return {name: getattr(tool, name) for name in (*CHANGEABLE, "last_updated_by_id")}
 
 
+async def unseed(tx: Tx, tools: Sequence[Tool]) -> None:
+    """Remove the built-in tools from an organization that is to go."""
+    await tx.execute(
+        "DELETE FROM tools WHERE organization_id = $1 AND tool_type <> 'custom'"
+        f" AND name {among(tx, '$2')}",
+        tx.actor.organization_id,
+        codec.encode([tool.name for tool in tools]),
+    )
+
+
 async def get(tx: Tx, tool_id: str) -> Tool | None:
     found = await by_ids(tx, [tool_id])
     return found.get(tool_id)

@@ -1,14 +1,136 @@
-"""Queries on users: who a request acts as."""
+"""Queries on users and organizations: not scoped to one, for they are what scopes are made of."""
 
-from eunoe.store.db import Tx
+from typing import Final
+
+from eunoe.domain.users import Organization, User
+from eunoe.store.db import Row, Tx, from_micros, to_micros
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import Where
+
+_USERS: Final = Listing(
+    noun="user",
+    table="users",
+    columns="users.id, users.organization_id, users.name, users.created_at",
+    scoped=False,
+    unknown_cursor="missing",
+)
+_ORGANIZATIONS: Final = Listing(
+    noun="organization",
+    table="organizations",
+    columns="organizations.id, organizations.name, organizations.created_at",
+    scoped=False,
+    unknown_cursor="missing",
+)
 
 
 async def organization_of(tx: Tx, user_id: str) -> str | None:
-    """Return the organization of a user, null for an unknown one.
-
-    The one query that is not scoped to the actor's organization: it is what finds it.
-    """
+    """Return the organization of a user, null for an unknown one."""
     found: str | None = await tx.fetch_value(
         "SELECT organization_id FROM users WHERE id = $1", user_id
     )
     return found
+
+
+async def list_users(tx: Tx, page: Page) -> list[User]:
+    return [_user(row) for row in await listing(tx, _USERS, _all(tx), page)]
+
+
+async def get(tx: Tx, user_id: str) -> User | None:
+    row = await tx.fetch_one(
+        "SELECT id, organization_id, name, created_at FROM users WHERE id = $1", user_id
+    )
+    return None if row is None else _user(row)
+
+
+async def insert(tx: Tx, user: User) -> None:
+    """Store a new user; raise `ReferenceMissing` for an unknown organization."""
+    await tx.execute(
+        "INSERT INTO users (id, organization_id, name, created_at) VALUES ($1, $2, $3, $4)",
+        user.id,
+        user.organization_id,
+        user.name,
+        to_micros(user.created_at),
+    )
+
+
+async def rename(tx: Tx, user_id: str, name: str) -> None:
+    await tx.execute("UPDATE users SET name = $1 WHERE id = $2", name, user_id)
+
+
+async def delete(tx: Tx, user_id: str) -> None:
+    await tx.execute("DELETE FROM users WHERE id = $1", user_id)
+
+
+async def list_organizations(tx: Tx, page: Page) -> list[Organization]:
+    return [_organization(row) for row in await listing(tx, _ORGANIZATIONS, _all(tx), page)]
+
+
+async def organization_ids(tx: Tx) -> list[str]:
+    """Return the ids of all organizations, the oldest first."""
+    rows = await tx.fetch("SELECT id FROM organizations ORDER BY created_at, id")
+    return [row[0] for row in rows]
+
+
+async def get_organization(tx: Tx, organization_id: str) -> Organization | None:
+    row = await tx.fetch_one(
+        "SELECT id, name, created_at FROM organizations WHERE id = $1", organization_id
+    )
+    return None if row is None else _organization(row)
+
+
+async def insert_organization(tx: Tx, organization: Organization) -> None:
+    await tx.execute(
+        "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)",
+        organization.id,
+        organization.name,
+        to_micros(organization.created_at),
+    )
+
+
+async def rename_organization(tx: Tx, organization_id: str, name: str) -> None:
+    await tx.execute("UPDATE organizations SET name = $1 WHERE id = $2", name, organization_id)
+
+
+async def delete_organization(tx: Tx, organization_id: str) -> None:
+    await tx.execute("DELETE FROM organizations WHERE id = $1", organization_id)
+
+
+async def first_table_of(tx: Tx, organization_id: str) -> str | None:
+    """Return a table that has a row of the organization, null where none has.
+
+    The engine knows which tables there are to look at, so that none is forgotten.
+    """
+    for (table,) in await tx.fetch(_OWNING[tx.dialect]):
+        if await tx.fetch_value(
+            f"SELECT 1 FROM {table} WHERE organization_id = $1 LIMIT 1", organization_id
+        ):
+            found: str = table
+            return found
+    return None
+
+
+_OWNING: Final = {
+    "sqlite": (
+        "SELECT tables.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns"
+        " WHERE tables.type = 'table' AND columns.name = 'organization_id' ORDER BY tables.name"
+    ),
+    "postgresql": (
+        "SELECT columns.table_name::text FROM information_schema.columns AS columns"
+        " JOIN information_schema.tables AS tables ON tables.table_name = columns.table_name"
+        " AND tables.table_schema = columns.table_schema WHERE columns.table_schema = 'public'"
+        " AND columns.column_name = 'organization_id' AND tables.table_type = 'BASE TABLE'"
+        " ORDER BY columns.table_name"
+    ),
+}
+
+
+def _all(tx: Tx) -> Where:
+    return Where(tx).add("1 = 1")
+
+
+def _user(row: Row) -> User:
+    return User(id=row[0], organization_id=row[1], name=row[2], created_at=from_micros(row[3]))
+
+
+def _organization(row: Row) -> Organization:
+    return Organization(id=row[0], name=row[1], created_at=from_micros(row[2]))

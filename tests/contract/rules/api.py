@@ -159,6 +159,7 @@ RULES: Final = {
     "api-25.1": "A schedule sends its messages at each of its times once, late where it must, never twice.",
     "api-25.2": "A template keeps an agent in versions, and makes others like it with their slots filled.",
     "api-25.4": "Environments are those of a hosted service, and here they are 501.",
+    "api-26": "Users and organizations are made, renamed and removed, and a default one stays.",
     "api-27": "A label is unique on an agent and an agent has one archive; a clash is 409.",
     "api-28": "Deleting answers with the status and body of its route.",
 }

@@ -5,7 +5,7 @@ from typing import Final
 from alembic import op
 
 revision: Final = "0012"
-down_revision: Final = "0010"
+down_revision: Final = "0011"
 
 _STATEMENTS: Final = (
     """

@@ -1,0 +1,95 @@
+"""Administration: users and organizations (api 26). Whoever has the password may do it all."""
+
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Query
+from starlette.responses import Response
+
+from eunoe.domain.names import random_name
+from eunoe.http.deps import RuntimeDep
+from eunoe.http.pages import After, Limit, rows
+from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
+from eunoe.ids import pattern
+from eunoe.service import users
+from eunoe.store import users as stored
+from eunoe.store.db import Actor
+from eunoe.store.paging import Page
+from eunoe.wire.users import (
+    Organization,
+    OrganizationBody,
+    User,
+    UserCreate,
+    UserUpdate,
+    organization,
+    user,
+)
+
+router = v1("/admin", tag="admin")
+
+_SHOWN = 50
+UserId: TypeAlias = Annotated[str, Query(pattern=pattern("user"))]
+
+
+async def _page(limit: Limit = _SHOWN, after: After = None) -> Page:
+    return Page(limit=rows(limit, default=_SHOWN), after=after, ascending=True)
+
+
+PageDep: TypeAlias = Annotated[Page, Depends(_page)]
+
+
+@router.get("/users/", operation_id="list_users", responses={200: {"model": list[User]}})
+async def list_users(runtime: RuntimeDep, page: PageDep) -> Response:
+    """List all users, the oldest first."""
+    async with runtime.db.read(Actor()) as tx:
+        return JsonReply([user(one) for one in await stored.list_users(tx, page)])
+
+
+@router.post("/users/", operation_id="create_user", responses={200: {"model": User}})
+async def create_user(body: UserCreate, runtime: RuntimeDep) -> Response:
+    """Make a user, who then acts by his id in the `user_id` header."""
+    made = await users.create(runtime.db, name=body.name, organization_id=body.organization_id)
+    return JsonReply(user(made))
+
+
+@router.put("/users/", operation_id="update_user", responses={200: {"model": User}})
+async def update_user(body: UserUpdate, runtime: RuntimeDep) -> Response:
+    """Give a user another name."""
+    return JsonReply(user(await users.rename(runtime.db, body.id, body.name)))
+
+
+@router.delete("/users/", operation_id="delete_user", responses={200: {"model": User}})
+async def delete_user(user_id: UserId, runtime: RuntimeDep) -> Response:
+    """Remove a user; what he made is his organization's and stays."""
+    return JsonReply(user(await users.delete(runtime.db, user_id)))
+
+
+@router.get("/orgs/", operation_id="list_orgs", responses={200: {"model": list[Organization]}})
+async def list_organizations(runtime: RuntimeDep, page: PageDep) -> Response:
+    """List all organizations, the oldest first."""
+    async with runtime.db.read(Actor()) as tx:
+        return JsonReply([organization(one) for one in await stored.list_organizations(tx, page)])
+
+
+@router.post("/orgs/", operation_id="create_organization", responses={200: {"model": Organization}})
+async def create_organization(body: OrganizationBody, runtime: RuntimeDep) -> Response:
+    """Make an organization, whose things no other sees."""
+    made = await users.create_organization(runtime.db, name=body.name or random_name())
+    return JsonReply(organization(made))
+
+
+@router.patch(
+    "/orgs/", operation_id="update_organization", responses={200: {"model": Organization}}
+)
+async def update_organization(org_id: str, body: OrganizationBody, runtime: RuntimeDep) -> Response:
+    """Give an organization another name."""
+    changed = await users.rename_organization(runtime.db, org_id, body.name)
+    return JsonReply(organization(changed))
+
+
+@router.delete(
+    "/orgs/", operation_id="delete_organization_by_id", responses={200: {"model": Organization}}
+)
+async def delete_organization(org_id: str, runtime: RuntimeDep) -> Response:
+    """Remove an organization that owns nothing any more."""
+    return JsonReply(organization(await users.delete_organization(runtime.db, org_id)))
