@@ -55,7 +55,7 @@ async def test_a_stranger_sees_and_changes_nothing(database: Database) -> None:
         assert await blocks.of_agents(tx, [agent_id]) == {agent_id: []}
         assert await blocks.by_label(tx, agent_id, block.label) is None
         assert await blocks.agents_of(tx, block.id) == []
-        assert await blocks.versions(tx, block.id) == []
+        assert await blocks.versions(tx, [block.id]) == []
         assert await blocks.list_blocks(tx, BlockFilter(), Page()) == []
         assert not await blocks.attach(tx, agent_id, block)
         assert not await blocks.detach(tx, agent_id, block.id)
@@ -82,7 +82,7 @@ async def test_each_change_is_remembered_with_who_and_where(database: Database) 
         await blocks.update(tx, replace(second, value="third"), expected_version=2)
     async with database.read(ACTOR) as tx:
         assert await blocks.get(tx, block.id) == replace(second, value="third", version=3)
-        history = await blocks.versions(tx, block.id)
+        history = await blocks.versions(tx, [block.id])
     assert [(v.version, v.value, v.limit) for v in history] == [
         (1, "first", 100_000),
         (2, "second", 10),
@@ -114,7 +114,7 @@ async def test_of_many_who_change_a_version_one_wins(database: Database) -> None
         found = await blocks.get(tx, block.id)
         assert found is not None
         assert found.value == "abcdef"[outcomes.index(None)]
-        assert len(await blocks.versions(tx, block.id)) == 2
+        assert len(await blocks.versions(tx, [block.id])) == 2
 
 
 async def test_attaching_keeps_the_order_and_is_done_once(database: Database) -> None:
@@ -182,7 +182,7 @@ async def test_a_deleted_block_leaves_its_agents(database: Database) -> None:
         assert await blocks.delete(tx, block.id)
         assert not await blocks.delete(tx, block.id)
         assert await blocks.of_agents(tx, [agent_id]) == {agent_id: []}
-        assert await blocks.versions(tx, block.id) == []
+        assert await blocks.versions(tx, [block.id]) == []
 
 
 @pytest.mark.rule("api-12.2")

@@ -2,6 +2,7 @@
 
 from eunoe.errors.access import TokenScopeExceeded
 from eunoe.errors.addresses import AddressRefused
+from eunoe.errors.agent_files import AgentFileInvalid, AgentFileTooLarge
 from eunoe.errors.approvals import (
     ApprovalEmpty,
     ApprovalIdsWrong,
@@ -125,6 +126,8 @@ from eunoe.errors.users import DefaultStays, OrganizationOwns
 
 __all__ = (
     "AddressRefused",
+    "AgentFileInvalid",
+    "AgentFileTooLarge",
     "AgentManagesGroup",
     "AgentTypeWrong",
     "AgentUnnamed",

@@ -16,6 +16,7 @@ from eunoe.http.observed import Observed
 from eunoe.http.routes import (
     access_tokens,
     admin,
+    agent_files,
     agents,
     archives,
     batches,
@@ -55,6 +56,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     message_search.router,
     messages.router,
     conversation_messages.router,
+    agent_files.router,
     agents.router,
     blocks.of_agent,
     tools.of_agent,

@@ -61,7 +61,7 @@ class Runner:
             windows=self.windows,
             models=models,
             toolboxes=toolboxes,
-            remember=self._remember,
+            remember=self.remember,
             peers=self._peers,
             follow_ups=self._follow_ups,
             tell=self._tell,
@@ -133,7 +133,8 @@ class Runner:
             cancellation=cancellation,
         )
 
-    async def _remember(self, actor: Actor, agent_id: str) -> None:
+    async def remember(self, actor: Actor, agent_id: str) -> None:
+        """Have vectors made soon for what the agent has said and kept and that has none."""
         await self._engine.embed_later(f"{actor.organization_id} {agent_id}")
 
     async def _tell(self, run_id: str) -> None:

@@ -79,7 +79,7 @@ async def history(db: Database, actor: Actor, block_id: str) -> list[BlockVersio
     """Return what the block has been, oldest first."""
     async with db.read(actor) as tx:
         await known(tx, block_id)
-        return await blocks.versions(tx, block_id)
+        return await blocks.versions(tx, [block_id])
 
 
 async def agents_of(

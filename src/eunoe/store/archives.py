@@ -1,5 +1,6 @@
 """Queries on archives, where passages are kept, and which agent has which."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -9,7 +10,16 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.passages import Archive
 from eunoe.errors import ArchiveAttached
 from eunoe.store import codec
-from eunoe.store.db import Row, Tx, from_micros, now_micros, optional_time, to_micros, unindexed
+from eunoe.store.db import (
+    Row,
+    Tx,
+    among,
+    from_micros,
+    now_micros,
+    optional_time,
+    to_micros,
+    unindexed,
+)
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
@@ -141,6 +151,20 @@ async def attached(tx: Tx, agent_id: str) -> Archive | None:
         tx.actor.organization_id,
     )
     return None if row is None else _read(row)
+
+
+async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Archive]:
+    """Return the archive of each agent that has one, by the agent's id."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS}, agents_archives.agent_id FROM agents_archives"
+        " JOIN archives ON archives.id = agents_archives.archive_id"
+        f" WHERE agents_archives.agent_id {among(tx, '$1')}"
+        f" AND {unindexed('archives.organization_id')} = $2",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    )
+    found = {row[-1]: _read(row) for row in rows}
+    return {agent_id: found[agent_id] for agent_id in agent_ids if agent_id in found}
 
 
 async def of_agent(tx: Tx, agent: Agent) -> Archive:

@@ -1,7 +1,7 @@
 """Queries on memory blocks: the block, its history, and which agents have it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
 from eunoe.domain.blocks import Block, BlockVersion
@@ -58,6 +58,12 @@ _UPDATE: Final = (
     f" updated_at = ${len(_FIELDS) + 2}"
     f" WHERE id = $1 AND organization_id = ${len(_FIELDS) + 1} AND version = ${len(_FIELDS) + 3}"
 )
+_VERSION: Final = tuple(one.name for one in fields(BlockVersion))
+_REMEMBER: Final = (
+    "INSERT INTO block_versions (block_id, version, label, value, char_limit, description,"
+    " read_only, actor_id, agent_id, run_id, step_id, created_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+)
 _LISTING: Final = Listing(noun="block", table="blocks", columns=COLUMNS)
 _CLASH: Final = "The agent already has a block with the label `{}`; use another label."
 
@@ -93,6 +99,13 @@ async def insert(tx: Tx, block: Block) -> None:
     now = now_micros()
     await tx.execute(_INSERT, *_values(block, now=now), tx.actor.organization_id, now)
     await _remember(tx, block, at=now)
+
+
+async def insert_many(tx: Tx, found: Sequence[Block], history: Sequence[BlockVersion]) -> None:
+    """Store new blocks with what they have been, in two statements."""
+    now, scope = now_micros(), tx.actor.organization_id
+    await tx.execute_many(_INSERT, [(*_values(one, now=now), scope, now) for one in found])
+    await tx.execute_many(_REMEMBER, [_version_values(one) for one in history])
 
 
 async def get(tx: Tx, block_id: str) -> Block | None:
@@ -260,33 +273,30 @@ async def agents_of(tx: Tx, block_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def versions(tx: Tx, block_id: str) -> list[BlockVersion]:
-    """Return what the block has been, oldest first."""
+async def versions(tx: Tx, block_ids: Sequence[str]) -> list[BlockVersion]:
+    """Return what the blocks have been, block by block, oldest first."""
     rows = await tx.fetch(
         "SELECT it.block_id, it.version, it.label, it.value, it.char_limit, it.description,"
         " it.read_only, it.actor_id, it.agent_id, it.run_id, it.step_id, it.created_at"
         " FROM block_versions AS it JOIN blocks ON blocks.id = it.block_id"
-        " WHERE it.block_id = $1 AND blocks.organization_id = $2 ORDER BY it.version",
-        block_id,
+        f" WHERE it.block_id {among(tx, '$1')} AND {unindexed('blocks.organization_id')} = $2"
+        " ORDER BY it.block_id, it.version",
+        codec.encode(list(block_ids)),
         tx.actor.organization_id,
     )
-    return [
-        BlockVersion(
-            block_id=row[0],
-            version=row[1],
-            label=row[2],
-            value=row[3],
-            limit=row[4],
-            description=row[5],
-            read_only=bool(row[6]),
-            actor_id=row[7],
-            agent_id=row[8],
-            run_id=row[9],
-            step_id=row[10],
-            created_at=from_micros(row[11]),
-        )
-        for row in rows
-    ]
+    return [_read_version(row) for row in rows]
+
+
+def _read_version(row: Row) -> BlockVersion:
+    stored: dict[str, Any] = dict(zip(_VERSION, row, strict=True))
+    stored["read_only"] = bool(stored["read_only"])
+    stored["created_at"] = from_micros(stored["created_at"])
+    return BlockVersion(**stored)
+
+
+def _version_values(one: BlockVersion) -> tuple[Value, ...]:
+    changed = {"read_only": int(one.read_only), "created_at": to_micros(one.created_at)}
+    return tuple(changed[name] if name in changed else getattr(one, name) for name in _VERSION)
 
 
 async def _remember(
@@ -299,9 +309,7 @@ async def _remember(
     step_id: str | None = None,
 ) -> None:
     await tx.execute(
-        "INSERT INTO block_versions (block_id, version, label, value, char_limit, description,"
-        " read_only, actor_id, agent_id, run_id, step_id, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        _REMEMBER,
         block.id,
         block.version,
         block.label,

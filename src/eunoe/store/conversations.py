@@ -1,5 +1,6 @@
 """Queries on conversations. Their messages are in `lists`, under the conversation's id."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
@@ -10,11 +11,13 @@ from eunoe.store.db import (
     Row,
     Tx,
     Value,
+    among,
     from_micros,
     now_micros,
     optional_micros,
     optional_time,
     to_micros,
+    unindexed,
 )
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import Where, of_organization
@@ -66,8 +69,27 @@ class ConversationFilter:
 
 
 async def insert(tx: Tx, conversation: Conversation) -> None:
-    values = _values(conversation)
-    await tx.execute(_INSERT, *(values[name] for name in _FIELDS), tx.actor.organization_id)
+    await insert_many(tx, [conversation])
+
+
+async def insert_many(tx: Tx, found: Sequence[Conversation]) -> None:
+    """Store new conversations, in one statement."""
+    rows = [_values(one) for one in found]
+    await tx.execute_many(
+        _INSERT, [(*(row[name] for name in _FIELDS), tx.actor.organization_id) for row in rows]
+    )
+
+
+async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Conversation]:
+    """Return all conversations of the agents that are not deleted, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM conversations WHERE agent_id {among(tx, '$1')}"
+        f" AND deleted_at IS NULL AND {unindexed('organization_id')} = $2"
+        " ORDER BY created_at, id",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    )
+    return [_read(row) for row in rows]
 
 
 async def get(tx: Tx, conversation_id: str, *, held: bool = False) -> Conversation | None:

@@ -1,6 +1,6 @@
 """Queries on the blocks that a conversation has for itself, in place of its agent's (api 11.6)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eunoe.domain.blocks import Block, overlaid
 from eunoe.errors import BlockExists
@@ -11,16 +11,22 @@ from eunoe.store.db import Tx, UniqueViolated, among, unindexed
 
 async def insert(tx: Tx, conversation_id: str, copies: Sequence[Block]) -> None:
     """Store new blocks as the conversation's own; their labels differ."""
-    for position, block in enumerate(copies, 1):
+    for block in copies:
         await blocks.insert(tx, block)
-        await tx.execute(
-            "INSERT INTO conversations_blocks (conversation_id, block_id, label, position)"
-            " VALUES ($1, $2, $3, $4)",
-            conversation_id,
-            block.id,
-            block.label,
-            position,
-        )
+    await link(tx, {conversation_id: copies})
+
+
+async def link(tx: Tx, copies: Mapping[str, Sequence[Block]]) -> None:
+    """Make stored blocks, which nobody else has, the own ones of conversations, by their ids."""
+    await tx.execute_many(
+        "INSERT INTO conversations_blocks (conversation_id, block_id, label, position)"
+        " VALUES ($1, $2, $3, $4)",
+        [
+            (conversation_id, block.id, block.label, place)
+            for conversation_id, own in copies.items()
+            for place, block in enumerate(own, 1)
+        ],
+    )
 
 
 async def seen(tx: Tx, agent_id: str, *, conversation_id: str | None) -> tuple[Block, ...]:

@@ -4,7 +4,7 @@ An append never touches other rows, an eviction never touches messages, and
 positions are never renumbered, so two writers cannot lose each other's entries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eunoe.domain.messages import Message, Role
 from eunoe.store import messages
@@ -29,6 +29,37 @@ async def begin(tx: Tx, list_id: str, system: Message, *, shared: Sequence[int] 
         [(list_id, place, seq - len(shared) + at) for at, place in enumerate((seq, *shared))],
     )
     return seq
+
+
+async def fill(tx: Tx, made: Mapping[str, tuple[Sequence[int], Sequence[int]]]) -> None:
+    """Make lists, by id, of the messages at some places, and of some of those their windows.
+
+    Positions end at the newest place, so that every later append comes after them.
+    """
+    await tx.execute_many(
+        "INSERT INTO message_lists (id, version) VALUES ($1, 1)", [(one,) for one in made]
+    )
+    rows: list[tuple[str, int, int | None]] = []
+    for list_id, (listed_at, window_at) in made.items():
+        first = max(listed_at, default=0) - len(window_at) + 1
+        positions = {seq: first + place for place, seq in enumerate(window_at)}
+        rows += [(list_id, seq, positions.get(seq)) for seq in listed_at]
+    await tx.execute_many(
+        "INSERT INTO list_entries (list_id, message_seq, position) VALUES ($1, $2, $3)", rows
+    )
+
+
+async def entries(tx: Tx, list_ids: Sequence[str]) -> dict[str, list[tuple[int, int | None]]]:
+    """Return the places of each list's messages as they were said, and where in its window."""
+    rows = await tx.fetch(
+        f"SELECT list_id, message_seq, position FROM list_entries WHERE list_id IN"
+        f" {among(tx, '$1')} ORDER BY list_id, message_seq",
+        encode(list(list_ids)),
+    )
+    found: dict[str, list[tuple[int, int | None]]] = {list_id: [] for list_id in list_ids}
+    for list_id, seq, position in rows:
+        found[list_id].append((seq, position))
+    return found
 
 
 async def remove(tx: Tx, list_id: str) -> None:

@@ -20,7 +20,7 @@ COLUMNS: Final = (
 _INSERT: Final = (
     "INSERT INTO messages (id, organization_id, agent_id, conversation_id, role, body_json, model,"
     " name, otid, sender_id, group_id, step_id, run_id, is_err, created_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) RETURNING seq"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 )
 
 
@@ -66,7 +66,31 @@ class MessageFilter:
 
 async def insert(tx: Tx, messages: Sequence[Message]) -> list[int]:
     """Store `messages` in order; return their places in the order of everything said."""
-    return [await tx.fetch_value(_INSERT, *_values(tx, message)) for message in messages]
+    insert_one = f"{_INSERT} RETURNING seq"
+    return [await tx.fetch_value(insert_one, *_values(tx, message)) for message in messages]
+
+
+async def insert_many(tx: Tx, messages: Sequence[Message]) -> dict[str, int]:
+    """Store very many messages in order, in two statements; return their places by id."""
+    if not messages:
+        return {}
+    await tx.execute_many(_INSERT, [_values(tx, message) for message in messages])
+    rows = await tx.fetch(
+        f"SELECT id, seq FROM messages WHERE id {among(tx, '$1')}",
+        encode([message.id for message in messages]),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[tuple[int, Message]]:
+    """Return all that the agents have stored, in the order it was said, each with its place."""
+    rows = await tx.fetch(
+        f"SELECT {COLUMNS} FROM messages WHERE agent_id {among(tx, '$1')}"
+        f" AND {unindexed('organization_id')} = $2 ORDER BY seq",
+        encode(list(agent_ids)),
+        tx.actor.organization_id,
+    )
+    return [(row[0], from_row(row)) for row in rows]
 
 
 async def rewrite(tx: Tx, message: Message) -> None:

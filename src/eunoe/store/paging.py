@@ -86,12 +86,7 @@ async def _cut(tx: Tx, what: Listing, where: Where, page: Page, *, key: str) -> 
         return
     found = await tx.fetch(
         f"SELECT {what.table}.id, {key} FROM {what.source or what.table}"
-<<<<<<< HEAD
-        f" WHERE {what.table}.id {among(tx, '$1')}"
-        f" AND {unindexed(f'{what.table}.organization_id')} = $2",
-=======
         f" WHERE {what.table}.id {among(tx, '$1')}{_scope(what)}",
->>>>>>> 0f259a0 (Administer users and organizations, each with tools of its own from the start)
         encode(cursors),
         *([tx.actor.organization_id] if what.scoped else []),
     )

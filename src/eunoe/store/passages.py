@@ -7,7 +7,17 @@ from typing import Any, Final
 
 from eunoe.domain.passages import Passage
 from eunoe.store import codec, search
-from eunoe.store.db import Row, Tx, from_micros, optional_micros, optional_time, to_micros
+from eunoe.store.db import (
+    Row,
+    Tx,
+    Value,
+    among,
+    from_micros,
+    optional_micros,
+    optional_time,
+    to_micros,
+    unindexed,
+)
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import Where, of_organization
 
@@ -18,7 +28,7 @@ _JOINED: Final = "JOIN archives ON archives.id = passages.archive_id"
 _LISTING: Final = Listing(noun="passage", table="passages", columns=_COLUMNS, joined=_JOINED)
 _INSERT: Final = (
     f"INSERT INTO passages ({', '.join(_FIELDS)}, organization_id)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING seq"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 )
 
 
@@ -37,22 +47,15 @@ class PassageFilter:
 
 async def insert(tx: Tx, passages: Sequence[Passage]) -> list[int]:
     """Store passages, all or none, and index them; return their places, in order."""
-    seqs: list[int] = [
-        await tx.fetch_value(
-            _INSERT,
-            passage.id,
-            passage.archive_id,
-            passage.text,
-            passage.created_by_id,
-            passage.last_updated_by_id,
-            codec.encode(passage.tags),
-            codec.encode(passage.metadata),
-            to_micros(passage.created_at),
-            to_micros(passage.updated_at or passage.created_at),
-            tx.actor.organization_id,
-        )
-        for passage in passages
-    ]
+    if not passages:
+        return []
+    await tx.execute_many(_INSERT, [_values(tx, passage) for passage in passages])
+    rows = await tx.fetch(
+        f"SELECT id, seq FROM passages WHERE id {among(tx, '$1')}",
+        codec.encode([passage.id for passage in passages]),
+    )
+    places: dict[str, int] = {row[0]: row[1] for row in rows}
+    seqs = [places[passage.id] for passage in passages]
     tagged = [
         (seq, tag)
         for seq, passage in zip(seqs, passages, strict=True)
@@ -60,9 +63,35 @@ async def insert(tx: Tx, passages: Sequence[Passage]) -> list[int]:
     ]
     if tagged:
         await tx.execute_many("INSERT INTO passage_tags (passage_seq, tag) VALUES ($1, $2)", tagged)
-    if passages:
-        await search.index_passages(tx, passages, seqs)
+    await search.index_passages(tx, passages, seqs)
     return seqs
+
+
+def _values(tx: Tx, passage: Passage) -> tuple[Value, ...]:
+    return (
+        passage.id,
+        passage.archive_id,
+        passage.text,
+        passage.created_by_id,
+        passage.last_updated_by_id,
+        codec.encode(passage.tags),
+        codec.encode(passage.metadata),
+        to_micros(passage.created_at),
+        to_micros(passage.updated_at or passage.created_at),
+        tx.actor.organization_id,
+    )
+
+
+async def of_archives(tx: Tx, archive_ids: Sequence[str]) -> list[Passage]:
+    """Return all passages of the archives, without vectors, in the order they were kept."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM passages {_JOINED}"
+        f" WHERE passages.archive_id {among(tx, '$1')}"
+        f" AND {unindexed('passages.organization_id')} = $2 ORDER BY passages.seq",
+        codec.encode(list(archive_ids)),
+        tx.actor.organization_id,
+    )
+    return [_read(row) for row in rows]
 
 
 async def get(tx: Tx, passage_id: str) -> Passage | None:

@@ -10,7 +10,17 @@ from eunoe.domain.runs import CalledBack, Run, StopReason
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import FenceLost
 from eunoe.store import codec
-from eunoe.store.db import Actor, Row, Tx, among, from_micros, optional_time, to_micros
+from eunoe.store.db import (
+    Actor,
+    Row,
+    Tx,
+    among,
+    from_micros,
+    optional_micros,
+    optional_time,
+    to_micros,
+    unindexed,
+)
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
@@ -82,6 +92,51 @@ async def of_otids(tx: Tx, list_id: str, otids: Iterable[str]) -> str | None:
         codec.encode(list(otids)),
     )
     return found
+
+
+async def insert_ended(tx: Tx, ended: Sequence[Run]) -> None:
+    """Store runs that have ended elsewhere, as they ended, in one statement."""
+    await tx.execute_many(
+        "INSERT INTO runs (id, organization_id, agent_id, list_id, conversation_id, status,"
+        " stop_reason, background, options_json, metadata_json, usage_json, step_count,"
+        " context_tokens, fence, cancel_requested, user_id, created_at, completed_at, ttft_ns,"
+        " total_duration_ns) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0,"
+        " 0, $14, $15, $16, $17, $18)",
+        [
+            (
+                run.id,
+                tx.actor.organization_id,
+                run.agent_id,
+                run.list_id,
+                run.conversation_id,
+                run.status,
+                run.stop_reason,
+                int(run.background),
+                codec.encode(run.options),
+                codec.encode(run.metadata),
+                codec.encode(run.usage),
+                run.step_count,
+                run.context_tokens,
+                tx.actor.user_id,
+                to_micros(run.created_at),
+                optional_micros(run.completed_at),
+                run.ttft_ns,
+                run.total_duration_ns,
+            )
+            for run in ended
+        ],
+    )
+
+
+async def ended_of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Run]:
+    """Return all runs of the agents that have ended, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM runs WHERE agent_id {among(tx, '$1')}"
+        f" AND {unindexed('organization_id')} = $2 AND NOT ({_ACTIVE}) ORDER BY created_at, id",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    )
+    return [from_row(row) for row in rows]
 
 
 async def get(tx: Tx, run_id: str) -> Run | None:

@@ -1,12 +1,13 @@
 """Queries on steps: one row for each model call and its tools."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from eunoe.domain.runs import Step
 from eunoe.store import codec
-from eunoe.store.db import Row, Tx, to_micros, unindexed
+from eunoe.store.db import Row, Tx, Value, among, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
@@ -29,14 +30,26 @@ class StepFilter:
     end: datetime | None = None
 
 
+_INSERT: Final = (
+    "INSERT INTO steps (id, organization_id, run_id, agent_id, status, stop_reason, model,"
+    " feedback, trace_id, tid, body_json, created_at)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    " ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
+    " stop_reason = excluded.stop_reason, body_json = excluded.body_json"
+)
+
+
 async def insert(tx: Tx, step: Step) -> None:
     """Store a step; where it is stored already (a settled one), replace it."""
-    await tx.execute(
-        "INSERT INTO steps (id, organization_id, run_id, agent_id, status, stop_reason, model,"
-        " feedback, trace_id, tid, body_json, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
-        " ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
-        " stop_reason = excluded.stop_reason, body_json = excluded.body_json",
+    await tx.execute(_INSERT, *_values(tx, step))
+
+
+async def insert_many(tx: Tx, steps: Sequence[Step]) -> None:
+    await tx.execute_many(_INSERT, [_values(tx, step) for step in steps])
+
+
+def _values(tx: Tx, step: Step) -> tuple[Value, ...]:
+    return (
         step.id,
         tx.actor.organization_id,
         step.run_id,
@@ -50,6 +63,17 @@ async def insert(tx: Tx, step: Step) -> None:
         codec.encode(step),
         to_micros(step.created_at),
     )
+
+
+async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Step]:
+    """Return all steps of the agents, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM steps WHERE agent_id {among(tx, '$1')}"
+        f" AND {unindexed('organization_id')} = $2 ORDER BY created_at, id",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    )
+    return [_from_row(row) for row in rows]
 
 
 async def get(tx: Tx, step_id: str) -> Step | None:

@@ -155,11 +155,24 @@ async def parts_of(content: Content, *, fetch: FetchImage) -> tuple[Part, ...]:
 
 async def part_of(part: ContentPart, *, fetch: FetchImage) -> Part:
     """Return one part of what a caller sent; raise `Invalid` for one that cannot be had."""
+    if isinstance(part, ImageContent):
+        return await _image(part.source, fetch=fetch)
+    if isinstance(part, ToolCallContent | ToolReturnContent):
+        raise Invalid(f"A part of type {part.type} cannot be sent.")
+    return plain_part(part)
+
+
+def plain_part(
+    part: TextContent
+    | ReasoningContent
+    | RedactedReasoningContent
+    | OmittedReasoningContent
+    | SummarizedReasoningContent,
+) -> Part:
+    """Return a part that is words alone."""
     match part:
         case TextContent():
             return Text(text=part.text, signature=part.signature)
-        case ImageContent():
-            return await _image(part.source, fetch=fetch)
         case ReasoningContent():
             return Reasoning(text=part.reasoning, signature=part.signature, native=part.is_native)
         case RedactedReasoningContent():
@@ -173,8 +186,6 @@ async def part_of(part: ContentPart, *, fetch: FetchImage) -> Part:
                 summary=tuple(one.text for one in ordered),
                 encrypted=part.encrypted_content,
             )
-        case ToolCallContent() | ToolReturnContent():
-            raise Invalid(f"A part of type {part.type} cannot be sent.")
         case _:
             assert_never(part)
 
@@ -184,9 +195,9 @@ async def _image(source: UrlImage | Base64Image | LettaImage, *, fetch: FetchIma
         case UrlImage():
             return await fetch(source.url)
         case Base64Image():
-            return _checked(source.media_type, source.data, source.detail)
+            return checked_image(source.media_type, source.data, source.detail)
         case LettaImage(data=str() as data):
-            return _checked(source.media_type or "image/png", data, source.detail)
+            return checked_image(source.media_type or "image/png", data, source.detail)
         case LettaImage():
             raise Invalid(
                 f"The image of file {source.file_id} has no data; send its bytes as base64."
@@ -195,7 +206,8 @@ async def _image(source: UrlImage | Base64Image | LettaImage, *, fetch: FetchIma
             assert_never(source)
 
 
-def _checked(media_type: str, data: str, detail: str | None) -> Image:
+def checked_image(media_type: str, data: str, detail: str | None) -> Image:
+    """Return an image; raise `Invalid` for data that is not base64."""
     try:
         base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:

@@ -1,0 +1,163 @@
+"""Agents out of the server as files, and into it again (api 7)."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, TypeAlias, cast
+
+import orjson
+from fastapi import Depends, File, Form, Header, Query, UploadFile
+from starlette.responses import Response
+
+from eunoe.errors import Invalid
+from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
+from eunoe.http.intake import cleaned
+from eunoe.http.paths import AgentId
+from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
+from eunoe.service.agent_export import Wanted, export
+from eunoe.service.agent_import import Wishes, bring_in
+from eunoe.store.db import Actor
+from eunoe.wire.agent_file_reading import read
+from eunoe.wire.agent_files import ExportBody, written
+
+router = v1("/agents", tag="agents")
+
+Text: TypeAlias = Annotated[str | None, Form()]
+OldText: TypeAlias = Annotated[str | None, Form(deprecated=True)]
+_INDENTED: Final = orjson.OPT_INDENT_2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How a file is wanted; `everything` is this server's own."""
+
+    conversation_id: str | None = None
+    max_steps: Annotated[int, Query(deprecated=True)] = 100
+    scrub_messages: bool = False
+    use_legacy_format: Annotated[bool, Query(deprecated=True)] = False
+    everything: Annotated[
+        bool,
+        Query(
+            description="Put all conversations, archives, runs and the history of blocks into the "
+            "file too, under the key `eunoe`."
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportForm:
+    """How a file is to be taken; what has two names is asked for by either, the new one wins."""
+
+    name: Text = None
+    model: Text = None
+    embedding: Text = None
+    secrets: Text = None
+    override_existing_tools: Annotated[bool, Form()] = True
+    strip_messages: Annotated[bool, Form()] = False
+    append_copy_suffix: Annotated[bool, Form(deprecated=True)] = True
+    override_name: OldText = None
+    override_model_handle: OldText = None
+    override_embedding_handle: OldText = None
+    env_vars_json: OldText = None
+    project_id: OldText = None
+    x_override_embedding_model: Annotated[str | None, Header()] = None
+    x_project_id: Annotated[str | None, Header()] = None
+
+    def wishes(self) -> Wishes:
+        embedding = self.embedding or self.override_embedding_handle
+        return Wishes(
+            name=self.name or self.override_name,
+            copy_suffix=self.append_copy_suffix,
+            override_tools=self.override_existing_tools,
+            strip_messages=self.strip_messages,
+            secrets=_secrets(self.secrets or self.env_vars_json),
+            model=self.model or self.override_model_handle,
+            embedding=embedding or self.x_override_embedding_model,
+            project_id=self.x_project_id or self.project_id,
+        )
+
+
+@router.get(
+    "/{agent_id}/export", operation_id="export_agent", responses={200: {"model": dict[str, Any]}}
+)
+async def export_agent(
+    agent_id: AgentId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    asked: Annotated[Asked, Depends(given(Asked))],
+) -> Response:
+    """Get an agent with its blocks, tools and what is in its window as a file."""
+    if asked.use_legacy_format:
+        raise Invalid("Files are written in the present format only; leave use_legacy_format out.")
+    wanted = Wanted(
+        conversation_id=asked.conversation_id,
+        scrub_messages=asked.scrub_messages,
+        everything=asked.everything,
+    )
+    return await _exported(runtime, actor, agent_id, wanted)
+
+
+@router.post(
+    "/{agent_id}/export",
+    operation_id="export_agent_with_skills",
+    responses={200: {"model": dict[str, Any]}},
+)
+async def export_agent_with_skills(
+    agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, body: ExportBody | None = None
+) -> Response:
+    """Get an agent as a file that brings skills along."""
+    asked = ExportBody() if body is None else body
+    wanted = Wanted(
+        conversation_id=asked.conversation_id,
+        scrub_messages=asked.scrub_messages,
+        everything=asked.everything,
+        skills=tuple(skill.model_dump() for skill in asked.skills),
+    )
+    return await _exported(runtime, actor, agent_id, wanted)
+
+
+@router.post(
+    "/import", operation_id="import_agent", responses={200: {"model": dict[str, list[str]]}}
+)
+async def import_agent(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    file: Annotated[UploadFile, File(description="The agent file.")],
+    form: Annotated[ImportForm, Depends(given(ImportForm))],
+) -> Response:
+    """Make the agents of a file; all that it holds or nothing.
+
+    `warnings` say what of the file was left out.
+    """
+    wishes, text = form.wishes(), await file.read()
+    found = await asyncio.to_thread(lambda: read(cleaned(text), at=datetime.now(UTC)))
+    made = await bring_in(
+        runtime.db, actor, found, wishes, models=runtime.registry, defaults=runtime.defaults
+    )
+    for agent in made.agents:
+        if agent.embedding is not None:
+            await runtime.runner.remember(actor, agent.id)
+    return JsonReply({"agent_ids": [agent.id for agent in made.agents], "warnings": made.warnings})
+
+
+async def _exported(runtime: Runtime, actor: Actor, agent_id: str, wanted: Wanted) -> Response:
+    found = await export(runtime.db, actor, agent_id, wanted)
+    made = written(found, at=datetime.now(UTC))
+    text = await asyncio.to_thread(orjson.dumps, made, option=_INDENTED)
+    return Response(text, media_type="application/json")
+
+
+def _secrets(given: str | None) -> Mapping[str, str]:
+    """Return the values that a caller gives for secrets; raise `Invalid` for no JSON object."""
+    if not given:
+        return {}
+    try:
+        value: object = json.loads(given)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise Invalid("`secrets` is a JSON object of names and values.")
+    return {str(key): str(one) for key, one in cast("dict[object, object]", value).items()}

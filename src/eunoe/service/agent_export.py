@@ -1,0 +1,218 @@
+"""Agents taken out of the store, with all that belongs to them, in one snapshot (api 7.1)."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Final
+
+from eunoe import ids
+from eunoe.domain.agent_files import (
+    AgentFile,
+    AgentRecord,
+    ConversationRecord,
+    names_of,
+    renamed,
+)
+from eunoe.domain.agents import Agent
+from eunoe.domain.blocks import Block
+from eunoe.domain.groups import Group
+from eunoe.domain.messages import Json, Message
+from eunoe.domain.passages import Archive
+from eunoe.domain.runs import Run, Step
+from eunoe.domain.tools import Tool
+from eunoe.errors import Invalid, Missing
+from eunoe.service import places, states
+from eunoe.store import (
+    agents,
+    archives,
+    blocks,
+    conversations,
+    groups,
+    isolated_blocks,
+    lists,
+    messages,
+    passages,
+    runs,
+    steps,
+)
+from eunoe.store.db import Actor, Database, Tx
+
+MOST_AGENTS: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be in the file. `conversation_id` puts its window in place of the agent's."""
+
+    conversation_id: str | None = None
+    scrub_messages: bool = False
+    everything: bool = False
+    skills: tuple[Json, ...] = ()
+
+
+async def export(db: Database, actor: Actor, agent_id: str, wanted: Wanted) -> AgentFile:
+    """Return the agent with every member of the groups it manages, under the file's own ids.
+
+    Raises `Missing` for an unknown agent or conversation, `Invalid` for wishes that exclude
+    each other.
+    """
+    if wanted.everything and (wanted.conversation_id is not None or wanted.scrub_messages):
+        raise Invalid("A file with everything holds all conversations and messages; ask for less.")
+    async with db.read(actor, long=True) as tx:
+        found = await _gathered(tx, agent_id, wanted)
+    return _local(replace(found, skills=wanted.skills))
+
+
+def _local(file: AgentFile) -> AgentFile:
+    """Return the file with ids of its own: a prefix and a number, counted by noun (7.1.3)."""
+    counters = {noun: count() for noun in ids.PREFIXES}
+    name = names_of(file, lambda noun: f"{ids.PREFIXES[noun]}-{next(counters[noun])}")
+    return renamed(file, name)
+
+
+async def _gathered(tx: Tx, agent_id: str, wanted: Wanted) -> AgentFile:
+    found, managed = await _company(tx, agent_id)
+    states_of = await states.of(tx, found, include={"blocks", "tools"})
+    records = [
+        AgentRecord(
+            agent=one.agent,
+            block_ids=tuple(block.id for block in one.blocks),
+            tool_ids=tuple(tool.id for tool in one.tools),
+        )
+        for one in states_of
+    ]
+    file = AgentFile(
+        agents=tuple(records),
+        groups=managed,
+        blocks=await _blocks(tx, [block for one in states_of for block in one.blocks], managed),
+        tools=_tools(tool for one in states_of for tool in one.tools),
+    )
+    if wanted.everything:
+        return await _with_everything(tx, file)
+    return file if wanted.scrub_messages else await _with_windows(tx, file, wanted)
+
+
+async def _company(tx: Tx, agent_id: str) -> tuple[list[Agent], tuple[Group, ...]]:
+    """Return the agent, the members of its groups, those of theirs, and the groups."""
+    found = {agent_id: await states.known(tx, agent_id)}
+    managed: list[Group] = []
+    waiting = [agent_id]
+    while waiting:
+        own = await groups.of_manager(tx, waiting.pop(0))
+        own.sort(key=lambda one: (one.created_at, one.id))
+        managed += own
+        new = [one for group in own for one in group.agent_ids if one not in found]
+        known = await agents.many(tx, new)
+        found |= {one: known[one] for one in new if one in known}
+        waiting += dict.fromkeys(new)
+        if len(found) > MOST_AGENTS:
+            raise Invalid(f"Its groups have more than {MOST_AGENTS} agents; export them apart.")
+    return list(found.values()), tuple(managed)
+
+
+async def _blocks(tx: Tx, attached: Sequence[Block], managed: Sequence[Group]) -> tuple[Block, ...]:
+    """Return each block once, by label: those of the agents, then what only a group shares."""
+    held = {block.id: block for block in attached}
+    shared = [one for group in managed for one in group.shared_block_ids if one not in held]
+    known = await blocks.many(tx, shared) if shared else {}
+    held |= {one: known[one] for one in shared if one in known}
+    return tuple(sorted(held.values(), key=lambda block: block.label))
+
+
+def _tools(attached: Iterable[Tool]) -> tuple[Tool, ...]:
+    held = {tool.id: tool for tool in attached}
+    return tuple(sorted(held.values(), key=lambda tool: tool.name))
+
+
+async def _with_windows(tx: Tx, file: AgentFile, wanted: Wanted) -> AgentFile:
+    """Return the file with what each agent has in its window, and no more (7.1.5)."""
+    records: list[AgentRecord] = []
+    said: list[Message] = []
+    for record in file.agents:
+        list_id = record.agent.id
+        if wanted.conversation_id is not None and not records:
+            conversation = await places.known(tx, wanted.conversation_id)
+            if conversation.agent_id != list_id:
+                raise Missing(f"The agent {list_id} has no conversation {conversation.id}.")
+            list_id = conversation.id
+        window, _ = await lists.window(tx, list_id)
+        own = tuple(one.id for one in window)
+        records.append(replace(record, window=own, listed=own))
+        said += [replace(one, agent_id=record.agent.id) for one in window]
+    return replace(file, agents=tuple(records), messages=tuple(said))
+
+
+async def _with_everything(tx: Tx, file: AgentFile) -> AgentFile:
+    agent_ids = [record.agent.id for record in file.agents]
+    said = await messages.of_agents(tx, agent_ids)
+    talks = await conversations.of_agents(tx, agent_ids)
+    at = {seq: message.id for seq, message in said}
+    listed = await lists.entries(tx, [*agent_ids, *(talk.id for talk in talks)])
+    talks.sort(key=lambda one: (one.created_at, listed[one.id][:1]))
+    own = await isolated_blocks.ids(tx, [talk.id for talk in talks])
+    copies = await blocks.many(tx, [one for held in own.values() for one in held])
+    held = await archives.of_agents(tx, agent_ids)
+    kept: dict[str, Archive] = {one.id: one for one in held.values()}
+    whole = (*file.blocks, *(copies[one] for held_ids in own.values() for one in held_ids))
+    spoken = [message for _, message in said]
+    return replace(
+        file,
+        whole=True,
+        agents=tuple(
+            replace(
+                record,
+                archive_id=held[record.agent.id].id if record.agent.id in held else None,
+                **_lists(listed[record.agent.id], at),
+            )
+            for record in file.agents
+        ),
+        blocks=whole,
+        messages=tuple(spoken),
+        conversations=tuple(
+            ConversationRecord(
+                conversation=talk, block_ids=tuple(own[talk.id]), **_lists(listed[talk.id], at)
+            )
+            for talk in talks
+        ),
+        archives=tuple(kept.values()),
+        passages=tuple(await passages.of_archives(tx, list(kept))),
+        runs=_runs(await runs.ended_of_agents(tx, agent_ids), spoken),
+        steps=_steps(await steps.of_agents(tx, agent_ids), spoken),
+        versions=await _versions(tx, whole),
+    )
+
+
+def _lists(
+    entries: Sequence[tuple[int, int | None]], at: dict[int, str]
+) -> dict[str, tuple[str, ...]]:
+    """Return a list and its window by the ids of their messages."""
+    here = [(seq, position) for seq, position in entries if seq in at]
+    shown = sorted((position, seq) for seq, position in here if position is not None)
+    return {
+        "listed": tuple(at[seq] for seq, _ in here),
+        "window": tuple(at[seq] for _, seq in shown),
+    }
+
+
+def _runs(found: Sequence[Run], said: Sequence[Message]) -> tuple[Run, ...]:
+    """Return runs in the order in which they were heard of, without where they were to call."""
+    heard = _heard(message.run_id for message in said)
+    ordered = sorted(found, key=lambda run: (run.created_at, heard.get(run.id, len(heard))))
+    return tuple(replace(run, options=replace(run.options, callback_url=None)) for run in ordered)
+
+
+def _steps(found: Sequence[Step], said: Sequence[Message]) -> tuple[Step, ...]:
+    heard = _heard(message.step_id for message in said)
+    return tuple(sorted(found, key=lambda step: (step.created_at, heard.get(step.id, len(heard)))))
+
+
+def _heard(found: Iterable[str | None]) -> dict[str, int]:
+    known = dict.fromkeys(one for one in found if one is not None)
+    return {one: at for at, one in enumerate(known)}
+
+
+async def _versions(tx: Tx, held: Collection[Block]) -> tuple[blocks.BlockVersion, ...]:
+    """Return what the blocks have been, in the order in which the file has them."""
+    place = {block.id: at for at, block in enumerate(held)}
+    found = await blocks.versions(tx, list(place))
+    return tuple(sorted(found, key=lambda one: (place[one.block_id], one.version)))

@@ -1,0 +1,371 @@
+"""Agents of a file brought into the store: all of it in one transaction, or nothing (api 7.2)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+
+from eunoe import ids
+from eunoe.domain.agent_files import (
+    AgentFile,
+    AgentRecord,
+    ConversationRecord,
+    Names,
+    names_of,
+    renamed,
+)
+from eunoe.domain.agents import Agent
+from eunoe.domain.blocks import Block, BlockVersion
+from eunoe.domain.compaction_settings import followed
+from eunoe.domain.conversations import Conversation
+from eunoe.domain.drafts import ModelWish
+from eunoe.domain.messages import Message
+from eunoe.domain.models import EmbeddingConfig
+from eunoe.domain.prompt import PromptFacts, system_text
+from eunoe.domain.tools import Tool
+from eunoe.errors import EmbeddingUnknown, ModelUnknown
+from eunoe.service.models import Defaults, Models, embedding_of, model_of
+from eunoe.service.opening import system_message
+from eunoe.store import (
+    agent_files,
+    agents,
+    archives,
+    blocks,
+    conversations,
+    groups,
+    isolated_blocks,
+    lists,
+    messages,
+    passages,
+    runs,
+    search,
+    steps,
+    tools,
+)
+from eunoe.store.db import Actor, Database, Tx
+
+T = TypeVar("T", AgentRecord, ConversationRecord)
+
+_MOMENT: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """How a file is to be taken; a null handle or name leaves what the file says.
+
+    `name` is the first agent's, whose file it is; the others keep theirs. Tools are matched
+    by name, and `override_tools` puts the file's in the place of custom ones that are there.
+    """
+
+    name: str | None = None
+    copy_suffix: bool = True
+    override_tools: bool = True
+    strip_messages: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    model: str | None = None
+    embedding: str | None = None
+    project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """The new agents in the order of the file, and what of it was left out."""
+
+    agents: tuple[Agent, ...]
+    warnings: tuple[str, ...] = ()
+
+
+async def bring_in(
+    db: Database,
+    actor: Actor,
+    file: AgentFile,
+    wishes: Wishes,
+    *,
+    models: Models,
+    defaults: Defaults,
+) -> Imported:
+    """Store the agents of a file that was read, under new ids, with all that the file holds.
+
+    Raises `ModelUnknown` and `EmbeddingUnknown` for handles that were wished for. A model that
+    the file names and nobody serves here is kept, and told.
+    """
+    file = _wished(file, wishes)
+    warnings = list(file.warnings)
+    records = [
+        await _configured(one, wishes, models=models, defaults=defaults, told=warnings)
+        for one in file.agents
+    ]
+    file = replace(file, agents=tuple(records))
+    async with db.write(actor) as tx:
+        made = await _stored(tx, file, wishes, told=warnings)
+    return Imported(agents=made, warnings=tuple(warnings))
+
+
+# What the caller wants otherwise than the file
+
+
+def _wished(file: AgentFile, wishes: Wishes) -> AgentFile:
+    suffix = "_copy" if wishes.copy_suffix else ""
+    slept = {one.manager_agent_id for one in file.groups if one.manager_type == "sleeptime"}
+    records: list[AgentRecord] = []
+    for at, record in enumerate(file.agents):
+        name = wishes.name if wishes.name and not at else f"{record.agent.name}{suffix}"
+        agent = replace(
+            record.agent,
+            name=name,
+            project_id=wishes.project_id,
+            enable_sleeptime=True if record.agent.id in slept else None,
+        )
+        secrets = tuple((key, wishes.secrets.get(key, "")) for key, _ in record.secrets)
+        records.append(replace(record, agent=agent, secrets=secrets))
+    file = replace(
+        file,
+        agents=tuple(records),
+        blocks=tuple(replace(one, project_id=wishes.project_id) for one in file.blocks),
+    )
+    return _without_messages(file) if wishes.strip_messages else file
+
+
+def _without_messages(file: AgentFile) -> AgentFile:
+    """Return the file without anything that was said, and without what that was said in."""
+    own = {block_id for one in file.conversations for block_id in one.block_ids}
+    return replace(
+        file,
+        agents=tuple(replace(one, window=(), listed=()) for one in file.agents),
+        messages=(),
+        conversations=(),
+        runs=(),
+        steps=(),
+        blocks=tuple(one for one in file.blocks if one.id not in own),
+        versions=tuple(one for one in file.versions if one.block_id not in own),
+    )
+
+
+async def _configured(
+    record: AgentRecord,
+    wishes: Wishes,
+    *,
+    models: Models,
+    defaults: Defaults,
+    told: list[str],
+) -> AgentRecord:
+    """Return the agent with a model and an embedding of this server, as far as it has them."""
+    agent = record.agent
+    handle = wishes.model or (None if agent.model.handle else record.wanted_model)
+    if handle is not None or not agent.model.handle:
+        config = await model_of(
+            ModelWish(handle=handle), agent_type=agent.agent_type, models=models, defaults=defaults
+        )
+        compaction = followed(agent.compaction, before=agent.model, after=config)
+        agent = replace(agent, model=config, compaction=compaction)
+    else:
+        agent = await _found_model(agent, models=models, told=told)
+    wanted = wishes.embedding or (None if agent.embedding else record.wanted_embedding)
+    if wanted is not None:
+        agent = replace(
+            agent, embedding=await embedding_of(wanted, models=models, defaults=Defaults())
+        )
+    elif agent.embedding is not None:
+        embedding = await _found_embedding(agent.embedding, models=models, told=told)
+        agent = replace(agent, embedding=embedding)
+    return replace(record, agent=agent)
+
+
+async def _found_model(agent: Agent, *, models: Models, told: list[str]) -> Agent:
+    """Return the agent with where its model is served here; how it is asked stays the file's."""
+    config = agent.model
+    try:
+        here = await models.resolve(config.handle)
+    except ModelUnknown:
+        told.append(
+            f"{agent.name}: nobody serves {config.handle} here; the agent answers once its model "
+            "is changed or a provider of it is configured."
+        )
+        return agent
+    model = replace(
+        config,
+        provider_type=here.provider_type,
+        provider_name=here.provider_name,
+        endpoint=here.endpoint,
+    )
+    return replace(agent, model=model)
+
+
+async def _found_embedding(
+    config: EmbeddingConfig, *, models: Models, told: list[str]
+) -> EmbeddingConfig:
+    try:
+        here = await models.resolve_embedding(config.handle)
+    except EmbeddingUnknown:
+        told.append(
+            f"Nobody serves the embedding {config.handle} here; what was said is found by its "
+            "words until another is chosen."
+        )
+        return config
+    return replace(here, chunk_size=config.chunk_size, batch_size=config.batch_size)
+
+
+# Storing
+
+
+async def _stored(tx: Tx, file: AgentFile, wishes: Wishes, *, told: list[str]) -> tuple[Agent, ...]:
+    held = await _tools(tx, file.tools, wishes, told=told)
+    names = names_of(file, ids.new)
+    for tool in file.tools:
+        names.given["tool", tool.id] = held.get(tool.id, "")
+    file = renamed(file, _by(names, user_id=tx.actor.user_id))
+    file = _opened(file)
+    if any(record.secrets for record in file.agents):
+        told.append("secrets: this server keeps none; their names were left out.")
+    by_id = {block.id: block for block in file.blocks}
+    await blocks.insert_many(tx, *_with_history(file))
+    for record in file.agents:
+        await agents.insert(tx, record.agent)
+    await agent_files.link(tx, file.agents, by_id)
+    await _store_talk(tx, file, by_id)
+    for at, group in enumerate(file.groups):
+        await groups.insert(tx, replace(group, created_at=group.created_at + at * _MOMENT))
+    await _store_archives(tx, file)
+    return tuple(record.agent for record in file.agents)
+
+
+def _by(names: Names, *, user_id: str) -> "_Renaming":
+    return _Renaming(names=names, user_id=user_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Renaming:
+    """Gives the new id of each; a tool that is not taken has none."""
+
+    names: Names
+    user_id: str
+
+    def __call__(self, noun: str, known: str) -> str | None:
+        return self.user_id if noun == "user" else self.names(noun, known) or None
+
+
+async def _tools(
+    tx: Tx, found: Sequence[Tool], wishes: Wishes, *, told: list[str]
+) -> dict[str, str]:
+    """Return the stored tool of each tool of the file, by the file's id (7.2, `tools`).
+
+    What this server brings itself is never overwritten, and what it lacks cannot be made.
+    """
+    here = await tools.by_names(tx, [tool.name for tool in found]) if found else {}
+    ids_of: dict[str, str] = {}
+    for tool in found:
+        stored = here.get(tool.name)
+        if stored is None and tool.tool_type != _MADE:
+            told.append(f"The tool {tool.name} ({tool.tool_type}) is not served here; left out.")
+            continue
+        if stored is None or (
+            wishes.override_tools and tool.tool_type == stored.tool_type == _MADE
+        ):
+            fresh = replace(
+                tool,
+                id=ids.new("tool") if stored is None else stored.id,
+                project_id=wishes.project_id if stored is None else stored.project_id,
+                created_by_id=tx.actor.user_id if stored is None else stored.created_by_id,
+                last_updated_by_id=tx.actor.user_id,
+            )
+            stored = here[tool.name] = await tools.upsert(tx, fresh)
+        ids_of[tool.id] = stored.id
+    return ids_of
+
+
+_MADE: Final = "custom"
+"""The type of tools that a file can bring; all others are the server's own or another one's."""
+
+
+def _opened(file: AgentFile) -> AgentFile:
+    """Return the file with a system message at the head of every window, which each list needs.
+
+    The first run writes it anew where it says something else by then.
+    """
+    by_id = {block.id: block for block in file.blocks}
+    said = {message.id: message for message in file.messages}
+    opening: list[Message] = []
+
+    def headed(record: AgentRecord, talk: T, conversation: Conversation | None) -> T:
+        if talk.window and said[talk.window[0]].role == "system":
+            return talk
+        held = [by_id[block_id] for block_id in record.block_ids]
+        at = said[talk.listed[0]].created_at if talk.listed else record.agent.created_at
+        where = None if conversation is None else conversation.id
+        facts = PromptFacts(conversation_id=where, recompiled_at=at, recalled=0, archived=0)
+        text = system_text(record.agent, held, facts)
+        system = system_message(record.agent, text, at=at, conversation_id=where)
+        opening.append(system)
+        window, listed = (system.id, *talk.window), (system.id, *talk.listed)
+        return replace(talk, window=window, listed=listed)
+
+    agents_of = {record.agent.id: record for record in file.agents}
+    return replace(
+        file,
+        agents=tuple(headed(record, record, None) for record in file.agents),
+        conversations=tuple(
+            headed(agents_of[one.conversation.agent_id], one, one.conversation)
+            for one in file.conversations
+        ),
+        messages=(*opening, *file.messages),
+    )
+
+
+def _with_history(file: AgentFile) -> tuple[list[Block], list[BlockVersion]]:
+    """Return the blocks at their newest version, and what they have been; each has a first."""
+    newest: dict[str, int] = {}
+    for one in file.versions:
+        newest[one.block_id] = max(one.version, newest.get(one.block_id, 1))
+    fresh = [
+        BlockVersion(
+            block_id=block.id,
+            version=1,
+            label=block.label,
+            value=block.value,
+            limit=block.limit,
+            description=block.description,
+            read_only=block.read_only,
+            actor_id=block.created_by_id,
+            agent_id=None,
+            run_id=None,
+            step_id=None,
+            created_at=block.created_at or datetime.now(UTC),
+        )
+        for block in file.blocks
+        if block.id not in newest
+    ]
+    held = [replace(block, version=newest.get(block.id, 1)) for block in file.blocks]
+    return held, [*file.versions, *fresh]
+
+
+async def _store_talk(tx: Tx, file: AgentFile, by_id: Mapping[str, Block]) -> None:
+    """Store all that was said, the lists it is in, and the runs and steps that said it."""
+    await conversations.insert_many(tx, [one.conversation for one in file.conversations])
+    await isolated_blocks.link(
+        tx,
+        {
+            one.conversation.id: [by_id[block_id] for block_id in one.block_ids]
+            for one in file.conversations
+        },
+    )
+    places = await messages.insert_many(tx, file.messages)
+    talks = [(record.agent.id, record) for record in file.agents]
+    talks += [(one.conversation.id, one) for one in file.conversations]
+    filled = {
+        list_id: ([places[one] for one in talk.listed], [places[one] for one in talk.window])
+        for list_id, talk in talks
+    }
+    await lists.fill(tx, filled)
+    await search.index_messages(tx, file.messages, [places[one.id] for one in file.messages])
+    owned = [replace(run, list_id=run.conversation_id or run.agent_id) for run in file.runs]
+    await runs.insert_ended(tx, owned)
+    await steps.insert_many(tx, file.steps)
+
+
+async def _store_archives(tx: Tx, file: AgentFile) -> None:
+    for archive in file.archives:
+        await archives.insert(tx, archive)
+    for record in file.agents:
+        if record.archive_id is not None:
+            await archives.attach(tx, record.agent.id, record.archive_id)
+    await passages.insert(tx, file.passages)

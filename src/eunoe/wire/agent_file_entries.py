@@ -1,0 +1,346 @@
+"""The entries of an agent file as they are read; unknown fields are tolerated and told (7.2)."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Annotated, Any, Final, cast
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+
+from eunoe.domain.agents import Agent, AgentType, CompactionSettings
+from eunoe.domain.arguments import REQUEST_HEARTBEAT
+from eunoe.domain.blocks import Block
+from eunoe.domain.compaction_settings import filled
+from eunoe.domain.drafts import BlockDraft
+from eunoe.domain.groups import Group, ManagerType, check_buffers
+from eunoe.domain.messages import Json
+from eunoe.domain.models import EmbeddingConfig, ModelConfig
+from eunoe.domain.names import random_name
+from eunoe.domain.systems import default_system
+from eunoe.domain.tools import RETURN_CHAR_LIMIT, Tool, ToolType
+from eunoe.wire.agent_file_messages import MessageEntry
+from eunoe.wire.agent_requests import CompactionBody
+from eunoe.wire.blocks import CreateBlockBody
+from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat
+from eunoe.wire.models import (
+    EMBEDDING_BATCH_SIZE,
+    EMBEDDING_CHUNK_SIZE,
+    EmbeddingConfigBody,
+    LlmConfigBody,
+)
+from eunoe.wire.tool_rules import ToolRuleBody, stored
+
+_NOT_IN_NAME: Final = re.compile(r"[^\w \-']")
+MOST_CHARS: Final = 500
+"""How long what is looked up by may be: an index of PostgreSQL takes 2,700 bytes."""
+# Names of rules in files of the first servers.
+_OLD_RULES: Final = {
+    "InitToolRule": "run_first",
+    "TerminalToolRule": "exit_loop",
+    "ContinueToolRule": "continue_loop",
+    "ToolRule": "constrain_child_tools",
+    "ChildToolRule": "constrain_child_tools",
+    "ParentToolRule": "parent_last_tool",
+    "ConditionalToolRule": "conditional",
+    "MaxCountPerStepToolRule": "max_count_per_step",
+    "RequiredBeforeExitToolRule": "required_before_exit",
+    "RequiresApprovalToolRule": "requires_approval",
+}
+_rules: Final[TypeAdapter[list[ToolRuleBody]]] = TypeAdapter(list[ToolRuleBody])
+
+Name = Annotated[str, Field(min_length=1, max_length=MOST_CHARS)]
+Turns = Annotated[int, Field(ge=1, le=2**31)]
+Size = Annotated[int, Field(ge=1, le=2**31)]
+Files = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+class _Loose(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class BlockEntry(CreateBlockBody):
+    model_config = ConfigDict(extra="allow")
+
+    id: Name
+    label: Name
+
+    def block(self, *, at: datetime) -> Block:
+        """Return the block; a text that outgrew its limit keeps its whole length."""
+        draft = self.model_dump(include={one.name for one in fields(BlockDraft)})
+        draft["tags"] = tuple(self.tags)
+        draft["limit"] = max(self.limit, len(self.value))
+        return Block(**draft, id=self.id, created_at=at)
+
+
+class _Schema(_Loose):
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class ToolEntry(_Loose):
+    id: Name
+    name: Name | None = None
+    tool_type: str = "custom"
+    description: str | None = None
+    source_type: str | None = None
+    source_code: str | None = None
+    json_schema: _Schema | None = None
+    args_json_schema: dict[str, Any] | None = None
+    tags: list[str] | None = None
+    return_char_limit: Annotated[int, Field(ge=1, le=2**53)] | None = None
+    pip_requirements: list[dict[str, Any]] | None = None
+    npm_requirements: list[dict[str, Any]] | None = None
+    default_requires_approval: bool | None = None
+    enable_parallel_execution: bool | None = None
+    metadata_: dict[str, Any] | None = None
+    created_by_id: str | None = None
+    last_updated_by_id: str | None = None
+    project_id: str | None = None
+
+    def tool(self) -> Tool:
+        schema = self.json_schema or _Schema()
+        return Tool(
+            id=self.id,
+            name=self.name or self.id,
+            tool_type=cast("ToolType", self.tool_type),
+            description=self.description or schema.description or "",
+            parameters=_without_heartbeat(schema.parameters or {}),
+            tags=tuple(self.tags or ()),
+            source_type=self.source_type,
+            source_code=self.source_code,
+            args_json_schema=self.args_json_schema,
+            return_char_limit=self.return_char_limit or RETURN_CHAR_LIMIT,
+            pip_requirements=tuple(self.pip_requirements or ()),
+            npm_requirements=tuple(self.npm_requirements or ()),
+            default_requires_approval=self.default_requires_approval,
+            parallel=bool(self.enable_parallel_execution),
+            metadata=self.metadata_ or {},
+        )
+
+
+class _Manager(_Loose):
+    manager_type: ManagerType = "round_robin"
+    manager_agent_id: str | None = None
+    termination_token: str | None = None
+    max_turns: Turns | None = None
+    sleeptime_agent_frequency: Turns | None = None
+    max_message_buffer_length: int | None = None
+    min_message_buffer_length: int | None = None
+
+
+class GroupEntry(_Loose):
+    id: Name
+    agent_ids: list[str]
+    description: str = ""
+    manager_config: _Manager = Field(default_factory=_Manager)
+    project_id: str | None = None
+    shared_block_ids: list[str] = Field(default_factory=list[str])
+    hidden: bool | None = None
+
+    def group(self, *, at: datetime) -> Group:
+        config = self.manager_config
+        check_buffers(config.max_message_buffer_length, config.min_message_buffer_length)
+        return Group(
+            id=self.id,
+            agent_ids=tuple(dict.fromkeys(self.agent_ids)),
+            description=self.description,
+            shared_block_ids=tuple(dict.fromkeys(self.shared_block_ids)),
+            hidden=self.hidden,
+            turns_counter=-1 if config.manager_type == "sleeptime" else None,
+            created_at=at,
+            updated_at=at,
+            **{name: getattr(config, name) for name in _Manager.model_fields},
+        )
+
+
+class _Embedding(EmbeddingConfigBody):
+    embedding_dim: Size
+    embedding_chunk_size: Size = EMBEDDING_CHUNK_SIZE
+    batch_size: Size = EMBEDDING_BATCH_SIZE
+
+
+class AgentEntry(_Loose):
+    id: Name
+    name: str | None = None
+    agent_type: AgentType = "letta_v1_agent"
+    system: str | None = None
+    description: str | None = None
+    metadata: dict[str, Any] | None = None
+    tags: list[Name] | None = None
+    timezone: str | None = None
+    hidden: bool | None = None
+    tool_ids: list[str] | None = None
+    block_ids: list[str] | None = None
+    memory_blocks: list[CreateBlockBody] | None = None
+    tool_rules: list[dict[str, Any]] | None = None
+    llm_config: LlmConfigBody | None = None
+    embedding_config: _Embedding | None = None
+    model: str | None = None
+    embedding: str | None = None
+    model_settings: ModelSettingsBody | None = None
+    compaction_settings: CompactionBody | None = None
+    message_buffer_autoclear: bool | None = None
+    response_format: ResponseFormat | None = None
+    max_files_open: Files | None = None
+    per_file_view_window_char_limit: Files | None = None
+    secrets: dict[str, str] | None = None
+    tool_exec_environment_variables: dict[str, str] | None = None
+    in_context_message_ids: list[str] | None = None
+    messages: list[MessageEntry] | None = None
+
+    @field_validator("tool_rules")
+    @classmethod
+    def _rules_are_known(cls, given: list[Json] | None) -> list[Json] | None:
+        """Return the rules as they are kept; one that is so already keeps the order of its keys."""
+        if given is None:
+            return None
+        renamed = [
+            one | {"type": _OLD_RULES.get(str(one.get("type")), one.get("type"))} for one in given
+        ]
+        try:
+            kept = stored(_rules.validate_python(renamed)) or ()
+        except ValidationError as error:
+            raise ValueError(told(error)) from error
+        return [one if one == rule else rule for one, rule in zip(given, kept, strict=True)]
+
+    def agent(self, *, at: datetime) -> Agent:
+        config = self.model_config_of()
+        formatted = self.response_format
+        name = _NOT_IN_NAME.sub("_", self.name or "").strip()
+        system = default_system(self.agent_type) if self.system is None else self.system
+        return Agent(
+            id=self.id,
+            name=name or random_name(),
+            agent_type=self.agent_type,
+            system=system,
+            model=config,
+            embedding=self._embedding(),
+            compaction=self._compaction(config),
+            description=self.description,
+            metadata=self.metadata,
+            timezone=self.timezone or "UTC",
+            tool_rules=tuple(self.tool_rules or ()),
+            tags=tuple(dict.fromkeys(self.tags or ())),
+            message_buffer_autoclear=bool(self.message_buffer_autoclear),
+            response_format=None if formatted is None else formatted.model_dump(exclude_unset=True),
+            hidden=self.hidden,
+            max_files_open=self.max_files_open,
+            per_file_view_window_char_limit=self.per_file_view_window_char_limit,
+            created_at=at,
+            updated_at=at,
+        )
+
+    def model_config_of(self) -> ModelConfig:
+        """Return the configuration as the file has it, whoever serves that model here."""
+        sent = {} if self.model_settings is None else self.model_settings.sent()
+        body = self.llm_config
+        if body is None:
+            return ModelConfig(handle="", model="", provider_type="openai", provider_name="")
+        wish = body.wish()
+        handle = wish.handle or ""
+        return ModelConfig(
+            handle=handle,
+            model=body.model,
+            provider_type=body.model_endpoint_type,
+            provider_name=body.provider_name or handle.partition("/")[0],
+            context_window=body.context_window,
+            max_output_tokens=body.max_tokens,
+            temperature=body.temperature,
+            parallel_tool_calls=bool(body.parallel_tool_calls),
+            enable_reasoner=body.enable_reasoner is not False,
+            reasoning_effort=body.reasoning_effort,
+            max_reasoning_tokens=body.max_reasoning_tokens or 0,
+            strict=bool(body.strict),
+            response_format=wish.response_format,
+            settings=(wish.settings or {}) | sent,
+            put_inner_thoughts_in_kwargs=bool(body.put_inner_thoughts_in_kwargs),
+        )
+
+    def _embedding(self) -> EmbeddingConfig | None:
+        body = self.embedding_config
+        if body is None:
+            return None
+        return EmbeddingConfig(
+            handle=body.as_handle(),
+            model=body.embedding_model,
+            provider_type=body.embedding_endpoint_type,
+            dimensions=body.embedding_dim,
+            chunk_size=body.embedding_chunk_size,
+            batch_size=body.batch_size,
+        )
+
+    def _compaction(self, config: ModelConfig) -> CompactionSettings:
+        body = self.compaction_settings
+        return filled(None if body is None else body.patch(), model=config)
+
+
+class FileBody(_Loose):
+    """The graph of entries; a part that is missing is empty."""
+
+    agents: Annotated[list[AgentEntry], Field(min_length=1)]
+    groups: list[GroupEntry] = Field(default_factory=list[GroupEntry])
+    blocks: list[BlockEntry] = Field(default_factory=list[BlockEntry])
+    tools: list[ToolEntry] = Field(default_factory=list[ToolEntry])
+    files: list[dict[str, Any]] = Field(default_factory=list[Json])
+    sources: list[dict[str, Any]] = Field(default_factory=list[Json])
+    mcp_servers: list[dict[str, Any]] = Field(default_factory=list[Json])
+    skills: list[dict[str, Any]] = Field(default_factory=list[Json])
+    metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
+    created_at: str | None = None
+
+
+# Fields of the V1 form that say how an agent was asked for, not what it is.
+_PASSED_OVER: Final = frozenset(
+    {
+        "base_template_id", "context_window_limit", "embedding_chunk_size", "enable_reasoner",
+        "enable_sleeptime", "files_agents", "folder_ids", "from_template", "group_ids",
+        "identity_ids", "include_base_tool_rules", "include_base_tools", "include_default_source",
+        "include_multi_agent_tools", "initial_message_sequence", "max_reasoning_tokens",
+        "max_tokens", "memory_variables", "parallel_tool_calls", "project", "project_id",
+        "reasoning", "source_ids", "template", "template_id", "tools", "created_at", "updated_at",
+    }
+)  # fmt: skip
+
+
+def unknown_fields(value: object, place: str = "") -> Iterator[str]:
+    """Yield where the file holds a field that nobody reads."""
+    if isinstance(value, BaseModel):
+        for name in value.model_extra or {}:
+            if name not in _PASSED_OVER:
+                yield f"{place}.{name}".removeprefix(".")
+        for name in type(value).model_fields:
+            yield from unknown_fields(getattr(value, name), f"{place}.{name}".removeprefix("."))
+    elif isinstance(value, list):
+        for at, one in enumerate(cast("list[object]", value)):
+            yield from unknown_fields(one, f"{place}[{at}]")
+
+
+def told(error: ValidationError) -> str:
+    """Return what is wrong with a file and where, the first few of many."""
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    lines = [f"{place_of(one['loc'])}: {one['msg']}" for one in found[:5]]
+    more = len(found) - len(lines)
+    return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
+
+
+def place_of(location: Sequence[int | str]) -> str:
+    """Return a place in the file as `agents[0].messages[3].role`."""
+    path = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in location)
+    return path.removeprefix(".") or "the file"
+
+
+def _without_heartbeat(parameters: Mapping[str, Any]) -> Json:
+    """Return a tool's parameters without the one that older servers put in for the loop."""
+    made = dict(parameters)
+    properties = made.get("properties")
+    if not isinstance(properties, dict) or REQUEST_HEARTBEAT not in properties:
+        return made
+    own = cast("Json", properties)
+    made["properties"] = {name: one for name, one in own.items() if name != REQUEST_HEARTBEAT}
+    required = made.get("required")
+    if isinstance(required, list):
+        made["required"] = [
+            one for one in cast("list[object]", required) if one != REQUEST_HEARTBEAT
+        ]
+    return made

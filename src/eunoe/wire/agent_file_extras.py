@@ -1,0 +1,219 @@
+"""The key `eunoe` of an agent file: what the V1 form has no words for; others ignore it.
+
+Things stand here in this server's own form. Messages stand in the form of the rest of the
+file, and `details` say of each what that form leaves out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from eunoe.domain.agent_files import AgentFile, AgentRecord, ConversationRecord
+from eunoe.domain.blocks import Block, BlockVersion
+from eunoe.domain.conversations import Conversation
+from eunoe.domain.groups import Group
+from eunoe.domain.messages import Json, Message
+from eunoe.domain.passages import Archive, Passage
+from eunoe.domain.runs import Run, Step
+from eunoe.wire.agent_file_messages import MessageEntry, message_entry
+from eunoe.wire.times import entity_time
+
+FORMAT: Final = 1
+
+_conversation: Final = TypeAdapter(Conversation)
+_archive: Final = TypeAdapter(Archive)
+_passage: Final = TypeAdapter(Passage)
+_run: Final = TypeAdapter(Run)
+_step: Final = TypeAdapter(Step)
+_version: Final = TypeAdapter(BlockVersion)
+_block: Final = TypeAdapter(Block)
+
+
+class ConversationEntry(BaseModel):
+    conversation: Conversation
+    block_ids: list[str] = Field(default_factory=list[str])
+    in_context_message_ids: list[str] = Field(default_factory=list[str])
+    listed: list[str] = Field(default_factory=list[str])
+
+
+class Details(BaseModel):
+    """What the V1 form of a message leaves out; a field that says nothing is absent."""
+
+    conversation_id: str | None = None
+    run_id: str | None = None
+    step_id: str | None = None
+    otid: str | None = None
+    sender_id: str | None = None
+    is_err: bool = False
+    order: list[str] = Field(default_factory=list[str])
+    by_client: list[str] = Field(default_factory=list[str])
+
+
+class GroupCount(BaseModel):
+    turns_counter: int | None = None
+    last_processed_message_id: str | None = None
+
+
+class Extras(BaseModel):
+    """`said` are all messages in the order they were said, `listed` an agent's own list."""
+
+    model_config = ConfigDict(extra="allow")
+
+    format: int
+    said: list[str]
+    messages: list[MessageEntry] = Field(default_factory=list[MessageEntry])
+    details: dict[str, Details] = Field(default_factory=dict[str, Details])
+    listed: dict[str, list[str]] = Field(default_factory=dict[str, list[str]])
+    archive_ids: dict[str, str] = Field(default_factory=dict[str, str])
+    blocks: list[Block] = Field(default_factory=list[Block])
+    conversations: list[ConversationEntry] = Field(default_factory=list[ConversationEntry])
+    archives: list[Archive] = Field(default_factory=list[Archive])
+    passages: list[Passage] = Field(default_factory=list[Passage])
+    runs: list[Run] = Field(default_factory=list[Run])
+    steps: list[Step] = Field(default_factory=list[Step])
+    block_versions: list[BlockVersion] = Field(default_factory=list[BlockVersion])
+    groups: dict[str, GroupCount] = Field(default_factory=dict[str, GroupCount])
+
+
+# Writing
+
+
+def extras(file: AgentFile) -> Json:
+    """Return the key of a file that holds everything."""
+    shown = {message_id for record in file.agents for message_id in record.window}
+    own = {block_id for one in file.conversations for block_id in one.block_ids}
+    return {
+        "format": FORMAT,
+        "said": [message.id for message in file.messages],
+        "messages": [message_entry(one) for one in file.messages if one.id not in shown],
+        "details": {one.id: said for one in file.messages if (said := _details(one))},
+        "listed": {record.agent.id: list(record.listed) for record in file.agents},
+        "archive_ids": {
+            record.agent.id: record.archive_id for record in file.agents if record.archive_id
+        },
+        "blocks": [_dumped(_block, one) for one in file.blocks if one.id in own],
+        "conversations": [_conversation_entry(one) for one in file.conversations],
+        "archives": [_dumped(_archive, one) for one in file.archives],
+        "passages": [_passage_entry(one) for one in file.passages],
+        "runs": [_dumped(_run, one) for one in file.runs],
+        "steps": [_dumped(_step, one) for one in file.steps],
+        "block_versions": [_dumped(_version, one) for one in file.versions],
+        "groups": {group.id: _count(group) for group in file.groups},
+    }
+
+
+def _dumped(adapter: TypeAdapter[Any], value: object) -> Json:
+    found: Json = adapter.dump_python(value, mode="json")
+    return found
+
+
+def _conversation_entry(one: ConversationRecord) -> Json:
+    return {
+        "conversation": _dumped(_conversation, one.conversation),
+        "block_ids": list(one.block_ids),
+        "in_context_message_ids": list(one.window),
+        "listed": list(one.listed),
+    }
+
+
+def _passage_entry(passage: Passage) -> Json:
+    """Return a passage without its vector, which another embedder has to make anyway."""
+    return {
+        "id": passage.id,
+        "archive_id": passage.archive_id,
+        "text": passage.text,
+        "tags": list(passage.tags),
+        "metadata": passage.metadata,
+        "created_at": entity_time(passage.created_at),
+    }
+
+
+def _details(message: Message) -> Json:
+    given: Json = {
+        "conversation_id": message.conversation_id,
+        "run_id": message.run_id,
+        "step_id": message.step_id,
+        "otid": message.otid,
+        "sender_id": message.sender_id,
+        "is_err": message.is_err,
+        "order": list(message.order),
+        "by_client": [call.id for call in message.calls if call.by_client],
+    }
+    return {name: value for name, value in given.items() if value}
+
+
+def _count(group: Group) -> Json:
+    return {
+        "turns_counter": group.turns_counter,
+        "last_processed_message_id": group.last_processed_message_id,
+    }
+
+
+# Reading
+
+
+def with_details(message: Message, found: Mapping[str, Details]) -> Message:
+    """Return the message with what `details` say of it."""
+    given = found.get(message.id)
+    if given is None:
+        return message
+    return replace(
+        message,
+        conversation_id=given.conversation_id,
+        run_id=given.run_id,
+        step_id=given.step_id,
+        otid=given.otid,
+        sender_id=given.sender_id,
+        is_err=given.is_err,
+        order=tuple(given.order),
+        calls=tuple(
+            replace(call, by_client=True) if call.id in given.by_client else call
+            for call in message.calls
+        ),
+    )
+
+
+def with_extras(file: AgentFile, given: Extras, messages: Sequence[Message]) -> AgentFile:
+    """Return the file with all that the key holds; `messages` are those of the file and its."""
+    return replace(
+        file,
+        whole=True,
+        agents=tuple(_whole(record, given) for record in file.agents),
+        groups=tuple(_counted(group, given) for group in file.groups),
+        blocks=(*file.blocks, *given.blocks),
+        messages=tuple(messages),
+        conversations=tuple(
+            ConversationRecord(
+                conversation=one.conversation,
+                block_ids=tuple(one.block_ids),
+                window=tuple(one.in_context_message_ids),
+                listed=tuple(one.listed),
+            )
+            for one in given.conversations
+        ),
+        archives=tuple(given.archives),
+        passages=tuple(given.passages),
+        runs=tuple(given.runs),
+        steps=tuple(given.steps),
+        versions=tuple(given.block_versions),
+    )
+
+
+def _whole(record: AgentRecord, given: Extras) -> AgentRecord:
+    listed = given.listed.get(record.agent.id)
+    return replace(
+        record,
+        archive_id=given.archive_ids.get(record.agent.id),
+        listed=record.listed if listed is None else tuple(listed),
+    )
+
+
+def _counted(group: Group, given: Extras) -> Group:
+    count = given.groups.get(group.id, GroupCount())
+    return replace(
+        group,
+        turns_counter=count.turns_counter,
+        last_processed_message_id=count.last_processed_message_id,
+    )

@@ -1,0 +1,192 @@
+"""Agent files as they are written: the graph of the V1 API, and what it has no words for (7.1)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from eunoe.domain.agent_files import AgentFile, AgentRecord
+from eunoe.domain.agents import Agent
+from eunoe.domain.groups import Group
+from eunoe.domain.messages import Json
+from eunoe.domain.models import ModelConfig
+from eunoe.wire import blocks, groups, tools
+from eunoe.wire.agent_file_extras import extras
+from eunoe.wire.agent_file_messages import message_entry
+from eunoe.wire.agents import compaction_settings
+from eunoe.wire.model_settings import model_settings
+from eunoe.wire.models import embedding_config, llm_config
+from eunoe.wire.times import entity_time
+
+REVISION: Final = "1"
+"""The revision of the written form; it changes with what a file holds, not with the server."""
+EXTENSION: Final = "eunoe"
+_GROUP_FIELDS: Final = {
+    "round_robin": ("max_turns",),
+    "supervisor": ("manager_agent_id",),
+    "dynamic": ("manager_agent_id", "termination_token", "max_turns"),
+    "sleeptime": ("manager_agent_id", "sleeptime_agent_frequency"),
+    "voice_sleeptime": (
+        "manager_agent_id",
+        "max_message_buffer_length",
+        "min_message_buffer_length",
+    ),
+    "swarm": (),
+}
+
+
+class Skill(BaseModel):
+    """A skill that travels with the file: its own files, or where it comes from."""
+
+    name: str = Field(min_length=1)
+    files: dict[str, str] | None = None
+    source_url: str | None = None
+
+    @model_validator(mode="after")
+    def _is_there(self) -> Self:
+        if not self.source_url and "SKILL.md" not in (self.files or {}):
+            raise ValueError("a skill has its SKILL.md among its files, or a source_url")
+        return self
+
+
+class ExportBody(BaseModel):
+    """`everything` is this server's own: it adds the key `eunoe` to the file."""
+
+    skills: list[Skill] = Field(default_factory=list[Skill])
+    conversation_id: str | None = None
+    scrub_messages: bool = False
+    everything: bool = False
+
+
+def written(file: AgentFile, *, at: datetime) -> Json:
+    """Return the file as JSON; its ids are those of the file, `agent-0` and so on (7.1.3)."""
+    said = {message.id: message for message in file.messages}
+    made: Json = {
+        "agents": [_agent(file, record, said) for record in file.agents],
+        "groups": [_group(group) for group in file.groups],
+        "blocks": [_without(blocks.block(block), _USERS) for block in _shown_blocks(file)],
+        "files": [],
+        "sources": [],
+        "tools": [_tool(tools.tool(tool)) for tool in file.tools],
+        "mcp_servers": [],
+        "skills": list(file.skills),
+        "metadata": {"revision_id": REVISION},
+        "created_at": entity_time(at),
+    }
+    if file.whole:
+        made[EXTENSION] = extras(file)
+    return made
+
+
+_USERS: Final = ("created_by_id", "last_updated_by_id")
+
+
+def _shown_blocks(file: AgentFile) -> Iterable[blocks.Block]:
+    """Return the blocks of agents and groups; a conversation's own are in the extension."""
+    own = {block_id for one in file.conversations for block_id in one.block_ids}
+    return (block for block in file.blocks if block.id not in own)
+
+
+def _agent(file: AgentFile, record: AgentRecord, said: Json) -> Json:
+    agent = record.agent
+    secrets = {key: "" for key, _ in record.secrets}
+    return {
+        "name": agent.name,
+        "memory_blocks": [],
+        "tools": [],
+        "tool_ids": list(record.tool_ids),
+        "source_ids": [],
+        "folder_ids": [],
+        "block_ids": list(record.block_ids),
+        "tool_rules": list(agent.tool_rules),
+        "tags": sorted(agent.tags),
+        "system": agent.system,
+        "agent_type": agent.agent_type,
+        "initial_message_sequence": None,
+        "include_base_tools": False,
+        "include_multi_agent_tools": False,
+        "include_base_tool_rules": False,
+        "include_default_source": False,
+        "description": agent.description,
+        "metadata": agent.metadata,
+        "llm_config": _model(agent.model),
+        "embedding_config": embedding_config(agent.embedding),
+        "model": None,
+        "embedding": None,
+        "model_settings": _settings(agent.model),
+        "compaction_settings": compaction_settings(agent.compaction),
+        "context_window_limit": None,
+        "embedding_chunk_size": None,
+        "max_tokens": None,
+        "max_reasoning_tokens": None,
+        "enable_reasoner": None,
+        "reasoning": None,
+        "from_template": None,
+        "template": False,
+        "project": None,
+        "tool_exec_environment_variables": secrets,
+        "secrets": secrets,
+        "memory_variables": None,
+        "project_id": None,
+        "template_id": None,
+        "base_template_id": None,
+        "identity_ids": None,
+        "message_buffer_autoclear": agent.message_buffer_autoclear,
+        "enable_sleeptime": False,
+        **_settled(agent),
+        "id": agent.id,
+        "in_context_message_ids": list(record.window),
+        "messages": [message_entry(said[message_id]) for message_id in record.window],
+        "files_agents": [],
+        "group_ids": [one.id for one in file.groups if one.manager_agent_id == agent.id],
+    }
+
+
+def _settled(agent: Agent) -> Json:
+    return {
+        "response_format": agent.response_format,
+        "timezone": agent.timezone,
+        "max_files_open": agent.max_files_open,
+        "per_file_view_window_char_limit": agent.per_file_view_window_char_limit,
+        "hidden": agent.hidden,
+        "parallel_tool_calls": None,
+    }
+
+
+def _model(config: ModelConfig) -> Json:
+    """Return the configuration; a temperature that nobody set is left to the reader's default."""
+    shown: Json = dict(llm_config(config))
+    if config.temperature is None:
+        del shown["temperature"]
+    return shown
+
+
+def _settings(config: ModelConfig) -> Json | None:
+    """Return what was asked of the model beyond its configuration, null where nothing was."""
+    if not config.settings:
+        return None
+    sent = config.settings | {"provider_type": model_settings(config)["provider_type"]}
+    return dict(sorted(sent.items()))
+
+
+def _group(group: Group) -> Json:
+    shown = groups.group(group)
+    config: Json = {name: shown[name] for name in _GROUP_FIELDS[group.manager_type]}
+    return {
+        "agent_ids": list(group.agent_ids),
+        "description": group.description,
+        "manager_config": {"manager_type": group.manager_type, **config},
+        "project_id": None,
+        "shared_block_ids": list(group.shared_block_ids),
+        "hidden": group.hidden,
+        "id": group.id,
+    }
+
+
+def _tool(shown: tools.Tool) -> Json:
+    return {**shown, "created_by_id": None, "last_updated_by_id": None, "project_id": None}
+
+
+def _without(shown: blocks.BlockResponse, names: Iterable[str]) -> Json:
+    return {name: value for name, value in shown.items() if name not in set(names)}
