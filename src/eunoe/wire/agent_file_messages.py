@@ -216,21 +216,18 @@ class MessageEntry(_Loose):
             for part in self._content()
             if isinstance(part, ToolReturnContent)
         ]
-        if not given:
-            text = "\n".join(p.text for p in self._content() if isinstance(p, TextContent))
-            given = [_Return(tool_call_id=self.tool_call_id, func_response=text)]
-        if len(given) == 1 and given[0].func_response is None:
-            # Servers before 0.12 kept what a tool gave in the content alone.
-            text = "\n".join(p.text for p in self._content() if isinstance(p, TextContent))
-            given = [given[0].model_copy(update={"func_response": text})]
+        given = given or [_Return(tool_call_id=self.tool_call_id)]
+        text = "\n".join(part.text for part in self._content() if isinstance(part, TextContent))
         return tuple(
             _returned(
                 one,
                 call_id=one.tool_call_id or self.tool_call_id or "",
                 name=calls.get(one.tool_call_id or self.tool_call_id or "") or self.name or "",
                 time=time,
+                # Older servers kept what a tool gave in the content alone; so are words of parts.
+                text="" if at else text,
             )
-            for one in given
+            for at, one in enumerate(given)
         )
 
     def _approvals(self) -> tuple[Answer, ...]:
@@ -242,18 +239,18 @@ class MessageEntry(_Loose):
         return ()
 
 
-def _returned(given: _Return, *, call_id: str, name: str, time: str) -> ToolReturn:
+def _returned(given: _Return, *, call_id: str, name: str, time: str, text: str) -> ToolReturn:
+    """Return what a call came to; `text` is what the message says of it beside."""
     parts = _shown_parts(given.func_response)
-    text = text_of_parts(parts) if parts else _plain(given.func_response)
-    output: str | Json = text
+    text = given.func_response if isinstance(given.func_response, str) else text
+    output: str | Json = text or text_of_parts(parts)
     ok = given.status == "success"
-    if not parts:
-        envelope = envelope_of(text)
-        message: object = envelope.get("message")
-        if envelope.keys() <= {"status", "message", "time"} and isinstance(message, str | dict):
-            output = cast("str | Json", message)
-            ok = ok and envelope.get("status") != "Failed"
-            time = str(envelope.get("time") or time)
+    envelope = envelope_of(text)
+    message: object = envelope.get("message")
+    if envelope.keys() <= {"status", "message", "time"} and isinstance(message, str | dict):
+        output = cast("str | Json", message)
+        ok = ok and envelope.get("status") != "Failed"
+        time = str(envelope.get("time") or time)
     return ToolReturn(
         call_id=call_id,
         name=name,
