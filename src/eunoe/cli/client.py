@@ -18,7 +18,10 @@ from eunoe.cli.stream import Ended, Json, Piece, Placed, pieces
 _ANSWER_S: Final = 60.0
 _SILENCE_S: Final = 90.0
 """Longer than the server's pings are apart, so that only a dead one is given up."""
+_FILING_S: Final = 900.0
+"""How long a large file may take."""
 _LOWEST_ERROR: Final = 400
+_TOO_LARGE: Final = 413
 _OK: Final = 200
 _UNAUTHORIZED: Final = 401
 _CONFLICT: Final = 409
@@ -142,6 +145,30 @@ class Client:
         body: Json = {"starting_after": place.seq, "include_pings": True}
         return self._pieces(f"/v1/runs/{place.run_id}/stream", body, place=place)
 
+    def export(self, agent_id: str, *, everything: bool) -> bytes:
+        """Return the file of an agent."""
+        query = {"everything": "true"} if everything else None
+        answer = self._request(
+            "GET", f"/v1/agents/{agent_id}/export", params=query, timeout_s=_FILING_S
+        )
+        _refuse(answer)
+        return answer.content
+
+    def import_file(self, file: bytes, *, form: Mapping[str, str]) -> Json:
+        """Have the agents of a file made; return their ids, and what was left out."""
+        answer = self._request(
+            "POST",
+            "/v1/agents/import",
+            data=form,
+            files={"file": ("agent.af", file, "application/json")},
+            timeout_s=_FILING_S,
+        )
+        if answer.status_code == _TOO_LARGE:
+            sentence = "The file is larger than the server takes; raise its EUNOE_MAX_BODY_BYTES."
+            raise Refused(sentence, status=answer.status_code)
+        _refuse(answer)
+        return cast("Json", answer.json())
+
     def cancel(self, agent_id: str) -> bool:
         """Stop what the agent is doing; false when it was doing nothing."""
         answer = self._request("POST", f"/v1/agents/{agent_id}/messages/cancel", json={})
@@ -194,9 +221,15 @@ class Client:
         *,
         json: Json | None = None,
         params: Mapping[str, str | int] | None = None,
+        data: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, bytes, str]] | None = None,
+        timeout_s: float = _ANSWER_S,
     ) -> httpx.Response:
+        timeout = httpx.Timeout(timeout_s, connect=5.0)
         try:
-            return self._http.request(method, path, json=json, params=params)
+            return self._http.request(
+                method, path, json=json, params=params, data=data, files=files, timeout=timeout
+            )
         except httpx.TransportError as error:
             sentence = f"No server answers at {self.url}; start one with: eunoe server"
             raise CommandFailed(sentence) from error

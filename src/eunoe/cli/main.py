@@ -73,6 +73,38 @@ def demo(
 
 
 @app.command()
+def export(
+    agent: Annotated[str, typer.Argument(help="Name or id of the agent.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; standard output if absent.")
+    ] = None,
+    url: _Url = None,
+    *,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--everything", help="With all conversations, archives, runs and the history of blocks."
+        ),
+    ] = False,
+) -> None:
+    """Write an agent of the running server to a file."""
+    _do("files", "export", agent=agent, output=output, everything=everything, url=url)
+
+
+@app.command("import")
+def import_(
+    path: Annotated[
+        Path, typer.Argument(help="An agent file, or a data export of ChatGPT or Claude.")
+    ],
+    name: Annotated[str | None, typer.Option(help="What the agent is called.")] = None,
+    model: _Model = None,
+    url: _Url = None,
+) -> None:
+    """Make an agent of a file, or of what another assistant has of you."""
+    _do("files", "bring_in", path=path, name=name, model=model, url=url)
+
+
+@app.command()
 def doctor() -> None:
     """Check everything a server needs, and say how to mend what is wrong."""
     _do("doctor", "doctor")

@@ -149,22 +149,26 @@ async def _configured(
     defaults: Defaults,
     told: list[str],
 ) -> AgentRecord:
-    """Return the agent with a model and an embedding of this server, as far as it has them."""
+    """Return the agent with a model and an embedding of this server, as far as it has them.
+
+    A file that names no model leaves both to the server.
+    """
     agent = record.agent
-    handle = wishes.model or (None if agent.model.handle else record.wanted_model)
-    if handle is not None or not agent.model.handle:
-        config = await model_of(
-            ModelWish(handle=handle), agent_type=agent.agent_type, models=models, defaults=defaults
-        )
+    wanted = wishes.model or record.wanted_model
+    says_nothing = not agent.model.handle and record.wanted_model is None
+    if wanted is not None or says_nothing:
+        wish = ModelWish(handle=wanted)
+        config = await model_of(wish, agent_type=agent.agent_type, models=models, defaults=defaults)
         compaction = followed(agent.compaction, before=agent.model, after=config)
         agent = replace(agent, model=config, compaction=compaction)
     else:
         agent = await _found_model(agent, models=models, told=told)
-    wanted = wishes.embedding or (None if agent.embedding else record.wanted_embedding)
-    if wanted is not None:
-        agent = replace(
-            agent, embedding=await embedding_of(wanted, models=models, defaults=Defaults())
+    handle = wishes.embedding or record.wanted_embedding
+    if handle is not None or (says_nothing and agent.embedding is None):
+        embedding = await embedding_of(
+            handle, models=models, defaults=defaults if says_nothing else Defaults()
         )
+        agent = replace(agent, embedding=embedding)
     elif agent.embedding is not None:
         embedding = await _found_embedding(agent.embedding, models=models, told=told)
         agent = replace(agent, embedding=embedding)

@@ -73,7 +73,7 @@ class BlockEntry(CreateBlockBody):
         return Block(**draft, id=self.id, created_at=at)
 
 
-class _Schema(_Loose):
+class _Schema(BaseModel):
     description: str | None = None
     parameters: dict[str, Any] | None = None
 
@@ -207,11 +207,10 @@ class AgentEntry(_Loose):
     def agent(self, *, at: datetime) -> Agent:
         config = self.model_config_of()
         formatted = self.response_format
-        name = _NOT_IN_NAME.sub("_", self.name or "").strip()
         system = default_system(self.agent_type) if self.system is None else self.system
         return Agent(
             id=self.id,
-            name=name or random_name(),
+            name=self.plain_name() or random_name(),
             agent_type=self.agent_type,
             system=system,
             model=config,
@@ -230,6 +229,10 @@ class AgentEntry(_Loose):
             created_at=at,
             updated_at=at,
         )
+
+    def plain_name(self) -> str:
+        """Return the name in the characters that names are made of (3.4.3)."""
+        return _NOT_IN_NAME.sub("_", self.name or "").strip()
 
     def model_config_of(self) -> ModelConfig:
         """Return the configuration as the file has it, whoever serves that model here."""

@@ -87,11 +87,7 @@ def message_entry(message: Message) -> Json:
 # Reading
 
 
-class _Loose(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-
-class _Function(_Loose):
+class _Function(BaseModel):
     name: str
     arguments: str | dict[str, Any] = "{}"
 
@@ -100,12 +96,12 @@ class _Function(_Loose):
         return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
 
 
-class _Call(_Loose):
+class _Call(BaseModel):
     id: str
     function: _Function
 
 
-class _Return(_Loose):
+class _Return(BaseModel):
     tool_call_id: str | None = None
     status: Literal["success", "error"] = "success"
     stdout: list[str] | None = None
@@ -113,7 +109,7 @@ class _Return(_Loose):
     func_response: str | list[ContentPart] | None = None
 
 
-class _Approval(_Loose):
+class _Approval(BaseModel):
     """A decision, or what a client's tool came to, by what it holds."""
 
     type: str | None = None
@@ -141,7 +137,9 @@ class _Approval(_Loose):
         )
 
 
-class MessageEntry(_Loose):
+class MessageEntry(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
     id: str = Field(min_length=1)
     type: str | None = "message"
     role: Literal["system", "user", "assistant", "tool", "function", "approval", "summary"]

@@ -174,6 +174,8 @@ def _warnings(body: FileBody, extras: Extras | None, gone: set[str]) -> Iterator
         if found:
             yield f"{name}: an import does not bring them yet; {len(found)} left out."
     for at, entry in enumerate(body.agents):
+        if entry.name and entry.plain_name() != entry.name:
+            yield f"agents[{at}].name: it holds characters that names do not; they became _."
         if entry.timezone and _zone(entry.timezone) != entry.timezone:
             yield f"agents[{at}].timezone: there is no zone {entry.timezone}; UTC was taken."
 
