@@ -1,5 +1,6 @@
 """Agent files as servers of the V1 API wrote them, in both forms, with fields that we do not read."""
 
+import copy
 from typing import Any, Final
 
 from eunoe.domain.messages import Json
@@ -96,6 +97,15 @@ def messages() -> list[Json]:
 
 def legacy() -> Json:
     """Return the first form: one agent, as the first servers wrote it."""
+    return copy.deepcopy(_legacy())
+
+
+def graph() -> Json:
+    """Return the form of the later servers: an agent and who looks after its memory."""
+    return copy.deepcopy(_graph())
+
+
+def _legacy() -> Json:
     return {
         "agent_type": "memgpt_agent",
         "core_memory": [
@@ -169,8 +179,7 @@ def legacy() -> Json:
     }
 
 
-def graph() -> Json:
-    """Return the form of the later servers: an agent and who looks after its memory."""
+def _graph() -> Json:
     talk = [
         {"type": "message", "id": f"message-{at}", "otid": None, "sender_id": None, "batch_item_id": None, "agent_id": "agent-0", **one}
         for at, one in enumerate(messages())

@@ -212,6 +212,17 @@ def names_of(file: AgentFile, made: Callable[[str], str]) -> Names:
     return names
 
 
+def in_utc(at: datetime) -> datetime:
+    """Return a time in UTC, where it is taken to be without a zone.
+
+    Raises `ValueError` for one so early or late that some zone cannot have it.
+    """
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    if not _EARLIEST < at < _LATEST:
+        raise ValueError("the time is out of the calendar")
+    return at.astimezone(UTC)
+
+
 def storable(file: AgentFile) -> AgentFile:
     """Return the file with its times in UTC; raise `AgentFileInvalid` for what no row can hold."""
     return cast("AgentFile", _storable(file, "the file"))
@@ -224,10 +235,10 @@ def _storable(value: object, place: str) -> object:
         case int() if abs(value) > MOST_NUMBER:
             raise AgentFileInvalid(f"{place}: the number is too large.")
         case datetime():
-            at = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-            if not _EARLIEST < at < _LATEST:
-                raise AgentFileInvalid(f"{place}: the time is out of the calendar.")
-            return at.astimezone(UTC)
+            try:
+                return in_utc(value)
+            except ValueError as error:
+                raise AgentFileInvalid(f"{place}: {error}.") from error
         case tuple():
             items = cast("tuple[object, ...]", value)
             return tuple(_storable(one, f"{place}[{at}]") for at, one in enumerate(items))

@@ -8,7 +8,7 @@ from eunoe.store.db import Tx
 
 
 async def link(tx: Tx, records: Sequence[AgentRecord], blocks: dict[str, Block]) -> None:
-    """Give new agents their blocks and tools, in the order of the file; all of them are stored."""
+    """Give new agents their blocks and tools, in order, each once; all of them are stored."""
     await tx.execute_many(
         "INSERT INTO agents_blocks (agent_id, block_id, label, position) VALUES ($1, $2, $3, $4)",
         [
@@ -22,6 +22,6 @@ async def link(tx: Tx, records: Sequence[AgentRecord], blocks: dict[str, Block])
         [
             (record.agent.id, tool_id, place)
             for record in records
-            for place, tool_id in enumerate(record.tool_ids, 1)
+            for place, tool_id in enumerate(dict.fromkeys(record.tool_ids), 1)
         ],
     )

@@ -319,10 +319,11 @@ def unknown_fields(value: object, place: str = "") -> Iterator[str]:
             yield from unknown_fields(one, f"{place}[{at}]")
 
 
-def told(error: ValidationError) -> str:
+def told(error: ValidationError, *, place: str = "") -> str:
     """Return what is wrong with a file and where, the first few of many."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    lines = [f"{place_of(one['loc'])}: {one['msg']}" for one in found[:5]]
+    above = (place,) if place else ()
+    lines = [f"{place_of((*above, *one['loc']))}: {one['msg']}" for one in found[:5]]
     more = len(found) - len(lines)
     return "; ".join(lines) + (f"; and {more} more" if more > 0 else "")
 

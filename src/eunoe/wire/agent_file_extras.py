@@ -6,7 +6,7 @@ file, and `details` say of each what that form leaves out.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -21,6 +21,7 @@ from eunoe.wire.agent_file_messages import MessageEntry, message_entry
 from eunoe.wire.times import entity_time
 
 FORMAT: Final = 1
+"""The one form of the key; a reader refuses the others."""
 
 _conversation: Final = TypeAdapter(Conversation)
 _archive: Final = TypeAdapter(Archive)
@@ -61,7 +62,7 @@ class Extras(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    format: int
+    format: Literal[1]
     said: list[str]
     messages: list[MessageEntry] = Field(default_factory=list[MessageEntry])
     details: dict[str, Details] = Field(default_factory=dict[str, Details])

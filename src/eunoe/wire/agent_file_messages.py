@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from eunoe.domain.agent_files import in_utc
 from eunoe.domain.agents import PLAIN_TEXT, AgentType
 from eunoe.domain.approvals import text_of_parts
 from eunoe.domain.arguments import REQUEST_HEARTBEAT, THINKING
@@ -159,6 +160,11 @@ class MessageEntry(BaseModel):
     approval_request_id: str | None = None
     denial_reason: str | None = None
     approvals: list[_Approval] | None = None
+
+    @field_validator("created_at")
+    @classmethod
+    def _time_is_utc(cls, at: datetime | None) -> datetime | None:
+        return None if at is None else in_utc(at)
 
     def message(
         self, *, agent_id: str, agent_type: AgentType, timezone: str, calls: dict[str, str]

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, cast, get_args
+from typing import Final, TypeVar, cast, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from eunoe.domain.agent_files import AgentFile, AgentRecord, storable
 from eunoe.domain.blocks import Block
@@ -20,6 +20,8 @@ from eunoe.wire.agent_file_extras import Extras, with_details, with_extras
 from eunoe.wire.agent_file_legacy import as_graph, is_legacy
 from eunoe.wire.agent_file_messages import MessageEntry
 from eunoe.wire.agent_files import EXTENSION
+
+M = TypeVar("M", bound=BaseModel)
 
 _MOST: Final = {
     "agents": 200,
@@ -53,14 +55,18 @@ def read(text: bytes, *, at: datetime) -> AgentFile:
     if "agents" not in fields:
         raise AgentFileInvalid("The file has no `agents`, so it is not an agent file.")
     extension = fields.pop(EXTENSION, None)
-    try:
-        body = FileBody.model_validate(fields)
-        extras = None if extension is None else Extras.model_validate(extension)
-        file = _file(body, extras, at=at)
-    except ValidationError as error:
-        raise AgentFileInvalid(f"{told(error)}.") from error
+    body = _valid(FileBody, fields)
+    extras = None if extension is None else _valid(Extras, extension, place=EXTENSION)
+    file = _file(body, extras, at=at)
     _check(file)
     return storable(file)
+
+
+def _valid(shape: type[M], value: object, *, place: str = "") -> M:
+    try:
+        return shape.model_validate(value)
+    except ValidationError as error:
+        raise AgentFileInvalid(f"{told(error, place=place)}.") from error
 
 
 def _json(text: bytes) -> object:

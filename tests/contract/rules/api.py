@@ -63,6 +63,9 @@ RULES: Final = {
     "api-6.60": "Blocks of an agent are listed, read and changed by label, slashes included, attached and detached.",
     "api-6.70": "An agent has at most one archive; attaching and detaching it, and identities, is idempotent.",
     "api-6.80": "What fills the context window can be seen, and the prompt compiled anew, also without saving.",
+    # Agent files
+    "api-7.1": "An agent is exported with its groups, blocks, tools and window, under ids of the file's own.",
+    "api-7.2": "A file of any server is imported whole or refused by the place that is wrong.",
     # Messages
     "api-8.1": "An answer to a tool call that nobody asked about is refused.",
     "api-8.2": "A send takes messages or input, one of the two, and its options hold for that request.",
