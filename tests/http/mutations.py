@@ -2,9 +2,12 @@
 
 import copy
 import random
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias, cast
 
 from eunoe.domain.messages import Json
+
+Holder: TypeAlias = "dict[Any, Any] | list[Any]"
 
 _VALUES: Final[tuple[Any, ...]] = (
     None, True, 0, -1, 2**53, 2**63, 2**64 - 1, -(2**63), 1.5, 1e308, "", "x", "agent-0", "block-1",
@@ -23,17 +26,22 @@ def mutated(value: Json, chance: random.Random) -> Json:
     return changed
 
 
-def _holders(value: Any) -> Any:
-    if isinstance(value, dict | list) and value:
-        yield value
-    for one in (
-        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    ):
+def _holders(value: object) -> Iterator[Holder]:
+    if isinstance(value, dict) and value:
+        held = cast("dict[Any, Any]", value)
+        yield held
+        inside = list(held.values())
+    elif isinstance(value, list) and value:
+        inside = cast("list[Any]", value)
+        yield inside
+    else:
+        inside = []
+    for one in inside:
         yield from _holders(one)
 
 
-def _damage(holder: Any, chance: random.Random) -> None:
-    keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+def _damage(holder: Holder, chance: random.Random) -> None:
+    keys: list[Any] = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
     key = chance.choice(keys)
     match chance.randint(0, 3):
         case 0:

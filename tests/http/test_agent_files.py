@@ -249,7 +249,8 @@ async def test_a_file_can_bring_skills_along(api: Api) -> None:
     reply = await api.sdk.post(path, json={"skills": [skill]})
     assert reply.json()["skills"] == [skill]
     assert (await api.sdk.post(path)).json()["skills"] == []
-    for wrong in ({"name": "tea"}, {"name": "tea", "files": {"a.md": ""}}, {"files": {}}):
+    wrongs: list[Json] = [{"name": "tea"}, {"name": "tea", "files": {"a.md": ""}}, {"files": {}}]
+    for wrong in wrongs:
         assert (await api.sdk.post(path, json={"skills": [wrong]})).status_code == 422
 
 
