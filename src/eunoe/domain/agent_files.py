@@ -129,6 +129,11 @@ _IDS: Final[Mapping[type, Mapping[str, str]]] = {
 }
 
 
+_HOLDERS: Final = frozenset({AgentFile, AgentRecord, ConversationRecord})
+"""What holds other things that have ids."""
+_FIELDS: Final = {kind: frozenset(one.name for one in fields(kind)) for kind in _IDS}
+
+
 def renamed(file: AgentFile, name: Named) -> AgentFile:
     """Return the file with every id replaced; what points out of the file points nowhere."""
     return cast("AgentFile", _renamed(file, name))
@@ -137,17 +142,17 @@ def renamed(file: AgentFile, name: Named) -> AgentFile:
 def _renamed(value: object, name: Named) -> object:
     if isinstance(value, tuple):
         return tuple(_renamed(one, name) for one in cast("tuple[object, ...]", value))
-    nouns = _IDS.get(type(value))
-    if nouns is None:
+    kind = type(value)
+    if kind not in _IDS:
         return value
-    changes: dict[str, Any] = {}
-    for one in fields(cast("Any", value)):
-        held: object = getattr(value, one.name)
-        noun = nouns.get(one.name)
-        if one.name in _USERS:
-            changes[one.name] = name("user", "")
-            continue
-        changes[one.name] = _renamed(held, name) if noun is None else _other(noun, held, name)
+    changes: dict[str, Any] = {
+        held: _other(noun, getattr(value, held), name) for held, noun in _IDS[kind].items()
+    }
+    if kind in _HOLDERS:
+        for one in fields(cast("Any", value)):
+            if one.name not in changes:
+                changes[one.name] = _renamed(getattr(value, one.name), name)
+    changes |= {user: name("user", "") for user in _USERS & _FIELDS[kind]}
     return replace(cast("Any", value), **changes)
 
 
@@ -224,8 +229,12 @@ def in_utc(at: datetime) -> datetime:
 
 
 def storable(file: AgentFile) -> AgentFile:
-    """Return the file with its times in UTC; raise `AgentFileInvalid` for what no row can hold."""
-    return cast("AgentFile", _storable(file, "the file"))
+    """Return the file with its times in UTC; raise `AgentFileInvalid` for what no row can hold.
+
+    Messages have been looked at when they were read.
+    """
+    checked = cast("AgentFile", _storable(replace(file, messages=()), "the file"))
+    return replace(checked, messages=file.messages)
 
 
 def _storable(value: object, place: str) -> object:

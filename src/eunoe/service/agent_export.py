@@ -1,5 +1,6 @@
 """Agents taken out of the store, with all that belongs to them, in one snapshot (api 7.1)."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
@@ -38,6 +39,7 @@ from eunoe.store import (
 from eunoe.store.db import Actor, Database, Tx
 
 MOST_AGENTS: Final = 200
+_PART: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ async def export(db: Database, actor: Actor, agent_id: str, wanted: Wanted) -> A
         raise Invalid("A file with everything holds all conversations and messages; ask for less.")
     async with db.read(actor, long=True) as tx:
         found = await _gathered(tx, agent_id, wanted)
-    return _local(replace(found, skills=wanted.skills))
+    return await asyncio.to_thread(_local, replace(found, skills=wanted.skills))
 
 
 def _local(file: AgentFile) -> AgentFile:
@@ -144,7 +146,7 @@ async def _with_windows(tx: Tx, file: AgentFile, wanted: Wanted) -> AgentFile:
 
 async def _with_everything(tx: Tx, file: AgentFile) -> AgentFile:
     agent_ids = [record.agent.id for record in file.agents]
-    said = await messages.of_agents(tx, agent_ids)
+    said = await _said(tx, agent_ids)
     talks = await conversations.of_agents(tx, agent_ids)
     at = {seq: message.id for seq, message in said}
     listed = await lists.entries(tx, [*agent_ids, *(talk.id for talk in talks)])
@@ -180,6 +182,21 @@ async def _with_everything(tx: Tx, file: AgentFile) -> AgentFile:
         steps=_steps(await steps.of_agents(tx, agent_ids), spoken),
         versions=await _versions(tx, whole),
     )
+
+
+async def _said(tx: Tx, agent_ids: Sequence[str]) -> list[tuple[int, Message]]:
+    """Return all that the agents have stored, in the order it was said, each with its place.
+
+    Some at a time, so that reading very many does not keep the server from others.
+    """
+    found: list[tuple[int, Message]] = []
+    for agent_id in agent_ids:
+        after_seq, part = 0, [(0, None)] * _PART
+        while len(part) == _PART:
+            part = await messages.of_agent(tx, agent_id, after_seq=after_seq, limit=_PART)
+            found += part
+            after_seq = part[-1][0] if part else after_seq
+    return sorted(found, key=lambda one: one[0])
 
 
 def _lists(

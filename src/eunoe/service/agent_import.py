@@ -1,6 +1,7 @@
 """Agents of a file brought into the store: all of it in one transaction, or nothing (api 7.2)."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
@@ -10,7 +11,6 @@ from eunoe.domain.agent_files import (
     AgentFile,
     AgentRecord,
     ConversationRecord,
-    Names,
     names_of,
     renamed,
 )
@@ -46,6 +46,9 @@ from eunoe.store.db import Actor, Database, Tx
 
 T = TypeVar("T", AgentRecord, ConversationRecord)
 
+V = TypeVar("V")
+
+_PART: Final = 500
 _MOMENT: Final = timedelta(microseconds=1)
 
 
@@ -96,9 +99,20 @@ async def bring_in(
         for one in file.agents
     ]
     file = replace(file, agents=tuple(records))
+    if any(record.secrets for record in file.agents):
+        warnings.append("secrets: this server keeps none; their names were left out.")
+    file = await asyncio.to_thread(_own, file, user_id=actor.user_id)
     async with db.write(actor) as tx:
         made = await _stored(tx, file, wishes, told=warnings)
-    return Imported(agents=made, warnings=tuple(warnings))
+    return Imported(agents=made, warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _own(file: AgentFile, *, user_id: str) -> AgentFile:
+    """Return the file under ids of this server, made by this user."""
+    names = names_of(file, ids.new)
+    return _opened(
+        renamed(file, lambda noun, known: user_id if noun == "user" else names(noun, known))
+    )
 
 
 # What the caller wants otherwise than the file
@@ -214,44 +228,26 @@ async def _found_embedding(
 
 async def _stored(tx: Tx, file: AgentFile, wishes: Wishes, *, told: list[str]) -> tuple[Agent, ...]:
     held = await _tools(tx, file.tools, wishes, told=told)
-    names = names_of(file, ids.new)
-    for tool in file.tools:
-        names.given["tool", tool.id] = held.get(tool.id, "")
-    file = renamed(file, _by(names, user_id=tx.actor.user_id))
-    file = _opened(file)
-    if any(record.secrets for record in file.agents):
-        told.append("secrets: this server keeps none; their names were left out.")
+    records = [
+        replace(one, tool_ids=tuple(held[tool] for tool in one.tool_ids if tool in held))
+        for one in file.agents
+    ]
     by_id = {block.id: block for block in file.blocks}
     await blocks.insert_many(tx, *_with_history(file))
-    for record in file.agents:
+    for record in records:
         await agents.insert(tx, record.agent)
-    await agent_files.link(tx, file.agents, by_id)
+    await agent_files.link(tx, records, by_id)
     await _store_talk(tx, file, by_id)
     for at, group in enumerate(file.groups):
         await groups.insert(tx, replace(group, created_at=group.created_at + at * _MOMENT))
     await _store_archives(tx, file)
-    return tuple(record.agent for record in file.agents)
-
-
-def _by(names: Names, *, user_id: str) -> "_Renaming":
-    return _Renaming(names=names, user_id=user_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Renaming:
-    """Gives the new id of each; a tool that is not taken has none."""
-
-    names: Names
-    user_id: str
-
-    def __call__(self, noun: str, known: str) -> str | None:
-        return self.user_id if noun == "user" else self.names(noun, known) or None
+    return tuple(record.agent for record in records)
 
 
 async def _tools(
     tx: Tx, found: Sequence[Tool], wishes: Wishes, *, told: list[str]
 ) -> dict[str, str]:
-    """Return the stored tool of each tool of the file, by the file's id (7.2, `tools`).
+    """Return the id under which each tool of the file is stored, by its new one (7.2).
 
     What this server brings itself is never overwritten, and what it lacks cannot be made.
     """
@@ -267,7 +263,7 @@ async def _tools(
         ):
             fresh = replace(
                 tool,
-                id=ids.new("tool") if stored is None else stored.id,
+                id=tool.id if stored is None else stored.id,
                 project_id=wishes.project_id if stored is None else stored.project_id,
                 created_by_id=tx.actor.user_id if stored is None else stored.created_by_id,
                 last_updated_by_id=tx.actor.user_id,
@@ -352,7 +348,10 @@ async def _store_talk(tx: Tx, file: AgentFile, by_id: Mapping[str, Block]) -> No
             for one in file.conversations
         },
     )
-    places = await messages.insert_many(tx, file.messages)
+    places: dict[str, int] = {}
+    for part in _parts(file.messages):
+        places |= await messages.insert_many(tx, part)
+        await search.index_messages(tx, part, [places[one.id] for one in part])
     talks = [(record.agent.id, record) for record in file.agents]
     talks += [(one.conversation.id, one) for one in file.conversations]
     filled = {
@@ -360,7 +359,6 @@ async def _store_talk(tx: Tx, file: AgentFile, by_id: Mapping[str, Block]) -> No
         for list_id, talk in talks
     }
     await lists.fill(tx, filled)
-    await search.index_messages(tx, file.messages, [places[one.id] for one in file.messages])
     owned = [replace(run, list_id=run.conversation_id or run.agent_id) for run in file.runs]
     await runs.insert_ended(tx, owned)
     await steps.insert_many(tx, file.steps)
@@ -372,4 +370,11 @@ async def _store_archives(tx: Tx, file: AgentFile) -> None:
     for record in file.agents:
         if record.archive_id is not None:
             await archives.attach(tx, record.agent.id, record.archive_id)
-    await passages.insert(tx, file.passages)
+    for part in _parts(file.passages):
+        await passages.insert(tx, part)
+
+
+def _parts(found: Sequence[V]) -> Iterator[Sequence[V]]:
+    """Yield some at a time, so that storing very many does not keep the server from others."""
+    for start in range(0, len(found), _PART):
+        yield found[start : start + _PART]

@@ -71,7 +71,7 @@ async def insert(tx: Tx, messages: Sequence[Message]) -> list[int]:
 
 
 async def insert_many(tx: Tx, messages: Sequence[Message]) -> dict[str, int]:
-    """Store very many messages in order, in two statements; return their places by id."""
+    """Store many messages in order, in two statements; return their places by id."""
     if not messages:
         return {}
     await tx.execute_many(_INSERT, [_values(tx, message) for message in messages])
@@ -82,13 +82,17 @@ async def insert_many(tx: Tx, messages: Sequence[Message]) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[tuple[int, Message]]:
-    """Return all that the agents have stored, in the order it was said, each with its place."""
+async def of_agent(
+    tx: Tx, agent_id: str, *, after_seq: int, limit: int
+) -> list[tuple[int, Message]]:
+    """Return what the agent has stored past a place, in the order it was said, with its places."""
     rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM messages WHERE agent_id {among(tx, '$1')}"
-        f" AND {unindexed('organization_id')} = $2 ORDER BY seq",
-        encode(list(agent_ids)),
+        f"SELECT {COLUMNS} FROM messages WHERE agent_id = $1 AND seq > $2"
+        f" AND {unindexed('organization_id')} = $3 ORDER BY seq LIMIT $4",
+        agent_id,
+        after_seq,
         tx.actor.organization_id,
+        limit,
     )
     return [(row[0], from_row(row)) for row in rows]
 

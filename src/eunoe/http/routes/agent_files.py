@@ -5,12 +5,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, TypeAlias, cast
+from typing import Annotated, Any, TypeAlias, cast
 
 import orjson
 from fastapi import Depends, File, Form, Header, Query, UploadFile
 from starlette.responses import Response
 
+from eunoe.domain.agent_files import AgentFile
 from eunoe.errors import Invalid
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
 from eunoe.http.intake import cleaned
@@ -27,7 +28,6 @@ router = v1("/agents", tag="agents")
 
 Text: TypeAlias = Annotated[str | None, Form()]
 OldText: TypeAlias = Annotated[str | None, Form(deprecated=True)]
-_INDENTED: Final = orjson.OPT_INDENT_2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,9 +145,12 @@ async def import_agent(
 
 async def _exported(runtime: Runtime, actor: Actor, agent_id: str, wanted: Wanted) -> Response:
     found = await export(runtime.db, actor, agent_id, wanted)
-    made = written(found, at=datetime.now(UTC))
-    text = await asyncio.to_thread(orjson.dumps, made, option=_INDENTED)
+    text = await asyncio.to_thread(_written, found)
     return Response(text, media_type="application/json")
+
+
+def _written(file: AgentFile) -> bytes:
+    return orjson.dumps(written(file, at=datetime.now(UTC)), option=orjson.OPT_INDENT_2)
 
 
 def _secrets(given: str | None) -> Mapping[str, str]:
