@@ -83,3 +83,28 @@ def test_what_is_wrong_is_said(client: Letta, agent: AgentState) -> None:
             file=client.agents.export_file(agent.id).encode(), model="openai/nobody"
         )
     assert unknown.value.status_code == 404
+
+
+@pytest.mark.rule("api-7.1", "api-7.2")
+def test_a_request_for_approval_waits_in_the_copy_too(client: Letta, make_agent: MakeAgent) -> None:
+    agent = make_agent(
+        tool_rules=[{"type": "requires_approval", "tool_name": "conversation_search"}]
+    )
+    client.agents.messages.create(agent.id, input='CALL conversation_search {"query": "tea"}')
+    file = client.agents.export_file(agent.id)
+    (copy,) = client.agents.import_file(file=file.encode()).agent_ids
+    waiting = client.agents.retrieve(copy, include=["agent.pending_approval"]).pending_approval
+    assert waiting is not None
+    (call,) = [one for one in waiting.tool_calls or [] if not isinstance(one, str | tuple)]
+    reply = client.agents.messages.create(
+        copy,
+        messages=[
+            {
+                "type": "approval",
+                "approvals": [
+                    {"type": "approval", "tool_call_id": call.tool_call_id or "", "approve": True}
+                ],
+            }
+        ],
+    )
+    assert "tool_return_message" in [one.message_type for one in reply.messages]

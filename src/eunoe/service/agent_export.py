@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Final
+from typing import Final, TypeVar
 
 from eunoe import ids
 from eunoe.domain.agent_files import (
@@ -37,6 +37,8 @@ from eunoe.store import (
     steps,
 )
 from eunoe.store.db import Actor, Database, Tx
+
+R = TypeVar("R", Run, Step)
 
 MOST_AGENTS: Final = 200
 _PART: Final = 500
@@ -179,7 +181,9 @@ async def _with_everything(tx: Tx, file: AgentFile) -> AgentFile:
         archives=tuple(kept.values()),
         passages=tuple(await passages.of_archives(tx, list(kept))),
         runs=_runs(await runs.ended_of_agents(tx, agent_ids), spoken),
-        steps=_steps(await steps.of_agents(tx, agent_ids), spoken),
+        steps=tuple(
+            _as_heard(await steps.of_agents(tx, agent_ids), [one.step_id for one in spoken])
+        ),
         versions=await _versions(tx, whole),
     )
 
@@ -212,20 +216,16 @@ def _lists(
 
 
 def _runs(found: Sequence[Run], said: Sequence[Message]) -> tuple[Run, ...]:
-    """Return runs in the order in which they were heard of, without where they were to call."""
-    heard = _heard(message.run_id for message in said)
-    ordered = sorted(found, key=lambda run: (run.created_at, heard.get(run.id, len(heard))))
-    return tuple(replace(run, options=replace(run.options, callback_url=None)) for run in ordered)
+    """Return runs in the order in which they were heard of, without whom they were to call."""
+    ordered = _as_heard(found, [message.run_id for message in said])
+    alone = {"callback_url": None, "group_id": None, "callers": ()}
+    return tuple(replace(run, options=replace(run.options, **alone)) for run in ordered)
 
 
-def _steps(found: Sequence[Step], said: Sequence[Message]) -> tuple[Step, ...]:
-    heard = _heard(message.step_id for message in said)
-    return tuple(sorted(found, key=lambda step: (step.created_at, heard.get(step.id, len(heard)))))
-
-
-def _heard(found: Iterable[str | None]) -> dict[str, int]:
-    known = dict.fromkeys(one for one in found if one is not None)
-    return {one: at for at, one in enumerate(known)}
+def _as_heard(found: Sequence[R], ids_heard: Iterable[str | None]) -> list[R]:
+    """Return runs or steps by time, those of one moment as messages name them."""
+    heard = {one: at for at, one in enumerate(dict.fromkeys(ids_heard))}
+    return sorted(found, key=lambda one: (one.created_at, heard.get(one.id, len(heard))))
 
 
 async def _versions(tx: Tx, held: Collection[Block]) -> tuple[blocks.BlockVersion, ...]:

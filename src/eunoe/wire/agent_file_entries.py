@@ -4,16 +4,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from eunoe.domain.agents import Agent, AgentType, CompactionSettings
 from eunoe.domain.arguments import REQUEST_HEARTBEAT
 from eunoe.domain.blocks import Block
 from eunoe.domain.compaction_settings import filled
 from eunoe.domain.drafts import BlockDraft
-from eunoe.domain.groups import Group, ManagerType, check_buffers
+from eunoe.domain.groups import Group, check_buffers
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.names import random_name
@@ -65,12 +73,13 @@ class BlockEntry(CreateBlockBody):
     id: Name
     label: Name
 
-    def block(self, *, at: datetime) -> Block:
-        """Return the block; a text that outgrew its limit keeps its whole length."""
-        draft = self.model_dump(include={one.name for one in fields(BlockDraft)})
-        draft["tags"] = tuple(self.tags)
-        draft["limit"] = max(self.limit, len(self.value))
-        return Block(**draft, id=self.id, created_at=at)
+
+def block_of(body: CreateBlockBody, block_id: str, *, at: datetime) -> Block:
+    """Return a block; a text that outgrew its limit keeps its whole length."""
+    draft = body.model_dump(include={one.name for one in fields(BlockDraft)})
+    draft["tags"] = tuple(body.tags)
+    draft["limit"] = max(body.limit, len(body.value))
+    return Block(**draft, id=block_id, created_at=at)
 
 
 class _Schema(BaseModel):
@@ -120,13 +129,21 @@ class ToolEntry(_Loose):
 
 
 class _Manager(_Loose):
-    manager_type: ManagerType = "round_robin"
+    manager_type: Literal[
+        "round_robin", "supervisor", "dynamic", "sleeptime", "voice_sleeptime"
+    ] = "round_robin"
     manager_agent_id: str | None = None
     termination_token: str | None = None
     max_turns: Turns | None = None
     sleeptime_agent_frequency: Turns | None = None
     max_message_buffer_length: int | None = None
     min_message_buffer_length: int | None = None
+
+    @model_validator(mode="after")
+    def _has_its_manager(self) -> Self:
+        if self.manager_type != "round_robin" and self.manager_agent_id is None:
+            raise ValueError(f"a {self.manager_type} group needs a manager_agent_id")
+        return self
 
 
 class GroupEntry(_Loose):

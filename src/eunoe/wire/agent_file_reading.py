@@ -15,7 +15,14 @@ from eunoe.domain.messages import Json, Message
 from eunoe.domain.runs import is_terminal
 from eunoe.domain.tools import ToolType
 from eunoe.errors import AgentFileInvalid, AgentFileTooLarge
-from eunoe.wire.agent_file_entries import MOST_CHARS, AgentEntry, FileBody, told, unknown_fields
+from eunoe.wire.agent_file_entries import (
+    MOST_CHARS,
+    AgentEntry,
+    FileBody,
+    block_of,
+    told,
+    unknown_fields,
+)
 from eunoe.wire.agent_file_extras import Extras, with_details, with_extras
 from eunoe.wire.agent_file_legacy import as_graph, is_legacy
 from eunoe.wire.agent_file_messages import MessageEntry
@@ -80,7 +87,10 @@ def _file(body: FileBody, extras: Extras | None, *, at: datetime) -> AgentFile:
     tools = [one for one in body.tools if one.tool_type in _TOOL_TYPES]
     kept = {one.id for one in tools}
     gone = {one.id for one in body.tools} - kept
-    inline = [list(_inline_blocks(entry, at=at)) for entry in body.agents]
+    inline = [
+        [block_of(one, f"{entry.id} {n}", at=at) for n, one in enumerate(entry.memory_blocks or ())]
+        for entry in body.agents
+    ]
     records = [
         _record(entry, own, gone=gone, at=at)
         for entry, own in zip(body.agents, inline, strict=True)
@@ -90,7 +100,7 @@ def _file(body: FileBody, extras: Extras | None, *, at: datetime) -> AgentFile:
         agents=tuple(records),
         groups=tuple(one.group(at=at) for one in body.groups),
         blocks=(
-            *(one.block(at=at) for one in body.blocks),
+            *(block_of(one, one.id, at=at) for one in body.blocks),
             *(block for own in inline for block in own),
         ),
         tools=tuple(one.tool() for one in tools),
@@ -119,14 +129,6 @@ def _record(
         wanted_model=entry.model if entry.llm_config is None else None,
         wanted_embedding=entry.embedding if entry.embedding_config is None else None,
     )
-
-
-def _inline_blocks(entry: AgentEntry, *, at: datetime) -> Iterator[Block]:
-    for number, one in enumerate(entry.memory_blocks or ()):
-        draft = one.model_dump()
-        draft["tags"] = tuple(one.tags)
-        draft["limit"] = max(one.limit, len(one.value))
-        yield Block(**draft, id=f"{entry.id} {number}", created_at=at)
 
 
 def _zone(name: str | None) -> str:
