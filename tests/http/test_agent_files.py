@@ -9,7 +9,7 @@ import pytest
 from eunoe import ids
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import Run, Step, Usage
-from eunoe.store import runs, steps
+from eunoe.store import runs, search, steps
 from tests.fixtures.apis import Api
 from tests.http.filing import ACTOR, BEGINNING, exported, imported, talk, without_time
 
@@ -149,6 +149,9 @@ async def test_everything_is_kept_where_everything_is_asked_for(api: Api) -> Non
     assert {passage["text"] for passage in kept} == {"The sea is blue.", "The wood is green."}
     found = await api.got(f"/v1/agents/{copy}/archival-memory/search", query="green wood", top_k=1)
     assert found["results"][0]["content"] == "The wood is green."
+    async with api.db.read(ACTOR) as tx:
+        # No vector travels; whoever embeds finds what has none.
+        assert len(await search.unembedded_passages(tx, copy, limit=9)) == 2
     listed = await api.got(f"/v1/agents/{copy}/messages", limit=500, conversation_id="default")
     assert len({message["id"] for message in listed}) == 201
     (state,) = [await api.got(f"/v1/agents/{copy}", include=["agent.blocks"])]

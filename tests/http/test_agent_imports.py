@@ -133,6 +133,7 @@ async def test_the_caller_can_have_it_otherwise(api: Api) -> None:
         ({"headers": {"x-override-embedding-model": "openai/nothing"}}, 400),
         ({"secrets": "[1]"}, 400),
         ({"env_vars_json": "{"}, 400),
+        ({"name": "a/b"}, 400),
     ):
         assert (await sent(api, text, **form)).status_code == status, form
 
@@ -226,9 +227,10 @@ async def test_a_bad_file_is_refused_by_its_place_and_changes_nothing(api: Api) 
 async def test_text_that_cannot_be_stored_is_cleaned(api: Api) -> None:
     file = v1_files.graph()
     file["blocks"][0]["value"] = "a\x00b\ud800c"
-    made = await imported(api, json.dumps(file).encode())
+    made = await imported(api, json.dumps(file).encode(), name="Gu\x00ide", project_id="p\x00")
     agent = await state(api, made["agent_ids"][0])
     assert agent["blocks"][0]["value"] == "abc"
+    assert (agent["name"], agent["project_id"]) == ("Guide", "p")
 
 
 @pytest.mark.rule("api-7.2")

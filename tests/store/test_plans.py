@@ -80,6 +80,13 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
     "a detached block": lambda tx: blocks.detach(tx, "a", "b"),
     "a detached tool": lambda tx: tools.detach(tx, "a", ["b"]),
     "a detached archive": lambda tx: archives.detach(tx, "a", "b"),
+    "all an agent's messages": lambda tx: messages.of_agent(tx, "a", after_seq=0, limit=5),
+    "whole lists": lambda tx: lists.entries(tx, ["a", "b"]),
+    "conversations of agents": lambda tx: conversations.of_agents(tx, ["a", "b"]),
+    "runs of agents": lambda tx: runs.ended_of_agents(tx, ["a", "b"]),
+    "steps of agents": lambda tx: steps.of_agents(tx, ["a", "b"]),
+    "archives of agents": lambda tx: archives.of_agents(tx, ["a", "b"]),
+    "passages of archives": lambda tx: passages.of_archives(tx, ["a", "b"]),
     "an agent's messages": lambda tx: messages.list_messages(
         tx, MessageFilter(agent_id="a"), MessagePage()
     ),

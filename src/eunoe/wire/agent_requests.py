@@ -45,7 +45,8 @@ _NOT_SERVED: Final = {
     "source_ids": "folders",
 }
 AGENT_NAME: Final = r"^[\w \-']+$"
-_NAME: Final = re.compile(r"[\w \-']+")
+NAME: Final = re.compile(r"[\w \-']+")
+"""What an agent may be called (api 3.4.3)."""
 
 
 class CompactionBody(BaseModel):
@@ -140,7 +141,7 @@ class _AgentBody(BaseModel):
     @field_validator("name")
     @classmethod
     def _name_is_plain(cls, name: str | None) -> str | None:
-        if name is not None and _NAME.fullmatch(name) is None:
+        if name is not None and NAME.fullmatch(name) is None:
             raise ValueError("a name holds letters, digits, spaces, hyphens, _ and ' only")
         return name
 

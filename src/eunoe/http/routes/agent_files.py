@@ -14,7 +14,7 @@ from starlette.responses import Response
 from eunoe.domain.agent_files import AgentFile
 from eunoe.errors import Invalid
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
-from eunoe.http.intake import cleaned
+from eunoe.http.intake import cleaned, scrubbed
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
@@ -23,6 +23,7 @@ from eunoe.service.agent_import import Wishes, bring_in
 from eunoe.store.db import Actor
 from eunoe.wire.agent_file_reading import read
 from eunoe.wire.agent_files import ExportBody, written
+from eunoe.wire.agent_requests import NAME
 
 router = v1("/agents", tag="agents")
 
@@ -67,16 +68,20 @@ class ImportForm:
     x_project_id: Annotated[str | None, Header()] = None
 
     def wishes(self) -> Wishes:
+        """Return what is asked for, its text clean; raise `Invalid` for what no agent may have."""
+        name = _clean(self.name or self.override_name)
+        if name is not None and NAME.fullmatch(name) is None:
+            raise Invalid("A name holds letters, digits, spaces, hyphens, _ and ' only.")
         embedding = self.embedding or self.override_embedding_handle
         return Wishes(
-            name=self.name or self.override_name,
+            name=name,
             copy_suffix=self.append_copy_suffix,
             override_tools=self.override_existing_tools,
             strip_messages=self.strip_messages,
-            secrets=_secrets(self.secrets or self.env_vars_json),
-            model=self.model or self.override_model_handle,
-            embedding=embedding or self.x_override_embedding_model,
-            project_id=self.x_project_id or self.project_id,
+            secrets=_secrets(_clean(self.secrets or self.env_vars_json)),
+            model=_clean(self.model or self.override_model_handle),
+            embedding=_clean(embedding or self.x_override_embedding_model),
+            project_id=_clean(self.x_project_id or self.project_id),
         )
 
 
@@ -153,6 +158,11 @@ def _written(file: AgentFile) -> bytes:
     return orjson.dumps(written(file, at=datetime.now(UTC)), option=orjson.OPT_INDENT_2)
 
 
+def _clean(text: str | None) -> str | None:
+    """Return a text that can be stored, null for an empty one (1.6)."""
+    return cast("str", scrubbed(text)) if text else None
+
+
 def _secrets(given: str | None) -> Mapping[str, str]:
     """Return the values that a caller gives for secrets; raise `Invalid` for no JSON object."""
     if not given:
@@ -161,6 +171,7 @@ def _secrets(given: str | None) -> Mapping[str, str]:
         value: object = json.loads(given)
     except (ValueError, RecursionError):
         value = None
-    if not isinstance(value, dict):
+    clean = scrubbed(value)
+    if not isinstance(clean, dict):
         raise Invalid("`secrets` is a JSON object of names and values.")
-    return {str(key): str(one) for key, one in cast("dict[object, object]", value).items()}
+    return {key: str(one) for key, one in cast("dict[str, object]", clean).items()}
