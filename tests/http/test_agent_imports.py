@@ -132,6 +132,7 @@ async def test_the_caller_can_have_it_otherwise(api: Api) -> None:
         ({"embedding": "openai/nothing"}, 400),
         ({"headers": {"x-override-embedding-model": "openai/nothing"}}, 400),
         ({"secrets": "[1]"}, 400),
+        ({"secrets": json.dumps(_deep(700))}, 400),
         ({"env_vars_json": "{"}, 400),
         ({"name": "a/b"}, 400),
     ):
@@ -185,6 +186,13 @@ def _with(value: object, *path: Any) -> Callable[[Json], None]:
     return change
 
 
+def _deep(levels: int) -> Json:
+    value: Json = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
 BAD: dict[str, tuple[Callable[[Json], None], str]] = {
     "no agents": (_without("agents"), "agents"),
     "no agent": (_with([], "agents"), "agents"),
@@ -201,6 +209,9 @@ BAD: dict[str, tuple[Callable[[Json], None], str]] = {
     "a message twice": (_with(["message-0"] * 2, "agents", 0, "in_context_message_ids"), "twice"),
     "no member": (_with(["agent-7"], "groups", 0, "agent_ids"), "groups[0].agent_ids"),
     "no manager": (_with({"manager_type": "dynamic"}, "groups", 0, "manager_config"), "groups[0].manager_config"),
+    "a deep value": (_with(_deep(600), "blocks", 0, "metadata"), ""),
+    "a deep value of a tool": (_with(_deep(900), "tools", 0, "json_schema", "parameters"), ""),
+    "a deep value of an agent": (_with(_deep(300), "agents", 0, "metadata"), ""),
     "a context window": (_with(0, "agents", 0, "llm_config", "context_window"), "context_window"),
     "no base64": (_with([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "?"}}], "agents", 0, "messages", 3, "content"), "base64"),
     "an unknown format": (_with({"format": 7, "said": []}, "eunoe"), "eunoe.format"),
@@ -231,6 +242,16 @@ async def test_text_that_cannot_be_stored_is_cleaned(api: Api) -> None:
     agent = await state(api, made["agent_ids"][0])
     assert agent["blocks"][0]["value"] == "abc"
     assert (agent["name"], agent["project_id"]) == ("Guide", "p")
+
+
+@pytest.mark.rule("api-7.1", "api-7.2")
+async def test_what_can_be_stored_can_be_filed(api: Api) -> None:
+    file = v1_files.graph()
+    file["tools"][0]["json_schema"]["parameters"] = _deep(251)
+    first = await imported(api, json.dumps(file))
+    again = await imported(api, await exported(api, first["agent_ids"][0]))
+    (tool, _) = (await state(api, again["agent_ids"][0]))["tools"]
+    assert tool["json_schema"]["parameters"] == _deep(251)
 
 
 @pytest.mark.rule("api-7.2")

@@ -64,9 +64,13 @@ def read(text: bytes, *, at: datetime) -> AgentFile:
     extension = fields.pop(EXTENSION, None)
     body = _valid(FileBody, fields)
     extras = None if extension is None else _valid(Extras, extension, place=EXTENSION)
-    file = _file(body, extras, at=at)
+    try:
+        file = storable(_file(body, extras, at=at))
+    except (ValueError, RecursionError) as error:
+        # Whatever cannot be copied was nested too deep by somebody.
+        raise AgentFileInvalid(f"Something in the file cannot be kept: {error}.") from error
     _check(file)
-    return storable(file)
+    return file
 
 
 def _valid(shape: type[M], value: object, *, place: str = "") -> M:

@@ -155,7 +155,12 @@ async def _exported(runtime: Runtime, actor: Actor, agent_id: str, wanted: Wante
 
 
 def _written(file: AgentFile) -> bytes:
-    return orjson.dumps(written(file, at=datetime.now(UTC)), option=orjson.OPT_INDENT_2)
+    """Return the file as text, indented by two spaces (7.1.2), however deep what it holds is."""
+    made = written(file, at=datetime.now(UTC))
+    try:
+        return orjson.dumps(made, option=orjson.OPT_INDENT_2)
+    except orjson.JSONEncodeError:
+        return json.dumps(made, indent=2, ensure_ascii=False).encode("utf-8", "ignore")
 
 
 def _clean(text: str | None) -> str | None:
@@ -168,10 +173,9 @@ def _secrets(given: str | None) -> Mapping[str, str]:
     if not given:
         return {}
     try:
-        value: object = json.loads(given)
+        clean = scrubbed(json.loads(given))
     except (ValueError, RecursionError):
-        value = None
-    clean = scrubbed(value)
+        clean = None
     if not isinstance(clean, dict):
         raise Invalid("`secrets` is a JSON object of names and values.")
     return {key: str(one) for key, one in cast("dict[str, object]", clean).items()}
