@@ -137,7 +137,7 @@ def _answer(
     if issubclass(cause, errors.McpError):
         body["error"] = _error_body(cause.code, message, detail)
         headers.update(_NO_RETRY)
-    if status == HTTPStatus.CONFLICT and not cause.heals:
+    if status in {HTTPStatus.CONFLICT, HTTPStatus.NOT_IMPLEMENTED} and not cause.heals:
         headers.update(_NO_RETRY)
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, round(retry_after_s)))
@@ -181,8 +181,9 @@ async def _on_ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, EunoeError):
         raise error
     answer = answer_of(error)
-    ours = answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
-    if ours and not isinstance(error, errors.McpError):
+    failed = answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    foreign = isinstance(error, errors.McpError)
+    if failed and not foreign and answer.status_code != HTTPStatus.NOT_IMPLEMENTED:
         log.error("%s %s: %s", request.method, request.url.path, error.code, exc_info=error)
     return answer
 
