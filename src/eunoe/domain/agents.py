@@ -68,6 +68,8 @@ class Agent:
     base_template_id: str | None = None
     deployment_id: str | None = None
     entity_id: str | None = None
+    has_folders: bool = False
+    """Whether a folder is attached; only the links to folders change it."""
     last_stop_reason: StopReason | None = None
     last_run_completion: datetime | None = None
     last_run_duration_ms: int | None = None

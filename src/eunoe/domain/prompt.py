@@ -13,7 +13,9 @@ from typing import Final
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.directories import directories_section
 from eunoe.domain.edit_text import LINE_NUMBER_WARNING, numbered
+from eunoe.domain.files import Directory
 from eunoe.domain.rule_texts import rules_section
 from eunoe.domain.times import stamp
 from eunoe.domain.wellformed import well_formed
@@ -42,18 +44,31 @@ class PromptFacts:
     archive_tags: tuple[str, ...] = ()
 
 
-def system_text(agent: Agent, blocks: Sequence[Block], facts: PromptFacts) -> str:
+def system_text(
+    agent: Agent,
+    blocks: Sequence[Block],
+    facts: PromptFacts,
+    *,
+    directories: Sequence[Directory] = (),
+) -> str:
     """Return the whole system message: the stable text, a blank line, the metadata (L18)."""
-    return f"{stable_text(agent, blocks)}\n\n{metadata_section(agent, facts)}"
+    stable = stable_text(agent, blocks, directories)
+    return f"{stable}\n\n{metadata_section(agent, facts)}"
 
 
-def stable_text(agent: Agent, blocks: Sequence[Block]) -> str:
+def stable_text(
+    agent: Agent, blocks: Sequence[Block], directories: Sequence[Directory] = ()
+) -> str:
     """Return the system message but for its metadata: the same input gives the same bytes.
 
-    Memory and tool rules stand where the prompt says `{CORE_MEMORY}`, everywhere it
-    does, else after a blank line (A15); other braces are left alone.
+    Memory, tool rules and directories stand where the prompt says `{CORE_MEMORY}`,
+    everywhere it does, else after a blank line (A15); other braces are left alone.
     """
-    sections = (memory_section(agent, blocks), rules_section(agent.tool_rules))
+    sections = (
+        memory_section(agent, blocks),
+        rules_section(agent.tool_rules),
+        directories_section(agent, directories),
+    )
     core = "\n\n".join(section for section in sections if section)
     if CORE_MEMORY in agent.system:
         return well_formed(agent.system.replace(CORE_MEMORY, core))

@@ -24,6 +24,14 @@ from eunoe.errors.database import (
 )
 from eunoe.errors.groups import AgentManagesGroup, AgentTypeWrong
 from eunoe.errors.identities import IdentityExists
+from eunoe.errors.files import (
+    FileExists,
+    FileTaken,
+    FileTypeUnsupported,
+    FileUnreadable,
+    FolderNameTaken,
+)
+from eunoe.errors.groups import AgentManagesGroup
 from eunoe.errors.kinds import (
     Conflict,
     Denied,
@@ -168,6 +176,11 @@ __all__ = (
     "EunoeError",
     "FenceLost",
     "IdentityExists",
+    "FileExists",
+    "FileTaken",
+    "FileTypeUnsupported",
+    "FileUnreadable",
+    "FolderNameTaken",
     "Invalid",
     "Kind",
     "ListBusy",

@@ -56,7 +56,10 @@ _FIELDS: Final[tuple[str, ...]] = (
     "created_at",
     "updated_at",
 )
-_COLUMNS: Final = ", ".join(f"agents.{name}" for name in _FIELDS)
+_COLUMNS: Final = (
+    f"{', '.join(f'agents.{name}' for name in _FIELDS)},"
+    " EXISTS (SELECT 1 FROM agents_folders WHERE agents_folders.agent_id = agents.id)"
+)
 _INSERT: Final = (
     f"INSERT INTO agents ({', '.join(_FIELDS)}, organization_id)"
     f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 2))})"
@@ -94,6 +97,7 @@ class AgentFilter:
     tool_id: str | None = None
     identity_id: str | None = None
     identifier_keys: tuple[str, ...] = ()
+    folder_id: str | None = None
     show_hidden: bool = False
 
 
@@ -229,6 +233,7 @@ def _where(tx: Tx, asked: AgentFilter) -> Where:
         ("agents_archives", "archive_id", asked.archive_id),
         ("agents_tools", "tool_id", asked.tool_id),
         ("agents_identities", "identity_id", asked.identity_id),
+        ("agents_folders", "folder_id", asked.folder_id),
     ):
         where.linked(f"agents.id IN (SELECT agent_id FROM {table} WHERE {column} = {{}})", value)
     where.owned("agent", asked.identifier_keys)
@@ -273,6 +278,7 @@ def _read(row: Row, *, tags: tuple[str, ...]) -> Agent:
         metadata=codec.loads_object(stored["metadata_json"]),
         tool_rules=tuple(codec.loads(stored["tool_rules_json"])),
         tags=tags,
+        has_folders=bool(row[len(_FIELDS)]),
         message_buffer_autoclear=bool(stored["message_buffer_autoclear"]),
         enable_sleeptime=codec.truth(stored["enable_sleeptime"]),
         response_format=codec.loads_object(stored["response_format_json"]),

@@ -52,3 +52,7 @@ __all__ = ("agents", "archives", "callbacks", "groups", "messages", "metadata", 
     "schedules",
     "templates",
 )
+from eunoe.store.tables import agents, archives, folders, groups, messages, runs
+from eunoe.store.tables.columns import metadata
+
+__all__ = ("agents", "archives", "folders", "groups", "messages", "metadata", "runs")

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from eunoe.store.tables.columns import audit, key, metadata, organization, sequence, to
@@ -22,8 +23,16 @@ archives = Table(
     Column("description", Text),
     Column("embedding_json", Text),
     Column("metadata_json", Text),
+    # The folder whose files are searched here; such an archive is nobody's to see.
+    to("folder_id", "folders.id", nullable=True),
     *audit(),
     Index(None, "organization_id", "created_at", "id"),
+    Index(
+        None,
+        "folder_id",
+        sqlite_where=text("folder_id IS NOT NULL"),
+        postgresql_where=text("folder_id IS NOT NULL"),
+    ),
 )
 
 agents_archives = Table(
@@ -48,8 +57,16 @@ passages = Table(
     Column("metadata_json", Text, nullable=False),
     # Handle of the embedder whose vector is stored; null while the passage has none.
     Column("embedder", Text),
+    to("file_id", "files.id", nullable=True),
     *audit(),
     Index(None, "archive_id", "created_at", "id"),
+    Index(
+        None,
+        "file_id",
+        "seq",
+        sqlite_where=text("file_id IS NOT NULL"),
+        postgresql_where=text("file_id IS NOT NULL"),
+    ),
 )
 
 passage_tags = Table(

@@ -1,0 +1,227 @@
+"""Queries on the files that agents have: which are open, and what is seen of them (F1)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from eunoe import ids
+from eunoe.domain.files import MOST_LISTED, Directory, FileBlock
+from eunoe.store import codec, folders
+from eunoe.store.db import Row, Tx, among, from_micros, to_micros
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import Where, of_organization
+
+_NAME: Final = "folders.name || '/' || files.name"
+_JOINED: Final = (
+    "JOIN files ON files.id = agents_files.file_id JOIN folders ON folders.id = files.folder_id"
+)
+_COLUMNS: Final = (
+    "agents_files.id, agents_files.file_id, files.folder_id, folders.name,"
+    f" {_NAME}, agents_files.is_open, agents_files.start_line, agents_files.end_line,"
+    " files.line_count, agents_files.last_accessed_at, agents_files.visible"
+)
+_LISTING: Final = Listing(
+    noun="file of the agent",
+    table="agents_files",
+    columns=_COLUMNS,
+    joined=_JOINED,
+    unknown_cursor="missing",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A file that is to be open with what is seen of it, or closed where that is null."""
+
+    file_id: str
+    visible: str | None = None
+    start_line: int | None = None
+    end_line: int | None = None
+
+
+async def insert(tx: Tx, agent_id: str, files: Sequence[Shown], *, at: datetime) -> None:
+    """Give the agent files; those it has already stay as they are."""
+    now = to_micros(at)
+    await tx.execute_many(
+        "INSERT INTO agents_files (id, organization_id, agent_id, file_id, is_open, visible,"
+        " last_accessed_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)"
+        " ON CONFLICT (agent_id, file_id) DO NOTHING",
+        [
+            (
+                ids.new("file_agent"),
+                tx.actor.organization_id,
+                agent_id,
+                one.file_id,
+                int(one.visible is not None),
+                one.visible,
+                now,
+            )
+            for one in files
+        ],
+    )
+
+
+async def show(tx: Tx, agent_id: str, files: Sequence[Shown], *, at: datetime) -> None:
+    """Open files that the agent has, or move what is seen of them."""
+    await tx.execute_many(
+        "UPDATE agents_files SET is_open = 1, visible = $3, start_line = $4, end_line = $5,"
+        " last_accessed_at = $6 WHERE agent_id = $1 AND file_id = $2 AND organization_id = $7",
+        [
+            (
+                agent_id,
+                one.file_id,
+                one.visible,
+                one.start_line,
+                one.end_line,
+                to_micros(at),
+                tx.actor.organization_id,
+            )
+            for one in files
+        ],
+    )
+
+
+async def close(tx: Tx, agent_id: str, file_ids: Sequence[str]) -> int:
+    """Close files and drop what was seen of them; return how many the agent has of them."""
+    return await tx.execute(
+        "UPDATE agents_files SET is_open = 0, visible = NULL, start_line = NULL, end_line = NULL"
+        f" WHERE agent_id = $1 AND file_id {among(tx, '$2')} AND organization_id = $3",
+        agent_id,
+        codec.encode(list(file_ids)),
+        tx.actor.organization_id,
+    )
+
+
+async def touch(tx: Tx, agent_id: str, file_ids: Sequence[str], *, at: datetime) -> None:
+    """Note that the agent has come upon these files just now (F19, F21)."""
+    await tx.execute(
+        "UPDATE agents_files SET last_accessed_at = $1"
+        f" WHERE agent_id = $2 AND file_id {among(tx, '$3')} AND organization_id = $4",
+        to_micros(at),
+        agent_id,
+        codec.encode(list(file_ids)),
+        tx.actor.organization_id,
+    )
+
+
+async def remove(tx: Tx, agent_id: str, folder_id: str) -> None:
+    """Take the files of a folder off the agent."""
+    await tx.execute(
+        "DELETE FROM agents_files WHERE agent_id = $1 AND organization_id = $3 AND file_id IN"
+        " (SELECT id FROM files WHERE folder_id = $2)",
+        agent_id,
+        folder_id,
+        tx.actor.organization_id,
+    )
+
+
+async def page(tx: Tx, agent_id: str, page: Page, *, is_open: bool | None) -> list[FileBlock]:
+    """Return a page of the agent's files in at most two statements."""
+    where = _of(tx, agent_id)
+    if is_open is not None:
+        where.add("agents_files.is_open = {}", int(is_open))
+    return [_read(row) for row in await listing(tx, _LISTING, where, page)]
+
+
+async def open_of(tx: Tx, agent_id: str) -> list[FileBlock]:
+    return await _found(tx, _of(tx, agent_id).add("agents_files.is_open = {}", 1))
+
+
+async def named(tx: Tx, agent_id: str, names: Sequence[str]) -> list[FileBlock]:
+    """Return the agent's files with these names, each `<folder>/<file>` or the last part alone."""
+    place = codec.encode(list(names))
+    where = _of(tx, agent_id)
+    asked = among(tx, where.bound(place))
+    where.clauses.append(f"({_NAME} IN {asked} OR files.name IN {asked})")
+    return await _found(tx, where)
+
+
+async def one(tx: Tx, agent_id: str, file_id: str) -> FileBlock | None:
+    found = await _found(tx, _of(tx, agent_id).add("agents_files.file_id = {}", file_id))
+    return found[0] if found else None
+
+
+async def every(tx: Tx, agent_id: str) -> list[FileBlock]:
+    """Return all the agent's files by name, without what is seen of them."""
+    rows = await _rows(tx, _of(tx, agent_id), limit=None, columns=_without_text())
+    return sorted((_read(row) for row in rows), key=lambda block: block.name)
+
+
+async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[FileBlock]]:
+    """Return each agent's files by name, as far as a prompt names them."""
+    found: dict[str, list[FileBlock]] = {}
+    for agent_id in agent_ids:
+        rows = await _rows(tx, _of(tx, agent_id), limit=MOST_LISTED)
+        found[agent_id] = sorted((_read(row) for row in rows), key=lambda block: block.name)
+    return found
+
+
+async def directories(tx: Tx, agent_id: str) -> tuple[Directory, ...]:
+    """Return the agent's folders as its prompt shows them, in the order they were attached.
+
+    The same folders and open files give the same value, whoever looked at what and when.
+    """
+    held = (await folders.of_agents(tx, [agent_id]))[agent_id]
+    files = (await of_agents(tx, [agent_id]))[agent_id]
+    counts: Counter[str] = Counter(one.folder_id for one in files)
+    unlisted = await _counts(tx, agent_id) if len(files) == MOST_LISTED else counts
+    return tuple(
+        Directory(
+            name=folder.name,
+            description=folder.description,
+            instructions=folder.instructions,
+            files=tuple(one for one in files if one.folder_id == folder.id),
+            unlisted=unlisted[folder.id] - counts[folder.id],
+        )
+        for folder in held
+    )
+
+
+async def _counts(tx: Tx, agent_id: str) -> Counter[str]:
+    where = _of(tx, agent_id)
+    rows = await tx.fetch(
+        f"SELECT files.folder_id, COUNT(*) FROM agents_files {_JOINED} WHERE {where.sql}"
+        " GROUP BY files.folder_id",
+        *where.args,
+    )
+    return Counter({row[0]: row[1] for row in rows})
+
+
+def _of(tx: Tx, agent_id: str) -> Where:
+    return of_organization(tx, "agents_files").linked("agents_files.agent_id = {}", agent_id)
+
+
+async def _found(tx: Tx, where: Where) -> list[FileBlock]:
+    return [_read(row) for row in await _rows(tx, where, limit=None)]
+
+
+async def _rows(tx: Tx, where: Where, *, limit: int | None, columns: str = _COLUMNS) -> list[Row]:
+    """Return rows, the open ones first, then the newest."""
+    bound = "" if limit is None else f" LIMIT {where.bound(limit)}"
+    return await tx.fetch(
+        f"SELECT {columns} FROM agents_files {_JOINED} WHERE {where.sql}"
+        f" ORDER BY agents_files.is_open DESC, agents_files.created_at DESC, agents_files.id{bound}",
+        *where.args,
+    )
+
+
+def _without_text() -> str:
+    return _COLUMNS.replace("agents_files.visible", "NULL")
+
+
+def _read(row: Row) -> FileBlock:
+    return FileBlock(
+        id=row[0],
+        file_id=row[1],
+        folder_id=row[2],
+        folder_name=row[3],
+        name=row[4],
+        is_open=bool(row[5]),
+        start_line=row[6],
+        end_line=row[7],
+        line_count=row[8] or 0,
+        last_accessed_at=from_micros(row[9]),
+        visible=row[10],
+    )

@@ -1,0 +1,181 @@
+"""Queries on files: the row, and who works on it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from eunoe.domain.files import File
+from eunoe.errors import FileTaken
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx, among, from_micros, now_micros, to_micros
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import of_organization
+
+_PLAIN: Final = (
+    "id",
+    "folder_id",
+    "name",
+    "original_name",
+    "type",
+    "size",
+    "status",
+    "error",
+    "total_chunks",
+    "chunks_embedded",
+    "line_count",
+)
+_FIELDS: Final = (*_PLAIN, "created_at", "updated_at")
+_COLUMNS: Final = ", ".join(f"files.{name}" for name in _FIELDS)
+_LISTING: Final = Listing(noun="file", table="files", columns=_COLUMNS, unknown_cursor="missing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A file somebody has taken up; `fence` says the how manieth that was."""
+
+    file: File
+    fence: int
+    organization_id: str
+
+
+async def insert(tx: Tx, file: File) -> None:
+    """Store a new file; its folder is held by the caller, so that its name is free."""
+    await tx.execute(
+        f"INSERT INTO files ({', '.join(_FIELDS)}, organization_id, created_by_id,"
+        " last_updated_by_id, fence, is_done)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, 0, 0)",
+        *(getattr(file, name) for name in _PLAIN),
+        to_micros(file.created_at),
+        to_micros(file.updated_at),
+        tx.actor.organization_id,
+        tx.actor.user_id,
+    )
+
+
+async def get(tx: Tx, file_id: str) -> File | None:
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM files WHERE id = $1 AND organization_id = $2",
+        file_id,
+        tx.actor.organization_id,
+    )
+    return None if row is None else _read(row)
+
+
+async def named(tx: Tx, folder_id: str, original_name: str) -> list[File]:
+    """Return the folder's files that were uploaded under a name, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM files WHERE folder_id = $1 AND original_name = $2"
+        " AND organization_id = $3 ORDER BY created_at, id",
+        folder_id,
+        original_name,
+        tx.actor.organization_id,
+    )
+    return [_read(row) for row in rows]
+
+
+async def is_taken(tx: Tx, folder_id: str, name: str) -> bool:
+    return bool(
+        await tx.fetch_value(
+            "SELECT 1 FROM files WHERE folder_id = $1 AND name = $2 AND organization_id = $3",
+            folder_id,
+            name,
+            tx.actor.organization_id,
+        )
+    )
+
+
+async def list_files(tx: Tx, folder_id: str, page: Page) -> list[File]:
+    """Return a page of a folder's files in at most two statements."""
+    where = of_organization(tx, "files").linked("files.folder_id = {}", folder_id)
+    return [_read(row) for row in await listing(tx, _LISTING, where, page)]
+
+
+async def readable(tx: Tx, folder_id: str) -> list[File]:
+    """Return the folder's files that have a text, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM files WHERE folder_id = $1 AND line_count IS NOT NULL"
+        " AND organization_id = $2 ORDER BY created_at, id",
+        folder_id,
+        tx.actor.organization_id,
+    )
+    return [_read(row) for row in rows]
+
+
+async def sizes(tx: Tx) -> list[tuple[str, str, str, int]]:
+    """Return folder, id, name and size of every file of the organization."""
+    rows = await tx.fetch(
+        "SELECT folder_id, id, name, size FROM files WHERE organization_id = $1"
+        " ORDER BY created_at, id",
+        tx.actor.organization_id,
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+async def delete(tx: Tx, file_id: str) -> bool:
+    """Remove a file with its text, its passages and its place with agents; whether it was there."""
+    return bool(
+        await tx.execute(
+            "DELETE FROM files WHERE id = $1 AND organization_id = $2",
+            file_id,
+            tx.actor.organization_id,
+        )
+    )
+
+
+# Work on a file, which belongs to the server and not to an actor until it is claimed
+
+
+async def left(tx: Tx) -> list[str]:
+    """Return the ids of the files of all organizations that are not done, oldest first."""
+    rows = await tx.fetch("SELECT id FROM files WHERE is_done = 0 ORDER BY created_at, id")
+    return [row[0] for row in rows]
+
+
+async def claim(tx: Tx, file_id: str) -> Claimed | None:
+    """Take a file up, so that whoever had it can commit no more; null for one that is done."""
+    rows = await tx.fetch(
+        "UPDATE files SET fence = fence + 1 WHERE id = $1 AND is_done = 0"
+        f" RETURNING {_COLUMNS}, files.fence, files.organization_id",
+        file_id,
+    )
+    if not rows:
+        return None
+    return Claimed(file=_read(rows[0]), fence=rows[0][-2], organization_id=rows[0][-1])
+
+
+async def advance(tx: Tx, file: File, *, fence: int) -> None:
+    """Store how far a file has come; raise `FileTaken` where it is another's, or gone."""
+    changed = await tx.execute(
+        "UPDATE files SET status = $1, error = $2, total_chunks = $3, chunks_embedded = $4,"
+        " line_count = $5, is_done = $6, updated_at = $7 WHERE id = $8 AND fence = $9",
+        file.status,
+        file.error,
+        file.total_chunks,
+        file.chunks_embedded,
+        file.line_count,
+        int(file.status in {"completed", "error"}),
+        now_micros(),
+        file.id,
+        fence,
+    )
+    if not changed:
+        raise FileTaken
+
+
+async def names(tx: Tx, file_ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of these files, by id."""
+    rows = await tx.fetch(
+        f"SELECT id, name FROM files WHERE id {among(tx, '$1')} AND organization_id = $2",
+        codec.encode(list(file_ids)),
+        tx.actor.organization_id,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _read(row: Row) -> File:
+    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
+    return File(
+        **{name: stored[name] for name in _PLAIN},
+        created_at=from_micros(stored["created_at"]),
+        updated_at=from_micros(stored["updated_at"]),
+    )

@@ -1,0 +1,207 @@
+"""Queries on folders, which agents have which, and the partition each is searched in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from eunoe.domain.folders import Folder, partition
+from eunoe.errors import FolderNameTaken
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx, UniqueViolated, among, from_micros, to_micros, unindexed
+from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.where import of_organization
+
+_PLAIN: Final = (
+    "id",
+    "name",
+    "description",
+    "instructions",
+    "created_by_id",
+    "last_updated_by_id",
+)
+_FIELDS: Final = (*_PLAIN, "metadata_json", "embedding_json", "created_at", "updated_at")
+_COLUMNS: Final = ", ".join(f"folders.{name}" for name in _FIELDS)
+_LISTING: Final = Listing(
+    noun="folder", table="folders", columns=_COLUMNS, unknown_cursor="missing"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderFilter:
+    """What is asked of a list of folders (15.2): `name` is part of the name; null is all."""
+
+    name: str | None = None
+    agent_id: str | None = None
+
+
+async def insert(tx: Tx, folder: Folder) -> None:
+    """Store a folder and its partition; raise `FolderNameTaken`."""
+    try:
+        await tx.execute(
+            f"INSERT INTO folders ({', '.join(_FIELDS)}, organization_id)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            *_values(folder),
+            tx.actor.organization_id,
+        )
+    except UniqueViolated as error:
+        raise FolderNameTaken from error
+    await tx.execute(
+        "INSERT INTO archives (id, organization_id, name, embedding_json, folder_id, created_at,"
+        " updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        partition(folder.id),
+        tx.actor.organization_id,
+        folder.name,
+        codec.encode(folder.embedding),
+        folder.id,
+        to_micros(folder.created_at),
+    )
+
+
+async def get(tx: Tx, folder_id: str, *, held: bool = False) -> Folder | None:
+    """Return a folder; `held` keeps others from changing it until the commit."""
+    row = await tx.fetch_one(
+        f"SELECT {_COLUMNS} FROM folders WHERE id = $1 AND organization_id = $2"
+        f"{' FOR UPDATE' if held and tx.dialect == 'postgresql' else ''}",
+        folder_id,
+        tx.actor.organization_id,
+    )
+    return None if row is None else _read(row)
+
+
+async def many(tx: Tx, folder_ids: Sequence[str]) -> dict[str, Folder]:
+    """Return the folders with these ids, by id; unknown ids are left out."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM folders WHERE id {among(tx, '$1')}"
+        f" AND {unindexed('organization_id')} = $2",
+        codec.encode(list(folder_ids)),
+        tx.actor.organization_id,
+    )
+    return {row[0]: _read(row) for row in rows}
+
+
+async def id_of(tx: Tx, name: str) -> str | None:
+    found: str | None = await tx.fetch_value(
+        "SELECT id FROM folders WHERE name = $1 AND organization_id = $2",
+        name,
+        tx.actor.organization_id,
+    )
+    return found
+
+
+async def update(tx: Tx, folder: Folder) -> None:
+    """Store a changed folder; raise `FolderNameTaken`."""
+    try:
+        await tx.execute(
+            "UPDATE folders SET name = $2, description = $3, instructions = $4,"
+            " created_by_id = $5, last_updated_by_id = $6, metadata_json = $7,"
+            " embedding_json = $8, created_at = $9, updated_at = $10"
+            " WHERE id = $1 AND organization_id = $11",
+            *_values(folder),
+            tx.actor.organization_id,
+        )
+    except UniqueViolated as error:
+        raise FolderNameTaken from error
+    await tx.execute(
+        "UPDATE archives SET embedding_json = $1 WHERE folder_id = $2",
+        codec.encode(folder.embedding),
+        folder.id,
+    )
+
+
+async def delete(tx: Tx, folder_id: str) -> bool:
+    """Remove a folder with its files, their passages and its links; whether there was one."""
+    return bool(
+        await tx.execute(
+            "DELETE FROM folders WHERE id = $1 AND organization_id = $2",
+            folder_id,
+            tx.actor.organization_id,
+        )
+    )
+
+
+async def list_folders(tx: Tx, where: FolderFilter, page: Page) -> list[Folder]:
+    """Return a page of folders in at most two statements; raise `Missing` for its cursor."""
+    asked = of_organization(tx, "folders").contains(name=where.name)
+    asked.linked(
+        "folders.id IN (SELECT folder_id FROM agents_folders WHERE agent_id = {})", where.agent_id
+    )
+    return [_read(row) for row in await listing(tx, _LISTING, asked, page)]
+
+
+async def count(tx: Tx) -> int:
+    found: int = await tx.fetch_value(
+        "SELECT COUNT(*) FROM folders WHERE organization_id = $1", tx.actor.organization_id
+    )
+    return found
+
+
+async def attach(tx: Tx, agent_id: str, folder_id: str) -> bool:
+    """Give the agent the folder, after those it has; false where it has it already.
+
+    Both are the caller's to look up first.
+    """
+    return bool(
+        await tx.execute(
+            "INSERT INTO agents_folders (agent_id, folder_id, position) SELECT $1, $2,"
+            " COALESCE(MAX(position), 0) + 1 FROM agents_folders WHERE agent_id = $1"
+            " ON CONFLICT (agent_id, folder_id) DO NOTHING",
+            agent_id,
+            folder_id,
+        )
+    )
+
+
+async def detach(tx: Tx, agent_id: str, folder_id: str) -> bool:
+    return bool(
+        await tx.execute(
+            "DELETE FROM agents_folders WHERE agent_id = $1 AND folder_id = $2",
+            agent_id,
+            folder_id,
+        )
+    )
+
+
+async def agents_of(tx: Tx, folder_id: str) -> list[str]:
+    """Return the ids of the agents that have the folder."""
+    rows = await tx.fetch(
+        "SELECT agent_id FROM agents_folders WHERE folder_id = $1 ORDER BY agent_id", folder_id
+    )
+    return [row[0] for row in rows]
+
+
+async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Folder]]:
+    """Return each agent's folders in the order they were attached, in one statement."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS}, agents_folders.agent_id FROM agents_folders"
+        " JOIN folders ON folders.id = agents_folders.folder_id"
+        f" WHERE agents_folders.agent_id {among(tx, '$1')}"
+        f" AND {unindexed('folders.organization_id')} = $2"
+        " ORDER BY agents_folders.agent_id, agents_folders.position, folders.id",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    )
+    found: dict[str, list[Folder]] = {agent_id: [] for agent_id in agent_ids}
+    for row in rows:
+        found[row[-1]].append(_read(row))
+    return found
+
+
+def _values(folder: Folder) -> tuple[str | int | None, ...]:
+    return (
+        *(getattr(folder, name) for name in _PLAIN),
+        codec.optional_json(folder.metadata),
+        codec.encode(folder.embedding),
+        to_micros(folder.created_at),
+        to_micros(folder.updated_at),
+    )
+
+
+def _read(row: Row) -> Folder:
+    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
+    return Folder(
+        **{name: stored[name] for name in _PLAIN},
+        metadata=codec.loads_object(stored["metadata_json"]),
+        embedding=codec.embedding_config.validate_json(stored["embedding_json"]),
+        created_at=from_micros(stored["created_at"]),
+        updated_at=from_micros(stored["updated_at"]),
+    )
