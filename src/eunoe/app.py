@@ -31,6 +31,7 @@ from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint, Source
 from eunoe.runs.batches import Batches
 from eunoe.runs.callbacks import Callbacks
+from eunoe.runs.file_search import StoreFiles
 from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.outbound import Outbound
 from eunoe.runs.recall import StoreRecall
@@ -40,6 +41,7 @@ from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
 from eunoe.runs.worker import Toolboxes
 from eunoe.service import mcp_servers
 from eunoe.service.images import ImageFetcher
+from eunoe.service.ingest import Ingest
 from eunoe.service.mcp_deeds import deeds
 from eunoe.service.providers import loader
 from eunoe.service.sandboxes import executors_of
@@ -111,11 +113,12 @@ async def open_runtime(
         runner = Runner(
             db,
             models=brought,
-            toolboxes=toolboxes(db, functions, executors=executors, mcp=mcp),
+            toolboxes=toolboxes(db, functions, models=brought, executors=executors, mcp=mcp),
             retention=timedelta(hours=settings.event_retention_hours),
             grace_s=settings.shutdown_grace_s,
         )
         _undertake(stack, db, runner, settings)
+        runner.undertake(Ingest(db=db, models=brought).duty())
         stack.push_async_callback(runner.stop)
         await runner.start()
         offer = McpOffer(
@@ -189,6 +192,7 @@ def toolboxes(
     db: Database,
     functions: Mapping[str, ToolFunction],
     *,
+    models: Providers,
     executors: Executors = no_executor,
     mcp: McpCalls | None = None,
 ) -> Toolboxes:
@@ -217,6 +221,9 @@ def toolboxes(
                 ),
             ),
             remote=None if mcp is None else partial(mcp.call, actor, agent_id=agent.id),
+            files=StoreFiles(
+                db=db, actor=actor, agent=agent, models=models.of(actor.organization_id)
+            ),
         )
 
     return toolbox

@@ -231,7 +231,7 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
     sessions = McpSessions(hosts=Hosts(private=True, stdio=True), limits=MCP_LIMITS)
     mcp = McpCalls(db=database, sessions=sessions)
     sessions.on_change(partial(mcp_servers.heard_of_change, database, mcp))
-    boxes = toolboxes(database, {}, executors=executors, mcp=mcp)
+    boxes = toolboxes(database, {}, models=registry, executors=executors, mcp=mcp)
     runner = Runner(database, models=registry, toolboxes=boxes, grace_s=0.2)
     offer = McpOffer(deeds(database, runner, lambda _: registry), version="0")
     images = ImageFetcher()

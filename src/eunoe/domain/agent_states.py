@@ -5,6 +5,8 @@ from typing import Final, Literal, TypeAlias, get_args
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.files import FileBlock
+from eunoe.domain.folders import Folder
 from eunoe.domain.groups import Group
 from eunoe.domain.identities import Identity
 from eunoe.domain.messages import Message
@@ -36,7 +38,10 @@ class AgentState:
     agent: Agent
     message_ids: tuple[str, ...]
     blocks: tuple[Block, ...] = ()
+    files: tuple[FileBlock, ...] = ()
+    """The files of its folders, which come with the blocks."""
     tools: tuple[Tool, ...] = ()
+    folders: tuple[Folder, ...] = ()
     tags: tuple[str, ...] = ()
     identities: tuple[Identity, ...] = ()
     secrets: tuple[AgentSecret, ...] = ()

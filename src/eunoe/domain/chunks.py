@@ -7,7 +7,7 @@ from typing import Final
 from eunoe.domain.file_types import Cut
 
 CHARS_PER_TOKEN: Final = 4
-_SENTENCE: Final = re.compile(r"(?<=[.!?。！？])\s+")
+_SENTENCE: Final = re.compile(r"(?<=[.!?\u3002\uff01\uff1f])\s+")
 _BREAK: Final = re.compile(r"\s+")
 
 

@@ -112,6 +112,7 @@ class AgentDraft:
     block_ids: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     tool_ids: tuple[str, ...] = ()
+    folder_ids: tuple[str, ...] = ()
     tool_rules: tuple[Json, ...] | None = None
     include_base_tools: bool = True
     include_multi_agent_tools: bool = False
@@ -145,6 +146,7 @@ class AgentPatch:
     compaction: CompactionPatch | None = None
     block_ids: tuple[str, ...] | None = None
     tool_ids: tuple[str, ...] | None = None
+    folder_ids: tuple[str, ...] | None = None
     message_ids: tuple[str, ...] | None = None
     identity_ids: tuple[str, ...] | None = None
     secrets: Mapping[str, str] | None = field(default=None, repr=False)

@@ -22,9 +22,9 @@ class TextPage:
 
 @dataclass(slots=True)
 class Paginator:
-    """Takes a text piece by piece and gives it back in pages; joined they are the text.
+    r"""Takes a text piece by piece and gives it back in pages; joined they are the text.
 
-    Line ends become `\\n`, and what no engine stores is dropped.
+    Line ends become `\n`, and what no engine stores is dropped.
     """
 
     size: int = PAGE_CHARS

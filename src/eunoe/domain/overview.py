@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.compaction import is_summary
+from eunoe.domain.directories import directories_section
+from eunoe.domain.files import Directory
 from eunoe.domain.messages import Message, text_of
 from eunoe.domain.prompt import (
     CORE_MEMORY,
@@ -47,6 +49,7 @@ class Overview:
     metadata: Part
     summary: Part | None
     tool_rules: Part | None
+    directories: Part | None
     functions: tuple[dict[str, object], ...]
     function_tokens: int
 
@@ -59,6 +62,7 @@ def overview(
     window: Sequence[Message],
     tools: Sequence[ToolSchema],
     stored: int,
+    directories: Sequence[Directory] = (),
 ) -> Overview:
     """Return the overview of `window`, whose first message is the system message.
 
@@ -67,21 +71,20 @@ def overview(
     """
     summaries = [message for message in window[1:2] if is_summary(message)]
     rest = window[1 + len(summaries) :]
-    whole = estimate_tokens(system=system_text(agent, blocks, facts))
+    whole = estimate_tokens(system=system_text(agent, blocks, facts, directories=directories))
     core = _part(memory_section(agent, blocks))
     rules = _part(rules_section(agent.tool_rules))
     metadata = _part(metadata_section(agent, facts))
+    listed = _part(directories_section(agent, directories))
     base = agent.system.replace(CORE_MEMORY, "").strip("\n")
-    left = max(whole - core.tokens - rules.tokens - metadata.tokens, 0)
+    rest_tokens = sum(part.tokens for part in (core, rules, listed, metadata))
+    left = max(whole - rest_tokens, 0)
     summary_tokens, message_tokens = _sent(agent, summaries), _sent(agent, rest)
     function_tokens = tool_tokens(tools)
     system = Part(text=base, tokens=left)
     return Overview(
         window_tokens=agent.model.context_window,
-        tokens=sum(part.tokens for part in (system, core, rules, metadata))
-        + summary_tokens
-        + message_tokens
-        + function_tokens,
+        tokens=system.tokens + rest_tokens + summary_tokens + message_tokens + function_tokens,
         messages=tuple(window),
         message_tokens=message_tokens,
         archived=facts.archived,
@@ -91,6 +94,7 @@ def overview(
         metadata=metadata,
         summary=Part(text=text_of(summaries[0]), tokens=summary_tokens) if summaries else None,
         tool_rules=rules if rules.text else None,
+        directories=listed if listed.text else None,
         functions=tuple(definition(tool) for tool in tools),
         function_tokens=function_tokens,
     )

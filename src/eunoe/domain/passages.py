@@ -22,7 +22,10 @@ class Archive:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """`vector` is null while no embedder has seen the text; it is found by its words then."""
+    """`vector` is null while no embedder has seen the text; it is found by its words then.
+
+    A passage of a file is in the partition of the file's folder.
+    """
 
     id: str
     archive_id: str
@@ -31,6 +34,8 @@ class Passage:
     metadata: Json = field(default_factory=dict[str, object])
     vector: tuple[float, ...] | None = None
     embedding: EmbeddingConfig | None = None
+    file_id: str | None = None
+    file_name: str | None = None
     created_by_id: str | None = None
     last_updated_by_id: str | None = None
     created_at: datetime

@@ -8,6 +8,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.edits import MemoryEdit
 from eunoe.domain.events import Ending, ModelEvent, RunEvent
+from eunoe.domain.files import FileOpening
 from eunoe.domain.heartbeats import Aftermath
 from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
@@ -92,7 +93,7 @@ class ToolTraits:
     tool_type: str = "custom"
 
 
-Outcome: TypeAlias = ToolResult | MemoryEdit
+Outcome: TypeAlias = ToolResult | MemoryEdit | FileOpening
 """What a tool gives back: a result, or an edit that the journal applies and turns into one."""
 
 

@@ -43,6 +43,7 @@ _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     errors.CompletionFailed: 502,
     errors.McpAddressRefused: 422,
     errors.McpTimedOut: 408,
+    errors.FileTypeUnsupported: 415,
 }
 _TOKEN: Final[dict[int, str]] = {
     400: "INVALID_ARGUMENT",

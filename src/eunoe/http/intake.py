@@ -15,6 +15,8 @@ from eunoe.domain.messages import Json
 from eunoe.http.replies import JsonReply
 
 DEFAULT_BODY_LIMIT: Final = 32 * 1024 * 1024
+# A form is kept on disk, not in memory; what is past the limit of a file is refused there.
+_FORM_LIMIT: Final = 64 * 1024 * 1024
 _HEADER_LIMIT: Final = 64 * 1024
 _HEADERS_TOO_LARGE: Final = f"The headers have more than {_HEADER_LIMIT} bytes; send fewer."
 _TOO_LARGE: Final = "The body has more than {limit} bytes; send less at a time."
@@ -44,14 +46,17 @@ class Intake:
             return
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > self._limit:
-            refusal = JsonReply({"detail": _TOO_LARGE.format(limit=self._limit)}, status=413)
+        limit = self._limit
+        if headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
+            limit = max(limit, _FORM_LIMIT)
+        if length.isdigit() and int(length) > limit:
+            refusal = JsonReply({"detail": _TOO_LARGE.format(limit=limit)}, status=413)
             await refusal(scope, receive, send)
             return
         if length != b"0" or b"transfer-encoding" in headers:
             receive = _Body(
                 receive,
-                limit=self._limit,
+                limit=limit,
                 is_json=b"json" in headers.get(b"content-type", b"json"),
             )
         await self._app(scope, receive, send)

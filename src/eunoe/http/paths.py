@@ -17,6 +17,8 @@ ConversationAddress: TypeAlias = Annotated[
     ),
 ]
 ConversationId: TypeAlias = Annotated[str, Path(pattern=pattern("conversation"))]
+FileId: TypeAlias = Annotated[str, Path(pattern=pattern("file"))]
+FolderId: TypeAlias = Annotated[str, Path(pattern=pattern("folder"))]
 GroupId: TypeAlias = Annotated[str, Path(pattern=pattern("group"))]
 IdentityId: TypeAlias = Annotated[str, Path(pattern=pattern("identity"))]
 MessageId: TypeAlias = Annotated[str, Path(pattern=pattern("message"))]

@@ -15,6 +15,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.envelopes import heartbeat_envelope
 from eunoe.domain.events import Ended, Ending, RunEvent, Shown, Stopped, Used, metadata_of
+from eunoe.domain.files import Directory, FileOpening
 from eunoe.domain.heartbeats import Aftermath
 from eunoe.domain.messages import Json, Message, Text, ToolCall, ToolReturn, unanswered
 from eunoe.domain.models import ModelConfig
@@ -31,7 +32,7 @@ from eunoe.runs import memory
 from eunoe.runs.feed import Numbered, Recorder
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.windows import Kept, Windows, window_of
-from eunoe.store import callbacks, events, facts, lists, runs, search, steps
+from eunoe.store import callbacks, events, facts, file_blocks, lists, runs, search, steps
 from eunoe.store import messages as stored
 from eunoe.store.db import Actor, Database, Tx
 
@@ -54,6 +55,7 @@ class RunJournal:
     unindexed: list[tuple[int, Message]]
     """Input of the run that no search finds yet: it is indexed with the first checkpoint."""
     follow_ups: FollowUps
+    directories: tuple[Directory, ...] = ()
     on_record: bool = False
     """Whether the ledger holds calls of the reply that is being acted on."""
 
@@ -63,12 +65,12 @@ class RunJournal:
 
     async def prepared(self, run: Run) -> None:
         """Rebuild the list's system message when what it is made from has changed (L23)."""
-        stable = stable_text(self.agent, self.blocks)
+        stable = stable_text(self.agent, self.blocks, self.directories)
         if is_current(_text(self.kept.system), stable=stable):
             return
         async with self.db.write(self.actor) as tx:
             await runs.hold(tx, run)
-            kept = await self._rebuilt(tx, run, self.kept, self.blocks)
+            kept = await self._rebuilt(tx, run, self.kept)
         self.kept = kept
 
     async def answered(
@@ -135,11 +137,15 @@ class RunJournal:
                 if step is not None:
                     await steps.insert(tx, step)
                 kept = await self._appended(tx, run, said, onto=kept)
-                if blocks is not None and blocks != self.blocks:
-                    kept = await self._rebuilt(tx, run, kept, blocks)
+                blocks = self.blocks if blocks is None else blocks
+                directories = await self._directories(tx, settled)
+                if blocks != self.blocks or directories != self.directories:
+                    kept = await self._rebuilt(
+                        tx, run, kept, blocks=blocks, directories=directories
+                    )
                 due = await self._closed(tx, run, ending, kept, rows)
                 await _log(tx, run, rows)
-            self.kept, self.blocks = kept, self.blocks if blocks is None else blocks
+            self.kept, self.blocks, self.directories = kept, blocks, directories
             self.unindexed, self.on_record = [], False
             await self.follow_ups.begin(due)
         return self.window, ending
@@ -186,7 +192,7 @@ class RunJournal:
                 await runs.advance(tx, run)
                 await lists.evict(tx, run.list_id, evicted, summary=summary)
                 kept = await self.windows.load(tx, run.list_id)
-                kept = await self._rebuilt(tx, run, kept, self.blocks)
+                kept = await self._rebuilt(tx, run, kept)
                 await _log(tx, run, rows)
             self.kept = kept
         return self.window
@@ -268,7 +274,22 @@ class RunJournal:
             return kept
         return replace(kept, messages=(*kept.messages, *said), seq=seqs[-1])
 
-    async def _rebuilt(self, tx: Tx, run: Run, kept: Kept, blocks: tuple[Block, ...]) -> Kept:
+    async def _directories(self, tx: Tx, settled: Sequence[Settled]) -> tuple[Directory, ...]:
+        """Return the agent's folders as they are now, read anew where a call opened a file."""
+        if any(isinstance(one.outcome, FileOpening) for one in settled):
+            return await file_blocks.directories(tx, self.agent.id)
+        return self.directories
+
+    async def _rebuilt(
+        self,
+        tx: Tx,
+        run: Run,
+        kept: Kept,
+        *,
+        blocks: tuple[Block, ...] | None = None,
+        directories: tuple[Directory, ...] | None = None,
+    ) -> Kept:
+        """Store the system message anew, made of what is given or else of what is known."""
         outside = await facts.facts(
             tx,
             agent_id=run.agent_id,
@@ -276,7 +297,12 @@ class RunJournal:
             conversation_id=run.conversation_id,
             now=self.now(),
         )
-        text = system_text(self.agent, blocks, outside)
+        text = system_text(
+            self.agent,
+            self.blocks if blocks is None else blocks,
+            outside,
+            directories=self.directories if directories is None else directories,
+        )
         system = replace(kept.system, content=(Text(text=text),))
         await self._store_system(tx, run, system)
         return replace(

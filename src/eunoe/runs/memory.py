@@ -12,6 +12,7 @@ from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.edits import BlockEdit, Edited, PassageInsert, StateWrite, applied
+from eunoe.domain.files import FileOpening
 from eunoe.domain.messages import ToolCall, ToolReturn
 from eunoe.domain.overheard import ChunksKept
 from eunoe.domain.passages import Passage
@@ -20,7 +21,7 @@ from eunoe.domain.times import stamp
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult, truncated
 from eunoe.engine.ports import Settled
 from eunoe.errors import BlockIsolated, EunoeError
-from eunoe.runs import overheard
+from eunoe.runs import files, overheard
 from eunoe.store import archives, blocks, groups, isolated_blocks, passages
 from eunoe.store.db import Tx
 
@@ -66,6 +67,8 @@ async def settle(
             case ChunksKept() as chunks:
                 heard = None if source.run is None else source.run.options.overheard
                 result = await overheard.kept(tx, chunks, heard, at=source.now)
+            case FileOpening() as opening:
+                result = await files.carry_out(tx, opening, agent=source.agent, at=source.now)
             case BlockEdit() as edit:
                 result, attached = await _edit(tx, edit, attached or (), source=source)
             case StateWrite() as write:

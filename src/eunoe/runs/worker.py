@@ -14,6 +14,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.conversations import Conversation, voiced
 from eunoe.domain.drafts import ModelWish
+from eunoe.domain.files import Directory
 from eunoe.domain.heartbeats import SEND_MESSAGE
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.model_settings import with_inner_thoughts
@@ -49,6 +50,7 @@ from eunoe.store import (
     agents,
     conversations,
     events,
+    file_blocks,
     isolated_blocks,
     runs,
     tools,
@@ -106,6 +108,7 @@ class _Loaded:
     agent: Agent
     conversation: Conversation | None
     blocks: tuple[Block, ...]
+    directories: tuple[Directory, ...]
     tools: tuple[Tool, ...]
     kept: Kept
     ledger: dict[str, ToolResult | None]
@@ -223,6 +226,7 @@ class Worker:
             agent=loaded.agent,
             config=loaded.agent.model,
             blocks=loaded.blocks,
+            directories=loaded.directories,
             kept=loaded.kept,
             windows=self.windows,
             recorder=self.feed.recorder(run, actor, last_seq=loaded.last_seq),
@@ -277,6 +281,9 @@ class Worker:
                 if conversation_id is not None
                 else None,
                 blocks=await isolated_blocks.seen(tx, agent.id, conversation_id=conversation_id),
+                directories=await file_blocks.directories(tx, agent.id)
+                if agent.has_folders
+                else (),
                 tools=tuple((await tools.of_agents(tx, [agent.id]))[agent.id]),
                 kept=kept,
                 ledger=await runs.ledger(tx, run.id) if recovered else {},

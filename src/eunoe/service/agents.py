@@ -25,12 +25,13 @@ from eunoe.domain.secrets import AgentSecret
 from eunoe.domain.systems import default_system
 from eunoe.domain.tools import Tool
 from eunoe.errors import BlockExists, Invalid, Missing
-from eunoe.service import identities, sleeptime, states
+from eunoe.runs import files as opening
+from eunoe.service import folders, identities, sleeptime, states
 from eunoe.service.blocks import drafted
 from eunoe.service.models import Defaults, Models, changed_model, embedding_of, model_of
 from eunoe.service.opening import first_messages
 from eunoe.service.windows import rearrange
-from eunoe.store import agents, blocks, lists, search, secrets, tools
+from eunoe.store import agents, blocks, file_blocks, lists, search, secrets, tools
 from eunoe.store import identities as stored_identities
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx
@@ -83,6 +84,8 @@ async def _made(
     """Store an agent with all that is attached to it, and its first messages."""
     created = [drafted(block, actor=tx.actor, at=at) for block in draft.memory_blocks]
     held = await _wanted_tools(tx, draft)
+    if draft.folder_ids:
+        held = list({one.id: one for one in [*held, *await opening.file_tools(tx)]}.values())
     attached = [*await _wanted_blocks(tx, draft.block_ids), *created]
     _check_labels(attached)
     agent = _agent(draft, config, embedding, held, actor=tx.actor, at=at)
@@ -93,12 +96,22 @@ async def _made(
         await blocks.attach(tx, agent.id, block)
     await tools.attach(tx, agent.id, [tool.id for tool in held])
     owners, variables = await _given(tx, agent.id, draft)
+    if draft.folder_ids:
+        await folders.give(tx, agent, draft.folder_ids, at=at)
+        agent = replace(agent, has_folders=True)
     said = first_messages(
-        agent, attached, draft.opening, base_tools=draft.include_base_tools, at=at
+        agent,
+        attached,
+        draft.opening,
+        base_tools=draft.include_base_tools,
+        at=at,
+        directories=await file_blocks.directories(tx, agent.id) if draft.folder_ids else (),
     )
     await lists.create(tx, agent.id)
     seqs = await lists.append(tx, agent.id, said)
     await search.index_messages(tx, said, seqs)
+    if agent.has_folders:
+        return await states.one(tx, agent.id)
     return AgentState(
         agent=agent,
         message_ids=tuple(message.id for message in said),
@@ -184,7 +197,8 @@ async def update(
     after = replace(after, last_updated_by_id=actor.user_id, updated_at=datetime.now(UTC))
     async with db.write(actor) as tx:
         now = await states.known(tx, agent_id)
-        await agents.update(tx, _onto(now, before=before, after=after))
+        agent = _onto(now, before=before, after=after)
+        await agents.update(tx, agent)
         if patch.block_ids is not None:
             await _replace_blocks(tx, agent_id, patch.block_ids)
         if patch.tool_ids is not None:
@@ -193,6 +207,10 @@ async def update(
             await identities.give(tx, agent_id, patch.identity_ids)
         if patch.secrets is not None:
             await secrets.replace(tx, agent_id, patch.secrets)
+        if patch.folder_ids is not None:
+            await folders.exchange(tx, agent, patch.folder_ids, at=after.updated_at)
+        if "max_files_open" in patch.values:
+            await opening.bound(tx, agent)
         if patch.message_ids is not None:
             await rearrange(tx, agent_id, patch.message_ids)
         changed = await states.one(tx, agent_id)

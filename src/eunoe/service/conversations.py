@@ -15,7 +15,7 @@ from eunoe.service import places, states
 from eunoe.service.models import Models
 from eunoe.service.opening import system_message
 from eunoe.service.places import Place
-from eunoe.store import blocks, conversations, isolated_blocks, lists, runs
+from eunoe.store import blocks, conversations, file_blocks, isolated_blocks, lists, runs
 from eunoe.store.conversations import ConversationFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.facts import facts
@@ -159,7 +159,8 @@ async def _begun(
         now=now,
     )
     outside = replace(outside, recalled=max(0, outside.recalled - len(shared)))
-    text = system_text(agent, seen, outside)
+    listed = await file_blocks.directories(tx, agent.id) if agent.has_folders else ()
+    text = system_text(agent, seen, outside, directories=listed)
     system = system_message(agent, text, at=now, conversation_id=conversation.id)
     await lists.begin(tx, conversation.id, system, shared=[seq for seq, _ in shared])
     return ConversationState(

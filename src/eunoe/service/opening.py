@@ -11,6 +11,7 @@ from eunoe.domain.agents import PLAIN_TEXT, Agent, AgentType
 from eunoe.domain.blocks import Block
 from eunoe.domain.drafts import OpeningMessage
 from eunoe.domain.envelopes import alert_envelope, login_envelope, user_envelope
+from eunoe.domain.files import Directory
 from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
 from eunoe.domain.messages import Message, Part, Reasoning, Text, ToolCall, ToolReturn
 from eunoe.domain.prompt import PromptFacts, system_text
@@ -33,13 +34,15 @@ def first_messages(
     *,
     base_tools: bool,
     at: datetime,
+    directories: Sequence[Directory] = (),
 ) -> list[Message]:
     """Return the messages a new agent starts with; the first is always the system message.
 
     Those of the caller replace the default ones, and none of his are none (A12).
     """
     facts = PromptFacts(conversation_id=None, recompiled_at=at, recalled=0, archived=0)
-    system = system_message(agent, system_text(agent, blocks, facts), at=at)
+    text = system_text(agent, blocks, facts, directories=directories)
+    system = system_message(agent, text, at=at)
     if opening is None:
         return [system, *default_messages(agent, base_tools=base_tools, at=at)]
     return [system, *(made for one in opening for made in _messages(agent, one, at=at))]

@@ -5,7 +5,17 @@ from collections.abc import Collection, Sequence
 from eunoe.domain.agent_states import ATTACHED, AgentState, Relation
 from eunoe.domain.agents import Agent
 from eunoe.errors import Missing
-from eunoe.store import agents, blocks, groups, identities, lists, secrets, tools
+from eunoe.store import (
+    agents,
+    blocks,
+    file_blocks,
+    folders,
+    groups,
+    identities,
+    lists,
+    secrets,
+    tools,
+)
 from eunoe.store.db import Tx
 
 
@@ -31,6 +41,9 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
     owners = await identities.of_agents(tx, agent_ids) if "identities" in include else {}
     told = "secrets" in include and tx.actor.sees_secrets
     sealed = await secrets.of_agents(tx, agent_ids) if told else {}
+    filed = [agent.id for agent in found if agent.has_folders]
+    files = await file_blocks.of_agents(tx, filed) if "blocks" in include else {}
+    given = await folders.of_agents(tx, filed) if filed and "sources" in include else {}
     asking = [one for one, (_, last_role) in windows.items() if last_role == "approval"]
     asked = asking if "pending_approval" in include else []
     waiting = await lists.requests(tx, asked) if asked else {}
@@ -41,9 +54,11 @@ async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -
             request=waiting.get(agent.id),
             message_ids=windows[agent.id][0],
             blocks=tuple(held.get(agent.id, ())),
+            files=tuple(files.get(agent.id, ())),
             tools=tuple(used.get(agent.id, ())),
             identities=tuple(owners.get(agent.id, ())),
             secrets=tuple(sealed.get(agent.id, ())),
+            folders=tuple(given.get(agent.id, ())),
             tags=agent.tags if "tags" in include else (),
             managed_group=managed.get(agent.id),
         )

@@ -15,6 +15,7 @@ from eunoe.domain.blocks import Block
 from eunoe.domain.compaction import is_summary
 from eunoe.domain.compaction_settings import merged
 from eunoe.domain.drafts import CompactionPatch
+from eunoe.domain.files import Directory
 from eunoe.domain.messages import Message, Text, text_of
 from eunoe.domain.model_settings import with_settings
 from eunoe.domain.models import ModelConfig
@@ -29,7 +30,7 @@ from eunoe.service import states
 from eunoe.service.models import Models
 from eunoe.service.opening import default_messages
 from eunoe.service.places import Place
-from eunoe.store import isolated_blocks, lists, messages, runs, search, tools
+from eunoe.store import file_blocks, isolated_blocks, lists, messages, runs, search, tools
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.facts import facts
 
@@ -43,6 +44,7 @@ class _Held:
     place: Place
     agent: Agent
     blocks: tuple[Block, ...]
+    directories: tuple[Directory, ...]
     window: tuple[Message, ...]
     version: int
 
@@ -113,6 +115,7 @@ async def context(db: Database, actor: Actor, place: Place) -> Overview:
         window=held.window,
         tools=[tool.schema for tool in used],
         stored=stored,
+        directories=held.directories,
     )
 
 
@@ -203,6 +206,7 @@ async def _held(tx: Tx, place: Place) -> _Held:
         place=place,
         agent=place.voice(agent),
         blocks=await isolated_blocks.seen(tx, agent.id, conversation_id=place.conversation_id),
+        directories=await file_blocks.directories(tx, agent.id) if agent.has_folders else (),
         window=tuple(window),
         version=version,
     )
@@ -210,7 +214,8 @@ async def _held(tx: Tx, place: Place) -> _Held:
 
 async def _compiled(tx: Tx, held: _Held, *, fresh: bool) -> str:
     now = datetime.now(UTC)
-    text = system_text(held.agent, held.blocks, await _facts(tx, held.place, now=now))
+    found = await _facts(tx, held.place, now=now)
+    text = system_text(held.agent, held.blocks, found, directories=held.directories)
     said = _compiled_at(text_of(held.system))
     if fresh or said is None:
         return text

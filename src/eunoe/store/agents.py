@@ -97,7 +97,6 @@ class AgentFilter:
     tool_id: str | None = None
     identity_id: str | None = None
     identifier_keys: tuple[str, ...] = ()
-    folder_id: str | None = None
     show_hidden: bool = False
 
 
@@ -233,7 +232,6 @@ def _where(tx: Tx, asked: AgentFilter) -> Where:
         ("agents_archives", "archive_id", asked.archive_id),
         ("agents_tools", "tool_id", asked.tool_id),
         ("agents_identities", "identity_id", asked.identity_id),
-        ("agents_folders", "folder_id", asked.folder_id),
     ):
         where.linked(f"agents.id IN (SELECT agent_id FROM {table} WHERE {column} = {{}})", value)
     where.owned("agent", asked.identifier_keys)

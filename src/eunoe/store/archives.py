@@ -58,7 +58,8 @@ async def insert(tx: Tx, archive: Archive) -> None:
 
 async def get(tx: Tx, archive_id: str) -> Archive | None:
     row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM archives WHERE id = $1 AND organization_id = $2",
+        f"SELECT {_COLUMNS} FROM archives"
+        " WHERE id = $1 AND organization_id = $2 AND folder_id IS NULL",
         archive_id,
         tx.actor.organization_id,
     )
@@ -88,7 +89,7 @@ async def delete(tx: Tx, archive_id: str) -> bool:
     """Remove an archive with its passages and attachments; whether there was one."""
     return bool(
         await tx.execute(
-            "DELETE FROM archives WHERE id = $1 AND organization_id = $2",
+            "DELETE FROM archives WHERE id = $1 AND organization_id = $2 AND folder_id IS NULL",
             archive_id,
             tx.actor.organization_id,
         )
@@ -98,6 +99,7 @@ async def delete(tx: Tx, archive_id: str) -> bool:
 async def list_archives(tx: Tx, where: ArchiveFilter, page: Page) -> list[Archive]:
     """Return a page of archives in at most two statements; raise `Missing` for its cursor."""
     asked = of_organization(tx, "archives").equal(name=where.name)
+    asked.add("archives.folder_id IS NULL")
     asked.linked(
         "archives.id IN (SELECT archive_id FROM agents_archives WHERE agent_id = {})",
         where.agent_id,

@@ -202,7 +202,8 @@ async def _rows(tx: Tx, where: Where, *, limit: int | None, columns: str = _COLU
     bound = "" if limit is None else f" LIMIT {where.bound(limit)}"
     return await tx.fetch(
         f"SELECT {columns} FROM agents_files {_JOINED} WHERE {where.sql}"
-        f" ORDER BY agents_files.is_open DESC, agents_files.created_at DESC, agents_files.id{bound}",
+        " ORDER BY agents_files.is_open DESC, agents_files.created_at DESC,"
+        f" agents_files.id{bound}",
         *where.args,
     )
 

@@ -26,6 +26,9 @@ _LISTING: Final = Listing(
 )
 
 
+_AGENTS: Final = Listing(noun="agent", table="agents", columns="agents.id")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderFilter:
     """What is asked of a list of folders (15.2): `name` is part of the name; null is all."""
@@ -159,6 +162,14 @@ async def detach(tx: Tx, agent_id: str, folder_id: str) -> bool:
             folder_id,
         )
     )
+
+
+async def agents_page(tx: Tx, folder_id: str, page: Page) -> list[str]:
+    """Return a page of the ids of the agents that have the folder, by when they were made."""
+    asked = of_organization(tx, "agents").linked(
+        "agents.id IN (SELECT agent_id FROM agents_folders WHERE folder_id = {})", folder_id
+    )
+    return [row[0] for row in await listing(tx, _AGENTS, asked, page)]
 
 
 async def agents_of(tx: Tx, folder_id: str) -> list[str]:

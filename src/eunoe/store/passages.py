@@ -21,14 +21,19 @@ from eunoe.store.db import (
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import Where, of_organization
 
-_PLAIN: Final = ("id", "archive_id", "text", "created_by_id", "last_updated_by_id")
+_PLAIN: Final = ("id", "archive_id", "file_id", "text", "created_by_id", "last_updated_by_id")
 _FIELDS: Final = (*_PLAIN, "tags_json", "metadata_json", "created_at", "updated_at")
-_COLUMNS: Final = f"{', '.join(f'passages.{name}' for name in _FIELDS)}, archives.embedding_json"
-_JOINED: Final = "JOIN archives ON archives.id = passages.archive_id"
+_COLUMNS: Final = (
+    f"{', '.join(f'passages.{name}' for name in _FIELDS)}, archives.embedding_json, files.name"
+)
+_JOINED: Final = (
+    "JOIN archives ON archives.id = passages.archive_id"
+    " LEFT JOIN files ON files.id = passages.file_id"
+)
 _LISTING: Final = Listing(noun="passage", table="passages", columns=_COLUMNS, joined=_JOINED)
 _INSERT: Final = (
     f"INSERT INTO passages ({', '.join(_FIELDS)}, organization_id)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 )
 
 
@@ -71,6 +76,7 @@ def _values(tx: Tx, passage: Passage) -> tuple[Value, ...]:
     return (
         passage.id,
         passage.archive_id,
+        passage.file_id,
         passage.text,
         passage.created_by_id,
         passage.last_updated_by_id,
@@ -118,6 +124,26 @@ async def count(tx: Tx, where: PassageFilter) -> int:
     return found
 
 
+async def delete_of_file(tx: Tx, file_id: str) -> None:
+    """Remove what was cut out of a file, and its index entries."""
+    await tx.execute(
+        "DELETE FROM passages WHERE file_id = $1 AND organization_id = $2",
+        file_id,
+        tx.actor.organization_id,
+    )
+
+
+async def vector_bytes(tx: Tx) -> int:
+    """Return how much room the vectors of the organization's passages take."""
+    length = "length" if tx.dialect == "sqlite" else "pg_column_size"
+    found: int | None = await tx.fetch_value(
+        f"SELECT CAST(SUM({length}(passage_vectors.vector)) AS BIGINT) FROM passage_vectors"
+        " JOIN passages ON passages.seq = passage_vectors.seq WHERE passages.organization_id = $1",
+        tx.actor.organization_id,
+    )
+    return found or 0
+
+
 async def delete(tx: Tx, passage_id: str) -> bool:
     """Remove a passage and its index entries; whether there was one."""
     return bool(
@@ -150,6 +176,7 @@ def _read(row: Row) -> Passage:
         tags=tuple(codec.loads(stored["tags_json"])),
         metadata=codec.loads_object(stored["metadata_json"]) or {},
         embedding=codec.optional(codec.embedding_config, row[len(_FIELDS)]),
+        file_name=row[len(_FIELDS) + 1],
         created_at=from_micros(stored["created_at"]),
         updated_at=optional_time(stored["updated_at"]),
     )

@@ -34,6 +34,7 @@ from eunoe.store.search_index import (
     scanned,
     scope,
     unembedded_messages,
+    unembedded_of_file,
     unembedded_passages,
     unindex_passages,
 )
@@ -41,6 +42,7 @@ from eunoe.store.search_scan import MESSAGES, PASSAGES, Scan, Where, allow, filt
 
 __all__ = (
     "WordScores",
+    "find_across",
     "find_messages",
     "find_passages",
     "index_message_vectors",
@@ -50,6 +52,7 @@ __all__ = (
     "score_messages",
     "score_passages",
     "unembedded_messages",
+    "unembedded_of_file",
     "unembedded_passages",
     "unindex_passages",
 )
@@ -81,6 +84,23 @@ async def find_passages(
         return await passage_hits(tx, await _newest(tx, scan))
     scores = await _by_words(tx, scan) if words is None else words
     return await passage_hits(tx, await _ranked(tx, scan, scores, vector))
+
+
+async def find_across(
+    tx: Tx, asked: Sequence[tuple[PassageQuery, QueryVector | None]], *, limit: int
+) -> list[PassageHit]:
+    """Return what fits best in several partitions, each asked in its own embedder's words.
+
+    All are fused at once: the best of a folder that has nothing to say is no match.
+    """
+    words: dict[int, float] = {}
+    cosine: dict[int, float] = {}
+    for query, vector in asked:
+        scan = _passage_scan(query)
+        found = await _by_words(tx, scan)
+        words |= found
+        cosine |= await _near(tx, scan, found, vector)
+    return await passage_hits(tx, fused(words, cosine)[:limit])
 
 
 async def find_messages(
@@ -134,13 +154,20 @@ async def _newest(tx: Tx, scan: Scan) -> list[Ranked]:
 
 
 async def _ranked(tx: Tx, scan: Scan, text: WordScores, vector: QueryVector | None) -> list[Ranked]:
-    cosine: dict[int, float] = {}
-    if vector is not None and is_usable(vector.values):
-        cosine = await _by_meaning(tx, scan, vector)
-        # What only the words found must be compared by its meaning too.
-        if unseen := text.keys() - cosine.keys():
-            cosine |= await _by_meaning(tx, scan, vector, among=unseen)
-    return fused(text, cosine)[: scan.query.limit]
+    return fused(text, await _near(tx, scan, text, vector))[: scan.query.limit]
+
+
+async def _near(
+    tx: Tx, scan: Scan, text: WordScores, vector: QueryVector | None
+) -> dict[int, float]:
+    """Return the cosine of the nearest entries and of those that the words found."""
+    if vector is None or not is_usable(vector.values):
+        return {}
+    cosine = await _by_meaning(tx, scan, vector)
+    # What only the words found must be compared by its meaning too.
+    if unseen := text.keys() - cosine.keys():
+        cosine |= await _by_meaning(tx, scan, vector, among=unseen)
+    return cosine
 
 
 async def _by_words(tx: Tx, scan: Scan) -> dict[int, float]:

@@ -16,7 +16,8 @@ async def passage_hits(tx: Tx, ranked: Sequence[Ranked]) -> list[PassageHit]:
     rows = await tx.fetch(
         "SELECT passages.seq, passages.id, passages.archive_id, passages.text, passages.tags_json,"
         " passages.metadata_json, passages.created_by_id, passages.last_updated_by_id,"
-        f" passages.created_at, passages.updated_at, {vector}, archives.embedding_json"
+        f" passages.created_at, passages.updated_at, {vector}, archives.embedding_json,"
+        " passages.file_id"
         " FROM passages JOIN archives ON archives.id = passages.archive_id"
         " LEFT JOIN passage_vectors AS vectors ON vectors.seq = passages.seq"
         f" WHERE passages.seq IN {numbers(tx, '$1')} AND passages.organization_id = $2",
@@ -46,6 +47,7 @@ def _passage(row: Row) -> Passage:
         metadata=codec.loads(row[5]),
         created_by_id=row[6],
         last_updated_by_id=row[7],
+        file_id=row[12],
         created_at=from_micros(row[8]),
         updated_at=optional_time(row[9]),
         vector=unpacked(vector) if isinstance(vector, bytes) else vector and tuple(vector),

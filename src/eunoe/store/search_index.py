@@ -243,6 +243,18 @@ async def unembedded_passages(tx: Tx, agent_id: str, *, limit: int) -> list[tupl
     return [(row[0], row[1]) for row in rows]
 
 
+async def unembedded_of_file(tx: Tx, file_id: str, *, limit: int) -> list[tuple[int, str]]:
+    """Return place and text of a file's passages that no embedder has seen, in their order."""
+    rows = await tx.fetch(
+        "SELECT seq, text FROM passages WHERE file_id = $1 AND embedder IS NULL"
+        " AND organization_id = $2 ORDER BY seq LIMIT $3",
+        file_id,
+        tx.actor.organization_id,
+        limit,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 def scope(owner_id: str) -> str:
     """Return the one word by which the entries of an archive or agent are told from others'.
 

@@ -121,6 +121,9 @@ def filter_rows(tx: Tx, scan: Scan, where: Where) -> None:
     organization = where.bind(tx.actor.organization_id)
     if scan.owner_id is None:
         where.add(f"{rows}.organization_id = {organization}")
+        if scan.index is PASSAGES:
+            # Who wants what is in files has the folder to ask.
+            where.add(f"{rows}.file_id IS NULL")
     else:
         # The owner is asked once whose it is: its rows need not be fetched for that.
         owner = where.bind(scan.owner_id)

@@ -46,7 +46,14 @@ def _list(description: str, **items: Any) -> dict[str, Any]:  # noqa: ANN401 -- 
 
 
 _PARALLEL: Final = frozenset(
-    {"conversation_search", "archival_memory_search", "search_memory", "run_code"}
+    {
+        "archival_memory_search",
+        "conversation_search",
+        "grep_files",
+        "run_code",
+        "search_memory",
+        "semantic_search_files",
+    }
 )
 _LABEL: Final = _text("Label of the memory block, as it stands in your memory, e.g. `human`.")
 _LINES: Final = "Line numbers that memory is shown with are no part of the text: leave them out."
@@ -272,6 +279,58 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             ("code", "language"),
             code=_text("The code, e.g. `sum(range(10))`."),
             language=_text("The language of the code.", enum=["python", "js", "ts", "r", "java"]),
+        ),
+    ),
+    "open_files": (
+        "letta_files_core",
+        (
+            "Open files of your folders, so that you see what is in them from your next step on. "
+            "Open a stretch of lines of a large file. Opening an open file again moves what you "
+            "see of it. Only so many files stay open: the ones you used least recently are closed."
+        ),
+        _object(
+            ("file_requests",),
+            file_requests={
+                "type": "array",
+                "description": 'The files to open, e.g. `[{"file_name": "docs/plan.md"}]`.',
+                "items": _object(
+                    ("file_name",),
+                    file_name=_text("Name as your directories list it, `<folder>/<file>`."),
+                    offset=_number("First line to see, counted from 0; 0 if left out."),
+                    length=_number("How many lines to see; all the rest if left out."),
+                ),
+            },
+            close_all_others={
+                "type": "boolean",
+                "description": "Whether to close every other file; false if left out.",
+            },
+        ),
+    ),
+    "grep_files": (
+        "letta_files_core",
+        (
+            "Search all your files, open or not, line by line for a regular expression. Returns 20 "
+            "matches at a time, each with its file, its line number and the lines around it. Use "
+            "it for names, numbers and exact words."
+        ),
+        _object(
+            ("pattern",),
+            pattern=_text("A regular expression; upper and lower case are the same."),
+            include=_text("Only files whose name fits this, e.g. `*.md`. Leave out for all."),
+            context_lines=_number("How many lines to show before and after; 1 if left out."),
+            offset=_number("How many matches to skip, as the last answer told; 0 if left out."),
+        ),
+    ),
+    "semantic_search_files": (
+        "letta_files_core",
+        (
+            "Search all your files, open or not, for what they mean. Returns the passages that fit "
+            "best. Use it for questions; for exact words use `grep_files`."
+        ),
+        _object(
+            ("query",),
+            query=_text("What to look for, in your own words."),
+            limit=_number("How many passages at most; 5 if left out, never more than 50."),
         ),
     ),
     "send_message_to_agent_and_wait_for_reply": (

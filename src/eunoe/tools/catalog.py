@@ -10,6 +10,7 @@ from typing import Final, TypeAlias, cast
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert, StateWrite
+from eunoe.domain.files import FileOpening
 from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
 from eunoe.domain.messages import Json, ToolCall
 from eunoe.domain.overheard import ChunksKept, chunks_of
@@ -20,6 +21,7 @@ from eunoe.errors import ToolArgumentsInvalid
 from eunoe.tools import fields
 from eunoe.tools.builtin import builtin_tools
 from eunoe.tools.custom import CustomTools
+from eunoe.tools.files import Files, grep_files, opening, semantic_search_files
 from eunoe.tools.peers import Peers, peer_tool
 from eunoe.tools.recall import (
     Recall,
@@ -74,6 +76,7 @@ class AgentToolbox:
         peers: Peers | None = None,
         custom: CustomTools | None = None,
         remote: Remote | None = None,
+        files: Files | None = None,
     ) -> None:
         self._agent = agent
         self._tools = {tool.name: tool for tool in tools}
@@ -83,6 +86,7 @@ class AgentToolbox:
         self._peers = peers
         self._custom = custom
         self._remote = remote
+        self._files = files
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         return tuple(tool.schema for tool in self._tools.values())
@@ -110,7 +114,7 @@ class AgentToolbox:
         except Exception as error:  # noqa: BLE001 -- a tool may fail in any way, and it is a value
             value = _failed(tool, error)
         spent = time.monotonic_ns() - began
-        if isinstance(value, BlockEdit | PassageInsert | ChunksKept):
+        if isinstance(value, BlockEdit | PassageInsert | ChunksKept | FileOpening):
             return value
         if isinstance(value, StateWrite):
             made = replace(value.result, duration_ns=spent)
@@ -138,6 +142,8 @@ class AgentToolbox:
             return _block_edit(tool)
         if tool.tool_type == "letta_multi_agent_core":
             return None if self._peers is None else peer_tool(tool.name, self._peers)
+        if tool.tool_type == "letta_files_core":
+            return None if self._files is None else _file_tool(tool.name, self._files)
         return {
             SEND_MESSAGE: _send_message,
             "store_memories": _store_memories,
@@ -181,6 +187,19 @@ class AgentToolbox:
             vector=vector,
             embedder=config.handle if config is not None and vector is not None else None,
         )
+
+
+def _file_tool(name: str, files: Files) -> Run | None:
+    async def open_files(arguments: Json) -> FileOpening:
+        return opening(arguments)
+
+    async def grep(arguments: Json) -> str:
+        return await grep_files(arguments, files=files)
+
+    async def search(arguments: Json) -> str:
+        return await semantic_search_files(arguments, files=files)
+
+    return {"open_files": open_files, "grep_files": grep, "semantic_search_files": search}.get(name)
 
 
 def _block_edit(tool: Tool) -> Run:

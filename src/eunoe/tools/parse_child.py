@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from html.parser import HTMLParser
-from typing import Final
+from typing import IO, Final
 from xml.etree import ElementTree as ET
 
 _MEMORY_BYTES: Final = 1024 * 1024 * 1024
@@ -63,7 +63,7 @@ def docx(data: bytes) -> Iterator[str]:
 class _Bounded:
     """A reader that gives no more than may be unpacked, whatever the archive said of it."""
 
-    def __init__(self, inner: "io.BufferedIOBase | zipfile.ZipExtFile") -> None:
+    def __init__(self, inner: IO[bytes]) -> None:
         self._inner = inner
         self._left = _MOST_UNPACKED
 
@@ -105,49 +105,13 @@ def _paragraphs(body: _Bounded) -> Iterator[str]:
 
 
 _BLOCKS: Final = frozenset(
-    [
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "br",
-        "caption",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "head",
-        "header",
-        "hr",
-        "li",
-        "main",
-        "nav",
-        "ol",
-        "option",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "tbody",
-        "tfoot",
-        "thead",
-        "title",
-        "tr",
-        "ul",
-    ]
-)
+    {
+        "address", "article", "aside", "blockquote", "body", "br", "caption", "dd", "div", "dl",
+        "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5",
+        "h6", "head", "header", "hr", "li", "main", "nav", "ol", "option", "p", "pre", "section",
+        "table", "tbody", "tfoot", "thead", "title", "tr", "ul",
+    }
+)  # fmt: skip
 _APART: Final = frozenset({"td", "th"})
 _UNSEEN: Final = frozenset({"script", "style", "template", "noscript", "svg", "math"})
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
@@ -248,7 +212,7 @@ def main(kind: str) -> int:
             encoded = piece.encode("utf-8", errors="replace")
             size += len(encoded)
             if size > _MOST_TEXT:
-                raise UnreadableError("The text in the file has more than 50 MiB.")
+                return _failed("The text in the file has more than 50 MiB.")
             sys.stdout.buffer.write(encoded)
         sys.stdout.buffer.flush()
     except UnreadableError as error:

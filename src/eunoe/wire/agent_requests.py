@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, Self, cast
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -37,13 +37,9 @@ MAX_FILE_CHARS: Final = 2**31 - 1
 
 BlockId = Annotated[str, Field(pattern=pattern("block"))]
 ToolId = Annotated[str, Field(pattern=pattern("tool"))]
+FolderId = Annotated[str, Field(pattern=pattern("folder"))]
 MessageId = Annotated[str, Field(pattern=pattern("message"))]
 
-# Fields whose nouns this server does not serve: accepted only while they say nothing.
-_NOT_SERVED: Final = {
-    "folder_ids": "folders",
-    "source_ids": "folders",
-}
 AGENT_NAME: Final = r"^[\w \-']+$"
 NAME: Final = re.compile(r"[\w \-']+")
 """What an agent may be called (api 3.4.3)."""
@@ -107,6 +103,8 @@ class _AgentBody(BaseModel):
     tool_rules: list[ToolRuleBody] | None = None
     tool_ids: list[ToolId] | None = None
     block_ids: list[BlockId] | None = None
+    folder_ids: list[FolderId] | None = None
+    source_ids: list[FolderId] | None = None
     model: str | None = None
     llm_config: LlmConfigBody | None = None
     model_settings: ModelSettingsBody | None = None
@@ -126,17 +124,6 @@ class _AgentBody(BaseModel):
     identity_ids: list[IdentityId] | None = None
     secrets: SecretsBody | None = None
     tool_exec_environment_variables: SecretsBody | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_what_is_not_served(cls, data: object) -> object:
-        if not isinstance(data, Mapping):
-            return data
-        fields = cast("Mapping[str, object]", data)
-        for name, noun in _NOT_SERVED.items():
-            if fields.get(name):
-                raise ValueError(f"`{name}`: this server does not serve {noun}; leave it out")
-        return fields
 
     @field_validator("name")
     @classmethod
@@ -189,6 +176,12 @@ class _AgentBody(BaseModel):
     def secret_values(self) -> Mapping[str, str] | None:
         """Return the secrets sent, null where none were; `secrets` wins (6.14.1)."""
         return first_sent(self.secrets, self.tool_exec_environment_variables)
+
+    def folders(self) -> tuple[str, ...] | None:
+        """Return the folders asked for, by both names that they have; null for no word of them."""
+        if self.folder_ids is None and self.source_ids is None:
+            return None
+        return tuple(dict.fromkeys([*(self.folder_ids or ()), *(self.source_ids or ())]))
 
     def embedding_handle(self) -> str | None:
         """Return the embedding asked for; the deprecated object wins, as for the model (6.6.1)."""
@@ -258,6 +251,7 @@ class CreateAgentBody(_AgentBody):
             block_ids=tuple(self.block_ids or ()),
             tools=tuple(dict.fromkeys(self.tools or ())),
             tool_ids=tuple(dict.fromkeys(self.tool_ids or ())),
+            folder_ids=self.folders() or (),
             tool_rules=stored(self.tool_rules),
             include_base_tools=self.include_base_tools,
             include_multi_agent_tools=self.include_multi_agent_tools,
@@ -320,6 +314,7 @@ class UpdateAgentBody(_AgentBody):
             else self.compaction_settings.patch(),
             block_ids=None if self.block_ids is None else tuple(dict.fromkeys(self.block_ids)),
             tool_ids=None if self.tool_ids is None else tuple(dict.fromkeys(self.tool_ids)),
+            folder_ids=self.folders(),
             message_ids=None if self.message_ids is None else tuple(self.message_ids),
             identity_ids=None
             if self.identity_ids is None

@@ -8,10 +8,11 @@ from typing_extensions import TypedDict
 from eunoe.domain import agent_states
 from eunoe.domain.agent_states import ATTACHED, Relation
 from eunoe.domain.agents import AgentType, CompactionMode, CompactionSettings
+from eunoe.domain.files import file_limits
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
 from eunoe.errors import Invalid
-from eunoe.wire import blocks, groups, identities, tools
+from eunoe.wire import blocks, files, folders, groups, identities, tools
 from eunoe.wire.messages import Lens, shown
 from eunoe.wire.model_settings import model_settings
 from eunoe.wire.models import (
@@ -53,12 +54,6 @@ RELATIONSHIPS: Final[dict[str, Relation]] = {
     "tool_exec_environment_variables": "secrets",
     "secrets": "secrets",
 }
-_FILE_BOUNDS: Final = (
-    (8_000, 3, 5_000),
-    (32_000, 5, 15_000),
-    (128_000, 10, 25_000),
-    (200_000, 10, 40_000),
-)
 
 
 class Memory(TypedDict):
@@ -116,7 +111,7 @@ class AgentState(TypedDict):
     memory: Memory
     blocks: list[blocks.BlockResponse]
     tools: list[tools.Tool]
-    sources: list[Json]
+    sources: list[folders.Source]
     tags: Sequence[str]
     identities: list[identities.Identity]
     identity_ids: list[str]
@@ -130,7 +125,7 @@ class AgentState(TypedDict):
 def state(one: agent_states.AgentState) -> AgentState:
     """Return an agent, every field present."""
     agent = one.agent
-    files, chars = _file_bounds(agent.model.context_window)
+    bounds = file_limits(agent)
     held = [blocks.block(block) for block in one.blocks]
     variables = [secret(held) for held in one.secrets]
     managed = None if one.managed_group is None else groups.group(one.managed_group)
@@ -154,10 +149,8 @@ def state(one: agent_states.AgentState) -> AgentState:
         "tool_rules": agent.tool_rules,
         "message_buffer_autoclear": agent.message_buffer_autoclear,
         "enable_sleeptime": agent.enable_sleeptime,
-        "max_files_open": files if agent.max_files_open is None else agent.max_files_open,
-        "per_file_view_window_char_limit": chars
-        if agent.per_file_view_window_char_limit is None
-        else agent.per_file_view_window_char_limit,
+        "max_files_open": bounds.open,
+        "per_file_view_window_char_limit": bounds.chars,
         "project_id": agent.project_id,
         "template_id": agent.template_id,
         "base_template_id": agent.base_template_id,
@@ -173,7 +166,7 @@ def state(one: agent_states.AgentState) -> AgentState:
         "memory": memory(one, held),
         "blocks": held,
         "tools": [tools.tool(tool) for tool in one.tools],
-        "sources": [],
+        "sources": [folders.source(folder) for folder in one.folders],
         "tags": one.tags,
         "identities": [identities.identity(owner) for owner in one.identities],
         "identity_ids": [owner.id for owner in one.identities],
@@ -196,7 +189,7 @@ def memory(one: agent_states.AgentState, held: list[blocks.BlockResponse] | None
         "agent_type": one.agent.agent_type,
         "git_enabled": False,
         "blocks": [blocks.block(block) for block in one.blocks] if held is None else held,
-        "file_blocks": [],
+        "file_blocks": [files.file_block(block, agent=one.agent) for block in one.files],
         "prompt_template": "",
     }
 
@@ -211,14 +204,6 @@ def compaction_settings(settings: CompactionSettings) -> CompactionSettingsRespo
         "clip_chars": settings.clip_chars,
         "sliding_window_percentage": settings.sliding_window_percentage,
     }
-
-
-def _file_bounds(context_window: int) -> tuple[int, int]:
-    """Return how many files stay open and how many characters of each are shown (15.22)."""
-    for ceiling, files, chars in _FILE_BOUNDS:
-        if context_window <= ceiling:
-            return files, chars
-    return 15, 40_000
 
 
 def relations(

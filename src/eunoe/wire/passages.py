@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from eunoe.domain import passages
 from eunoe.domain.drafts import PassageDraft
+from eunoe.domain.folders import folder_of
 from eunoe.domain.messages import Json
 from eunoe.domain.moments import local
 from eunoe.domain.passages import PassageHit
@@ -122,10 +123,10 @@ def passage(one: passages.Passage, *, organization_id: str) -> Passage:
         "text": one.text,
         "embedding": one.vector,
         "embedding_config": embedding_config(one.embedding),
-        "archive_id": one.archive_id,
-        "source_id": None,
-        "file_id": None,
-        "file_name": None,
+        "archive_id": one.archive_id if one.file_id is None else None,
+        "source_id": None if one.file_id is None else folder_of(one.archive_id),
+        "file_id": one.file_id,
+        "file_name": one.file_name,
         "metadata": one.metadata,
         "tags": list(one.tags),
         "organization_id": organization_id,

@@ -1,0 +1,303 @@
+"""Folders and the files in them (api 15), under their old name as well (15.30)."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, File, Header, Query, UploadFile
+from starlette.responses import Response
+
+from eunoe.domain.files import Duplicates
+from eunoe.domain.folders import partition
+from eunoe.errors import Invalid, Missing
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.pages import page_of
+from eunoe.http.paths import FileId, FolderId
+from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
+from eunoe.service import files, folders
+from eunoe.service.files import Upload
+from eunoe.service.folders import FolderDraft
+from eunoe.service.ingest import DUTY
+from eunoe.store import files as stored_files
+from eunoe.store import folders as stored
+from eunoe.store import passages as stored_passages
+from eunoe.store.folders import FolderFilter
+from eunoe.store.paging import Page
+from eunoe.store.passages import PassageFilter
+from eunoe.wire import files as wire_files
+from eunoe.wire.folders import (
+    CreateFolderBody,
+    Folder,
+    FolderTotals,
+    UpdateFolderBody,
+    folder,
+    totals,
+)
+from eunoe.wire.passages import Passage, passage
+
+router = v1("/folders", tag="folders")
+sources = v1("/sources", tag="sources", deprecated=True)
+embeddings = v1("/embeddings", tag="embeddings")
+
+_PART_BYTES: Final = 1024 * 1024
+_UNITS: Final = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
+
+
+@router.get("/count", operation_id="count_folders", responses={200: {"model": int}})
+async def count(runtime: RuntimeDep, actor: ActorDep) -> Response:
+    async with runtime.db.read(actor) as tx:
+        return JsonReply(await stored.count(tx))
+
+
+@router.get("/metadata", operation_id="retrieve_metadata", responses={200: {"model": FolderTotals}})
+async def metadata(
+    runtime: RuntimeDep, actor: ActorDep, include_detailed_per_source_metadata: bool = False
+) -> Response:
+    """Count the files of all folders and add up their sizes."""
+    async with runtime.db.read(actor) as tx:
+        held = await stored.list_folders(tx, FolderFilter(), Page(limit=0, ascending=True))
+        sizes = await stored_files.sizes(tx)
+    return JsonReply(totals(held, sizes, detailed=include_detailed_per_source_metadata))
+
+
+@router.get(
+    "/name/{folder_name}",
+    operation_id="get_folder_by_name",
+    responses={200: {"model": str}},
+    deprecated=True,
+)
+async def retrieve_id(folder_name: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Get the id of the folder with a name."""
+    async with runtime.db.read(actor) as tx:
+        found = await stored.id_of(tx, folder_name)
+    if found is None:
+        raise Missing(f"There is no folder called `{folder_name[:80]}`.")
+    return JsonReply(found)
+
+
+@router.post("/", operation_id="create_folder", responses={200: {"model": Folder}})
+async def create(body: CreateFolderBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    made = await folders.create(
+        runtime.db,
+        actor,
+        FolderDraft(
+            name=body.name,
+            description=body.description,
+            instructions=body.instructions,
+            metadata=body.metadata,
+            embedding=body.embedding_handle(),
+            chunk_size=body.embedding_chunk_size,
+        ),
+        models=runtime.registry,
+        defaults=runtime.defaults,
+    )
+    return JsonReply(folder(made))
+
+
+@router.get("/", operation_id="list_folders", responses={200: {"model": list[Folder]}})
+async def list_all(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
+    name: Annotated[str | None, Query(description="A part of the name, in any case.")] = None,
+) -> Response:
+    """List folders, the oldest first."""
+    async with runtime.db.read(actor) as tx:
+        found = await stored.list_folders(tx, FolderFilter(name=name), page)
+    return JsonReply([folder(one) for one in found])
+
+
+@router.get("/{folder_id}", operation_id="retrieve_folder", responses={200: {"model": Folder}})
+async def retrieve(folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    return JsonReply(folder(await folders.get(runtime.db, actor, folder_id)))
+
+
+@router.patch("/{folder_id}", operation_id="modify_folder", responses={200: {"model": Folder}})
+async def update(
+    folder_id: FolderId, body: UpdateFolderBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    draft = FolderDraft(
+        name=body.name,
+        description=body.description,
+        instructions=body.instructions,
+        metadata=body.metadata,
+        embedding=body.embedding_handle(),
+    )
+    changed = await folders.update(runtime.db, actor, folder_id, draft, models=runtime.registry)
+    return JsonReply(folder(changed))
+
+
+@router.delete("/{folder_id}", operation_id="delete_folder")
+async def delete(folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Delete a folder with its files."""
+    await folders.delete(runtime.db, actor, folder_id)
+    return JsonReply(None)
+
+
+@router.post(
+    "/{folder_id}/upload",
+    operation_id="upload_file_to_folder",
+    responses={200: {"model": wire_files.File}},
+)
+async def upload(
+    folder_id: FolderId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    file: Annotated[UploadFile, File()],
+    duplicate_handling: Duplicates = "suffix",
+    name: Annotated[str | None, Query(description="What to call it instead.")] = None,
+) -> Response:
+    """Take a file in; its text is read and embedded after the answer."""
+    sent = Upload(
+        name=file.filename or "" if name is None else name,
+        content_type=file.content_type,
+        size=file.size or 0,
+        parts=_parts(file),
+        duplicates=duplicate_handling,
+    )
+    done = await files.upload(runtime.db, actor, folder_id, sent)
+    if done.is_new:
+        await runtime.runner.due(DUTY, done.file.id)
+    shown = wire_files.file(
+        done.file, organization_id=actor.organization_id, folder_name=done.folder.name
+    )
+    return JsonReply(shown, headers={} if done.is_new else {"X-Upload-Result": "skipped"})
+
+
+async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
+    """Yield the upload piece by piece: whatever is large lies on disk."""
+    while data := await file.read(_PART_BYTES):
+        yield data
+
+
+@router.get(
+    "/{folder_id}/agents",
+    operation_id="list_agents_for_folder",
+    responses={200: {"model": list[str]}},
+)
+async def list_agents(
+    folder_id: FolderId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
+) -> Response:
+    """List the ids of the agents that have the folder."""
+    async with runtime.db.read(actor) as tx:
+        await folders.known(tx, folder_id)
+        return JsonReply(await stored.agents_page(tx, folder_id, page))
+
+
+@router.get(
+    "/{folder_id}/passages",
+    operation_id="list_folder_passages",
+    responses={200: {"model": list[Passage]}},
+)
+async def list_passages(
+    folder_id: FolderId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=100, order="desc"))],
+) -> Response:
+    """List the passages of all files, without their vectors."""
+    async with runtime.db.read(actor) as tx:
+        await folders.known(tx, folder_id)
+        where = PassageFilter(archive_id=partition(folder_id))
+        found = await stored_passages.list_passages(tx, where, page)
+    return JsonReply([passage(one, organization_id=actor.organization_id) for one in found])
+
+
+@router.get(
+    "/{folder_id}/files",
+    operation_id="list_files_for_folder",
+    responses={200: {"model": list[wire_files.File]}},
+)
+async def list_files(
+    folder_id: FolderId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=1_000, order="desc"))],
+    include_content: bool = False,
+) -> Response:
+    """List the files of a folder, the newest first."""
+    async with runtime.db.read(actor) as tx:
+        await folders.known(tx, folder_id)
+        found = await stored_files.list_files(tx, folder_id, page)
+        shown = await files.read(tx, found, with_content=include_content)
+    return JsonReply([_shown(one, actor.organization_id) for one in shown])
+
+
+@router.get(
+    "/{folder_id}/files/{file_id}",
+    operation_id="retrieve_file",
+    responses={200: {"model": wire_files.File}},
+)
+async def retrieve_file(
+    folder_id: FolderId,
+    file_id: FileId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    include_content: bool = False,
+) -> Response:
+    found = await files.get(runtime.db, actor, folder_id, file_id, with_content=include_content)
+    return JsonReply(_shown(found, actor.organization_id))
+
+
+@router.delete("/{folder_id}/{file_id}", operation_id="delete_file_from_folder", status_code=204)
+async def delete_file(
+    folder_id: FolderId, file_id: FileId, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Delete a file with its passages."""
+    await files.delete(runtime.db, actor, folder_id, file_id)
+    return Response(status_code=204)
+
+
+def _shown(found: files.Read, organization_id: str) -> wire_files.File:
+    return wire_files.file(found.file, organization_id=organization_id, content=found.content)
+
+
+@embeddings.get(
+    "/total_storage_size",
+    operation_id="get_total_storage_size",
+    responses={200: {"model": float}},
+)
+async def storage_size(
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    hyphened: Annotated[str | None, Header(alias="storage-unit")] = None,
+    storage_unit: Annotated[str | None, Header(convert_underscores=False)] = None,
+) -> Response:
+    """Get how much room the vectors of all passages take."""
+    unit = (hyphened or storage_unit or "GB").upper()
+    if unit not in _UNITS:
+        raise Invalid(f"The storage unit is one of {', '.join(_UNITS)}.")
+    async with runtime.db.read(actor, long=True) as tx:
+        size = await stored_passages.vector_bytes(tx)
+    return JsonReply(size / _UNITS[unit])
+
+
+_Method = Literal["GET", "POST", "PATCH", "DELETE"]
+_ALIASES: Final[tuple[tuple[_Method, str, Any, str], ...]] = (
+    ("GET", "/count", count, "count_sources"),
+    ("GET", "/metadata", metadata, "get_sources_metadata"),
+    ("GET", "/name/{folder_name}", retrieve_id, "get_source_id_by_name"),
+    ("POST", "/", create, "create_source"),
+    ("GET", "/", list_all, "list_sources"),
+    ("GET", "/{folder_id}", retrieve, "retrieve_source"),
+    ("PATCH", "/{folder_id}", update, "modify_source"),
+    ("DELETE", "/{folder_id}", delete, "delete_source"),
+    ("POST", "/{folder_id}/upload", upload, "upload_file_to_source"),
+    ("GET", "/{folder_id}/agents", list_agents, "get_agents_for_source"),
+    ("GET", "/{folder_id}/passages", list_passages, "list_source_passages"),
+    ("GET", "/{folder_id}/files", list_files, "list_source_files"),
+    ("GET", "/{folder_id}/files/{file_id}", retrieve_file, "get_file_metadata"),
+    ("DELETE", "/{folder_id}/{file_id}", delete_file, "delete_file_from_source"),
+)
+
+
+def aliased(target: APIRouter, aliases: tuple[tuple[_Method, str, Any, str], ...]) -> None:
+    """Give handlers a second address under the name that folders had before."""
+    for method, path, handler, operation_id in aliases:
+        target.add_api_route(path, handler, methods=[method], operation_id=operation_id)
+
+
+aliased(sources, _ALIASES)

@@ -1,0 +1,147 @@
+"""Folders on the wire, under their old name too (api 15.1, 15.2)."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from typing_extensions import TypedDict
+
+from eunoe.domain import folders
+from eunoe.domain.messages import Json
+from eunoe.wire.models import (
+    EmbeddingConfigBody,
+    EmbeddingConfigResponse,
+    embedding_config,
+)
+from eunoe.wire.times import entity_time
+
+
+class CreateFolderBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)]
+    description: str | None = None
+    instructions: str | None = None
+    metadata: dict[str, Any] | None = None
+    embedding: str | None = None
+    embedding_chunk_size: Annotated[int, Field(ge=1)] | None = None
+    embedding_config: EmbeddingConfigBody | None = None
+
+    @field_validator("embedding")
+    @classmethod
+    def _embedding_is_a_handle(cls, embedding: str | None) -> str | None:
+        if embedding is not None and "/" not in embedding:
+            raise ValueError("an embedding handle is written provider/model")
+        return embedding
+
+    def embedding_handle(self) -> str | None:
+        """Return the handle asked for; the deprecated object counts where no handle was given."""
+        if self.embedding is None and self.embedding_config is not None:
+            return self.embedding_config.as_handle()
+        return self.embedding
+
+
+class UpdateFolderBody(BaseModel):
+    """Null says nothing, as an absent field does (api 6.40)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(min_length=1)] | None = None
+    description: str | None = None
+    instructions: str | None = None
+    metadata: dict[str, Any] | None = None
+    embedding_config: EmbeddingConfigBody | None = None
+
+    def embedding_handle(self) -> str | None:
+        return None if self.embedding_config is None else self.embedding_config.as_handle()
+
+
+class Folder(TypedDict):
+    id: str
+    name: str
+    description: str | None
+    instructions: str | None
+    metadata: Json | None
+    embedding_config: EmbeddingConfigResponse | None
+    created_by_id: str | None
+    last_updated_by_id: str | None
+    created_at: str
+    updated_at: str
+
+
+class Source(Folder):
+    """A folder in its old shape, which agents still show."""
+
+    vector_db_provider: Literal["native"]
+
+
+class FileStats(TypedDict):
+    file_id: str
+    file_name: str
+    file_size: int
+
+
+class SourceStats(TypedDict):
+    source_id: str
+    source_name: str
+    file_count: int
+    total_size: int
+    files: list[FileStats]
+
+
+class FolderTotals(TypedDict):
+    total_sources: int
+    total_files: int
+    total_size: int
+    sources: list[SourceStats]
+
+
+def folder(one: folders.Folder) -> Folder:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.description,
+        "instructions": one.instructions,
+        "metadata": one.metadata,
+        "embedding_config": embedding_config(one.embedding),
+        "created_by_id": one.created_by_id,
+        "last_updated_by_id": one.last_updated_by_id,
+        "created_at": entity_time(one.created_at),
+        "updated_at": entity_time(one.updated_at),
+    }
+
+
+def source(one: folders.Folder) -> Source:
+    return {**folder(one), "vector_db_provider": "native"}
+
+
+def totals(
+    held: Sequence[folders.Folder],
+    sizes: Sequence[tuple[str, str, str, int]],
+    *,
+    detailed: bool,
+) -> FolderTotals:
+    """Return how many files the folders have and how large they are; each file if `detailed`."""
+    stats: dict[str, SourceStats] = {
+        one.id: {
+            "source_id": one.id,
+            "source_name": one.name,
+            "file_count": 0,
+            "total_size": 0,
+            "files": [],
+        }
+        for one in held
+    }
+    for folder_id, file_id, name, size in sizes:
+        if folder_id in stats:
+            one = stats[folder_id]
+            one["file_count"] += 1
+            one["total_size"] += size
+            one["files"].append({"file_id": file_id, "file_name": name, "file_size": size})
+    shown = list(stats.values())
+    return {
+        "total_sources": len(shown),
+        "total_files": sum(one["file_count"] for one in shown),
+        "total_size": sum(one["total_size"] for one in shown),
+        "sources": shown if detailed else [],
+    }
