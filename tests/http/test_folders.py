@@ -1,167 +1,21 @@
 """Folders and files through the official client: uploaded, read in the background, found again."""
 
-import io
-import zipfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import anyio
-import httpx
 import pytest
-from letta_client import AsyncLetta
+from letta_client import (
+    APIStatusError,
+    BadRequestError,
+    ConflictError,
+    NotFoundError,
+    UnprocessableEntityError,
+)
 
-from eunoe.app import toolboxes
-from eunoe.http.api import build_api
-from eunoe.http.deps import Runtime
-from eunoe.llm.providers import ProviderConfig
-from eunoe.llm.registry import Registry
-from eunoe.llm.sources import Endpoint
-from eunoe.runs.runner import Runner
-from eunoe.service.images import ImageFetcher
-from eunoe.service.ingest import Ingest
-from eunoe.store import tools
-from eunoe.store.db import Actor, Database
-from eunoe.testing.http_server import serving
-from eunoe.testing.model_server import ModelServer
-from eunoe.tools.catalog import builtin_tools
+from tests.http.library import EMBEDDING, Library, docx, library, pdf
+
+__all__ = ["library"]
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE_S = 60
-EMBEDDING = "openai/text-embedding-3-small"
-
-
-@dataclass(slots=True, kw_only=True)
-class Library:
-    """A server that reads what is uploaded, and a client strict about all it is told."""
-
-    letta: AsyncLetta
-    http: httpx.AsyncClient
-    model: ModelServer
-    db: Database
-
-    async def folder(self, name: str, **fields: Any) -> Any:
-        return await self.letta.folders.create(name=name, **fields)
-
-    async def upload(self, folder_id: str, name: str, data: bytes, **options: Any) -> Any:
-        kind = options.pop("kind", "application/octet-stream")
-        return await self.letta.folders.files.upload(folder_id, file=(name, data, kind), **options)
-
-    async def read(self, folder_id: str, name: str, data: bytes, **options: Any) -> Any:
-        """Upload a file and wait until the work on it is over; return it with its text."""
-        sent = await self.upload(folder_id, name, data, **options)
-        return await self.settled(folder_id, sent.id)
-
-    async def settled(self, folder_id: str, file_id: str) -> Any:
-        with anyio.fail_after(PATIENCE_S):
-            while True:
-                file: Any = await self.letta.folders.files.retrieve(
-                    file_id, folder_id=folder_id, include_content=True
-                )
-                if file.processing_status in {"completed", "error"}:
-                    return file
-
-    async def agent(self, **fields: Any) -> Any:
-        create: Any = self.letta.agents.create
-        return await create(model="openai/scripted-1", **fields)
-
-    async def files(self, agent_id: str, **asked: Any) -> list[Any]:
-        return [one async for one in self.letta.agents.files.list(agent_id, **asked)]
-
-    async def prompt(self, agent_id: str) -> str:
-        reply = await self.http.post(f"/v1/agents/{agent_id}/recompile")
-        text: str = reply.json()
-        return text
-
-
-@pytest.fixture
-async def library(database: Database) -> AsyncGenerator[Library]:
-    async with database.write(Actor()) as tx:
-        await tools.seed(tx, builtin_tools())
-    model = ModelServer()
-    async with serving(model.answer) as url, _running(database, url) as runtime:
-
-        @asynccontextmanager
-        async def opened() -> AsyncGenerator[Runtime]:
-            yield runtime
-
-        app = build_api(opened, version="0")
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app),
-                base_url="http://server",
-                timeout=60,
-                follow_redirects=True,
-            ) as http,
-        ):
-            letta = AsyncLetta(
-                base_url="http://server",
-                http_client=http,
-                max_retries=0,
-                api_key="any",
-                _strict_response_validation=True,
-            )
-            yield Library(letta=letta, http=http, model=model, db=database)
-
-
-@asynccontextmanager
-async def _running(database: Database, url: str) -> AsyncGenerator[Runtime]:
-    provider = ProviderConfig(
-        name="openai", provider_type="openai", base_url=f"{url}/v1", api_key="k"
-    )
-    registry = Registry([Endpoint(provider)])
-    runner = Runner(
-        database, models=registry, toolboxes=toolboxes(database, {}, models=registry), grace_s=0.2
-    )
-    runner.undertake(Ingest(db=database, models=registry).duty())
-    images = ImageFetcher()
-    await runner.start()
-    yield Runtime(
-        db=database,
-        registry=registry,
-        runner=runner,
-        images=images,
-        version="0",
-        default_embedding=EMBEDDING,
-    )
-    await runner.stop()
-    await images.close()
-    await registry.aclose()
-
-
-def docx(*paragraphs: str) -> bytes:
-    space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-    body = "".join(f"<w:p><w:r><w:t>{one}</w:t></w:r></w:p>" for one in paragraphs)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        text = f'<w:document xmlns:w="{space}"><w:body>{body}</w:body></w:document>'
-        archive.writestr("word/document.xml", text)
-    return packed.getvalue()
-
-
-def pdf(text: str) -> bytes:
-    """Return the smallest PDF that shows a line of text."""
-    drawn = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
-    objects = [
-        b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R"
-        b"/Resources<</Font<</F1 5 0 R>>>>>>",
-        b"<</Length %d>>stream\n%s\nendstream" % (len(drawn), drawn),
-        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    ]
-    out, places = b"%PDF-1.4\n", []
-    for number, one in enumerate(objects, 1):
-        places.append(len(out))
-        out += b"%d 0 obj%s\nendobj\n" % (number, one)
-    table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    return out + (
-        b"xref\n0 6\n0000000000 65535 f \n%strailer<</Size 6/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF"
-        % (table, len(out))
-    )
 
 
 @pytest.mark.rule("api-15.3", "api-15.4", "api-15.9")
@@ -172,8 +26,10 @@ def pdf(text: str) -> bytes:
         ("notes.md", b"# Boat\n\nThe rudder is brass.\n", "# Boat\n\nThe rudder is brass.\n"),
         (
             "plain.txt",
-            "Das Ruder ist aus Messing, s\u00fc\u00df.".encode("cp1252"),
-            "Messing, s\u00fc\u00df",
+            "Das Ruder ist süß und schön; für Gäste gibt es Öl, Äpfel und große Körbe.".encode(
+                "cp1252"
+            ),
+            "süß und schön; für Gäste",
         ),
         ("page.html", b"<p>The <b>rudder</b></p><script>x</script>", "The rudder\n"),
         ("letter.docx", docx("Dear Ada,", "the rudder is brass."), "Dear Ada,\n\nthe rudder"),
@@ -202,3 +58,154 @@ async def test_the_text_of_each_kind_of_file_is_read(
         None,
     )
     assert passage["file_name"] == name
+
+
+@pytest.mark.rule("api-15.1", "api-15.2")
+async def test_a_folder_is_made_found_changed_and_removed(library: Library) -> None:
+    folders = library.letta.folders
+    made = await library.folder("Boats", description="All of them", metadata={"a": 1})
+    assert made.embedding_config.handle == EMBEDDING
+    with pytest.raises(ConflictError):
+        await library.folder("Boats")
+    other = await library.folder("Cars")
+    with pytest.raises(ConflictError):
+        await folders.update(other.id, name="Boats")
+    changed = await folders.update(made.id, instructions="Read all.", description=None)
+    assert (changed.description, changed.instructions) == ("All of them", "Read all.")
+    assert [one.id async for one in folders.list(name="oAt")] == [made.id]
+    assert [one.id async for one in folders.list()] == [made.id, other.id]
+    found = await library.http.get("/v1/folders/name/Boats")
+    assert found.json() == made.id
+    assert (await library.http.get("/v1/folders/count")).json() == 2
+    await library.read(made.id, "a.txt", b"four")
+    totals = (await library.http.get("/v1/folders/metadata")).json()
+    assert (totals["total_sources"], totals["total_files"], totals["total_size"]) == (2, 1, 4)
+    assert (await library.http.get("/v1/embeddings/total_storage_size")).json() > 0
+    assert await folders.delete(made.id) is None
+    with pytest.raises(NotFoundError):
+        await folders.retrieve(made.id)
+    assert (await library.http.get("/v1/embeddings/total_storage_size")).json() == 0
+    reply = await library.http.post("/v1/folders/", json={"name": "x", "colour": "red"})
+    assert reply.status_code == 422
+
+
+@pytest.mark.rule("api-15.4")
+async def test_a_file_of_a_name_that_is_there_is_kept_as_it_was_asked(library: Library) -> None:
+    folder = await library.folder("boats")
+    first = await library.read(folder.id, "a.txt", b"one")
+    again = await library.upload(folder.id, "a.txt", b"two")
+    assert (again.file_name, again.original_file_name) == ("boats/a_(1).txt", "a.txt")
+    with pytest.raises(BadRequestError):
+        await library.upload(folder.id, "a.txt", b"three", duplicate_handling="error")
+    raw = await library.letta.folders.files.with_raw_response.upload(
+        folder.id, file=("a.txt", b"four"), duplicate_handling="skip"
+    )
+    assert raw.headers["x-upload-result"] == "skipped"
+    assert (await raw.parse()).id == first.id
+    new = await library.upload(folder.id, "a.txt", b"five", duplicate_handling="replace")
+    assert new.file_name == "boats/a.txt"
+    left = [one.id async for one in library.letta.folders.files.list(folder.id)]
+    assert left == [new.id]
+
+
+@pytest.mark.rule("api-15.4")
+@pytest.mark.parametrize(
+    ("name", "kind", "status"),
+    [
+        ("movie.mp4", "video/mp4", 415),
+        (".hidden", "text/plain", 400),
+        ("read.me", "Text/Plain; charset=utf-8", 200),
+        ("../../etc/pass:wd.txt", "application/octet-stream", 200),
+    ],
+)
+async def test_what_cannot_be_read_or_named_is_refused(
+    library: Library, name: str, kind: str, status: int
+) -> None:
+    folder = await library.folder("boats")
+    try:
+        sent = await library.upload(folder.id, "x", b"text", kind=kind, name=name)
+    except APIStatusError as error:
+        assert error.status_code == status
+    else:
+        assert status == 200
+        assert sent.original_file_name == name.rsplit("/", 1)[-1].replace(":", "_")
+
+
+@pytest.mark.rule("api-15.9")
+@pytest.mark.parametrize(
+    ("name", "data", "status", "why"),
+    [
+        ("empty.txt", b"", "error", "no text"),
+        ("blank.txt", b" \n\n", "completed", None),
+        ("broken.pdf", b"%PDF-1.4 and then nothing", "error", "damaged"),
+        ("bomb.docx", b"PK no archive", "error", "damaged"),
+        ("picture.txt", bytes(range(256)) * 20, "error", "not text"),
+        ("large.txt", b"x" * (50 * 1024 * 1024 + 1), "error", "50 MiB"),
+    ],
+)
+async def test_a_file_that_cannot_be_read_says_why(
+    library: Library, name: str, data: bytes, status: str, why: str | None
+) -> None:
+    folder = await library.folder("boats")
+    file = await library.read(folder.id, name, data)
+    assert file.processing_status == status
+    assert (why in file.error_message) if why else file.total_chunks == 0
+
+
+@pytest.mark.rule("api-15.3", "api-15.12")
+async def test_a_file_is_in_its_folder_alone(library: Library) -> None:
+    folder, other = await library.folder("boats"), await library.folder("cars")
+    file = await library.read(folder.id, "a.txt", b"one")
+    files = library.letta.folders.files
+    for act in (files.retrieve, files.delete):
+        with pytest.raises(NotFoundError):
+            await act(file.id, folder_id=other.id)
+    assert (await files.retrieve(file.id, folder_id=folder.id)).content is None
+    await files.delete(file.id, folder_id=folder.id)
+    assert (await library.http.get(f"/v1/folders/{folder.id}/passages")).json() == []
+
+
+@pytest.mark.rule("api-15.9")
+async def test_an_archive_search_does_not_show_what_is_in_files(library: Library) -> None:
+    folder = await library.folder("boats")
+    await library.read(folder.id, "a.txt", b"The rudder is brass.")
+    assert (await library.http.get("/v1/archives/")).json() == []
+    found = await library.http.post("/v1/passages/search", json={"query": "rudder"})
+    assert found.json() == []
+    hidden = folder.id.replace("source", "archive")
+    assert (await library.http.get(f"/v1/archives/{hidden}")).status_code == 404
+
+
+@pytest.mark.rule("api-15.30")
+async def test_folders_answer_to_their_old_name(library: Library) -> None:
+    made = await library.http.post("/v1/sources/", json={"name": "boats"})
+    folder_id = made.json()["id"]
+    sent = await library.http.post(
+        f"/v1/sources/{folder_id}/upload", files={"file": ("a.txt", b"one")}
+    )
+    await library.settled(folder_id, sent.json()["id"])
+    listed = await library.http.get(f"/v1/sources/{folder_id}/files")
+    assert [one["file_name"] for one in listed.json()] == ["a.txt"]
+    agent = await library.agent()
+    path = f"/v1/agents/{agent.id}/sources"
+    state = await library.http.patch(f"{path}/attach/{folder_id}")
+    assert [one["id"] for one in state.json()["sources"]] == [folder_id]
+    assert [one["id"] for one in (await library.http.get(path)).json()] == [folder_id]
+    of_folder = await library.http.get(f"/v1/sources/{folder_id}/agents")
+    assert of_folder.json() == [agent.id]
+    state = await library.http.patch(f"{path}/detach/{folder_id}")
+    assert state.json()["sources"] == []
+
+
+async def _refused(library: Library, **fields: Any) -> int:
+    try:
+        await library.agent(**fields)
+    except (BadRequestError, NotFoundError, UnprocessableEntityError) as error:
+        return error.status_code
+    return 200
+
+
+async def test_an_agent_cannot_be_given_a_folder_that_is_not_there(library: Library) -> None:
+    unknown = "source-123e4567-e89b-42d3-8456-426614174000"
+    assert await _refused(library, folder_ids=[unknown]) == 404
+    assert await _refused(library, folder_ids=["boats"]) == 422

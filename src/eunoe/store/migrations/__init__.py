@@ -8,8 +8,19 @@ no rows into Python.
 import importlib.metadata
 from typing import Final
 
-REVISIONS: Final = ("0001", "0003", "0004", "0005", "0006", "0007", "0008", "0010", "0011", "0012")
-REVISIONS: Final = ("0001", "0003", "0004", "0005", "0009")
+REVISIONS: Final = (
+    "0001",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+    "0012",
+)
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 
 HEAD: Final = REVISIONS[-1]
