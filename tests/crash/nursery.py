@@ -29,10 +29,11 @@ from eunoe.runs.journal import RunJournal
 from eunoe.runs.runner import Runner
 from eunoe.runs.worker import Worker
 from eunoe.settings import Settings
+from eunoe.store import files
 from eunoe.tools.catalog import ToolFunction
 
 GRACE_S: Final = 2
-METHODS: Final[dict[str, type]] = {
+METHODS: Final[dict[str, object]] = {
     "submit": Runner,
     "carry_out": Worker,
     "prepared": RunJournal,
@@ -41,6 +42,7 @@ METHODS: Final[dict[str, type]] = {
     "call_ended": RunJournal,
     "settled": RunJournal,
     "begin": FollowUps,
+    "advance": files,
 }
 """Whose they are; between them lie all the places where a run can be (streaming 10.3)."""
 

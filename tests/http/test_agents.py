@@ -184,7 +184,7 @@ REFUSED: list[tuple[Json, int, str]] = [
     ({"tool_exec_environment_variables": {"KEY": ["hunter2"]}}, 422, "environment"),
     ({"identity_ids": ["identity-00000000-0000-4000-8000-000000000009"]}, 404, "identity-0000"),
     ({"identity_ids": ["nonsense"]}, 422, "identity-"),
-    ({"folder_ids": ["source-00000000-0000-4000-8000-000000000009"]}, 422, "folders"),
+    ({"folder_ids": ["source-00000000-0000-4000-8000-000000000009"]}, 404, "folders"),
     ({"enable_sleeptime": True, "agent_type": "sleeptime_agent"}, 400, "enable_sleeptime"),
     ({"tool_rules": [{"type": "unheard_of", "tool_name": "x"}]}, 422, "tool_rules"),
     ({"tool_rules": [{"type": "conditional", "tool_name": "x", "child_output_mapping": {}}]}, 422, "child"),

@@ -60,6 +60,9 @@ def _split(unit: str, *, size: int) -> list[str]:
     parts: list[str] = []
     held = ""
     for sentence in _parted(unit, _SENTENCE):
+        if held and len(sentence.rstrip()) > size:
+            parts.append(held)
+            held = ""
         for piece in _by_words(sentence, size=size):
             if len(held) + len(piece.rstrip()) > size:
                 parts.append(held)
