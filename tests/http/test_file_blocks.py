@@ -38,7 +38,7 @@ async def test_the_first_folder_brings_the_tools_and_the_last_takes_them(library
 
     async def tools() -> list[str]:
         found = library.letta.agents.tools.list(agent.id, order="asc")
-        return [tool.name async for tool in found]
+        return [str(tool.name) async for tool in found]
 
     for folder_id in (one, one, two):
         assert await attach(folder_id, agent_id=agent.id) is None
@@ -166,8 +166,10 @@ async def test_grep_shows_matches_with_their_lines_page_by_page(library: Library
     told, status = await library.call(agent.id, "grep_files", pattern="HULL", include="*.md")
     assert (status, told) == (
         "success",
-        "1 matches in 1 of 1 files.\nThese are 1 to 1.\nMatches by file:\n- boats/b.md: 1\n\n"
-        "=== boats/b.md:3 ===\n  2: \n> 3:   Paint the hull.\n  4: Buy rope.",
+        (
+            "1 matches in 1 of 1 files.\nThese are 1 to 1.\nMatches by file:\n- boats/b.md: 1\n\n"
+            "=== boats/b.md:3 ===\n  2: \n> 3:   Paint the hull.\n  4: Buy rope."
+        ),
     )
     told, _ = await library.call(agent.id, "grep_files", pattern="^row", context_lines=0)
     assert "25 matches in 1 of 3 files.\nThese are 1 to 20." in told
@@ -202,8 +204,10 @@ async def test_files_are_found_by_what_they_mean(library: Library) -> None:
     )
     assert (status, told) == (
         "success",
-        "Found 1 passages in 1 files.\n\n=== boats/b.txt (passage #1) ===\n"
-        "The captain likes tea with milk.",
+        (
+            "Found 1 passages in 1 files.\n\n=== boats/b.txt (passage #1) ===\n"
+            "The captain likes tea with milk."
+        ),
     )
     _, status = await library.call(agent.id, "semantic_search_files", query=" ")
     assert status == "error"

@@ -40,11 +40,15 @@ def test_the_built_in_tools_are_described() -> None:
         "conversation_search",
         "archival_memory_search",
         "search_memory",
+        "grep_files",
+        "semantic_search_files",
     }
     for tool in tools.values():
         properties = tool.parameters["properties"]
         assert set(tool.parameters["required"]) <= properties.keys()
-        assert all(one["type"] in {"string", "integer", "array"} for one in properties.values())
+        assert all(
+            one["type"] in {"string", "integer", "array", "boolean"} for one in properties.values()
+        )
         assert all(one["description"] for one in properties.values())
         assert "request_heartbeat" not in properties
     assert tools["memory_insert"].parameters["required"] == ["label", "new_string"]

@@ -15,8 +15,8 @@ from eunoe.domain.messages import Json
 from eunoe.http.replies import JsonReply
 
 DEFAULT_BODY_LIMIT: Final = 32 * 1024 * 1024
-# A form is kept on disk, not in memory; what is past the limit of a file is refused there.
-_FORM_LIMIT: Final = 64 * 1024 * 1024
+# An upload is kept on disk, not in memory, and has a limit of its own.
+_UPLOAD_LIMIT: Final = 64 * 1024 * 1024
 _HEADER_LIMIT: Final = 64 * 1024
 _HEADERS_TOO_LARGE: Final = f"The headers have more than {_HEADER_LIMIT} bytes; send fewer."
 _TOO_LARGE: Final = "The body has more than {limit} bytes; send less at a time."
@@ -47,8 +47,8 @@ class Intake:
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         limit = self._limit
-        if headers.get(b"content-type", b"").startswith(b"multipart/form-data"):
-            limit = max(limit, _FORM_LIMIT)
+        if scope["path"].endswith("/upload"):
+            limit = max(limit, _UPLOAD_LIMIT)
         if length.isdigit() and int(length) > limit:
             refusal = JsonReply({"detail": _TOO_LARGE.format(limit=limit)}, status=413)
             await refusal(scope, receive, send)

@@ -170,17 +170,17 @@ class StoreFiles:
 def _found(
     said: dict[str, Any], held: Sequence[FileBlock], *, searched: int, skipped: int
 ) -> Grepped:
-    names = [one.name for one in held]
+    names: list[str] = [one.name for one in held]
     return Grepped(
         matches=tuple(
             GrepMatch(
-                name=names[one["file"]],
+                name=names[int(one["file"])],
                 line=one["line"],
                 lines=tuple((number, line) for number, line in one["lines"]),
             )
             for one in said["matches"]
         ),
-        counts={names[at]: count for at, count in said["counts"]},
+        counts={names[int(at)]: count for at, count in said["counts"]},
         total=said["total"],
         searched=searched,
         skipped=skipped,
