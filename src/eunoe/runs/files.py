@@ -23,7 +23,7 @@ from eunoe.domain.files import (
 )
 from eunoe.domain.tools import Tool, ToolResult
 from eunoe.errors import EunoeError, ToolArgumentsInvalid
-from eunoe.store import file_blocks, file_texts, files, folders, tools
+from eunoe.store import agents, file_blocks, file_texts, files, folders, tools
 from eunoe.store.db import Tx
 from eunoe.store.file_blocks import Shown
 
@@ -55,6 +55,7 @@ async def detach(tx: Tx, agent: Agent, folder_id: str) -> None:
 
 async def arrive(tx: Tx, agent: Agent, new: Sequence[File], *, at: datetime) -> None:
     """Give the agent files that it has not got; they are opened before all others (F3)."""
+    await agents.get(tx, agent.id, held=True)  # One opener at a time, or the limit is passed.
     bounds = file_limits(agent)
     held = await file_blocks.open_of(tx, agent.id)
     known = {one.file_id for one in held}
@@ -109,6 +110,7 @@ class _Wanted:
 
 
 async def _opened(tx: Tx, opening: FileOpening, *, agent: Agent, at: datetime) -> str:
+    await agents.get(tx, agent.id, held=True)  # One opener at a time, or the limit is passed.
     bounds = file_limits(agent)
     wanted = await _wanted(tx, opening.requests, agent=agent, bounds=bounds)
     held = await file_blocks.open_of(tx, agent.id)
