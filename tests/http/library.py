@@ -146,14 +146,20 @@ async def _running(database: Database, url: str) -> AsyncGenerator[Runtime]:
     await registry.aclose()
 
 
-def docx(*paragraphs: str) -> bytes:
+def docx(*paragraphs: str, head: str = "") -> bytes:
     space = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
     body = "".join(f"<w:p><w:r><w:t>{one}</w:t></w:r></w:p>" for one in paragraphs)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        text = f'<w:document xmlns:w="{space}"><w:body>{body}</w:body></w:document>'
+        text = f'{head}<w:document xmlns:w="{space}"><w:body>{body}</w:body></w:document>'
         archive.writestr("word/document.xml", text)
     return packed.getvalue()
+
+
+def bomb() -> bytes:
+    """Return a document of a few hundred bytes that claims to hold a thousand million letters."""
+    layers = "".join(f'<!ENTITY {chr(98 + at)} "{f"&{chr(97 + at)};" * 10}">' for at in range(9))
+    return docx("&j;", head=f'<!DOCTYPE w [<!ENTITY a "lol">{layers}]>')
 
 
 def pdf(text: str) -> bytes:

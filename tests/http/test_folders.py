@@ -10,7 +10,7 @@ from letta_client import (
     UnprocessableEntityError,
 )
 
-from tests.http.library import EMBEDDING, Library, docx, library, pdf
+from tests.http.library import EMBEDDING, Library, bomb, docx, library, pdf
 
 __all__ = ["library"]
 
@@ -138,7 +138,8 @@ async def test_what_cannot_be_read_or_named_is_refused(
         ("empty.txt", b"", "error", "no text"),
         ("blank.txt", b" \n\n", "completed", None),
         ("broken.pdf", b"%PDF-1.4 and then nothing", "error", "damaged"),
-        ("bomb.docx", b"PK no archive", "error", "damaged"),
+        ("broken.docx", b"PK no archive", "error", "damaged"),
+        ("bomb.docx", bomb(), "error", "damaged"),
         ("picture.txt", bytes(range(256)) * 20, "error", "not text"),
         ("large.txt", b"x" * (50 * 1024 * 1024 + 1), "error", "50 MiB"),
     ],
