@@ -98,7 +98,9 @@ async def statements(database_name: str) -> list[Row]:
             stack.push_async_callback(registry.aclose)
             counting = _Counting(db)
             watched = cast("Database", counting)
-            runner = Runner(watched, models=registry, toolboxes=toolboxes(watched, {}))
+            runner = Runner(
+                watched, models=registry, toolboxes=toolboxes(watched, {}, models=registry)
+            )
             await runner.start()
             stack.push_async_callback(runner.stop)
             draft = AgentDraft(

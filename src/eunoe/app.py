@@ -38,7 +38,7 @@ from eunoe.runs.recall import StoreRecall
 from eunoe.runs.runner import Runner
 from eunoe.runs.schedules import Schedules
 from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
-from eunoe.runs.worker import Toolboxes
+from eunoe.runs.worker import Providers, Toolboxes
 from eunoe.service import mcp_servers
 from eunoe.service.images import ImageFetcher
 from eunoe.service.ingest import Ingest
@@ -208,7 +208,7 @@ def toolboxes(
         recall = StoreRecall(db=db, actor=actor, agent=agent, embedder=embedder)
         return AgentToolbox(
             agent=agent,
-            tools=tools,
+            tools={tool.name: tool for tool in tools},
             recall=recall,
             embedder=embedder,
             functions=functions,

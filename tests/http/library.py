@@ -20,6 +20,7 @@ from eunoe.http.deps import Runtime
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint
+from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.runner import Runner
 from eunoe.service.images import ImageFetcher
 from eunoe.service.ingest import Ingest
@@ -28,6 +29,8 @@ from eunoe.store.db import Actor, Database
 from eunoe.testing.http_server import serving
 from eunoe.testing.model_server import ModelServer
 from eunoe.tools.catalog import builtin_tools
+from eunoe.tools.mcp_sessions import McpSessions
+from tests.fixtures.apis import brought
 
 PATIENCE_S = 60
 EMBEDDING = "openai/text-embedding-3-small"
@@ -136,8 +139,10 @@ async def _running(database: Database, url: str) -> AsyncGenerator[Runtime]:
     yield Runtime(
         db=database,
         registry=registry,
+        brought=brought(registry, database),
         runner=runner,
         images=images,
+        mcp=McpCalls(db=database, sessions=McpSessions()),
         version="0",
         default_embedding=EMBEDDING,
     )

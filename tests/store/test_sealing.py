@@ -49,7 +49,9 @@ def test_without_a_key_nothing_is_sealed() -> None:
         NO_KEYS.seal("hunter2")
 
 
-@pytest.mark.parametrize("key", ["hunter2", "", "a" * 43, new_key()[:-5] + "=", "ü" * 44, "=" * 44])
+@pytest.mark.parametrize(
+    "key", ["hunter2", "", "a" * 43, "-uUeqTi5ZIrZNJbWaDsOKhiPxLv24fqYwIy1gOA=", "ü" * 44, "=" * 44]
+)
 def test_what_is_no_key_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(EncryptionKeyInvalid) as refused:
         Sealer([key])

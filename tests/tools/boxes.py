@@ -109,9 +109,10 @@ async def give(arguments: dict[str, object]) -> object:
 def box(
     *functions: ToolFunction, memory: Memory | None = None, embedder: object = None
 ) -> AgentToolbox:
+    held = (*builtin_tools(), *(one.tool for one in functions))
     return AgentToolbox(
         agent=AGENT,
-        tools=(*builtin_tools(), *(one.tool for one in functions)),
+        tools={tool.name: tool for tool in held},
         recall=memory or Memory(),
         embedder=embedder,  # pyright: ignore[reportArgumentType] -- one of the three above
         functions={one.tool.name: one for one in functions},

@@ -121,7 +121,7 @@ async def test_cancellation_is_not_a_result() -> None:
 @pytest.mark.rule("X9")
 async def test_a_name_without_an_executor_is_not_found() -> None:
     orphan = custom(give, name="orphan").tool
-    toolbox = AgentToolbox(agent=AGENT, tools=[orphan], recall=Memory())
+    toolbox = AgentToolbox(agent=AGENT, tools={orphan.name: orphan}, recall=Memory())
     for name in ("orphan", "nowhere"):
         failed = await result(toolbox, name)
         assert not failed.ok

@@ -26,7 +26,7 @@ print(*sorted({"mcp", "mcp_types", "httpx2"} & set(sys.modules)))
 
 
 def toolbox(tool: Tool, remote: Remote | None) -> AgentToolbox:
-    return AgentToolbox(agent=AGENT, tools=[tool], recall=Memory(), remote=remote)
+    return AgentToolbox(agent=AGENT, tools={tool.name: tool}, recall=Memory(), remote=remote)
 
 
 @pytest.mark.rule("X1", "X11", "X12", "G-17")

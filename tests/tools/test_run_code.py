@@ -70,7 +70,7 @@ async def ran(executor: Noting, code: str, language: str = "python") -> tuple[bo
     )
     box = AgentToolbox(
         agent=AGENT,
-        tools=tools,
+        tools={tool.name: tool for tool in tools},
         recall=Memory(),
         custom=CustomTools(agent=AGENT, executor=executor, surroundings=Alone()),
     )

@@ -1,8 +1,15 @@
 """Every failure a caller can act on, by what it is about; `errors.kinds` says how they are made."""
 
-from eunoe.errors.access import TokenScopeExceeded
-from eunoe.errors.addresses import AddressRefused
-from eunoe.errors.agent_files import AgentFileInvalid, AgentFileTooLarge
+from eunoe.errors.access import (
+    TokenScopeExceeded,
+)
+from eunoe.errors.addresses import (
+    AddressRefused,
+)
+from eunoe.errors.agent_files import (
+    AgentFileInvalid,
+    AgentFileTooLarge,
+)
 from eunoe.errors.approvals import (
     ApprovalEmpty,
     ApprovalIdsWrong,
@@ -22,8 +29,6 @@ from eunoe.errors.database import (
     SettingUnknown,
     WriteConflict,
 )
-from eunoe.errors.groups import AgentManagesGroup, AgentTypeWrong
-from eunoe.errors.identities import IdentityExists
 from eunoe.errors.files import (
     FileExists,
     FileTaken,
@@ -31,7 +36,13 @@ from eunoe.errors.files import (
     FileUnreadable,
     FolderNameTaken,
 )
-from eunoe.errors.groups import AgentManagesGroup
+from eunoe.errors.groups import (
+    AgentManagesGroup,
+    AgentTypeWrong,
+)
+from eunoe.errors.identities import (
+    IdentityExists,
+)
 from eunoe.errors.kinds import (
     Conflict,
     Denied,
@@ -90,8 +101,16 @@ from eunoe.errors.models import (
     WeightsRefused,
     WeightsUnreachable,
 )
-from eunoe.errors.peers import PeerBusy, PeerFailed, PeersTooDeep, PeerWaits
-from eunoe.errors.providers import ProviderExists, ProviderInvalid
+from eunoe.errors.peers import (
+    PeerBusy,
+    PeerFailed,
+    PeersTooDeep,
+    PeerWaits,
+)
+from eunoe.errors.providers import (
+    ProviderExists,
+    ProviderInvalid,
+)
 from eunoe.errors.runs import (
     AgentUnnamed,
     FenceLost,
@@ -102,11 +121,17 @@ from eunoe.errors.runs import (
     RunCancelled,
     RunExpired,
 )
-from eunoe.errors.schedules import CronInvalid, TimePassed, TimeZoneUnknown, TooManySchedules
+from eunoe.errors.schedules import (
+    CronInvalid,
+    TimePassed,
+    TimeZoneUnknown,
+    TooManySchedules,
+)
 from eunoe.errors.secrets import (
     EncryptionKeyInvalid,
     EncryptionKeyMissing,
     SecretUnreadable,
+)
 from eunoe.errors.templates import (
     EnvironmentsNotServed,
     TemplateExists,
@@ -130,7 +155,10 @@ from eunoe.errors.tools import (
     ToolSourceInvalid,
     ToolTypeUnsupported,
 )
-from eunoe.errors.users import DefaultStays, OrganizationOwns
+from eunoe.errors.users import (
+    DefaultStays,
+    OrganizationOwns,
+)
 
 __all__ = (
     "AddressRefused",
@@ -175,12 +203,12 @@ __all__ = (
     "EnvironmentsNotServed",
     "EunoeError",
     "FenceLost",
-    "IdentityExists",
     "FileExists",
     "FileTaken",
     "FileTypeUnsupported",
     "FileUnreadable",
     "FolderNameTaken",
+    "IdentityExists",
     "Invalid",
     "Kind",
     "ListBusy",

@@ -131,10 +131,9 @@ def build_api(open_runtime: OpenRuntime, *, version: str, policy: Policy | None 
         strict_content_type=False,
     )
     app.router.routes.extend(route for router in _ROUTERS for route in router.routes)
-    document.install(app)
-    app.router.routes.append(mcp_offer.route)
     policy = policy or Policy()
     app.router.routes.append(mcp_offer.route(policy.cors_origins))
+    document.install(app)
     errors.install(app)
     _guard(app, policy)
     return app

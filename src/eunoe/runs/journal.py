@@ -335,8 +335,9 @@ class Rehearsal(RunJournal):
 
     async def prepared(self, run: Run) -> None:
         async with self.db.read(self.actor) as tx:
-            if not is_current(_text(self.kept.system), stable=stable_text(self.agent, self.blocks)):
-                self.kept = await self._rebuilt(tx, run, self.kept, self.blocks)
+            stable = stable_text(self.agent, self.blocks, self.directories)
+            if not is_current(_text(self.kept.system), stable=stable):
+                self.kept = await self._rebuilt(tx, run, self.kept)
 
     async def _store_system(self, tx: Tx, run: Run, system: Message) -> None:
         return

@@ -11,7 +11,7 @@ from eunoe.domain.inputs import Answers, InputMessage
 from eunoe.domain.messages import Json, Message
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import Invalid, ListBusy, Missing, OtidReused
-from eunoe.runs.approvals import Answers, admitted
+from eunoe.runs.approvals import admitted
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Jobs
 from eunoe.store import conversations, lists, runs

@@ -35,6 +35,7 @@ from eunoe.errors import (
 )
 from eunoe.runs import files as opening
 from eunoe.runs.jobs import Duty
+from eunoe.runs.worker import Providers
 from eunoe.store import agents, file_texts, files, folders, passages, search
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.files import Claimed
@@ -67,7 +68,7 @@ class Ingest:
     """Carries files through, some at a time; the duty is to be undertaken by the runner."""
 
     db: Database
-    models: Embedders
+    models: Providers
 
     def duty(self) -> Duty:
         return Duty(name=DUTY, carry_out=self.carry_out, pending=self.left, at_once=2)
@@ -83,7 +84,9 @@ class Ingest:
         if claimed is None:
             return
         actor = Actor(organization_id=claimed.organization_id)
-        work = _Work(db=self.db, actor=actor, models=self.models, claimed=claimed)
+        work = _Work(
+            db=self.db, actor=actor, models=self.models.of(claimed.organization_id), claimed=claimed
+        )
         try:
             await work.done()
         except FileTaken:

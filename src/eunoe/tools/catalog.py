@@ -3,8 +3,8 @@
 import json
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, TypeAlias, cast
 
@@ -62,38 +62,26 @@ class ToolFunction:
     run: Run
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentToolbox:
     """The tools attached to one agent. No failure of a tool leaves it as an exception (X3)."""
 
-    def __init__(
-        self,
-        *,
-        agent: Agent,
-        tools: Sequence[Tool],
-        recall: Recall,
-        embedder: Embedder | None = None,
-        functions: Mapping[str, ToolFunction] | None = None,
-        peers: Peers | None = None,
-        custom: CustomTools | None = None,
-        remote: Remote | None = None,
-        files: Files | None = None,
-    ) -> None:
-        self._agent = agent
-        self._tools = {tool.name: tool for tool in tools}
-        self._recall = recall
-        self._embedder = embedder
-        self._functions = functions or {}
-        self._peers = peers
-        self._custom = custom
-        self._remote = remote
-        self._files = files
+    agent: Agent
+    tools: Mapping[str, Tool]
+    recall: Recall
+    embedder: Embedder | None = None
+    functions: Mapping[str, ToolFunction] = field(default_factory=dict[str, ToolFunction])
+    peers: Peers | None = None
+    custom: CustomTools | None = None
+    remote: Remote | None = None
+    files: Files | None = None
 
     def schemas(self) -> tuple[ToolSchema, ...]:
-        return tuple(tool.schema for tool in self._tools.values())
+        return tuple(tool.schema for tool in self.tools.values())
 
     def traits(self, name: str) -> ToolTraits:
         """Return how calls of `name` may be run; most built-in tools act on memory alone."""
-        tool = self._tools.get(name)
+        tool = self.tools.get(name)
         if tool is None:
             return ToolTraits(effectful=False)
         outward = tool.tool_type == "letta_multi_agent_core" or self._core(tool) is None
@@ -102,7 +90,7 @@ class AgentToolbox:
 
     async def call(self, call: ToolCall, *, arguments: dict[str, object]) -> Outcome:
         """Run one call. A name that nothing runs is an error result (X9)."""
-        tool = self._tools.get(call.name)
+        tool = self.tools.get(call.name)
         run = None if tool is None else self._runner(tool)
         if tool is None or run is None:
             return ToolResult(
@@ -125,13 +113,13 @@ class AgentToolbox:
         core = self._core(tool)
         if core is not None:
             return core
-        if self._custom is not None and (tool.tool_type, tool.name) == ("letta_builtin", RUN_CODE):
-            return partial(run_code, custom=self._custom, tools=self._tools)
-        if self._custom is not None and tool.tool_type == "custom" and tool.source_code is not None:
-            return partial(self._custom.run, tool)
+        if self.custom is not None and (tool.tool_type, tool.name) == ("letta_builtin", RUN_CODE):
+            return partial(run_code, custom=self.custom, tools=self.tools)
+        if self.custom is not None and tool.tool_type == "custom" and tool.source_code is not None:
+            return partial(self.custom.run, tool)
         if tool.tool_type == "external_mcp":
-            return None if self._remote is None else partial(self._remote, tool)
-        function = self._functions.get(tool.name)
+            return None if self.remote is None else partial(self.remote, tool)
+        function = self.functions.get(tool.name)
         return None if function is None else function.run
 
     def _core(self, tool: Tool) -> Run | None:
@@ -141,9 +129,9 @@ class AgentToolbox:
         if tool.name in BLOCK_TOOLS:
             return _block_edit(tool)
         if tool.tool_type == "letta_multi_agent_core":
-            return None if self._peers is None else peer_tool(tool.name, self._peers)
+            return None if self.peers is None else peer_tool(tool.name, self.peers)
         if tool.tool_type == "letta_files_core":
-            return None if self._files is None else _file_tool(tool.name, self._files)
+            return None if self.files is None else _file_tool(tool.name, self.files)
         return {
             SEND_MESSAGE: _send_message,
             "store_memories": _store_memories,
@@ -156,21 +144,21 @@ class AgentToolbox:
     async def _conversation_search(self, arguments: Json) -> Json:
         return await conversation_search(
             arguments,
-            recall=self._recall,
-            agent_id=self._agent.id,
-            timezone=self._agent.timezone,
+            recall=self.recall,
+            agent_id=self.agent.id,
+            timezone=self.agent.timezone,
         )
 
     async def _memory_search(self, arguments: Json) -> Json:
         return await memory_search(
             arguments,
-            recall=self._recall,
-            agent_id=self._agent.id,
-            timezone=self._agent.timezone,
+            recall=self.recall,
+            agent_id=self.agent.id,
+            timezone=self.agent.timezone,
         )
 
     async def _archival_search(self, arguments: Json) -> list[Json]:
-        return await archival_search(arguments, recall=self._recall, timezone=self._agent.timezone)
+        return await archival_search(arguments, recall=self.recall, timezone=self.agent.timezone)
 
     async def _archival_insert(self, arguments: Json) -> PassageInsert:
         """Embed outside the transaction; without a vector the text is found by its words (M21)."""
@@ -178,8 +166,8 @@ class AgentToolbox:
         content = well_formed(fields.text(arguments, "content", of=of))
         if not content.strip():
             raise ToolArgumentsInvalid("`content` is empty; there is nothing to keep.")
-        config = self._agent.embedding
-        embedder = None if config is None else self._embedder
+        config = self.agent.embedding
+        embedder = None if config is None else self.embedder
         vector = await vector_of(content, embedder=embedder, purpose="store")
         return PassageInsert(
             text=content,

@@ -3,7 +3,6 @@
 from typing import Final
 
 RULES: Final = {
-    # Agent types and their making
     "A1": "The type of an agent decides how it acts and speaks, and nothing else does.",
     "A2": "An agent type without a system prompt of its own wants one at creation.",
     "A4": "An agent whose memory a partner edits has no tools that edit it.",

@@ -3,7 +3,6 @@
 from typing import Final
 
 RULES: Final = {
-    # Transport
     "api-1.1": "Every route is served under /v1 and again, undocumented, under /latest.",
     "api-1.2": "A collection is reached with and without the slash at its end, method and body kept.",
     "api-1.3": "Bodies are JSON in UTF-8, answers are JSON or an event stream.",
@@ -116,10 +115,6 @@ RULES: Final = {
     "api-14.4": "An agent keeps, lists, searches and deletes texts; its archive is made on first use.",
     "api-14.5": "Passages are searched in an agent's archive, one archive or all, with their scores.",
     # MCP servers
-    "api-16.1": "An MCP server has the fields of its type.",
-    "api-16.2": "MCP servers are made, changed, removed and refreshed, and their tools are run.",
-    "api-16.3": "An MCP server's secrets are shown only to whoever just set them.",
-    # Folders and files
     "api-15.1": "A folder has a name of its own in the organization and an embedding model.",
     "api-15.2": "Folders are listed by part of their name, counted, changed and deleted with their files.",
     "api-15.3": "A file shows its name, its state and, where it is asked for, its text, and is in its folder alone.",
@@ -135,6 +130,10 @@ RULES: Final = {
     "api-15.28": "Folders and the state of their files appear in the prompt.",
     "api-15.30": "Folders are served under their old name too.",
     # Models, runs, the rest
+    "api-16.1": "An MCP server has the fields of its type.",
+    "api-16.2": "MCP servers are made, changed, removed and refreshed, and their tools are run.",
+    "api-16.3": "An MCP server's secrets are shown only to whoever just set them.",
+    # Folders and files
     "api-17": "The models and embedding models that providers serve are listed.",
     "api-17.1": "A handle is the provider's name, a slash and the model's name.",
     "api-17.2": "Models are listed in the order of providers and filtered by provider.",
@@ -168,14 +167,14 @@ RULES: Final = {
     "api-21.12": "Members keep their order, and everybody in a group has its blocks.",
     "api-21.13": "What was said in a group can be deleted for good, and the agents stay.",
     "api-21.15": "Messages of a group are not edited.",
+    "api-22": "A batch is taken in whole, shows what became of each request, and can be stopped.",
     "api-23.1": "There is one configuration of the sandbox for each type.",
     "api-23.2": "Configurations are made with their defaults once, and changed in part.",
     "api-23.3": "Variables of the sandbox are sealed where they are stored, and shown in clear.",
-    "api-22": "A batch is taken in whole, shows what became of each request, and can be stopped.",
     "api-24": "A chat completion is answered by the agent that it names, to the last user message alone.",
-    "api-25.3": "An access token opens some agents to a client for some time, and nothing else.",
     "api-25.1": "A schedule sends its messages at each of its times once, late where it must, never twice.",
     "api-25.2": "A template keeps an agent in versions, and makes others like it with their slots filled.",
+    "api-25.3": "An access token opens some agents to a client for some time, and nothing else.",
     "api-25.4": "Environments are those of a hosted service, and here they are 501.",
     "api-26": "Users and organizations are made, renamed and removed, and a default one stays.",
     "api-27": "A label is unique on an agent and an agent has one archive; a clash is 409.",

@@ -3,7 +3,6 @@
 from typing import Final
 
 RULES: Final = {
-    # Providers
     "P1": "Every provider type that the API knows can be configured.",
     "P2": "A caller brings providers with keys of their own, and their names begin the handles.",
     "P3": "A handle names provider and model, and an unknown type speaks chat completions.",
@@ -102,21 +101,19 @@ RULES: Final = {
     "X18": "A schema is derived from signature and docstring, or the error says what to write.",
     "X19": "A new source keeps the tool's function and leaves its schema.",
     "X20": "Schemas are derived, base tools restored and tools found by words.",
-    "X27": "A tool that asks for the agent's state is given it, and what it changed in the memory is kept.",
-    "X30": "A program knows its agent, tool and project by variables.",
-    "X33": "A source is run without an agent, and what is wrong with it is a result.",
-    "X34": "An attached tool is run by name, memory edits included, and no message is written.",
     "X21": "Configurations of every kind of sandbox are kept, and tools run in the server's own.",
     "X22": "The packages of a tool are installed once, and whatever cannot be is an error that says why.",
     "X23": "A call that takes too long is ended, and shows what it said until then.",
     "X24": "Whatever goes wrong in custom code is an error with the lines of that code.",
     "X25": "Prints cannot damage a result, and any value is one.",
     "X26": "An asynchronous function is awaited.",
-    "X27": "A function that asks is given the agent's state and id.",
+    "X27": "A tool that asks for the agent's state is given it, and what it changed in the memory is kept.",
     "X28": "Arguments are made what the function's types say.",
     "X30": "Code finds the variables of its organization and its agent, the agent's first.",
     "X31": "Custom code reaches neither files, processes, sockets nor memory of the server.",
     "X32": "A configuration has a fingerprint, which differs where it does.",
+    "X33": "A source is run without an agent, and what is wrong with it is a result.",
+    "X34": "An attached tool is run by name, memory edits included, and no message is written.",
     "X40": "An agent can run Python of its own, and learns what it printed and came to.",
     "X41": "An agent that writes to another is announced to it, with how an answer travels.",
     "X42": "Messages between agents are ordinary runs of the one who is written to.",

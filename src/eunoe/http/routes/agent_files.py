@@ -140,7 +140,7 @@ async def import_agent(
     wishes, text = form.wishes(), await file.read()
     found = await asyncio.to_thread(lambda: read(cleaned(text), at=datetime.now(UTC)))
     made = await bring_in(
-        runtime.db, actor, found, wishes, models=runtime.registry, defaults=runtime.defaults
+        runtime.db, actor, found, wishes, models=runtime.models_of(actor), defaults=runtime.defaults
     )
     for agent in made.agents:
         if agent.embedding is not None:

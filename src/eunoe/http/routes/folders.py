@@ -88,7 +88,7 @@ async def create(body: CreateFolderBody, runtime: RuntimeDep, actor: ActorDep) -
             embedding=body.embedding_handle(),
             chunk_size=body.embedding_chunk_size,
         ),
-        models=runtime.registry,
+        models=runtime.models_of(actor),
         defaults=runtime.defaults,
     )
     return JsonReply(folder(made))
@@ -123,7 +123,8 @@ async def update(
         metadata=body.metadata,
         embedding=body.embedding_handle(),
     )
-    changed = await folders.update(runtime.db, actor, folder_id, draft, models=runtime.registry)
+    models = runtime.models_of(actor)
+    changed = await folders.update(runtime.db, actor, folder_id, draft, models=models)
     return JsonReply(folder(changed))
 
 

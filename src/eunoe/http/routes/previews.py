@@ -70,6 +70,6 @@ async def generate(
 ) -> Response:
     """Ask the agent's model, without the agent's memory, tools or messages."""
     generated = await generation.generate(
-        runtime.db, actor, agent_id, body.question(), models=runtime.registry
+        runtime.db, actor, agent_id, body.question(), models=runtime.models_of(actor)
     )
     return JsonReply(answer_of(generated))

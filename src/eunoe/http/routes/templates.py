@@ -188,7 +188,7 @@ async def create_agents_of_project(
 
 async def _made(runtime: Runtime, actor: Actor, address: str, body: CreateFromTemplate) -> Response:
     made = await templates.make_agent(
-        runtime.db, actor, address, body.instance(), models=runtime.registry
+        runtime.db, actor, address, body.instance(), models=runtime.models_of(actor)
     )
     group = made.managed_group
     answer: AgentsMade = {

@@ -163,7 +163,7 @@ async def run_source(body: RunSourceBody, runtime: RuntimeDep, actor: ActorDep) 
 async def generate(body: WishBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Let a model write a tool, and store nothing."""
     written = await tool_writing.write_tool(
-        actor, body.wish(), models=runtime.registry, defaults=runtime.defaults
+        actor, body.wish(), models=runtime.models_of(actor), defaults=runtime.defaults
     )
     return JsonReply(generated(written))
 

@@ -8,19 +8,17 @@ microseconds UTC end in `_at`, booleans are 0 or 1), reals. What one engine alon
 from eunoe.store.tables import (
     agents,
     archives,
+    batches,
+    callbacks,
+    folders,
     groups,
     identities,
     mcp_servers,
     messages,
     runs,
     sandboxes,
-    secrets,
-    batches,
-    callbacks,
-    groups,
-    messages,
-    runs,
     schedules,
+    secrets,
     templates,
 )
 from eunoe.store.tables.columns import metadata
@@ -28,6 +26,9 @@ from eunoe.store.tables.columns import metadata
 __all__ = (
     "agents",
     "archives",
+    "batches",
+    "callbacks",
+    "folders",
     "groups",
     "identities",
     "mcp_servers",
@@ -35,24 +36,7 @@ __all__ = (
     "metadata",
     "runs",
     "sandboxes",
-    "secrets",
-)
-from eunoe.store.tables import schedules
-
-__all__ = ("agents", "archives", "groups", "messages", "metadata", "runs", "schedules")
-from eunoe.store.tables import callbacks
-
-__all__ = ("agents", "archives", "callbacks", "groups", "messages", "metadata", "runs", "schedules")
-    "batches",
-    "callbacks",
-    "groups",
-    "messages",
-    "metadata",
-    "runs",
     "schedules",
+    "secrets",
     "templates",
 )
-from eunoe.store.tables import agents, archives, folders, groups, messages, runs
-from eunoe.store.tables.columns import metadata
-
-__all__ = ("agents", "archives", "folders", "groups", "messages", "metadata", "runs")
