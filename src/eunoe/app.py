@@ -34,11 +34,11 @@ from eunoe.runs.callbacks import Callbacks
 from eunoe.runs.file_search import StoreFiles
 from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.outbound import Outbound
+from eunoe.runs.ports import Providers, Toolboxes
 from eunoe.runs.recall import StoreRecall
 from eunoe.runs.runner import Runner
 from eunoe.runs.schedules import Schedules
 from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
-from eunoe.runs.worker import Providers, Toolboxes
 from eunoe.service import mcp_servers
 from eunoe.service.images import ImageFetcher
 from eunoe.service.ingest import Ingest

@@ -24,9 +24,9 @@ from eunoe.llm.brought import BroughtProviders
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint
+from eunoe.runs.ports import Toolboxes
 from eunoe.runs.runner import Outcome, Runner
 from eunoe.runs.submit import Submission, Submitted
-from eunoe.runs.worker import Toolboxes
 from eunoe.store import agents, blocks, lists
 from eunoe.store.db import Actor, Database
 from eunoe.testing.http_server import serving

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from eunoe.domain.recall import PassageQuery, QueryVector
 from eunoe.store import archives, passages, search
 from eunoe.store.database import open_database, upgrade
-from eunoe.store.db import Actor, Database
+from eunoe.store.db import Actor, Database, Dialect
 from eunoe.store.migrations.render import configuration
 from eunoe.store.postgresql import PostgresqlDatabase
 from eunoe.store.search_index import coded, packed, scanned
@@ -32,10 +32,10 @@ def _direction(seed: int) -> tuple[float, ...]:
     return tuple(draw.gauss(0, 1) for _ in range(_LONG))
 
 
-def _revision() -> str:
-    """Return what the revision does, which other revisions may follow."""
+def _revision(dialect: Dialect, which: str) -> str:
+    """Return what a revision does, which other revisions may follow."""
     written = StringIO()
-    command.upgrade(configuration("sqlite", into=written), "0004:0005", sql=True)
+    command.upgrade(configuration(dialect, into=written), which, sql=True)
     return written.getvalue()
 
 
@@ -80,7 +80,7 @@ async def test_codes_of_an_older_database_are_made_anew(tmp_path: Path) -> None:
     async with db.write(_ACTOR) as tx:
         new = await tx.fetch_value(_PLACE)
         await tx.execute("UPDATE passage_codes SET code = $1", coded(_direction(3)))
-        for statement in _revision().split(";"):
+        for statement in _revision("sqlite", "0004:0005").split(";"):
             if "passage_codes" in statement:
                 await tx.execute(statement)
     async with db.read(_ACTOR) as tx:
@@ -98,8 +98,9 @@ async def test_an_older_postgresql_gets_codes_and_scans_them(
     async with database.write(_ACTOR) as tx:
         new = await tx.fetch("SELECT seq, archive_id, embedder, code FROM passage_codes")
         await tx.execute("DROP TABLE passage_codes")
-        await tx.execute("UPDATE alembic_version SET version_num = $1", "0005")
-    await upgrade(database)
+        for statement in _revision("postgresql", "0005:0006").split(";"):
+            if "passage_codes" in statement:
+                await tx.execute(statement)
     assert await _nearest(database, archive_id, 5) == "text 5"
     async with database.write(_ACTOR) as tx:
         assert new == await tx.fetch("SELECT seq, archive_id, embedder, code FROM passage_codes")

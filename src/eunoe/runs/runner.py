@@ -22,12 +22,13 @@ from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Duty, Engine
 from eunoe.runs.outcome import Outcome, folded
 from eunoe.runs.peers import RunPeers
+from eunoe.runs.ports import Providers, Toolboxes
 from eunoe.runs.recall import embed_pending
 from eunoe.runs.submit import Claim, Submission, Submitted
 from eunoe.runs.tool_calls import ToolCalls
 from eunoe.runs.watch import watch
 from eunoe.runs.windows import Windows
-from eunoe.runs.worker import Providers, Toolboxes, Worker
+from eunoe.runs.worker import Worker
 from eunoe.store import agents, events, followups, runs
 from eunoe.store.db import Actor, Database
 

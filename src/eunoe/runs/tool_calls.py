@@ -15,7 +15,7 @@ from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Settled
 from eunoe.errors import Missing, ToolMissing
 from eunoe.runs import memory
-from eunoe.runs.worker import MakePeers, Providers, Toolboxes, embedder_of
+from eunoe.runs.ports import MakePeers, Providers, Toolboxes, embedder_of
 from eunoe.store import agents, tools
 from eunoe.store.db import Actor, Database
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -18,7 +18,6 @@ from eunoe.domain.files import Directory
 from eunoe.domain.heartbeats import SEND_MESSAGE
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.model_settings import with_inner_thoughts
-from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.recall import CONVERSATION_SEARCHES
 from eunoe.domain.runs import Run
 from eunoe.domain.tool_rules import History
@@ -29,12 +28,10 @@ from eunoe.engine.compact import Speaker
 from eunoe.engine.dialects import dialect_of
 from eunoe.engine.failures import crash_ending, ending_of, restart_ending
 from eunoe.engine.loop import run_turn
-from eunoe.engine.ports import Embedder, Model, Toolbox
 from eunoe.engine.turn import Ports, Turn
 from eunoe.errors import (
     DatabaseUnreachable,
     DiskFull,
-    EmbeddingUnknown,
     EunoeError,
     FenceLost,
     Missing,
@@ -45,6 +42,7 @@ from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Owned
 from eunoe.runs.journal import Rehearsal, RunJournal
+from eunoe.runs.ports import MakePeers, Models, Providers, Toolboxes, embedder_of
 from eunoe.runs.windows import Kept, Windows, closed
 from eunoe.store import (
     agents,
@@ -56,51 +54,11 @@ from eunoe.store import (
     tools,
 )
 from eunoe.store.db import Actor, Database, UniqueViolated
-from eunoe.tools.peers import Peers
 
 # A run that takes its process down with it must not do so for ever; each step earns it an owner.
 _MOST_OWNERS: Final = 10
 
 _log = structlog.get_logger("eunoe.worker")
-
-
-class Models(Protocol):
-    """The models that one organization can name."""
-
-    async def resolve(self, handle: str) -> ModelConfig: ...
-
-    def model_for(self, config: ModelConfig) -> Model: ...
-
-    def embedder_for(self, config: EmbeddingConfig) -> Embedder: ...
-
-
-class Providers(Protocol):
-    """Where models come from: those that everybody has, and those that an organization brought."""
-
-    def of(self, organization_id: str) -> Models: ...
-
-
-class Toolboxes(Protocol):
-    """Makes the toolbox of an agent for one run."""
-
-    def __call__(
-        self,
-        *,
-        actor: Actor,
-        agent: Agent,
-        tools: tuple[Tool, ...],
-        embedder: Embedder | None,
-        peers: Peers,
-        conversation_id: str | None,
-    ) -> Toolbox: ...
-
-
-class MakePeers(Protocol):
-    """Gives an agent its way to the others for one run."""
-
-    def __call__(
-        self, *, actor: Actor, agent: Agent, run: Run, cancellation: Cancellation
-    ) -> Peers: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -374,17 +332,6 @@ def _has_searched(run: Run, kept: Kept) -> bool:
         )
         for call in message.calls
     )
-
-
-def embedder_of(models: Models, agent: Agent) -> Embedder | None:
-    """Return who embeds for the agent; without one it remembers and finds by words."""
-    if agent.embedding is None:
-        return None
-    try:
-        return models.embedder_for(agent.embedding)
-    except EmbeddingUnknown as error:
-        _log.warning("agent.embedder_missing", handle=agent.embedding.handle, code=error.code)
-        return None
 
 
 def _first(run: Run, kept: Kept) -> Message | None:

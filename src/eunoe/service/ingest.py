@@ -35,7 +35,7 @@ from eunoe.errors import (
 )
 from eunoe.runs import files as opening
 from eunoe.runs.jobs import Duty
-from eunoe.runs.worker import Providers
+from eunoe.runs.ports import Providers
 from eunoe.store import agents, file_texts, files, folders, passages, search
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.files import Claimed

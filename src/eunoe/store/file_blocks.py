@@ -134,7 +134,7 @@ async def named(tx: Tx, agent_id: str, names: Sequence[str]) -> list[FileBlock]:
     place = codec.encode(list(names))
     where = _of(tx, agent_id)
     asked = among(tx, where.bound(place))
-    where.clauses.append(f"({_NAME} IN {asked} OR files.name IN {asked})")
+    where.clauses.append(f"({_NAME} {asked} OR files.name {asked})")
     return await _found(tx, where)
 
 

@@ -52,7 +52,7 @@ async def fill(tx: Tx, made: Mapping[str, tuple[Sequence[int], Sequence[int]]]) 
 async def entries(tx: Tx, list_ids: Sequence[str]) -> dict[str, list[tuple[int, int | None]]]:
     """Return the places of each list's messages as they were said, and where in its window."""
     rows = await tx.fetch(
-        f"SELECT list_id, message_seq, position FROM list_entries WHERE list_id IN"
+        f"SELECT list_id, message_seq, position FROM list_entries WHERE list_id"
         f" {among(tx, '$1')} ORDER BY list_id, message_seq",
         encode(list(list_ids)),
     )

@@ -12,7 +12,7 @@ async def replace(tx: Tx, agent_id: str, values: Mapping[str, str]) -> None:
     """Make `values` the agent's secrets, and all of them; one that stays keeps its id (6.14.2)."""
     await tx.execute(
         "DELETE FROM agent_secrets WHERE agent_id = $1 AND organization_id = $2"
-        f" AND key NOT {among(tx, '$3')}",
+        f" AND NOT key {among(tx, '$3')}",
         agent_id,
         tx.actor.organization_id,
         codec.encode(list(values)),
