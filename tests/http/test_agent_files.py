@@ -43,6 +43,7 @@ async def furnished(api: Api, agent_type: str = "letta_v1_agent", **fields: Any)
             "reasoning": {"reasoning_effort": "low"},
         },
         response_format={"type": "json_object"},
+        secrets={"TOKEN": "hunter2", "A_URL": "http://x"},
         compaction_settings={"mode": "all", "clip_chars": None},
         **fields,
     )
@@ -68,6 +69,9 @@ async def test_a_round_trip_gives_the_same_bytes(api: Api, agent_type: str) -> N
     for everything in (False, True):
         first, second, made = await again(api, agent["id"], everything=everything)
         assert '"id": "message-200"' in first
+        assert "hunter2" not in first
+        (entry,) = json.loads(await exported(api, agent["id"]))["agents"]
+        assert entry["secrets"] == {"A_URL": "", "TOKEN": ""}
         assert made["warnings"] == []
         assert made["agent_ids"] != [agent["id"]]
         assert second == first

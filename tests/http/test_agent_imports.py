@@ -16,7 +16,7 @@ from tests.http.mutations import mutated
 
 pytestmark = pytest.mark.anyio
 
-INCLUDED = ["agent.blocks", "agent.tools", "agent.tags", "agent.managed_group"]
+INCLUDED = [f"agent.{one}" for one in ("blocks", "tools", "tags", "managed_group", "secrets")]
 
 
 async def state(api: Api, agent_id: str) -> Json:
@@ -57,7 +57,7 @@ async def test_a_file_of_the_first_servers_is_taken(api: Api) -> None:
     assert agent["llm_config"]["context_window"] == 64_000
     assert (agent["model"], agent["embedding"]) == (MODEL, EMBEDDING)
     told = "\n".join(made["warnings"])
-    for place in ("agents[0].moon_phase", "core_memory_dream", "agents[0].name", "secrets"):
+    for place in ("agents[0].moon_phase", "core_memory_dream", "agents[0].name"):
         assert place in told
 
     async with api.db.read(ACTOR) as tx:
@@ -125,6 +125,9 @@ async def test_the_caller_can_have_it_otherwise(api: Api) -> None:
     assert not any("nobody serves" in one for one in served["warnings"])
     agent = await state(api, served["agent_ids"][0])
     assert (agent["model"], agent["project_id"]) == (MODEL, "p2")
+    assert [(one["key"], one["value"]) for one in agent["secrets"]] == [("DICE_KEY", "x")]
+    unfilled = await state(api, made["agent_ids"][0])
+    assert [(one["key"], one["value"]) for one in unfilled["secrets"]] == [("DICE_KEY", "")]
     assert agent["compaction_settings"]["model"] == "openai/gpt-5-mini"
 
     for form, status in (

@@ -76,12 +76,13 @@ def _local(file: AgentFile) -> AgentFile:
 
 async def _gathered(tx: Tx, agent_id: str, wanted: Wanted) -> AgentFile:
     found, managed = await _company(tx, agent_id)
-    states_of = await states.of(tx, found, include={"blocks", "tools"})
+    states_of = await states.of(tx, found, include={"blocks", "tools", "secrets"})
     records = [
         AgentRecord(
             agent=one.agent,
             block_ids=tuple(block.id for block in one.blocks),
             tool_ids=tuple(tool.id for tool in one.tools),
+            secrets=tuple((secret.key, "") for secret in one.secrets),
         )
         for one in states_of
     ]

@@ -39,6 +39,7 @@ from eunoe.store import (
     passages,
     runs,
     search,
+    secrets,
     steps,
     tools,
 )
@@ -99,8 +100,6 @@ async def bring_in(
         for one in file.agents
     ]
     file = replace(file, agents=tuple(records))
-    if any(record.secrets for record in file.agents):
-        warnings.append("secrets: this server keeps none; their names were left out.")
     file = await asyncio.to_thread(_own, file, user_id=actor.user_id)
     async with db.write(actor) as tx:
         made = await _stored(tx, file, wishes, told=warnings)
@@ -130,8 +129,8 @@ def _wished(file: AgentFile, wishes: Wishes) -> AgentFile:
             project_id=wishes.project_id,
             enable_sleeptime=True if record.agent.id in slept else None,
         )
-        secrets = tuple((key, wishes.secrets.get(key, "")) for key, _ in record.secrets)
-        records.append(replace(record, agent=agent, secrets=secrets))
+        given = tuple((key, wishes.secrets.get(key, "")) for key, _ in record.secrets)
+        records.append(replace(record, agent=agent, secrets=given))
     file = replace(
         file,
         agents=tuple(records),
@@ -236,6 +235,8 @@ async def _stored(tx: Tx, file: AgentFile, wishes: Wishes, *, told: list[str]) -
     await blocks.insert_many(tx, *_with_history(file))
     for record in records:
         await agents.insert(tx, record.agent)
+        if record.secrets:
+            await secrets.replace(tx, record.agent.id, dict(record.secrets))
     await agent_files.link(tx, records, by_id)
     await _store_talk(tx, file, by_id)
     for at, group in enumerate(file.groups):

@@ -37,6 +37,7 @@ from eunoe.wire.models import (
     EmbeddingConfigBody,
     LlmConfigBody,
 )
+from eunoe.wire.secrets import SecretKey
 from eunoe.wire.tool_rules import ToolRuleBody, stored
 
 _NOT_IN_NAME: Final = re.compile(r"[^\w \-']")
@@ -201,8 +202,8 @@ class AgentEntry(_Loose):
     response_format: ResponseFormat | None = None
     max_files_open: Files | None = None
     per_file_view_window_char_limit: Files | None = None
-    secrets: dict[str, str] | None = None
-    tool_exec_environment_variables: dict[str, str] | None = None
+    secrets: dict[SecretKey, str] | None = None
+    tool_exec_environment_variables: dict[SecretKey, str] | None = None
     in_context_message_ids: list[str] | None = None
     messages: list[MessageEntry] | None = None
 
