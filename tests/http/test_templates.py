@@ -91,6 +91,24 @@ async def test_an_agent_from_a_template_is_like_the_first_but_its_own(
     assert [one["id"] for one in listed] == [agent_id]
 
 
+async def test_an_agent_from_a_template_can_belong_to_somebody_and_have_secrets(
+    strict: AsyncLetta, http: httpx.AsyncClient
+) -> None:
+    first = await source(strict)
+    await strict.templates.create(agent_id=first, type="agent", name="greeter")
+    fields = {"identifier_key": "ada", "identity_type": "user", "name": "Ada"}
+    ada = (await http.post("/v1/identities/", json=fields)).json()["id"]
+    (agent_id,) = (
+        await strict.templates.agents.create(
+            "greeter:1", identity_ids=[ada], tool_variables={"KEY": "hunter2"}
+        )
+    ).agent_ids
+    asked = {"include": ["agent.identities", "agent.secrets"]}
+    made = (await http.get(f"/v1/agents/{agent_id}", params=asked)).json()
+    assert made["identity_ids"] == [ada]
+    assert [(one["key"], one["value"]) for one in made["secrets"]] == [("KEY", "hunter2")]
+
+
 async def test_versions_are_saved_made_from_and_gone_back_to(
     strict: AsyncLetta, http: httpx.AsyncClient
 ) -> None:
@@ -158,9 +176,14 @@ async def test_what_is_refused(strict: AsyncLetta, http: httpx.AsyncClient) -> N
     ):
         status, text = await refused(call)
         assert (status, "import the agent file" in text) == (501, True)
-    unserved: list[Any] = [{"identity_ids": ["identity-1"]}, {"tool_variables": {"KEY": "x"}}]
-    for given in unserved:
-        assert (await refused(strict.templates.agents.create("taken:1", **given)))[0] == 422
+    nobody = "identity-00000000-0000-4000-8000-000000000001"
+    for given, expected in (
+        ({"identity_ids": ["x"]}, 422),
+        ({"identity_ids": [nobody]}, 404),
+        ({"tool_variables": {"A=B": "x"}}, 422),
+    ):
+        call = strict.templates.agents.create("taken:1", **cast("Any", given))
+        assert (await refused(call))[0] == expected
     unknown = "agent-00000000-0000-4000-8000-000000000001"
     assert (await refused(strict.templates.create(agent_id=unknown, type="agent")))[0] == 404
     bad = await http.post("/v1/templates", json={"type": "agent", "agent_id": first, "name": "a:b"})

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -78,6 +78,8 @@ class Instance:
     tags: tuple[str, ...] = ()
     variables: Mapping[str, str]
     opening: tuple[OpeningMessage, ...] | None = None
+    identity_ids: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 def snapshot_of(state: AgentState) -> Snapshot:
@@ -153,6 +155,8 @@ def draft_of(
         max_files_open=snapshot.max_files_open,
         per_file_view_window_char_limit=snapshot.per_file_view_window_char_limit,
         project_id=snapshot.project_id,
+        identity_ids=instance.identity_ids,
+        secrets=instance.secrets,
     )
     return replace(draft, **origin)
 

@@ -12,6 +12,8 @@ from eunoe.domain.templates import Instance, Template, TemplateVersion
 from eunoe.errors import Invalid, TemplateFilesNotServed
 from eunoe.ids import pattern
 from eunoe.wire.agent_requests import AGENT_NAME
+from eunoe.wire.identities import IdentityId
+from eunoe.wire.secrets import SecretsBody, first_sent
 from eunoe.wire.times import entity_time
 
 _PROJECT: Final = "default"
@@ -81,15 +83,8 @@ class CreateFromTemplate(BaseModel):
     tags: list[str] = []
     memory_variables: dict[str, str] = {}
     initial_message_sequence: list[Opening] | None = None
-    identity_ids: list[str] = []
-    tool_variables: dict[str, str] = {}
-
-    @field_validator("identity_ids", "tool_variables")
-    @classmethod
-    def _refuse_unserved(cls, given: object) -> object:
-        if given:
-            raise ValueError("This server does not serve these yet; leave them out.")
-        return given
+    identity_ids: list[IdentityId] = []
+    tool_variables: SecretsBody = {}
 
     def instance(self) -> Instance:
         opening = self.initial_message_sequence
@@ -98,6 +93,8 @@ class CreateFromTemplate(BaseModel):
             tags=tuple(self.tags),
             variables=self.memory_variables,
             opening=None if opening is None else tuple(one.message() for one in opening),
+            identity_ids=tuple(dict.fromkeys(self.identity_ids)),
+            secrets=first_sent(self.tool_variables) or {},
         )
 
 
