@@ -100,14 +100,14 @@ def seen(request: ModelRequest) -> str:
     return repr(request.messages[-1])
 
 
-@pytest.mark.rule("X27")
+@pytest.mark.rule("X27", "api-6.50")
 async def test_a_tool_that_is_given_the_memory_can_change_it(database: Database) -> None:
     def behave(program: Program, arguments: Json) -> Ran:
         state: Any = program.agent_state
         assert (state["tools"], state["tool_rules"]) == ([], [])
         labels = {one["label"]: one for one in state["memory"]["blocks"]}
         labels["human"]["value"] += arguments["text"]
-        return Ran(ok=True, output="noted", agent_state=state)
+        return Ran(ok=True, output="noted", agent_state=state, fingerprint="7")
 
     sandbox = Sandbox(behave)
     human = {"label": "human", "value": "Ada. "}
@@ -118,10 +118,11 @@ async def test_a_tool_that_is_given_the_memory_can_change_it(database: Database)
         assert "Ada. Tea." in repr(model.requests[1].messages[0])
         ran = await run(talk, agent, "note", text=" Cake.")
         assert (ran["status"], ran["func_return"]) == ("success", "noted")
+        assert ran["sandbox_config_fingerprint"] == "7"
         kept = await talk.letta.agents.blocks.retrieve("human", agent_id=agent.id)
         assert kept.value == "Ada. Tea. Cake."
         async with database.read(Actor()) as tx:
-            history = await blocks.versions(tx, kept.id)
+            history = await blocks.versions(tx, [kept.id])
         assert [one.agent_id for one in history[1:]] == [agent.id] * 2
         assert history[-1].run_id is None
 

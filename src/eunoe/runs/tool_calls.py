@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import orjson
 
 from eunoe import ids
+from eunoe.domain.edits import StateWrite
 from eunoe.domain.messages import Json, ToolCall
 from eunoe.domain.runs import Run
 from eunoe.domain.tools import ToolResult
@@ -57,6 +58,7 @@ class ToolCalls:
         outcome = await called(call, toolbox=toolbox)
         if isinstance(outcome, ToolResult):
             return outcome
+        ran = outcome.result if isinstance(outcome, StateWrite) else None
         source = memory.Source(agent=agent, run=None, step_id=None, now=datetime.now(UTC))
         async with self.db.write(actor) as tx:
             (made,), _ = await memory.settle(
@@ -68,6 +70,7 @@ class ToolCalls:
             stdout=made.stdout,
             stderr=made.stderr,
             parts=made.parts,
+            fingerprint=None if ran is None else ran.fingerprint,
         )
 
 
