@@ -39,6 +39,10 @@ from pydantic import BaseModel, Field
 class Warming(BaseModel):
     field: int = Field(0)
 """
+_NOT_PYTHON: Final = (
+    "TypeScript tools are not run by this server yet; write the tool in Python. "
+    "Nothing was changed."
+)
 _TRIAL_S: Final = 10.0
 _GRACE_S: Final = 10.0
 _ALWAYS: Final = {
@@ -149,6 +153,8 @@ class Sandbox:
         variables: Mapping[str, str] = MappingProxyType({}),
     ) -> Ran:
         """Run the program with the variables, over which its own win (X30). Never raises for it."""
+        if program.language != "python":
+            return refused(program, _NOT_PYTHON)
         limits = self._limits
         timeout_s = min(program.timeout_s or limits.timeout_s, limits.timeout_s)
         request = self._request(program, arguments, variables, timeout_s=timeout_s)
