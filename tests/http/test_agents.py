@@ -219,3 +219,18 @@ async def test_a_subagent_is_hidden(api: Api) -> None:
     assert made["hidden"] is True
     assert await api.got("/v1/agents/") == []
     assert len(await api.got("/v1/agents/", show_hidden_agents=True)) == 1
+
+
+@pytest.mark.rule("api-3.2", "api-3.4")
+@pytest.mark.parametrize(("depth", "status"), [(200, 200), (254, 200), (255, 400)])
+async def test_what_was_stored_can_be_read_however_deep(api: Api, depth: int, status: int) -> None:
+    metadata = '{"a":' * depth + "1" + "}" * depth
+    made = await api.sdk.post(
+        "/v1/agents/",
+        content=f'{{"metadata": {metadata}}}',
+        headers={"content-type": "application/json"},
+    )
+    assert made.status_code == status
+    if status == 200:
+        again = await api.got(f"/v1/agents/{made.json()['id']}")
+        assert again["metadata"] == made.json()["metadata"]

@@ -63,6 +63,13 @@ def test_clean_and_broken_bodies_are_left_as_they_are() -> None:
         assert cleaned(body) is body
 
 
+@pytest.mark.rule("api-1.6")
+def test_a_body_that_is_too_deep_to_be_cleaned_is_left_to_who_reads_it() -> None:
+    for depth in (990, 3000):
+        body = b'{"a":' * depth + rb'"\u0000"' + b"}" * depth
+        assert cleaned(body) is body
+
+
 @pytest.mark.rule("api-3.2")
 @pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data"])
 async def test_a_body_past_the_limit_is_refused(content_type: str) -> None:

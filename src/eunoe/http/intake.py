@@ -107,10 +107,9 @@ def cleaned(body: bytes) -> bytes:
     if _DIRTY.search(body) is None:
         return body
     try:
-        value = json.loads(body)
+        return json.dumps(scrubbed(json.loads(body)), ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return body
-    return json.dumps(scrubbed(value), ensure_ascii=False).encode()
 
 
 def scrubbed(value: object) -> object:
