@@ -8,7 +8,8 @@ from typing import Final
 from tests.house.tree import ROOT, python_files
 
 _NODE_CALL: Final = re.compile(r"\bclient\.([A-Za-z.]+)\(")
-_RAW: Final = {"with_raw_response", "with_streaming_response"}
+_NO_RESOURCES: Final = {"with_raw_response", "with_streaming_response", "letta"}
+"""Attributes on the way to a method that are none: what a client is held as, and raw answers."""
 
 
 def called_in_python() -> frozenset[str]:
@@ -34,5 +35,5 @@ def _chain(called: ast.expr) -> Iterator[str]:
     """Yield the attributes between the object at the beginning and the call."""
     if isinstance(called, ast.Attribute):
         yield from _chain(called.value)
-        if called.attr not in _RAW:
+        if called.attr not in _NO_RESOURCES:
             yield called.attr

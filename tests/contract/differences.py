@@ -5,8 +5,56 @@ The page of compatibility shows these; a test holds the document to everything e
 
 from typing import Final
 
-NOT_SERVED: Final[dict[str, str]] = {}
+_DEVICES: Final = "501: environments are computers of a hosted service, and this server has none."
+_NOT_KEPT: Final = "The answer is null, for what is exchanged with a model provider is not kept."
+_BY_TEMPLATE: Final = "Ignored: an agent of a template is made by `templates.agents.create`."
+_OF_FILES: Final = (
+    "501 with the type `agent_file`: import the file, then make a template of that agent."
+)
+
+NOT_SERVED: Final[dict[str, str]] = {
+    "environments.list": _DEVICES,
+    "environments.retrieve": _DEVICES,
+    "environments.send_message": _DEVICES,
+    "runs.trace.retrieve": "501: spans go to the collector of the operator and are not stored.",
+    "templates.update": "501: a version is made of an agent, not of an agent file.",
+}
 """Methods that get a typed refusal."""
 
-LEFT_OUT: Final[dict[str, dict[str, str]]] = {}
+LEFT_OUT: Final[dict[str, dict[str, str]]] = {
+    "access_tokens.delete": {
+        "body": "Ignored: the path names the token, and nothing else is asked."
+    },
+    "agents.create": {
+        "from_template": _BY_TEMPLATE,
+        "include_default_source": "Ignored: make a folder and attach it to the agent.",
+        "memory_variables": _BY_TEMPLATE,
+        "project": "Ignored: there is one project, which everything is in.",
+        "template": "Ignored: a template is made of an agent by `templates.create`.",
+    },
+    "steps.trace.retrieve": dict.fromkeys(
+        (
+            "agent_id",
+            "agent_tags",
+            "billing_context",
+            "call_type",
+            "compaction_settings",
+            "created_at",
+            "created_by_id",
+            "id",
+            "last_updated_by_id",
+            "latency_ms",
+            "llm_config",
+            "org_id",
+            "request_json",
+            "response_json",
+            "run_id",
+            "source",
+            "step_id",
+            "updated_at",
+        ),
+        _NOT_KEPT,
+    ),
+    "templates.create": {"agent_file": _OF_FILES, "update_existing_tools": _OF_FILES},
+}
 """Parameters and fields of answers that the document leaves out, by method."""

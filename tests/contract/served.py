@@ -12,6 +12,9 @@ from eunoe.http.api import build_api
 from eunoe.http.deps import Runtime
 
 _PARAMETER: Final = re.compile(r"\{(\w+)[^}]*\}")
+_HUMP: Final = re.compile(r"(?<=[a-z])([A-Z])")
+_PAGE_ENDS: Final = "has_more"
+"""The field of an object that is a page; its items are in a list beside it."""
 _CHOICES: Final = ("anyOf", "oneOf", "allOf")
 
 
@@ -51,15 +54,20 @@ def _never() -> NoReturn:
 
 
 def _operation(document: Json, path: str, operation: Json) -> Operation:
-    asked = {one["name"].lower().replace("-", "_") for one in operation.get("parameters", [])}
+    asked = {one["name"] for one in operation.get("parameters", [])}
     asked |= set(_PARAMETER.findall(path))
     asked |= set(_fields(document, operation.get("requestBody", {})))
     answers = [one for code, one in operation["responses"].items() if code.startswith("2")]
     return Operation(
         operation_id=operation["operationId"],
-        parameters=frozenset(asked),
+        parameters=frozenset(_argument(name) for name in asked),
         fields=frozenset(name for one in answers for name in _fields(document, one)),
     )
+
+
+def _argument(name: str) -> str:
+    """Return what the client calls a parameter: `metadata` for `metadata_`, `agent_id` for agentId."""
+    return _HUMP.sub(r"_\1", name).lower().replace("-", "_").rstrip("_")
 
 
 def _fields(document: Json, body: Json) -> Iterator[str]:
@@ -72,7 +80,11 @@ def _properties(document: Json, schema: Any) -> Iterator[str]:
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[1]
         schema = document["components"]["schemas"][name]
-    yield from schema.get("properties", {})
+    properties = schema.get("properties", {})
+    yield from properties
+    if _PAGE_ENDS in properties:
+        for one in properties.values():
+            yield from _properties(document, one)
     for choice in _CHOICES:
         for one in schema.get(choice, []):
             yield from _properties(document, one)

@@ -28,10 +28,15 @@ def test_there_is_every_method() -> None:
     assert len(_METHODS) == 129
 
 
-@pytest.mark.parametrize("method", _METHODS.values(), ids=_METHODS)
-def test_a_method_is_served_with_all_it_asks_for(method: Method) -> None:
-    known = LEFT_OUT.get(method.name, {}).keys()
-    assert key(method.verb, method.path) in operations()
+def test_every_method_has_a_route() -> None:
+    routes = {name: key(one.verb, one.path) for name, one in _METHODS.items()}
+    assert {name: route for name, route in routes.items() if route not in operations()} == {}
+
+
+@pytest.mark.parametrize("name", sorted(_METHODS.keys() - NOT_SERVED.keys()))
+def test_a_method_is_served_with_all_it_asks_for(name: str) -> None:
+    method = _METHODS[name]
+    known = LEFT_OUT.get(name, {}).keys()
     assert _left_out(method) == known, "serve these, or say why not in differences.py"
 
 

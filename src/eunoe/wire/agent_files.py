@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final, Self
 
 from pydantic import BaseModel, Field, model_validator
+from typing_extensions import TypedDict
 
 from eunoe.domain.agent_files import AgentFile, AgentRecord
 from eunoe.domain.agents import Agent
@@ -57,6 +58,13 @@ class ExportBody(BaseModel):
     conversation_id: str | None = None
     scrub_messages: bool = False
     everything: bool = False
+
+
+class Imported(TypedDict):
+    """What an import made; `warnings` are this server's own."""
+
+    agent_ids: list[str]
+    warnings: list[str]
 
 
 def written(file: AgentFile, *, at: datetime) -> Json:

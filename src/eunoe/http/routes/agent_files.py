@@ -22,7 +22,7 @@ from eunoe.service.agent_export import Wanted, export
 from eunoe.service.agent_import import Wishes, bring_in
 from eunoe.store.db import Actor
 from eunoe.wire.agent_file_reading import read
-from eunoe.wire.agent_files import ExportBody, written
+from eunoe.wire.agent_files import ExportBody, Imported, written
 from eunoe.wire.agent_requests import NAME
 
 router = v1("/agents", tag="agents")
@@ -124,9 +124,7 @@ async def export_agent_with_skills(
     return await _exported(runtime, actor, agent_id, wanted)
 
 
-@router.post(
-    "/import", operation_id="import_agent", responses={200: {"model": dict[str, list[str]]}}
-)
+@router.post("/import", operation_id="import_agent", responses={200: {"model": Imported}})
 async def import_agent(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -145,7 +143,11 @@ async def import_agent(
     for agent in made.agents:
         if agent.embedding is not None:
             await runtime.runner.remember(actor, agent.id)
-    return JsonReply({"agent_ids": [agent.id for agent in made.agents], "warnings": made.warnings})
+    answer: Imported = {
+        "agent_ids": [agent.id for agent in made.agents],
+        "warnings": list(made.warnings),
+    }
+    return JsonReply(answer)
 
 
 async def _exported(runtime: Runtime, actor: Actor, agent_id: str, wanted: Wanted) -> Response:

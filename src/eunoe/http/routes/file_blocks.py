@@ -46,7 +46,11 @@ async def list_folders(
     return JsonReply([source(one) for one in found])
 
 
-@router.patch("/{agent_id}/folders/attach/{folder_id}", operation_id="attach_folder_to_agent")
+@router.patch(
+    "/{agent_id}/folders/attach/{folder_id}",
+    operation_id="attach_folder_to_agent",
+    responses={200: {"model": AgentState | None}},
+)
 async def attach(
     agent_id: AgentId, folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
 ) -> Response:
@@ -55,7 +59,11 @@ async def attach(
     return JsonReply(None if sdk else state(done))
 
 
-@router.patch("/{agent_id}/folders/detach/{folder_id}", operation_id="detach_folder_from_agent")
+@router.patch(
+    "/{agent_id}/folders/detach/{folder_id}",
+    operation_id="detach_folder_from_agent",
+    responses={200: {"model": AgentState | None}},
+)
 async def detach(
     agent_id: AgentId, folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
 ) -> Response:
