@@ -34,21 +34,21 @@ async def test_the_first_folder_brings_the_tools_and_the_last_takes_them(library
     two = (await library.folder("cars")).id
     agent = await library.agent(include_base_tools=False)
     assert "<directories>" not in await library.prompt(agent.id)
-    attach, detach = library.letta.agents.folders.attach, library.letta.agents.folders.detach
+    letta = library.letta
 
     async def tools() -> list[str]:
-        found = library.letta.agents.tools.list(agent.id, order="asc")
+        found = letta.agents.tools.list(agent.id, order="asc")
         return [str(tool.name) async for tool in found]
 
     for folder_id in (one, one, two):
-        assert await attach(folder_id, agent_id=agent.id) is None
+        assert await letta.agents.folders.attach(folder_id, agent_id=agent.id) is None
     assert sorted(await tools()) == sorted(TOOLS)
-    listed = [folder.id async for folder in library.letta.agents.folders.list(agent.id)]
+    listed = [folder.id async for folder in letta.agents.folders.list(agent.id)]
     assert sorted(listed) == sorted([one, two])
-    assert await library.letta.folders.agents.list(one) == [agent.id]
-    await detach(one, agent_id=agent.id)
+    assert await letta.folders.agents.list(one) == [agent.id]
+    await letta.agents.folders.detach(one, agent_id=agent.id)
     assert (await library.files(agent.id), len(await tools())) == ([], 3)
-    await detach(two, agent_id=agent.id)
+    await letta.agents.folders.detach(two, agent_id=agent.id)
     assert await tools() == []
     assert "<directories>" not in await library.prompt(agent.id)
 
@@ -96,17 +96,17 @@ async def test_no_more_files_are_open_than_may_be(library: Library) -> None:
     assert await _open(library, agent.id) == ["boats/a.txt", "boats/b.txt"]
     held = {one.file_name: one.file_id for one in await library.files(agent.id, limit=1)}
     assert len(held) == 3, "a page that is not the last says so"
-    files = library.letta.agents.files
-    assert await files.open(held["boats/b.txt"], agent_id=agent.id) == []
-    assert await files.open(held["boats/c.txt"], agent_id=agent.id) == ["boats/a.txt"]
+    letta = library.letta
+    assert await letta.agents.files.open(held["boats/b.txt"], agent_id=agent.id) == []
+    assert await letta.agents.files.open(held["boats/c.txt"], agent_id=agent.id) == ["boats/a.txt"]
     await library.read(folder_id, "new.txt", PLAN)
     assert await _open(library, agent.id) == ["boats/c.txt", "boats/new.txt"]
-    await library.letta.agents.update(agent.id, max_files_open=1)
+    await letta.agents.update(agent.id, max_files_open=1)
     assert await _open(library, agent.id) == ["boats/new.txt"]
-    assert await files.close_all(agent.id) == ["boats/new.txt"]
+    assert await letta.agents.files.close_all(agent.id) == ["boats/new.txt"]
     assert await _open(library, agent.id) == []
     unknown = "file-123e4567-e89b-42d3-8456-426614174000"
-    for act in (files.open, files.close):
+    for act in (letta.agents.files.open, letta.agents.files.close):
         with pytest.raises(NotFoundError):
             await act(unknown, agent_id=agent.id)
 

@@ -61,18 +61,18 @@ async def test_the_text_of_each_kind_of_file_is_read(
 
 @pytest.mark.rule("api-15.1", "api-15.2")
 async def test_a_folder_is_made_found_changed_and_removed(library: Library) -> None:
-    folders = library.letta.folders
+    letta = library.letta
     made = await library.folder("Boats", description="All of them", metadata={"a": 1})
     assert made.embedding_config.handle == EMBEDDING
     with pytest.raises(ConflictError):
         await library.folder("Boats")
     other = await library.folder("Cars")
     with pytest.raises(ConflictError):
-        await folders.update(other.id, name="Boats")
-    changed = await folders.update(made.id, instructions="Read all.", description=None)
+        await letta.folders.update(other.id, name="Boats")
+    changed = await letta.folders.update(made.id, instructions="Read all.", description=None)
     assert (changed.description, changed.instructions) == ("All of them", "Read all.")
-    assert [one.id async for one in folders.list(name="oAt")] == [made.id]
-    assert [one.id async for one in folders.list()] == [made.id, other.id]
+    assert [one.id async for one in letta.folders.list(name="oAt")] == [made.id]
+    assert [one.id async for one in letta.folders.list()] == [made.id, other.id]
     found = await library.http.get("/v1/folders/name/Boats")
     assert found.json() == made.id
     assert (await library.http.get("/v1/folders/count")).json() == 2
@@ -80,9 +80,9 @@ async def test_a_folder_is_made_found_changed_and_removed(library: Library) -> N
     totals = (await library.http.get("/v1/folders/metadata")).json()
     assert (totals["total_sources"], totals["total_files"], totals["total_size"]) == (2, 1, 4)
     assert (await library.http.get("/v1/embeddings/total_storage_size")).json() > 0
-    assert await folders.delete(made.id) is None
+    assert await letta.folders.delete(made.id) is None
     with pytest.raises(NotFoundError):
-        await folders.retrieve(made.id)
+        await letta.folders.retrieve(made.id)
     assert (await library.http.get("/v1/embeddings/total_storage_size")).json() == 0
     reply = await library.http.post("/v1/folders/", json={"name": "x", "colour": "red"})
     assert reply.status_code == 422
@@ -162,7 +162,7 @@ async def test_a_file_is_in_its_folder_alone(library: Library) -> None:
         with pytest.raises(NotFoundError):
             await act(file.id, folder_id=other.id)
     assert (await files.retrieve(file.id, folder_id=folder.id)).content is None
-    await files.delete(file.id, folder_id=folder.id)
+    await library.letta.folders.files.delete(file.id, folder_id=folder.id)
     assert (await library.http.get(f"/v1/folders/{folder.id}/passages")).json() == []
 
 

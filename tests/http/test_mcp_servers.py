@@ -88,10 +88,10 @@ async def test_a_server_is_kept_shown_changed_and_removed(strict: AsyncLetta, ta
 
     shown: Json = (await talk.http.get(f"/v1/mcp-servers/{first.id}")).json()
     config: Any = {key: it for key, it in shown.items() if key not in ("id", "server_name")}
-    kept = await servers.update(first.id, server_name="site", config=config)
+    kept = await strict.mcp_servers.update(first.id, server_name="site", config=config)
     assert isinstance(kept, StreamableHTTPMcpServer)
     assert (kept.server_name, kept.auth_token) == ("site", "s3cret")
-    bare = await servers.update(
+    bare = await strict.mcp_servers.update(
         first.id,
         config=web(None, auth_token=None),
     )
@@ -100,9 +100,11 @@ async def test_a_server_is_kept_shown_changed_and_removed(strict: AsyncLetta, ta
     assert bare.custom_headers == {"X-Team": "red"}
     assert run.id is not None
     with pytest.raises(BadRequestError):
-        await servers.update(run.id, config=web(NOWHERE))
+        await strict.mcp_servers.update(run.id, config=web(NOWHERE))
     with pytest.raises(ConflictError):
-        await servers.update(run.id, server_name="site", config={"command": None, "args": None})
+        await strict.mcp_servers.update(
+            run.id, server_name="site", config={"command": None, "args": None}
+        )
     assert await servers.delete(first.id) is None
     assert sse.id is not None
     assert [one.id for one in await servers.list()] == [run.id, sse.id]
@@ -147,7 +149,9 @@ async def test_the_tools_of_a_server_are_registered_and_called(
     assert (add.json_schema or {})["mcp:SCHEMA_STATUS"] == "NON_STRICT_ONLY"
     assert add == await strict.mcp_servers.tools.retrieve(add.id, mcp_server_id=server_id)
     tools = strict.mcp_servers.tools
-    sum_ = await tools.run(add.id, mcp_server_id=server_id, args={"a": 1, "b": 2})
+    sum_ = await strict.mcp_servers.tools.run(
+        add.id, mcp_server_id=server_id, args={"a": 1, "b": 2}
+    )
     assert (sum_.status, sum_.func_return) == ("success", "3")
     failed = await tools.run(listed["fail"].id, mcp_server_id=server_id)
     assert (failed.status, failed.func_return) == ("error", None)

@@ -1,7 +1,10 @@
 // Every method of the official JavaScript client that the main path leaves out, against a running server.
 // EUNOE_URL says where it is. The process ends with 1 at the first thing that is not as it should be.
 import assert from 'node:assert/strict';
-import { Letta } from '@letta-ai/letta-client';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { Letta, toFile } from '@letta-ai/letta-client';
 
 const client = new Letta({ baseURL: process.env.EUNOE_URL, apiKey: 'any', maxRetries: 0, timeout: 60_000 });
 const mark = `node${process.pid}`;
@@ -106,8 +109,151 @@ async function conversations(agent) {
   await client.conversations.delete(made.id);
 }
 
+async function folders(agent) {
+  const folder = await client.folders.create({ name: mark, embedding: 'openai/text-embedding-3-small' });
+  assert.equal((await client.folders.update(folder.id, { description: 'plans' })).description, 'plans');
+  assert.equal((await client.folders.retrieve(folder.id)).name, mark);
+  assert.deepEqual(ids(await collected(client.folders.list({ name: mark }))), [folder.id]);
+  const file = await toFile(new Blob(['The rudder is brass.']), 'plan.txt', { type: 'text/plain' });
+  const sent = await client.folders.files.upload(folder.id, { file, duplicate_handling: 'error' });
+  const asked = { folder_id: folder.id, include_content: true };
+  let read = sent;
+  while (!['completed', 'error'].includes(read.processing_status)) {
+    read = await client.folders.files.retrieve(sent.id, asked);
+  }
+  assert.deepEqual([read.processing_status, read.content], ['completed', 'The rudder is brass.']);
+  assert.deepEqual(ids(await collected(client.folders.files.list(folder.id))), [sent.id]);
+
+  await client.agents.folders.attach(folder.id, { agent_id: agent.id });
+  assert.deepEqual(ids(await collected(client.agents.folders.list(agent.id))), [folder.id]);
+  assert.deepEqual(await client.folders.agents.list(folder.id), [agent.id]);
+  await files(agent, sent.id);
+  await client.agents.folders.detach(folder.id, { agent_id: agent.id });
+  assert.deepEqual(await collected(client.agents.folders.list(agent.id)), []);
+  await client.folders.files.delete(sent.id, { folder_id: folder.id });
+  await client.folders.delete(folder.id);
+  await refused(() => client.folders.retrieve(folder.id), 404);
+}
+
+async function files(agent, id) {
+  const open = async () => (await collected(client.agents.files.list(agent.id, { is_open: true }))).length;
+  await client.agents.files.close(id, { agent_id: agent.id });
+  assert.equal(await open(), 0);
+  assert.deepEqual(await client.agents.files.open(id, { agent_id: agent.id }), []);
+  assert.equal(await open(), 1);
+  assert.deepEqual(await client.agents.files.closeAll(agent.id), [`${mark}/plan.txt`]);
+  assert.equal(await open(), 0);
+}
+
+async function identities(agent) {
+  const body = { identifier_key: mark, name: 'Ada', identity_type: 'user' };
+  const { id } = await client.post('/v1/identities/', { body });
+  const own = async () => (await client.agents.retrieve(agent.id, { include: ['agent.identities'] })).identities;
+  await client.agents.identities.attach(id, { agent_id: agent.id });
+  assert.deepEqual(ids(await own()), [id]);
+  await client.agents.identities.detach(id, { agent_id: agent.id });
+  assert.deepEqual(await own(), []);
+}
+
+// A server of the Model Context Protocol with one tool, which doubles a number.
+const answers = {
+  initialize: ({ protocolVersion }) => ({
+    protocolVersion,
+    capabilities: { tools: {} },
+    serverInfo: { name: 'doubler', version: '1' },
+  }),
+  'tools/list': () => ({
+    tools: [{ name: 'double', inputSchema: { type: 'object', properties: { n: { type: 'integer' } } } }],
+  }),
+  'tools/call': ({ arguments: { n } }) => ({ content: [{ type: 'text', text: String(2 * n) }] }),
+};
+async function doubling(request, response) {
+  if (request.method !== 'POST') return response.writeHead(405).end();
+  const { id, method, params } = await json(request);
+  if (id === undefined) return response.writeHead(202).end();
+  const answer = answers[method];
+  const told = answer ? { result: answer(params) } : { error: { code: -32601, message: 'Not known.' } };
+  response.writeHead(200, { 'content-type': 'application/json' });
+  return response.end(JSON.stringify({ jsonrpc: '2.0', id, ...told }));
+}
+
+async function mcpServers() {
+  const doubler = createServer(doubling).listen(0, '127.0.0.1');
+  await once(doubler, 'listening');
+  const config = { mcp_server_type: 'streamable_http', server_url: `http://127.0.0.1:${doubler.address().port}/` };
+  const made = await client.mcpServers.create({ server_name: mark, config });
+  const [tool] = await client.mcpServers.tools.list(made.id);
+  assert.equal(tool.name, 'double');
+  const there = { mcp_server_id: made.id };
+  assert.equal((await client.mcpServers.tools.retrieve(tool.id, there)).name, 'double');
+  const done = await client.mcpServers.tools.run(tool.id, { ...there, args: { n: 21 } });
+  assert.deepEqual([done.status, done.func_return], ['success', '42']);
+  assert.ok(await client.mcpServers.refresh(made.id));
+  const renamed = await client.mcpServers.update(made.id, { server_name: `${mark}-2`, config });
+  assert.equal(renamed.server_name, `${mark}-2`);
+  assert.equal((await client.mcpServers.retrieve(made.id)).server_url, config.server_url);
+  assert.ok(ids(await client.mcpServers.list()).includes(made.id));
+  await client.mcpServers.delete(made.id);
+  await refused(() => client.mcpServers.retrieve(made.id), 404);
+  doubler.closeAllConnections();
+  doubler.close();
+}
+
+async function schedules(agent) {
+  const made = await client.agents.schedule.create(agent.id, {
+    messages: [{ role: 'user', content: 'Wake up.' }],
+    schedule: { type: 'one-time', scheduled_at: Date.now() + 86_400_000 },
+  });
+  const one = await client.agents.schedule.retrieve(made.id, { agent_id: agent.id });
+  assert.equal(one.message.messages[0].content, 'Wake up.');
+  const { scheduled_messages: listed } = await client.agents.schedule.list(agent.id);
+  assert.deepEqual(ids(listed), [made.id]);
+  assert.equal((await client.agents.schedule.delete(made.id, { agent_id: agent.id })).success, true);
+  await refused(() => client.agents.schedule.retrieve(made.id, { agent_id: agent.id }), 404);
+}
+
+async function templates(agent) {
+  const made = await client.templates.create({ type: 'agent', agent_id: agent.id, name: mark });
+  assert.equal(made.latest_version, '1');
+  assert.equal((await client.templates.save(mark, { message: 'again' })).latest_version, '2');
+  assert.equal((await client.templates.rollback(mark, { version: '1' })).success, true);
+  const { agent_ids: [copy] } = await client.templates.agents.create(`${mark}:1`, { agent_name: 'Copy' });
+  assert.equal((await client.agents.retrieve(copy)).name, 'Copy');
+  await client.agents.delete(copy);
+  await refused(() => client.templates.update(mark, { agent_file_json: {} }), 501);
+  assert.equal((await client.templates.delete(mark, {})).success, true);
+}
+
+async function accessTokens(agent) {
+  const policy = [{ type: 'agent', id: agent.id, access: ['read_agent'] }];
+  const made = await client.accessTokens.create({ hostname: 'https://app.example.org', policy });
+  assert.equal((await client.accessTokens.list({ agentId: agent.id })).tokens.length, 1);
+  await client.accessTokens.delete(made.token, { body: {} });
+  assert.deepEqual((await client.accessTokens.list({ agentId: agent.id })).tokens, []);
+}
+
+async function agentFiles(agent) {
+  const exported = await client.agents.exportFile(agent.id);
+  const text = typeof exported === 'string' ? exported : JSON.stringify(exported);
+  const file = await toFile(Buffer.from(text), 'agent.af');
+  const { agent_ids: [copy] } = await client.agents.importFile({ file, name: 'Copy', append_copy_suffix: false });
+  assert.equal((await client.agents.retrieve(copy)).name, 'Copy');
+  await client.agents.delete(copy);
+}
+
+async function environments() {
+  await refused(() => client.environments.list(), 501);
+  await refused(() => client.environments.retrieve('device'), 501);
+  const messages = [{ role: 'user', content: 'Hello.' }];
+  await refused(() => client.environments.sendMessage('connection', { messages }), 501);
+}
+
 const agent = await client.agents.create({ memory_blocks: [{ label: 'human', value: 'Name: Ada' }] });
-for (const resource of [blocks, archives, tools, messages, conversations]) await resource(agent);
+const resources = [
+  blocks, archives, tools, messages, conversations, folders, identities, mcpServers, schedules, templates,
+  accessTokens, agentFiles, environments,
+];
+for (const resource of resources) await resource(agent);
 assert.ok((await client.models.embeddings.list()).length > 0);
 await client.agents.delete(agent.id);
 console.log('done');
