@@ -3,9 +3,11 @@
 A page is a function that returns Markdown; add it to PAGES. Hand-written pages are not this tool's.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 
 from eunoe import errors, settings
@@ -13,9 +15,13 @@ from eunoe import errors, settings
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.contract.callers import called_in_node, called_in_python  # noqa: E402 - found only from here on
+from tests.contract.differences import LEFT_OUT, NOT_SERVED  # noqa: E402 - found only from here on
 from tests.contract.holders import holders  # noqa: E402 - found only from here on
+from tests.contract.official import methods  # noqa: E402 - found only from here on
 from tests.contract.requirements import AREAS, order  # noqa: E402 - found only from here on
 from tests.contract.rules.untested import UNTESTED  # noqa: E402 - found only from here on
+from tests.contract.served import key, operations  # noqa: E402 - found only from here on
 
 DOCS = ROOT / "docs"
 NOTE = "<!-- Written by `make docs`; change what it is made from instead. -->"
@@ -28,6 +34,58 @@ _AREA_TITLES: Mapping[str, str] = {
 }
 _TITLE = re.compile(r"^# (?P<number>\d{4}) (?P<title>.+)$", re.MULTILINE)
 _STATUS = re.compile(r"^Status: (?P<status>.+)$", re.MULTILINE)
+
+
+def compatibility() -> str:
+    """Return the tables of the official clients' methods, and of the routes beside them."""
+    routes = {one.name: key(one.verb, one.path) for one in methods()}
+    in_python, in_node = called_in_python(), called_in_node()
+    rows = [
+        f"| `{one.name}` | `{one.verb} {one.path}` "
+        f"| {_yes_no(routes[one.name] in operations() and one.name not in NOT_SERVED)} "
+        f"| {_yes_no(one.name in in_python)} | {_yes_no(one.name in in_node)} "
+        f"| {_cell(_differences(one.name))} |"
+        for one in methods()
+    ]
+    more = [
+        f"| `{one.route}` | `{one.operation_id}` |"
+        for one in sorted(operations().values(), key=lambda one: one.route.split(" ")[::-1])
+        if key(*one.route.split(" ")) not in routes.values()
+    ]
+    intro = (
+        f"The server speaks the Letta V1 API: the official clients {_versions()} work unchanged "
+        "when their base URL is that of the server. "
+        f"They have {len(routes)} methods, of which {len(routes.keys() - NOT_SERVED.keys())} are "
+        "served; the others are refused with an error that says why. Methods are named as in "
+        "Python; in JavaScript they are in camel case. `Python` and `JavaScript` say whether the "
+        "tests call the method with that client. Whatever the Python client sends or reads and "
+        "the API document does not have is under `Differences`."
+    )
+    table = "| Method | Route | Served | Python | JavaScript | Differences |\n"
+    parts = [
+        intro,
+        table + "| --- | --- | --- | --- | --- | --- |\n" + "\n".join(rows),
+        "## Routes beside the clients' methods",
+        "The clients have no methods for these; they are asked for by their path.",
+        "| Route | `operationId` |\n| --- | --- |\n" + "\n".join(more),
+    ]
+    return _page("Compatibility", "\n\n".join(parts))
+
+
+def _versions() -> str:
+    """Return the clients with the versions that the tests run, as they are pinned."""
+    lock = json.loads((ROOT / "tests" / "node" / "package-lock.json").read_text(encoding="utf-8"))
+    node = lock["packages"]["node_modules/@letta-ai/letta-client"]["version"]
+    python = metadata.version("letta-client")
+    return f"for Python (`letta-client` {python}) and JavaScript (`@letta-ai/letta-client` {node})"
+
+
+def _differences(method: str) -> str:
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in LEFT_OUT.get(method, {}).items():
+        by_reason.setdefault(reason, []).append(f"`{name}`")
+    told = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+    return " ".join([NOT_SERVED[method], *told] if method in NOT_SERVED else told)
 
 
 def decisions() -> str:
@@ -115,6 +173,7 @@ def _cell(text: str) -> str:
 
 PAGES: Mapping[str, Callable[[], str]] = {
     "adr/README.md": decisions,
+    "compatibility.md": compatibility,
     "reference/errors.md": error_codes,
     "reference/rules.md": rules,
     "reference/settings.md": setting_variables,

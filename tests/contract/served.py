@@ -22,6 +22,7 @@ _CHOICES: Final = ("anyOf", "oneOf", "allOf")
 class Operation:
     """What is asked for and answered; names as the client writes them, with underscores."""
 
+    route: str
     operation_id: str
     parameters: frozenset[str]
     fields: frozenset[str]
@@ -37,7 +38,7 @@ def operations() -> dict[str, Operation]:
     """Return every operation of the document, by `key`."""
     document = build_api(_closed, version="0").openapi()
     return {
-        key(verb, path): _operation(document, path, operation)
+        key(verb, path): _operation(document, verb, path, operation)
         for path, operations in document["paths"].items()
         for verb, operation in operations.items()
     }
@@ -53,12 +54,13 @@ def _never() -> NoReturn:
     raise AssertionError("the document is made without a running server")
 
 
-def _operation(document: Json, path: str, operation: Json) -> Operation:
+def _operation(document: Json, verb: str, path: str, operation: Json) -> Operation:
     asked = {one["name"] for one in operation.get("parameters", [])}
     asked |= set(_PARAMETER.findall(path))
     asked |= set(_fields(document, operation.get("requestBody", {})))
     answers = [one for code, one in operation["responses"].items() if code.startswith("2")]
     return Operation(
+        route=f"{verb.upper()} {path}",
         operation_id=operation["operationId"],
         parameters=frozenset(_argument(name) for name in asked),
         fields=frozenset(name for one in answers for name in _fields(document, one)),
