@@ -5,6 +5,7 @@ The server is shared, so a test makes its own agents and asks for nothing that o
 
 import uuid
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
@@ -89,7 +90,9 @@ def on_postgresql(
     postgresql_server: PostgresqlServer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Server]:
-    url = anyio.run(_created, postgresql_server)
+    # An earlier test of this worker may have left its event loop to others in this thread.
+    with ThreadPoolExecutor(1) as thread:
+        url = thread.submit(anyio.run, _created, postgresql_server).result()
     with serving(url, folder=tmp_path_factory.mktemp("on_postgresql"), **variables) as running:
         yield running
 

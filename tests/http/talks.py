@@ -253,16 +253,19 @@ async def talking(database: Database, executors: Executors = no_executor) -> Asy
     app = build_api(opened, version="0")
     await runner.start()
     transport = httpx.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx.AsyncClient(
-            transport=transport, base_url=ADDRESS, timeout=60, follow_redirects=True
-        ) as http,
-    ):
-        letta = AsyncLetta(base_url=ADDRESS, http_client=http, max_retries=0, api_key="any")
-        yield Talk(letta=letta, http=http, registry=registry, mcp=mcp, app=app)
-    await runner.stop()
-    await sessions.close()
-    await offer.close()
-    await images.close()
-    await registry.aclose()
+    # A test that fails in the middle must not leave its workers to the tests after it.
+    try:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=transport, base_url=ADDRESS, timeout=60, follow_redirects=True
+            ) as http,
+        ):
+            letta = AsyncLetta(base_url=ADDRESS, http_client=http, max_retries=0, api_key="any")
+            yield Talk(letta=letta, http=http, registry=registry, mcp=mcp, app=app)
+    finally:
+        await runner.stop()
+        await sessions.close()
+        await offer.close()
+        await images.close()
+        await registry.aclose()

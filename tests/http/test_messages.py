@@ -189,7 +189,7 @@ async def test_a_model_that_fails(world: World, http: httpx.AsyncClient) -> None
         ({"messages": [{"approve": True, "approval_request_id": "1"}]}, 400, "awaiting approval"),
         ({"input": ""}, 400, "empty"),
         ({"input": [{"type": "image", "source": {"type": "url", "url": "http://127.0.0.1/x"}}]},
-         400, "not at a public address"),
+         400, "not at a public URL"),
     ],
 )  # fmt: skip
 async def test_refused_with_a_reason(
