@@ -101,6 +101,11 @@ def _bound(configured: Settings) -> socket.socket:
 
 async def _prepare(configured: Settings) -> None:
     """Bring the data up to date once, before any worker opens it; what is wrong ends here."""
+    try:
+        configured.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sentence = f"The data folder {configured.data_dir} cannot be made: {error.strerror}."
+        raise CommandFailed(sentence) from error
     sealing(configured)
     db = await open_database(configured.database_url)
     try:
