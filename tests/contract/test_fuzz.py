@@ -30,7 +30,7 @@ NOT_KEPT: Final = {501}
 
 
 def operations(server: Server) -> list[Any]:
-    document = httpx.get(f"{server.url}/openapi.json").json()
+    document = httpx.get(f"{server.url}/openapi.json", timeout=PATIENCE_S).json()
     schema: Any = schemathesis.openapi.from_dict(document)
     return [one.ok() for one in schema.get_all_operations()]
 

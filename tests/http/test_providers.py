@@ -75,6 +75,8 @@ async def test_a_provider_is_listed_with_its_models_and_never_its_key(
         ({"name": "openai"}, 400),
         ({"name": "a/b"}, 422),
         ({"api_key": "  "}, 400),
+        ({"api_key": "ключ"}, 400),
+        ({"access_key": "a\nb"}, 400),
         ({"provider_type": "unheard_of"}, 422),
         ({"colour": "red"}, 422),
         ({"provider_type": "vllm", "base_url": ""}, 400),

@@ -1,5 +1,6 @@
 """The OpenAPI document, made when it is asked for: a start waits for no model of an answer."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -8,6 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from eunoe.domain.messages import Json
 from eunoe.wire.stream import StreamEvent
@@ -53,8 +56,17 @@ def install(app: FastAPI) -> None:
             made.append(_with_events(whole))
         return made[0]
 
+    async def serve(request: Request) -> JSONResponse:
+        del request
+        # It takes seconds, in which others want their answers.
+        return JSONResponse(await asyncio.to_thread(document))
+
     # FastAPI says that this is how its document is replaced.
     app.openapi = document
+    app.router.routes[:] = [
+        one for one in app.router.routes if getattr(one, "path", None) != app.openapi_url
+    ]
+    app.add_route(app.openapi_url or "/openapi.json", serve, include_in_schema=False)
 
 
 def _with_events(document: Json) -> Json:

@@ -35,13 +35,21 @@ class _Body(BaseModel):
 
     def key(self) -> str:
         """Return the key, trimmed; raise `ProviderInvalid` where there is none (18.6)."""
-        key = _trimmed(self.api_key.get_secret_value())
+        key = _sendable(self.api_key, "api_key")
         if key is None:
             raise ProviderInvalid("`api_key` is empty; send the provider's key.")
         return key
 
     def access(self) -> str | None:
-        return None if self.access_key is None else _trimmed(self.access_key.get_secret_value())
+        return None if self.access_key is None else _sendable(self.access_key, "access_key")
+
+
+def _sendable(secret: SecretStr, name: str) -> str | None:
+    """Return a key, trimmed; raise `ProviderInvalid` for one that no header can hold."""
+    key = _trimmed(secret.get_secret_value())
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise ProviderInvalid(f"`{name}` is no key: it has characters that no header can hold.")
+    return key
 
 
 class CreateProviderBody(_Body):
