@@ -1,5 +1,6 @@
 """The command `eunoe`. What a command needs is imported when it is given, so that help is quick."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Callable
@@ -179,7 +180,10 @@ def main() -> None:
 
 def _do(module: str, deed: str, **options: object) -> None:
     """Run a command's function, which returns the exit code."""
+    # What an import makes stays, and the collector would look through it again and again.
+    gc.disable()
     found = getattr(importlib.import_module(f"eunoe.cli.{module}"), deed)
+    gc.enable()
     code = cast("Callable[..., int]", found)(**options)
     if code:
         sys.exit(code)

@@ -70,7 +70,6 @@ def worker_app() -> Application:
 def _application(configured: Settings) -> Application:
     """Return the application; what was made for it stays, so the collector need not look at it."""
     app = create_app(configured)
-    gc.collect()
     gc.freeze()
     gc.set_threshold(_GARBAGE)
     return app

@@ -1,6 +1,7 @@
 """The OpenAPI document, made when it is asked for: a start waits for no model of an answer."""
 
 import asyncio
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -9,8 +10,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import compile_path
 
 from eunoe.domain.messages import Json
 from eunoe.wire.stream import StreamEvent
@@ -21,11 +24,16 @@ STREAM: Final[Json] = {
 }
 """What a stream of a run's events holds: the schema is of one event's data; `[DONE]` ends it."""
 
+# FastAPI names a body by an alias, and silences this only where the model is made at once.
+warnings.filterwarnings("ignore", category=UnsupportedFieldAttributeWarning)
+
 
 class Route(APIRoute):
-    """A route that keeps what describes its answers until somebody wants to read it.
+    """A route that is found at once, and made when it is first asked for.
 
-    Answers leave as they are made, past any model; the models describe them only.
+    To make one takes its parameters and bodies apart into models, which for all of them is a
+    large part of a start. Answers leave as they are made, past any model; the models describe
+    them only.
     """
 
     def __init__(
@@ -36,9 +44,18 @@ class Route(APIRoute):
         responses: dict[int | str, Json] | None = None,
         **options: Any,  # noqa: ANN401 -- FastAPI's own, passed on as they are
     ) -> None:
-        super().__init__(path, endpoint, **options)
+        self.path, self.endpoint, self.name = path, endpoint, endpoint.__name__
+        self.methods: set[str] = set(options["methods"])
+        self.path_regex, self.path_format, self.param_convertors = compile_path(path)
         self.described = partial(APIRoute, path, endpoint, responses=responses, **options)
         """Makes the same route with the models of its answers."""
+        self._make = partial(super().__init__, path, endpoint, **options)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the rest of a route is
+        if name.startswith("__") or "app" in self.__dict__:
+            raise AttributeError(name)
+        self._make()
+        return getattr(self, name)
 
 
 def install(app: FastAPI) -> None:

@@ -5,22 +5,23 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import access_tokens
 from eunoe.domain.access_tokens import Access, Grant
 from eunoe.ids import pattern
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 
-class PolicyBody(BaseModel):
+class PolicyBody(Shape):
     type: Literal["agent"]
     id: Annotated[str, Field(pattern=pattern("agent"))]
     access: Annotated[list[Access], Field(min_length=1)]
 
 
-class CreateAccessTokenBody(BaseModel):
+class CreateAccessTokenBody(Shape):
     hostname: str
     policy: Annotated[list[PolicyBody], Field(min_length=1, max_length=1000)]
     expires_at: datetime | None = None

@@ -38,6 +38,7 @@ from eunoe.wire.models import (
     LlmConfigBody,
 )
 from eunoe.wire.secrets import SecretKey
+from eunoe.wire.shape import Shape
 from eunoe.wire.tool_rules import ToolRuleBody, stored
 
 _NOT_IN_NAME: Final = re.compile(r"[^\w \-']")
@@ -64,7 +65,7 @@ Size = Annotated[int, Field(ge=1, le=2**31)]
 Files = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
-class _Loose(BaseModel):
+class _Loose(Shape):
     model_config = ConfigDict(extra="allow")
 
 
@@ -83,7 +84,7 @@ def block_of(body: CreateBlockBody, block_id: str, *, at: datetime) -> Block:
     return Block(**draft, id=block_id, created_at=at)
 
 
-class _Schema(BaseModel):
+class _Schema(Shape):
     description: str | None = None
     parameters: dict[str, Any] | None = None
 

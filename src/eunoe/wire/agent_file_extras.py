@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from eunoe.domain.agent_files import AgentFile, AgentRecord, ConversationRecord
 from eunoe.domain.blocks import Block, BlockVersion
@@ -18,6 +18,7 @@ from eunoe.domain.messages import Json, Message
 from eunoe.domain.passages import Archive, Passage
 from eunoe.domain.runs import Run, Step
 from eunoe.wire.agent_file_messages import MessageEntry, message_entry
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 FORMAT: Final = 1
@@ -32,14 +33,14 @@ _version: Final = TypeAdapter(BlockVersion)
 _block: Final = TypeAdapter(Block)
 
 
-class ConversationEntry(BaseModel):
+class ConversationEntry(Shape):
     conversation: Conversation
     block_ids: list[str] = Field(default_factory=list[str])
     in_context_message_ids: list[str] = Field(default_factory=list[str])
     listed: list[str] = Field(default_factory=list[str])
 
 
-class Details(BaseModel):
+class Details(Shape):
     """What the V1 form of a message leaves out; a field that says nothing is absent."""
 
     conversation_id: str | None = None
@@ -52,12 +53,12 @@ class Details(BaseModel):
     by_client: list[str] = Field(default_factory=list[str])
 
 
-class GroupCount(BaseModel):
+class GroupCount(Shape):
     turns_counter: int | None = None
     last_processed_message_id: str | None = None
 
 
-class Extras(BaseModel):
+class Extras(Shape):
     """`said` are all messages in the order they were said, `listed` an agent's own list."""
 
     model_config = ConfigDict(extra="allow")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from eunoe.domain.agent_files import in_utc
 from eunoe.domain.agents import PLAIN_TEXT, AgentType
@@ -43,6 +43,7 @@ from eunoe.wire.content import (
     plain_part,
 )
 from eunoe.wire.message_search import stored_form
+from eunoe.wire.shape import Shape
 
 _UNKNOWN_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT: Final = (
@@ -88,7 +89,7 @@ def message_entry(message: Message) -> Json:
 # Reading
 
 
-class _Function(BaseModel):
+class _Function(Shape):
     name: str
     arguments: str | dict[str, Any] = "{}"
 
@@ -97,12 +98,12 @@ class _Function(BaseModel):
         return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
 
 
-class _Call(BaseModel):
+class _Call(Shape):
     id: str
     function: _Function
 
 
-class _Return(BaseModel):
+class _Return(Shape):
     tool_call_id: str | None = None
     status: Literal["success", "error"] = "success"
     stdout: list[str] | None = None
@@ -110,7 +111,7 @@ class _Return(BaseModel):
     func_response: str | list[ContentPart] | None = None
 
 
-class _Approval(BaseModel):
+class _Approval(Shape):
     """A decision, or what a client's tool came to, by what it holds."""
 
     type: str | None = None
@@ -138,7 +139,7 @@ class _Approval(BaseModel):
         )
 
 
-class MessageEntry(BaseModel):
+class MessageEntry(Shape):
     model_config = ConfigDict(extra="allow")
 
     id: str = Field(min_length=1)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.agent_files import AgentFile, AgentRecord
@@ -18,6 +18,7 @@ from eunoe.wire.agent_file_messages import message_entry
 from eunoe.wire.agents import compaction_settings
 from eunoe.wire.model_settings import model_settings
 from eunoe.wire.models import embedding_config, llm_config
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 REVISION: Final = "1"
@@ -37,7 +38,7 @@ _GROUP_FIELDS: Final = {
 }
 
 
-class Skill(BaseModel):
+class Skill(Shape):
     """A skill that travels with the file: its own files, or where it comes from."""
 
     name: str = Field(min_length=1)
@@ -51,7 +52,7 @@ class Skill(BaseModel):
         return self
 
 
-class ExportBody(BaseModel):
+class ExportBody(Shape):
     """`everything` is this server's own: it adds the key `eunoe` to the file."""
 
     skills: list[Skill] = Field(default_factory=list[Skill])

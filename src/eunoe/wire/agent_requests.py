@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from eunoe.domain.agents import AgentType, CompactionMode
 from eunoe.domain.drafts import (
@@ -28,6 +28,7 @@ from eunoe.wire.identities import IdentityId
 from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat
 from eunoe.wire.models import EmbeddingConfigBody, LlmConfigBody
 from eunoe.wire.secrets import SecretsBody, first_sent
+from eunoe.wire.shape import Shape
 from eunoe.wire.tool_rules import ToolRuleBody, stored
 
 SUBAGENT_TAG: Final = "role:subagent"
@@ -45,7 +46,7 @@ NAME: Final = re.compile(r"[\w \-']+")
 """What an agent may be called (api 3.4.3)."""
 
 
-class CompactionBody(BaseModel):
+class CompactionBody(Shape):
     mode: CompactionMode | None = None
     model: str | None = None
     model_settings: ModelSettingsBody | None = None
@@ -68,7 +69,7 @@ class CompactionBody(BaseModel):
         )
 
 
-class OpeningBody(BaseModel):
+class OpeningBody(Shape):
     """One entry of `initial_message_sequence` (6.13)."""
 
     type: Literal["message"] | None = "message"
@@ -90,7 +91,7 @@ class OpeningBody(BaseModel):
         )
 
 
-class _AgentBody(BaseModel):
+class _AgentBody(Shape):
     """What create and update have in common. Null says nothing, unknown fields are ignored."""
 
     name: str | None = None

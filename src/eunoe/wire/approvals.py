@@ -11,11 +11,12 @@ from eunoe.domain.inputs import Answers
 from eunoe.domain.messages import Answer, ClientReturn, Decision, Image, Json, Message, Text
 from eunoe.domain.tools import ToolSchema
 from eunoe.wire.content import Content, FetchImage, TextContent, part_bodies, parts_of
+from eunoe.wire.shape import Shape
 
 RETURNABLE = frozenset({"text", "image"})
 
 
-class ApprovalReturn(BaseModel):
+class ApprovalReturn(Shape):
     """What is asked is decided as it stands: fields that would change a call are refused."""
 
     model_config = ConfigDict(extra="forbid")
@@ -26,7 +27,7 @@ class ApprovalReturn(BaseModel):
     reason: str | None = None
 
 
-class ToolReturn(BaseModel):
+class ToolReturn(Shape):
     type: Literal["tool"] = "tool"
     tool_call_id: str
     tool_return: Content
@@ -57,7 +58,7 @@ Approval: TypeAlias = Annotated[
 ]
 
 
-class ApprovalCreate(BaseModel):
+class ApprovalCreate(Shape):
     model_config = ConfigDict(extra="forbid")
 
     type: Literal["approval"] = "approval"
@@ -69,14 +70,14 @@ class ApprovalCreate(BaseModel):
     group_id: str | None = None
 
 
-class ToolReturnCreate(BaseModel):
+class ToolReturnCreate(Shape):
     type: Literal["tool_return"] = "tool_return"
     tool_returns: list[ToolReturn]
     otid: str | None = None
     group_id: str | None = None
 
 
-class ClientTool(BaseModel):
+class ClientTool(Shape):
     name: str = Field(min_length=1)
     description: str | None = None
     parameters: dict[str, Any] | None = None

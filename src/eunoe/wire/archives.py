@@ -2,16 +2,16 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from eunoe.domain import passages
 from eunoe.domain.messages import Json
 from eunoe.wire.models import EmbeddingConfigBody, EmbeddingConfigResponse, embedding_config
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time, optional_entity_time
 
 
-class CreateArchiveBody(BaseModel):
+class CreateArchiveBody(Shape):
     name: str
     description: str | None = None
     embedding: str | None = None
@@ -24,7 +24,7 @@ class CreateArchiveBody(BaseModel):
         return self.embedding
 
 
-class UpdateArchiveBody(BaseModel):
+class UpdateArchiveBody(Shape):
     name: str | None = None
     description: str | None = None
 

@@ -2,18 +2,19 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.blocks import DEFAULT_LIMIT, Block, BlockVersion, built_in_description
 from eunoe.domain.drafts import BlockDraft, BlockPatch
 from eunoe.domain.messages import Json
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 Limit = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class CreateBlockBody(BaseModel):
+class CreateBlockBody(Shape):
     label: Annotated[str, Field(min_length=1)]
     value: str = ""
     limit: Limit = DEFAULT_LIMIT
@@ -47,7 +48,7 @@ class CreateBlockBody(BaseModel):
         return BlockDraft(**given)
 
 
-class UpdateBlockBody(BaseModel):
+class UpdateBlockBody(Shape):
     """A null field says nothing (12.20)."""
 
     label: Annotated[str, Field(min_length=1)] | None = None

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 from typing_extensions import TypedDict
 
 from eunoe.domain.events import Used
@@ -19,6 +19,7 @@ from eunoe.errors import Invalid
 from eunoe.ids import is_id
 from eunoe.wire.content import ContentPart, ImageContent, TextContent, UrlImage
 from eunoe.wire.sends import MessageCreate
+from eunoe.wire.shape import Shape
 from eunoe.wire.speech import Close, Speech
 
 _PARAGRAPH: Final = "\n\n"
@@ -28,11 +29,11 @@ _NO_TOOLS: Final = (
 )
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(Shape):
     include_usage: bool | None = None
 
 
-class ChatCompletionRequest(BaseModel):
+class ChatCompletionRequest(Shape):
     """A request as the clients of that API send it; fields not named here are ignored."""
 
     model_config = ConfigDict(extra="ignore")

@@ -19,27 +19,28 @@ from eunoe.domain.messages import (
     Text,
 )
 from eunoe.errors import Invalid
+from eunoe.wire.shape import Shape
 
 
-class TextContent(BaseModel):
+class TextContent(Shape):
     type: Literal["text"] = "text"
     text: str
     signature: str | None = None
 
 
-class UrlImage(BaseModel):
+class UrlImage(Shape):
     type: Literal["url"] = "url"
     url: str
 
 
-class Base64Image(BaseModel):
+class Base64Image(Shape):
     type: Literal["base64"] = "base64"
     media_type: str
     data: str
     detail: str | None = None
 
 
-class LettaImage(BaseModel):
+class LettaImage(Shape):
     """An image of a file; accepted where the caller sends its bytes along."""
 
     type: Literal["letta"] = "letta"
@@ -49,12 +50,12 @@ class LettaImage(BaseModel):
     detail: str | None = None
 
 
-class ImageContent(BaseModel):
+class ImageContent(Shape):
     type: Literal["image"] = "image"
     source: Annotated[UrlImage | Base64Image | LettaImage, Discriminator("type")]
 
 
-class ToolCallContent(BaseModel):
+class ToolCallContent(Shape):
     type: Literal["tool_call"] = "tool_call"
     id: str
     name: str
@@ -62,36 +63,36 @@ class ToolCallContent(BaseModel):
     signature: str | None = None
 
 
-class ToolReturnContent(BaseModel):
+class ToolReturnContent(Shape):
     type: Literal["tool_return"] = "tool_return"
     tool_call_id: str
     content: str
     is_error: bool
 
 
-class ReasoningContent(BaseModel):
+class ReasoningContent(Shape):
     type: Literal["reasoning"] = "reasoning"
     is_native: bool
     reasoning: str
     signature: str | None = None
 
 
-class RedactedReasoningContent(BaseModel):
+class RedactedReasoningContent(Shape):
     type: Literal["redacted_reasoning"] = "redacted_reasoning"
     data: str
 
 
-class OmittedReasoningContent(BaseModel):
+class OmittedReasoningContent(Shape):
     type: Literal["omitted_reasoning"] = "omitted_reasoning"
     signature: str | None = None
 
 
-class SummarizedReasoningPart(BaseModel):
+class SummarizedReasoningPart(Shape):
     index: int
     text: str
 
 
-class SummarizedReasoningContent(BaseModel):
+class SummarizedReasoningContent(Shape):
     type: Literal["summarized_reasoning"] = "summarized_reasoning"
     id: str
     summary: list[SummarizedReasoningPart]

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.conversations import ConversationDraft, ConversationState
@@ -11,6 +11,7 @@ from eunoe.domain.messages import Json
 from eunoe.errors import Invalid
 from eunoe.wire.model_settings import ModelSettingsBody
 from eunoe.wire.overviews import CompactBody
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time, optional_entity_time
 
 Tokens = Annotated[int, Field(ge=1, le=2**53)]
@@ -35,7 +36,7 @@ class Conversation(TypedDict):
     last_updated_by_id: str | None
 
 
-class _ConversationBody(BaseModel):
+class _ConversationBody(Shape):
     """A null field says nothing. `model_settings` count only together with a model (6.5)."""
 
     summary: str | None = None

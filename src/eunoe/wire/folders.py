@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import folders
@@ -13,10 +13,11 @@ from eunoe.wire.models import (
     EmbeddingConfigResponse,
     embedding_config,
 )
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 
-class CreateFolderBody(BaseModel):
+class CreateFolderBody(Shape):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1)]
@@ -41,7 +42,7 @@ class CreateFolderBody(BaseModel):
         return self.embedding
 
 
-class UpdateFolderBody(BaseModel):
+class UpdateFolderBody(Shape):
     """Null says nothing, as an absent field does (api 6.40)."""
 
     model_config = ConfigDict(extra="forbid")

@@ -2,15 +2,16 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.events import Used
 from eunoe.domain.generation import Generated, Question
+from eunoe.wire.shape import Shape
 from eunoe.wire.stream import UsageStatistics, usage
 
 
-class GenerateRequest(BaseModel):
+class GenerateRequest(Shape):
     prompt: Annotated[str, Field(min_length=1)]
     system_prompt: str | None = None
     override_model: str | None = None

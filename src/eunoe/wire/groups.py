@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import groups
@@ -16,6 +16,7 @@ from eunoe.domain.groups import (
 )
 from eunoe.domain.messages import Json
 from eunoe.ids import pattern
+from eunoe.wire.shape import Shape
 
 AgentId: TypeAlias = Annotated[str, Field(pattern=pattern("agent"))]
 BlockId: TypeAlias = Annotated[str, Field(pattern=pattern("block"))]
@@ -67,7 +68,7 @@ def group(one: groups.Group) -> Group:
     }
 
 
-class _Config(BaseModel):
+class _Config(Shape):
     """What a kind of group is set by; null says nothing."""
 
     def values(self) -> Json:
@@ -119,7 +120,7 @@ Config: TypeAlias = Annotated[
 ]
 
 
-class CreateGroupBody(BaseModel):
+class CreateGroupBody(Shape):
     agent_ids: list[AgentId]
     description: str
     manager_config: Config = Field(default_factory=RoundRobinConfig)
@@ -149,7 +150,7 @@ class CreateGroupBody(BaseModel):
         )
 
 
-class UpdateGroupBody(BaseModel):
+class UpdateGroupBody(Shape):
     agent_ids: list[AgentId] | None = None
     description: str | None = None
     manager_config: Config | None = None

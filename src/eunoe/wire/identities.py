@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import identities
@@ -14,6 +14,7 @@ from eunoe.domain.identities import (
     PropertyType,
 )
 from eunoe.ids import pattern
+from eunoe.wire.shape import Shape
 
 AgentId: TypeAlias = Annotated[str, Field(pattern=pattern("agent"))]
 BlockId: TypeAlias = Annotated[str, Field(pattern=pattern("block"))]
@@ -21,7 +22,7 @@ IdentityId: TypeAlias = Annotated[str, Field(pattern=pattern("identity"))]
 Key: TypeAlias = Annotated[str, Field(min_length=1)]
 
 
-class PropertyBody(BaseModel):
+class PropertyBody(Shape):
     """One property; its value is of the type that it names."""
 
     model_config = ConfigDict(extra="forbid")
@@ -52,7 +53,7 @@ def _type_of(value: object) -> PropertyType:
             return "json"
 
 
-class CreateIdentityBody(BaseModel):
+class CreateIdentityBody(Shape):
     model_config = ConfigDict(extra="forbid")
 
     identifier_key: Key
@@ -75,7 +76,7 @@ class CreateIdentityBody(BaseModel):
         )
 
 
-class UpdateIdentityBody(BaseModel):
+class UpdateIdentityBody(Shape):
     model_config = ConfigDict(extra="forbid")
 
     identifier_key: Key | None = None

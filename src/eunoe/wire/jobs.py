@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import jobs
@@ -22,6 +22,7 @@ from eunoe.wire.sends import (
     items_of,
     options_of,
 )
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time, optional_entity_time
 
 
@@ -63,7 +64,7 @@ class LettaBatchRequest(LettaRequest):
         )
 
 
-class CreateBatch(BaseModel):
+class CreateBatch(Shape):
     requests: Annotated[list[LettaBatchRequest], Field(max_length=MOST_ITEMS)]
     callback_url: CallbackUrl | None = None
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import mcp_servers as domain
@@ -12,10 +12,11 @@ from eunoe.domain.mcp_servers import HttpServer, McpConfig, McpServer, StdioServ
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import Invalid
+from eunoe.wire.shape import Shape
 from eunoe.wire.tools import tool
 
 
-class _Body(BaseModel):
+class _Body(Shape):
     model_config = ConfigDict(extra="forbid")
 
 
@@ -128,7 +129,7 @@ def _other_type() -> Invalid:
 
 
 class RunBody(_Body):
-    args: Json = {}
+    args: Json = Field({})
 
 
 class Stdio(TypedDict):

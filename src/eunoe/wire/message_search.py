@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from eunoe.domain.heartbeats import kept_arguments
@@ -15,6 +15,7 @@ from eunoe.domain.recall import MessageQuery, SearchedRole
 from eunoe.wire.approvals import stored_answers
 from eunoe.wire.content import part_bodies
 from eunoe.wire.messages import Lens, shown
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 SearchMode: TypeAlias = Literal["vector", "fts", "hybrid"]
@@ -35,7 +36,7 @@ _TEXT_FIELDS: Final = {
 _MOMENT: Final = timedelta(microseconds=1)
 
 
-class SearchAllMessagesRequest(BaseModel):
+class SearchAllMessagesRequest(Shape):
     query: str
     search_mode: SearchMode = "hybrid"
     agent_id: str | None = None
@@ -45,7 +46,7 @@ class SearchAllMessagesRequest(BaseModel):
     limit: int = Field(default=50, ge=1, le=100)
 
 
-class MessageSearchRequest(BaseModel):
+class MessageSearchRequest(Shape):
     query: str | None = None
     search_mode: SearchMode = "hybrid"
     roles: list[MessageRole] | None = None

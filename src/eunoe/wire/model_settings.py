@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from eunoe.domain.messages import Json
 from eunoe.domain.models import ModelConfig
+from eunoe.wire.shape import Shape
 
 DEFAULT_TEMPERATURE: Final = 0.7
 DEFAULT_OUTPUT_TOKENS: Final = 4_096
@@ -54,29 +55,29 @@ _SETTINGS: Final[dict[str, Json]] = {
 }
 
 
-class _Reasoning(BaseModel):
+class _Reasoning(Shape):
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
 
 
-class _Thinking(BaseModel):
+class _Thinking(Shape):
     type: Literal["enabled", "disabled"] | None = None
     budget_tokens: int | None = None
     clear_thinking: bool | None = None
 
 
-class _ThinkingConfig(BaseModel):
+class _ThinkingConfig(Shape):
     include_thoughts: bool | None = None
     thinking_budget: int | None = None
 
 
-class ResponseFormat(BaseModel):
+class ResponseFormat(Shape):
     model_config = ConfigDict(extra="allow")
 
     type: Literal["text", "json_schema", "json_object"]
     json_schema: dict[str, Any] | None = None
 
 
-class ModelSettingsBody(BaseModel):
+class ModelSettingsBody(Shape):
     """`model_settings` of any provider type; an unknown type is refused (api 6.6.2)."""
 
     provider_type: (

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from eunoe.domain.drafts import ModelWish
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, EmbeddingListing, ModelConfig, ModelListing
 from eunoe.wire.model_settings import ResponseFormat, temperature
+from eunoe.wire.shape import Shape
 
 EMBEDDING_CHUNK_SIZE: Final = 300
 EMBEDDING_BATCH_SIZE: Final = 32
@@ -42,7 +43,7 @@ _ENDPOINT_ALIASES: Final = {"lmstudio_openai": "lmstudio", "sglang": "vllm"}
 # Requests
 
 
-class LlmConfigBody(BaseModel):
+class LlmConfigBody(Shape):
     """The deprecated `llm_config`.
 
     Where to connect comes from the provider that is configured, never from the caller,
@@ -86,7 +87,7 @@ class LlmConfigBody(BaseModel):
         )
 
 
-class EmbeddingConfigBody(BaseModel):
+class EmbeddingConfigBody(Shape):
     """The deprecated `embedding_config`, read only for the handle it amounts to."""
 
     embedding_endpoint_type: str

@@ -1,7 +1,5 @@
 """The context window on the wire: its parts, their sizes, and the messages as they are stored."""
 
-from pydantic import BaseModel
-
 from eunoe.domain.drafts import CompactionPatch
 from eunoe.domain.heartbeats import kept_arguments
 from eunoe.domain.messages import Json, Message, ToolReturn
@@ -9,10 +7,11 @@ from eunoe.domain.overview import Overview, Part
 from eunoe.wire.agent_requests import CompactionBody
 from eunoe.wire.approvals import stored_answers
 from eunoe.wire.content import part_bodies
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 
-class CompactBody(BaseModel):
+class CompactBody(Shape):
     """The body of a summarise request, which may be missing altogether (8.12)."""
 
     compaction_settings: CompactionBody | None = None
@@ -21,7 +20,7 @@ class CompactBody(BaseModel):
         return None if self.compaction_settings is None else self.compaction_settings.patch()
 
 
-class ResetBody(BaseModel):
+class ResetBody(Shape):
     add_default_initial_messages: bool = False
 
 

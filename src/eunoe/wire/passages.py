@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import passages
@@ -16,12 +16,13 @@ from eunoe.domain.passages import PassageHit
 from eunoe.domain.recall import PassageQuery
 from eunoe.errors import Invalid
 from eunoe.wire.models import EmbeddingConfigResponse, embedding_config
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time, optional_entity_time
 
 TagMode = Literal["any", "all"]
 
 
-class CreatePassageBody(BaseModel):
+class CreatePassageBody(Shape):
     """`created_at` is ISO text here; what cannot be read is 400, not 422 (14.3)."""
 
     text: str
@@ -38,11 +39,11 @@ class CreatePassageBody(BaseModel):
         )
 
 
-class CreatePassagesBody(BaseModel):
+class CreatePassagesBody(Shape):
     passages: list[CreatePassageBody]
 
 
-class CreateMemoryBody(BaseModel):
+class CreateMemoryBody(Shape):
     text: str
     tags: list[str] | None = None
     created_at: datetime | None = None
@@ -56,7 +57,7 @@ class CreateMemoryBody(BaseModel):
         )
 
 
-class SearchPassagesBody(BaseModel):
+class SearchPassagesBody(Shape):
     query: str | None = None
     agent_id: str | None = None
     archive_id: str | None = None

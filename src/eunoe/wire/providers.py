@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr
 from typing_extensions import TypedDict
 
 from eunoe.domain import providers
 from eunoe.domain.providers import ProviderDraft, ProviderPatch
 from eunoe.errors import ProviderInvalid
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time, optional_entity_time
 
 ProviderType: TypeAlias = Literal[
@@ -26,7 +27,7 @@ def _trimmed(text: str | None) -> str | None:
 Text: TypeAlias = Annotated[str | None, AfterValidator(_trimmed)]
 
 
-class _Body(BaseModel):
+class _Body(Shape):
     api_key: SecretStr
     access_key: SecretStr | None = None
     base_url: Text = None

@@ -8,7 +8,7 @@ As with chat completions the last user message counts: the agent remembers by it
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 from typing_extensions import TypedDict
 
 from eunoe.domain.events import Used
@@ -18,6 +18,7 @@ from eunoe.ids import is_id
 from eunoe.wire.completions import Head, check_tools, last_user_message
 from eunoe.wire.content import ContentPart, ImageContent, TextContent, UrlImage
 from eunoe.wire.sends import MessageCreate
+from eunoe.wire.shape import Shape
 from eunoe.wire.speech import Close, Speech
 
 _NO_BACKGROUND: Final = (
@@ -26,7 +27,7 @@ _NO_BACKGROUND: Final = (
 )
 
 
-class ResponseRequest(BaseModel):
+class ResponseRequest(Shape):
     """A request as the clients of that API send it; fields not named here are ignored."""
 
     model_config = ConfigDict(extra="ignore")

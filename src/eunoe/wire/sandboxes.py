@@ -2,12 +2,13 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import sandboxes
 from eunoe.domain.messages import Json
 from eunoe.domain.sandboxes import SandboxType
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 Name: TypeAlias = Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$", max_length=255)]
@@ -62,7 +63,7 @@ def variable(one: sandboxes.SandboxVariable) -> SandboxEnvironmentVariable:
     }
 
 
-class _Strict(BaseModel):
+class _Strict(Shape):
     model_config = ConfigDict(extra="forbid")
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.inputs import Ask, InputMessage
@@ -11,6 +11,7 @@ from eunoe.domain.messages import Json, Text
 from eunoe.domain.schedules import Once, Recurring, Schedule, When
 from eunoe.wire.content import FetchImage, part_bodies
 from eunoe.wire.sends import LettaAsyncRequest, MessageCreate, inputs_of, items_of, options_of
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import optional_entity_time
 
 # Times below are seconds, those above milliseconds: 10^11 seconds are past the year 5000.
@@ -19,14 +20,14 @@ _LATEST: Final = 253_402_300_799_000
 """The end of the year 9999, in milliseconds."""
 
 
-class OneTime(BaseModel):
+class OneTime(Shape):
     type: Literal["one-time"] | None = "one-time"
     scheduled_at: float = Field(
         ge=0, le=_LATEST, description="In milliseconds since 1970; small numbers count as seconds."
     )
 
 
-class RecurringTimes(BaseModel):
+class RecurringTimes(Shape):
     type: Literal["recurring"]
     cron_expression: str = Field(max_length=200, description="Five fields, in the time zone.")
     timezone: str = "UTC"

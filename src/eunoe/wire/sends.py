@@ -36,6 +36,7 @@ from eunoe.wire.approvals import (
 )
 from eunoe.wire.content import SENDABLE, Content, FetchImage, parts_of
 from eunoe.wire.messages import MessageType
+from eunoe.wire.shape import Shape
 
 Role: TypeAlias = Literal["user", "system", "assistant"]
 
@@ -72,7 +73,7 @@ def _check_sendable(content: Content, *, role: Role) -> None:
         )
 
 
-class MessageCreate(BaseModel):
+class MessageCreate(Shape):
     type: Literal["message"] | None = "message"
     role: Role
     content: Content
@@ -110,7 +111,7 @@ Item: TypeAlias = Annotated[
 ]
 
 
-class ClientSkill(BaseModel):
+class ClientSkill(Shape):
     name: str
     description: str
     location: str
@@ -119,7 +120,7 @@ class ClientSkill(BaseModel):
         return Skill(name=self.name, description=self.description, location=self.location)
 
 
-class LettaRequest(BaseModel):
+class LettaRequest(Shape):
     """What every send has in common."""
 
     messages: Annotated[list[Item], Field(min_length=1)] | None = None
@@ -216,11 +217,11 @@ class LettaAsyncRequest(LettaRequest):
     callback_url: CallbackUrl | None = None
 
 
-class CancelAgentRunRequest(BaseModel):
+class CancelAgentRunRequest(Shape):
     run_ids: list[str] | None = None
 
 
-class RetrieveStreamRequest(BaseModel):
+class RetrieveStreamRequest(Shape):
     """How to follow a run that is under way or over (streaming 4.6).
 
     The server pushes, so `poll_interval` and `batch_size` only have to be sensible.

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from eunoe.domain import runs
@@ -14,6 +13,7 @@ from eunoe.wire.runs import (
     completion_details,
     prompt_details,
 )
+from eunoe.wire.shape import Shape
 
 
 class Step(TypedDict):
@@ -66,7 +66,7 @@ class StepMetrics(TypedDict):
     project_id: str | None
 
 
-class ModifyFeedbackRequest(BaseModel):
+class ModifyFeedbackRequest(Shape):
     """Null feedback clears it; tags replace those there are when any are given."""
 
     feedback: Literal["positive", "negative"] | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.drafts import OpeningMessage
@@ -14,6 +14,7 @@ from eunoe.ids import pattern
 from eunoe.wire.agent_requests import AGENT_NAME
 from eunoe.wire.identities import IdentityId
 from eunoe.wire.secrets import SecretsBody, first_sent
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 _PROJECT: Final = "default"
@@ -22,7 +23,7 @@ _PROJECT: Final = "default"
 Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[\w.-][\w .-]{0,99}$")]
 
 
-class CreateTemplate(BaseModel):
+class CreateTemplate(Shape):
     type: Literal["agent", "agent_file"]
     agent_id: Annotated[str, Field(pattern=pattern("agent"))] | None = None
     name: Name | None = None
@@ -36,7 +37,7 @@ class CreateTemplate(BaseModel):
         return self.agent_id
 
 
-class SaveTemplate(BaseModel):
+class SaveTemplate(Shape):
     """The other fields say how agents follow a new version, and here they do not."""
 
     message: Annotated[str, Field(max_length=1_000)] | None = None
@@ -54,11 +55,11 @@ class SaveTemplate(BaseModel):
         return given
 
 
-class RollbackTemplate(BaseModel):
+class RollbackTemplate(Shape):
     version: str
 
 
-class Opening(BaseModel):
+class Opening(Shape):
     role: Literal["user", "system", "assistant"]
     content: str
     name: str | None = None
@@ -78,13 +79,13 @@ class Opening(BaseModel):
         )
 
 
-class CreateFromTemplate(BaseModel):
+class CreateFromTemplate(Shape):
     agent_name: Annotated[str, StringConstraints(pattern=AGENT_NAME)] | None = None
-    tags: list[str] = []
-    memory_variables: dict[str, str] = {}
+    tags: list[str] = Field([])
+    memory_variables: dict[str, str] = Field({})
     initial_message_sequence: list[Opening] | None = None
-    identity_ids: list[IdentityId] = []
-    tool_variables: SecretsBody = {}
+    identity_ids: list[IdentityId] = Field([])
+    tool_variables: SecretsBody = Field({})
 
     def instance(self) -> Instance:
         opening = self.initial_message_sequence

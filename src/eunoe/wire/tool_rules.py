@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from eunoe.domain.messages import Json
+from eunoe.wire.shape import Shape
 
 
-class _Rule(BaseModel):
+class _Rule(Shape):
     tool_name: str
     prompt_template: str | None = None
 
@@ -18,7 +19,7 @@ class _RunFirst(_Rule):
     args: dict[str, Any] | None = None
 
 
-class _ArgNode(BaseModel):
+class _ArgNode(Shape):
     name: str
     args: dict[str, Any] | None = None
 

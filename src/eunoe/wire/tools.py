@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias, cast, get_args
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import tools
@@ -15,13 +15,14 @@ from eunoe.domain.tools import ToolSchema, ToolType
 from eunoe.errors import Invalid
 from eunoe.wire.content import part_bodies
 from eunoe.wire.messages import ToolReturnMessage, WireToolReturn
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import message_date
 
 ReturnLimit: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 _NO_ID: Final = "null"
 
 
-class ApprovalBody(BaseModel):
+class ApprovalBody(Shape):
     """Whether calls of a tool wait for approval. The JavaScript client says it by another name."""
 
     requires_approval: Annotated[
@@ -29,14 +30,14 @@ class ApprovalBody(BaseModel):
     ]
 
 
-class Requirement(BaseModel):
+class Requirement(Shape):
     """A package that a tool imports; without a version, the newest."""
 
     name: Annotated[str, Field(min_length=1)]
     version: str | None = None
 
 
-class _ToolBody(BaseModel):
+class _ToolBody(Shape):
     source_type: SourceType | None = None
     json_schema: dict[str, Any] | None = None
     args_json_schema: dict[str, Any] | None = None
@@ -99,7 +100,7 @@ class UpdateToolBody(_ToolBody):
         return self._draft(source_code=self.source_code, metadata=self.metadata_)
 
 
-class SearchToolsBody(BaseModel):
+class SearchToolsBody(Shape):
     """Tools are found by words, whatever the mode asks for."""
 
     model_config = ConfigDict(extra="forbid")
@@ -111,7 +112,7 @@ class SearchToolsBody(BaseModel):
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
-class SourceBody(BaseModel):
+class SourceBody(Shape):
     """A source whose schema is asked for."""
 
     code: str
@@ -121,7 +122,7 @@ class SourceBody(BaseModel):
         return ToolDraft(source_code=self.code, source_type=_source_type(self.source_type))
 
 
-class WishBody(BaseModel):
+class WishBody(Shape):
     """A tool that a model is to write (13.5)."""
 
     tool_name: str
@@ -140,7 +141,7 @@ class WishBody(BaseModel):
         )
 
 
-class RunToolBody(BaseModel):
+class RunToolBody(Shape):
     """The arguments of one call."""
 
     model_config = ConfigDict(extra="forbid")
@@ -148,7 +149,7 @@ class RunToolBody(BaseModel):
     args: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
-class RunSourceBody(BaseModel):
+class RunSourceBody(Shape):
     """A source to be run once (X33)."""
 
     model_config = ConfigDict(extra="forbid")

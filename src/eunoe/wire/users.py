@@ -2,24 +2,25 @@
 
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import users
 from eunoe.ids import pattern
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class UserCreate(BaseModel):
+class UserCreate(Shape):
     model_config = ConfigDict(extra="forbid")
 
     name: Name
     organization_id: str
 
 
-class UserUpdate(BaseModel):
+class UserUpdate(Shape):
     model_config = ConfigDict(extra="forbid")
 
     id: Annotated[str, Field(pattern=pattern("user"))]
@@ -27,7 +28,7 @@ class UserUpdate(BaseModel):
     organization_id: None = Field(default=None, description="A user stays where he is.")
 
 
-class OrganizationBody(BaseModel):
+class OrganizationBody(Shape):
     """What an organization is to be like; no tool has privileges here."""
 
     model_config = ConfigDict(extra="forbid")
