@@ -8,16 +8,12 @@ from typing import Final
 _DEVICES: Final = "501: environments are computers of a hosted service, and this server has none."
 _NOT_KEPT: Final = "The answer is null, for what is exchanged with a model provider is not kept."
 _BY_TEMPLATE: Final = "Ignored: an agent of a template is made by `templates.agents.create`."
-_OF_FILES: Final = (
-    "501 with the type `agent_file`: import the file, then make a template of that agent."
-)
 
 NOT_SERVED: Final[dict[str, str]] = {
     "environments.list": _DEVICES,
     "environments.retrieve": _DEVICES,
     "environments.send_message": _DEVICES,
     "runs.trace.retrieve": "501: spans go to the collector of the operator and are not stored.",
-    "templates.update": "501: a version is made of an agent, not of an agent file.",
 }
 """Methods that get a typed refusal."""
 
@@ -55,6 +51,5 @@ LEFT_OUT: Final[dict[str, dict[str, str]]] = {
         ),
         _NOT_KEPT,
     ),
-    "templates.create": {"agent_file": _OF_FILES, "update_existing_tools": _OF_FILES},
 }
 """Parameters and fields of answers that the document leaves out, by method."""

@@ -157,6 +157,74 @@ async def test_a_template_outlives_its_agent_and_agents_outlive_their_template(
     assert (await refused(strict.templates.delete("t")))[0] == 404
 
 
+async def exported(http: httpx.AsyncClient, agent_id: str) -> dict[str, Any]:
+    return await got(http, f"/v1/agents/{agent_id}/export")
+
+
+async def test_a_template_of_a_file_makes_agents_like_the_one_in_it(
+    strict: AsyncLetta, http: httpx.AsyncClient
+) -> None:
+    first = await source(strict)
+    tool = await strict.tools.create(
+        source_code='def shout(text: str) -> str:\n    """Shout.\n\n    Args:\n        text: What.\n'
+        '    """\n    return text.upper()\n'
+    )
+    await strict.agents.tools.attach(tool.id, agent_id=first)
+    file, old = await exported(http, first), await got(http, f"/v1/agents/{first}")
+    await strict.agents.delete(first)
+    await strict.tools.delete(tool.id)
+    made = await strict.templates.create(agent_file=file, type="agent_file", name="filed")
+    assert (made.name, made.latest_version) == ("filed", "1")
+    assert (await strict.agents.list()).items == []
+    (agent_id,) = (await strict.templates.agents.create("filed:1")).agent_ids
+    new = await got(http, f"/v1/agents/{agent_id}", include="agent.tools")
+    assert {name: new.get(name) for name in FIELDS} == {name: old.get(name) for name in FIELDS}
+    assert await blocks(http, agent_id) == {
+        "human": "Name: {{ name }}. City: {{city}}.",
+        "rules": "Be {{tone}}.",
+    }
+    assert [one["name"] for one in new["tools"]] == ["shout"]
+
+
+async def test_a_file_takes_the_place_of_the_working_version(
+    strict: AsyncLetta, http: httpx.AsyncClient
+) -> None:
+    first = await source(strict)
+    await strict.templates.create(agent_id=first, type="agent", name="moving")
+    file = await exported(http, first)
+    file["agents"][0]["system"] = "You say goodbye."
+    assert (await strict.templates.update("moving", agent_file_json=file)).success
+
+    async def system(version: str) -> str:
+        (agent_id,) = (await strict.templates.agents.create(f"moving:{version}")).agent_ids
+        return str((await got(http, f"/v1/agents/{agent_id}"))["system"])
+
+    assert [await system("current"), await system("1")] == ["You say goodbye.", "You greet people."]
+    file["agents"][0]["system"] = "You are silent."
+    updated = strict.templates.update("moving", agent_file_json=file, save_existing_changes=True)
+    assert (await updated).success
+    found = [await system(version) for version in ("latest", "2", "current")]
+    assert found == ["You say goodbye.", "You say goodbye.", "You are silent."]
+
+
+async def test_a_file_that_says_nothing_makes_no_template(
+    strict: AsyncLetta, http: httpx.AsyncClient
+) -> None:
+    first = await source(strict)
+    await strict.templates.create(agent_id=first, type="agent", name="taken")
+    file = await exported(http, first)
+    nobody: dict[str, object] = {**file, "agents": []}
+    for status, call in (
+        (400, strict.templates.create(type="agent_file", name="f", agent_file=nobody)),
+        (400, strict.templates.create(type="agent_file", name="f", agent_file={"agents": 3})),
+        (409, strict.templates.create(type="agent_file", name="taken", agent_file=file)),
+        (400, strict.templates.update("taken", agent_file_json=nobody)),
+        (404, strict.templates.update("unknown", agent_file_json=file)),
+    ):
+        assert (await refused(call))[0] == status
+    assert len((await got(http, "/v1/templates"))["templates"]) == 1
+
+
 async def test_what_is_refused(strict: AsyncLetta, http: httpx.AsyncClient) -> None:
     first = await source(strict)
     await strict.templates.create(agent_id=first, type="agent", name="taken")
@@ -169,13 +237,6 @@ async def test_what_is_refused(strict: AsyncLetta, http: httpx.AsyncClient) -> N
     assert (await refused(strict.templates.rollback("other", version="1")))[0] == 404
     assert (await refused(strict.templates.save("other")))[0] == 404
     assert (await refused(strict.templates.save("taken", migrate_agents=True)))[0] == 422
-    file: dict[str, object] = {"agents": []}
-    for call in (
-        strict.templates.create(agent_file=file, type="agent_file", name="f"),
-        strict.templates.update("taken", agent_file_json=file),
-    ):
-        status, text = await refused(call)
-        assert (status, "import the agent file" in text) == (501, True)
     nobody = "identity-00000000-0000-4000-8000-000000000001"
     for given, expected in (
         ({"identity_ids": ["x"]}, 422),

@@ -135,7 +135,6 @@ from eunoe.errors.secrets import (
 from eunoe.errors.templates import (
     EnvironmentsNotServed,
     TemplateExists,
-    TemplateFilesNotServed,
     TemplateMissing,
     TemplateVersionInvalid,
     TemplateVersionMissing,
@@ -257,7 +256,6 @@ __all__ = (
     "SettingUnknown",
     "SystemPromptTooLarge",
     "TemplateExists",
-    "TemplateFilesNotServed",
     "TemplateMissing",
     "TemplateVersionInvalid",
     "TemplateVersionMissing",

@@ -27,12 +27,6 @@ class TemplateVersionInvalid(Invalid):
     code = "template_version_invalid"
 
 
-class TemplateFilesNotServed(EunoeError):
-    """Templates are made from agents here; import the agent file, and make one of that agent."""
-
-    code = "template_files_not_served"
-
-
 class EnvironmentsNotServed(EunoeError):
     """Environments are devices of a hosted service, and this server has none; run tools on it."""
 

@@ -36,7 +36,6 @@ _STATUS: Final[dict[Kind, int]] = {
 _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     EunoeError: 500,
     errors.EnvironmentsNotServed: 501,
-    errors.TemplateFilesNotServed: 501,
     errors.RunExpired: 410,
     errors.BlockFull: 422,
     errors.AgentUnnamed: 422,

@@ -14,6 +14,7 @@ from eunoe.domain.agent_files import (
     names_of,
     renamed,
 )
+from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block, BlockVersion
 from eunoe.domain.compaction_settings import followed
@@ -23,7 +24,7 @@ from eunoe.domain.messages import Message
 from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.prompt import PromptFacts, system_text
 from eunoe.domain.tools import Tool
-from eunoe.errors import EmbeddingUnknown, ModelUnknown
+from eunoe.errors import EmbeddingUnknown, Invalid, ModelUnknown
 from eunoe.service.models import Defaults, Models, embedding_of, model_of
 from eunoe.service.opening import system_message
 from eunoe.store import (
@@ -104,6 +105,28 @@ async def bring_in(
     async with db.write(actor) as tx:
         made = await _stored(tx, file, wishes, told=warnings)
     return Imported(agents=made, warnings=tuple(dict.fromkeys(warnings)))
+
+
+async def configured_first(
+    file: AgentFile, wishes: Wishes, *, models: Models, defaults: Defaults
+) -> AgentRecord:
+    """Return the agent whose file it is, with a model of this server; raise `Invalid` for none."""
+    if not file.agents:
+        raise Invalid("The agent file holds no agent.")
+    return await _configured(file.agents[0], wishes, models=models, defaults=defaults, told=[])
+
+
+async def described(tx: Tx, file: AgentFile, first: AgentRecord, wishes: Wishes) -> AgentState:
+    """Store the tools of a file, and return what its first agent is like; none is made."""
+    found = [replace(tool, id=ids.new("tool")) for tool in file.tools if tool.id in first.tool_ids]
+    held = await _tools(tx, found, wishes, told=[])
+    by_id = {block.id: block for block in file.blocks}
+    return AgentState(
+        agent=first.agent,
+        message_ids=(),
+        blocks=tuple(by_id[one] for one in first.block_ids),
+        tools=tuple(tool for tool in found if tool.id in held),
+    )
 
 
 def _own(file: AgentFile, *, user_id: str) -> AgentFile:

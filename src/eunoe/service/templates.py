@@ -4,11 +4,13 @@ The working version is the agent's state, as it is when somebody looks. Going ba
 with a version, and from then on it changes by going back and saving alone.
 """
 
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from eunoe import ids
+from eunoe.domain.agent_files import AgentFile
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.templates import (
     LATEST,
@@ -29,13 +31,26 @@ from eunoe.errors import (
     TemplateVersionMissing,
 )
 from eunoe.service import agents, states
-from eunoe.service.models import Models
+from eunoe.service.agent_import import Wishes, configured_first, described
+from eunoe.service.models import Defaults, Models
 from eunoe.store import templates
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
 
 _FIRST: Final = 1
 _DIGITS: Final = 9
 _BEFORE_GOING_BACK: Final = "Saved before going back to version {version}."
+_BEFORE_A_FILE: Final = "Saved before an agent file took its place."
+
+Look: TypeAlias = Callable[[Tx], Awaitable[Snapshot]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSource:
+    """What an agent file is read with: the models of this server, and whether its tools win."""
+
+    models: Models
+    defaults: Defaults
+    override_tools: bool
 
 
 async def create(
@@ -45,15 +60,73 @@ async def create(
     template = Template(
         id=ids.new("template"), name=name, agent_id=agent_id, created_at=now, updated_at=now
     )
+
+    async def snapshot(tx: Tx) -> Snapshot:
+        return snapshot_of(await states.one(tx, agent_id))
+
+    return await _created(db, actor, template, snapshot)
+
+
+async def create_of_file(
+    db: Database, actor: Actor, *, name: str, file: AgentFile, source: FileSource, now: datetime
+) -> Template:
+    """Make a template of a file's first agent; its tools are stored, and no agent is made.
+
+    Raises `TemplateExists`, `Invalid`, `ModelUnknown` and `EmbeddingUnknown`.
+    """
+    template = Template(
+        id=ids.new("template"), name=name, agent_id=None, created_at=now, updated_at=now
+    )
+    return await _created(db, actor, template, await _of_file(file, source))
+
+
+async def update(
+    db: Database,
+    actor: Actor,
+    name: str,
+    *,
+    file: AgentFile,
+    source: FileSource,
+    save_first: bool,
+    now: datetime,
+) -> None:
+    """Put a file's first agent in the place of the working version.
+
+    With `save_first` what was not saved is kept as a version before.
+    """
+    snapshot = await _of_file(file, source)
+    async with db.write(actor) as tx:
+        template = await known(tx, name, held=True)
+        if save_first:
+            template = await _kept(tx, template, message=_BEFORE_A_FILE, at=now)
+        current = await snapshot(tx)
+        after = replace(template, agent_id=None, current=current, updated_at=now)
+        await templates.update(tx, after)
+
+
+async def _created(db: Database, actor: Actor, template: Template, snapshot: Look) -> Template:
+    at = template.created_at
     try:
         async with db.write(actor) as tx:
-            snapshot = snapshot_of(await states.one(tx, agent_id))
             await templates.insert(tx, template)
-            first = TemplateVersion(version=_FIRST, message=None, snapshot=snapshot, created_at=now)
+            first = TemplateVersion(
+                version=_FIRST, message=None, snapshot=await snapshot(tx), created_at=at
+            )
             await templates.add_version(tx, template.id, first)
     except UniqueViolated as clash:
         raise TemplateExists from clash
     return template
+
+
+async def _of_file(file: AgentFile, source: FileSource) -> Look:
+    """Return what finds out, in a transaction, what the file's first agent is like."""
+    wishes = Wishes(override_tools=source.override_tools)
+    first = await configured_first(file, wishes, models=source.models, defaults=source.defaults)
+
+    async def snapshot(tx: Tx) -> Snapshot:
+        return snapshot_of(await described(tx, file, first, wishes))
+
+    return snapshot
 
 
 async def save(
@@ -78,10 +151,8 @@ async def rollback(
         template = await known(tx, name, held=True)
         # Looked up first: `latest` is not what this may save.
         target = await _version(tx, template, version)
-        working = await _working(tx, template)
-        if not await templates.is_saved(tx, template.id, working):
-            text = _BEFORE_GOING_BACK.format(version=target.version)
-            template = await _saved(tx, template, working, message=text, at=now)
+        text = _BEFORE_GOING_BACK.format(version=target.version)
+        template = await _kept(tx, template, message=text, at=now)
         back = replace(template, agent_id=None, current=target.snapshot, updated_at=now)
         await templates.update(tx, back)
         return back
@@ -129,6 +200,14 @@ async def known(tx: Tx, name: str, *, held: bool = False) -> Template:
     if found is None:
         raise TemplateMissing
     return found
+
+
+async def _kept(tx: Tx, template: Template, *, message: str, at: datetime) -> Template:
+    """Keep the working version where no version is like it yet; return the template."""
+    working = await _working(tx, template)
+    if await templates.is_saved(tx, template.id, working):
+        return template
+    return await _saved(tx, template, working, message=message, at=at)
 
 
 async def _saved(

@@ -7,9 +7,9 @@ from pydantic import Field, StringConstraints, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.drafts import OpeningMessage
-from eunoe.domain.messages import Text
+from eunoe.domain.messages import Json, Text
 from eunoe.domain.templates import Instance, Template, TemplateVersion
-from eunoe.errors import Invalid, TemplateFilesNotServed
+from eunoe.errors import Invalid
 from eunoe.ids import pattern
 from eunoe.wire.agent_requests import AGENT_NAME
 from eunoe.wire.identities import IdentityId
@@ -26,15 +26,25 @@ Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[\w.-][\w .-]{0,99
 class CreateTemplate(Shape):
     type: Literal["agent", "agent_file"]
     agent_id: Annotated[str, Field(pattern=pattern("agent"))] | None = None
+    agent_file: Json | None = None
     name: Name | None = None
+    update_existing_tools: bool = False
 
-    def agent(self) -> str:
-        """Return the agent to make a template of; raise `TemplateFilesNotServed` for a file."""
-        if self.type == "agent_file":
-            raise TemplateFilesNotServed
-        if self.agent_id is None:
-            raise Invalid("Name the agent to make a template of, as `agent_id`.")
-        return self.agent_id
+    def source(self) -> str | Json:
+        """Return the id of the agent, or the file, to make a template of."""
+        found = self.agent_id if self.type == "agent" else self.agent_file
+        if found is None:
+            raise Invalid(f"Give what to make a template of, as `{self.type}{_OF[self.type]}`.")
+        return found
+
+
+_OF: Final = {"agent": "_id", "agent_file": ""}
+
+
+class UpdateTemplate(Shape):
+    agent_file_json: Json
+    save_existing_changes: bool = False
+    update_existing_tools: bool = False
 
 
 class SaveTemplate(Shape):

@@ -1,5 +1,7 @@
 """Templates: agents kept as numbered versions that others are made from (api 25.2)."""
 
+import asyncio
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
@@ -7,17 +9,20 @@ from typing import Annotated, Final, Literal
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from eunoe.domain.agent_files import AgentFile
+from eunoe.domain.messages import Json
 from eunoe.domain.names import random_name
-from eunoe.errors import TemplateFilesNotServed
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
 from eunoe.http.pages import After, Limit, rows
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
 from eunoe.service import templates
+from eunoe.service.templates import FileSource
 from eunoe.store import templates as stored
 from eunoe.store.db import Actor
 from eunoe.store.paging import Page
 from eunoe.store.templates import TemplateFilter
+from eunoe.wire.agent_file_reading import read
 from eunoe.wire.templates import (
     AgentsMade,
     CreateFromTemplate,
@@ -27,6 +32,7 @@ from eunoe.wire.templates import (
     SaveTemplate,
     TemplateList,
     TemplateVersions,
+    UpdateTemplate,
     WireTemplate,
     shown,
     shown_versions,
@@ -44,14 +50,19 @@ _SHOWN: Final = 50
     responses={201: {"model": WireTemplate}},
 )
 async def create(body: CreateTemplate, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    """Make a template of an agent as it is now, and keep that as version 1."""
-    made = await templates.create(
-        runtime.db,
-        actor,
-        name=body.name or random_name(),
-        agent_id=body.agent(),
-        now=datetime.now(UTC),
-    )
+    """Make a template of an agent as it is now, or of a file, and keep that as version 1."""
+    source, name, now = body.source(), body.name or random_name(), datetime.now(UTC)
+    if isinstance(source, str):
+        made = await templates.create(runtime.db, actor, name=name, agent_id=source, now=now)
+    else:
+        made = await templates.create_of_file(
+            runtime.db,
+            actor,
+            name=name,
+            file=await _read(source),
+            source=_source(runtime, actor, override_tools=body.update_existing_tools),
+            now=now,
+        )
     return JsonReply(shown(made), status=201)
 
 
@@ -110,10 +121,22 @@ async def list_versions(
 @router.patch(
     "/{template_name}",
     operation_id="templates.updateCurrentTemplateFromAgentFileNoProject",
+    responses={200: {"model": Done}},
 )
-async def update(template_name: str) -> Response:
-    """Replace the working version from an agent file: 501, for versions are made of agents."""
-    raise TemplateFilesNotServed(name=template_name)
+async def update(
+    template_name: str, body: UpdateTemplate, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Put the first agent of a file in the place of the working version."""
+    await templates.update(
+        runtime.db,
+        actor,
+        template_name,
+        file=await _read(body.agent_file_json),
+        source=_source(runtime, actor, override_tools=body.update_existing_tools),
+        save_first=body.save_existing_changes,
+        now=datetime.now(UTC),
+    )
+    return _done(f"{template_name} is as its file says.")
 
 
 @router.delete(
@@ -184,6 +207,17 @@ async def create_agents_of_project(
     """Make an agent by the whole slug of a version; there is one project."""
     del project_id
     return await _made(runtime, actor, template_version, body)
+
+
+async def _read(file: Json) -> AgentFile:
+    """Return an agent file that came in a body; raise `AgentFileInvalid`."""
+    text = json.dumps(file).encode()
+    return await asyncio.to_thread(read, text, at=datetime.now(UTC))
+
+
+def _source(runtime: Runtime, actor: Actor, *, override_tools: bool) -> FileSource:
+    models = runtime.models_of(actor)
+    return FileSource(models=models, defaults=runtime.defaults, override_tools=override_tools)
 
 
 async def _made(runtime: Runtime, actor: Actor, address: str, body: CreateFromTemplate) -> Response:
