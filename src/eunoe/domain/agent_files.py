@@ -12,7 +12,10 @@ from typing import Any, Final, TypeAlias, cast
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block, BlockVersion
 from eunoe.domain.conversations import Conversation
+from eunoe.domain.files import File, FileBlock
+from eunoe.domain.folders import Folder
 from eunoe.domain.groups import Group
+from eunoe.domain.mcp_servers import McpServer
 from eunoe.domain.messages import Json, Message
 from eunoe.domain.passages import Archive, Passage
 from eunoe.domain.runs import Run, Step
@@ -41,6 +44,17 @@ class AgentRecord:
     secrets: tuple[tuple[str, str], ...] = ()
     wanted_model: str | None = None
     wanted_embedding: str | None = None
+    folder_ids: tuple[str, ...] = ()
+    files: tuple[FileBlock, ...] = ()
+    """What it has of the files of its folders; whoever reads the file opens them anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """A file of a folder with its whole text, from which it is embedded anew."""
+
+    file: File
+    content: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +79,9 @@ class AgentFile:
     groups: tuple[Group, ...] = ()
     blocks: tuple[Block, ...] = ()
     tools: tuple[Tool, ...] = ()
+    folders: tuple[Folder, ...] = ()
+    files: tuple[FileRecord, ...] = ()
+    servers: tuple[McpServer, ...] = ()
     messages: tuple[Message, ...] = ()
     skills: tuple[Json, ...] = ()
     whole: bool = False
@@ -93,7 +110,9 @@ _IDS: Final[Mapping[type, Mapping[str, str]]] = {
         "archive_id": "archive",
         "window": "message",
         "listed": "message",
+        "folder_ids": "folder",
     },
+    FileRecord: {},
     ConversationRecord: {"block_ids": "block", "window": "message", "listed": "message"},
     Agent: {"id": "agent"},
     Archive: {"id": "archive"},
@@ -105,6 +124,9 @@ _IDS: Final[Mapping[type, Mapping[str, str]]] = {
         "step_id": "step",
     },
     Conversation: {"id": "conversation", "agent_id": "agent"},
+    File: {"id": "file", "folder_id": "folder"},
+    FileBlock: {"id": "file_agent", "file_id": "file", "folder_id": "folder"},
+    Folder: {"id": "folder"},
     Group: {
         "id": "group",
         "manager_agent_id": "agent",
@@ -112,6 +134,7 @@ _IDS: Final[Mapping[type, Mapping[str, str]]] = {
         "shared_block_ids": "block",
         "last_processed_message_id": "message",
     },
+    McpServer: {"id": "mcp_server"},
     Message: {
         "id": "message",
         "agent_id": "agent",
@@ -129,7 +152,7 @@ _IDS: Final[Mapping[type, Mapping[str, str]]] = {
 }
 
 
-_HOLDERS: Final = frozenset({AgentFile, AgentRecord, ConversationRecord})
+_HOLDERS: Final = frozenset({AgentFile, AgentRecord, ConversationRecord, FileRecord})
 """What holds other things that have ids."""
 _FIELDS: Final = {kind: frozenset(one.name for one in fields(kind)) for kind in _IDS}
 
@@ -197,6 +220,10 @@ def names_of(file: AgentFile, made: Callable[[str], str]) -> Names:
         ("group", file.groups),
         ("block", file.blocks),
         ("tool", file.tools),
+        ("folder", file.folders),
+        ("file", [one.file for one in file.files]),
+        ("file_agent", [one for record in file.agents for one in record.files]),
+        ("mcp_server", file.servers),
     ):
         for one in found:
             names.add(noun, one.id)

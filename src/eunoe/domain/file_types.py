@@ -3,6 +3,7 @@
 from pathlib import PurePosixPath
 from typing import Final, Literal, TypeAlias
 
+PLAIN: Final = "text/plain"
 Reading: TypeAlias = Literal["pdf", "docx", "html", "text"]
 """How text is got out of a file."""
 Cut: TypeAlias = Literal["line", "paragraph"]

@@ -8,7 +8,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
+from urllib.parse import urlsplit, urlunsplit
+
+from eunoe.domain.messages import Json
+from eunoe.domain.tools import Tool
 
 HttpKind: TypeAlias = Literal["sse", "streamable_http"]
 
@@ -51,6 +55,19 @@ class McpServer:
     last_updated_by_id: str | None = None
     created_at: datetime
     updated_at: datetime
+
+
+def server_name(tool: Tool) -> str | None:
+    """Return the name of the server whose tool this is, null for one of none."""
+    told = tool.metadata.get("mcp")
+    name = cast("Json", told).get("server_name") if isinstance(told, dict) else None
+    return name if tool.tool_type == "external_mcp" and isinstance(name, str) else None
+
+
+def served_by(tool: Tool, server_id: str | None) -> Tool:
+    """Return the tool of a server with the server's id, or without one."""
+    told = {**tool.metadata["mcp"], "server_id": server_id}
+    return replace(tool, metadata={**tool.metadata, "mcp": told})
 
 
 def filled(text: str, variables: Mapping[str, str]) -> str:
@@ -100,6 +117,22 @@ def headers_of(server: HttpServer) -> dict[str, str]:
             del headers[given]
         headers[name] = value
     return headers
+
+
+def bare(server: McpServer) -> McpServer:
+    """Return a server as anybody may read of it: where it is, and nothing that it is told.
+
+    An argument may be a secret, and so may what a URL holds beside its host and path.
+    """
+    match server.config:
+        case StdioServer(command=command):
+            config: McpConfig = StdioServer(command=command)
+        case HttpServer(kind=kind, url=url):
+            parts = urlsplit(url)
+            host = parts.netloc.rpartition("@")[2]
+            url = urlunsplit((parts.scheme, host, parts.path, "", ""))
+            config = HttpServer(kind=kind, url=url)
+    return replace(server, config=config)
 
 
 def masked(config: McpConfig) -> McpConfig:

@@ -11,12 +11,16 @@ from eunoe.domain.agent_files import (
     AgentFile,
     AgentRecord,
     ConversationRecord,
+    FileRecord,
     names_of,
     renamed,
 )
+from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.folders import Folder
 from eunoe.domain.groups import Group
+from eunoe.domain.mcp_servers import McpServer, bare, served_by, server_name
 from eunoe.domain.messages import Json, Message
 from eunoe.domain.passages import Archive
 from eunoe.domain.runs import Run, Step
@@ -28,9 +32,12 @@ from eunoe.store import (
     archives,
     blocks,
     conversations,
+    file_texts,
+    files,
     groups,
     isolated_blocks,
     lists,
+    mcp_servers,
     messages,
     passages,
     runs,
@@ -76,13 +83,15 @@ def _local(file: AgentFile) -> AgentFile:
 
 async def _gathered(tx: Tx, agent_id: str, wanted: Wanted) -> AgentFile:
     found, managed = await _company(tx, agent_id)
-    states_of = await states.of(tx, found, include={"blocks", "tools", "secrets"})
+    states_of = await states.of(tx, found, include={"blocks", "tools", "secrets", "sources"})
     records = [
         AgentRecord(
             agent=one.agent,
             block_ids=tuple(block.id for block in one.blocks),
             tool_ids=tuple(tool.id for tool in one.tools),
             secrets=tuple((secret.key, "") for secret in one.secrets),
+            folder_ids=tuple(folder.id for folder in one.folders),
+            files=tuple(sorted(one.files, key=lambda block: block.name)),
         )
         for one in states_of
     ]
@@ -91,7 +100,9 @@ async def _gathered(tx: Tx, agent_id: str, wanted: Wanted) -> AgentFile:
         groups=managed,
         blocks=await _blocks(tx, [block for one in states_of for block in one.blocks], managed),
         tools=_tools(tool for one in states_of for tool in one.tools),
+        folders=_folders(states_of),
     )
+    file = replace(file, files=await _files(tx, file.folders), servers=await _servers(tx, file))
     if wanted.everything:
         return await _with_everything(tx, file)
     return file if wanted.scrub_messages else await _with_windows(tx, file, wanted)
@@ -124,8 +135,28 @@ async def _blocks(tx: Tx, attached: Sequence[Block], managed: Sequence[Group]) -
     return tuple(sorted(held.values(), key=lambda block: block.label))
 
 
+def _folders(found: Iterable[AgentState]) -> tuple[Folder, ...]:
+    held = {folder.id: folder for one in found for folder in one.folders}
+    return tuple(sorted(held.values(), key=lambda folder: folder.name))
+
+
+async def _files(tx: Tx, held: Iterable[Folder]) -> tuple[FileRecord, ...]:
+    """Return what is in the folders, as far as it has been read, with its text."""
+    found = [one for folder in held for one in await files.readable(tx, folder.id)]
+    texts = [await file_texts.whole(tx, one.id) for one in found]
+    return tuple(FileRecord(file=one, content=text) for one, text in zip(found, texts, strict=True))
+
+
+async def _servers(tx: Tx, file: AgentFile) -> tuple[McpServer, ...]:
+    """Return the servers of the tools, without what only their owner may know (7.1)."""
+    theirs = [tool.id for tool in file.tools if server_name(tool) is not None]
+    return tuple(bare(one) for one in await mcp_servers.of_tools(tx, theirs)) if theirs else ()
+
+
 def _tools(attached: Iterable[Tool]) -> tuple[Tool, ...]:
-    held = {tool.id: tool for tool in attached}
+    held = {
+        tool.id: tool if server_name(tool) is None else served_by(tool, None) for tool in attached
+    }
     return tuple(sorted(held.values(), key=lambda tool: tool.name))
 
 

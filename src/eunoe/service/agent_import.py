@@ -17,15 +17,15 @@ from eunoe.domain.agent_files import (
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block, BlockVersion
-from eunoe.domain.compaction_settings import followed
 from eunoe.domain.conversations import Conversation
-from eunoe.domain.drafts import ModelWish
+from eunoe.domain.mcp_servers import McpServer, server_name
 from eunoe.domain.messages import Message
-from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.prompt import PromptFacts, system_text
 from eunoe.domain.tools import Tool
-from eunoe.errors import EmbeddingUnknown, Invalid, ModelUnknown
-from eunoe.service.models import Defaults, Models, embedding_of, model_of
+from eunoe.errors import Invalid
+from eunoe.service import agent_holdings
+from eunoe.service.agent_models import Here, configured, embedded
+from eunoe.service.models import Defaults, Models
 from eunoe.service.opening import system_message
 from eunoe.store import (
     agent_files,
@@ -78,6 +78,8 @@ class Imported:
 
     agents: tuple[Agent, ...]
     warnings: tuple[str, ...] = ()
+    file_ids: tuple[str, ...] = ()
+    """Files whose text is stored; the duty of files is to read and embed them."""
 
 
 async def bring_in(
@@ -96,15 +98,27 @@ async def bring_in(
     """
     file = _wished(file, wishes)
     warnings = list(file.warnings)
+    here = Here(models=models, defaults=defaults, told=warnings)
     records = [
-        await _configured(one, wishes, models=models, defaults=defaults, told=warnings)
+        await configured(one, here, model=wishes.model, embedding=wishes.embedding)
         for one in file.agents
     ]
-    file = replace(file, agents=tuple(records))
+    file = replace(
+        file,
+        agents=tuple(records),
+        folders=tuple(
+            [await embedded(one, here, embedding=wishes.embedding) for one in file.folders]
+        ),
+        servers=agent_holdings.allowed(file.servers, told=warnings),
+    )
     file = await asyncio.to_thread(_own, file, user_id=actor.user_id)
     async with db.write(actor) as tx:
         made = await _stored(tx, file, wishes, told=warnings)
-    return Imported(agents=made, warnings=tuple(dict.fromkeys(warnings)))
+    return Imported(
+        agents=made,
+        warnings=tuple(dict.fromkeys(warnings)),
+        file_ids=tuple(one.file.id for one in file.files),
+    )
 
 
 async def configured_first(
@@ -113,13 +127,14 @@ async def configured_first(
     """Return the agent whose file it is, with a model of this server; raise `Invalid` for none."""
     if not file.agents:
         raise Invalid("The agent file holds no agent.")
-    return await _configured(file.agents[0], wishes, models=models, defaults=defaults, told=[])
+    here = Here(models=models, defaults=defaults)
+    return await configured(file.agents[0], here, model=wishes.model, embedding=wishes.embedding)
 
 
 async def described(tx: Tx, file: AgentFile, first: AgentRecord, wishes: Wishes) -> AgentState:
     """Store the tools of a file, and return what its first agent is like; none is made."""
     found = [replace(tool, id=ids.new("tool")) for tool in file.tools if tool.id in first.tool_ids]
-    held = await _tools(tx, found, wishes, told=[])
+    held = await _tools(tx, found, wishes, servers={}, told=[])
     by_id = {block.id: block for block in file.blocks}
     return AgentState(
         agent=first.agent,
@@ -177,79 +192,12 @@ def _without_messages(file: AgentFile) -> AgentFile:
     )
 
 
-async def _configured(
-    record: AgentRecord,
-    wishes: Wishes,
-    *,
-    models: Models,
-    defaults: Defaults,
-    told: list[str],
-) -> AgentRecord:
-    """Return the agent with a model and an embedding of this server, as far as it has them.
-
-    A file that names no model leaves both to the server.
-    """
-    agent = record.agent
-    wanted = wishes.model or record.wanted_model
-    says_nothing = not agent.model.handle and record.wanted_model is None
-    if wanted is not None or says_nothing:
-        wish = ModelWish(handle=wanted)
-        config = await model_of(wish, agent_type=agent.agent_type, models=models, defaults=defaults)
-        compaction = followed(agent.compaction, before=agent.model, after=config)
-        agent = replace(agent, model=config, compaction=compaction)
-    else:
-        agent = await _found_model(agent, models=models, told=told)
-    handle = wishes.embedding or record.wanted_embedding
-    if handle is not None or (says_nothing and agent.embedding is None):
-        embedding = await embedding_of(
-            handle, models=models, defaults=defaults if says_nothing else Defaults()
-        )
-        agent = replace(agent, embedding=embedding)
-    elif agent.embedding is not None:
-        embedding = await _found_embedding(agent.embedding, models=models, told=told)
-        agent = replace(agent, embedding=embedding)
-    return replace(record, agent=agent)
-
-
-async def _found_model(agent: Agent, *, models: Models, told: list[str]) -> Agent:
-    """Return the agent with where its model is served here; how it is asked stays the file's."""
-    config = agent.model
-    try:
-        here = await models.resolve(config.handle)
-    except ModelUnknown:
-        told.append(
-            f"{agent.name}: nobody serves {config.handle} here; the agent answers once its model "
-            "is changed or a provider of it is configured."
-        )
-        return agent
-    model = replace(
-        config,
-        provider_type=here.provider_type,
-        provider_name=here.provider_name,
-        endpoint=here.endpoint,
-    )
-    return replace(agent, model=model)
-
-
-async def _found_embedding(
-    config: EmbeddingConfig, *, models: Models, told: list[str]
-) -> EmbeddingConfig:
-    try:
-        here = await models.resolve_embedding(config.handle)
-    except EmbeddingUnknown:
-        told.append(
-            f"Nobody serves the embedding {config.handle} here; what was said is found by its "
-            "words until another is chosen."
-        )
-        return config
-    return replace(here, chunk_size=config.chunk_size, batch_size=config.batch_size)
-
-
 # Storing
 
 
 async def _stored(tx: Tx, file: AgentFile, wishes: Wishes, *, told: list[str]) -> tuple[Agent, ...]:
-    held = await _tools(tx, file.tools, wishes, told=told)
+    servers = await agent_holdings.servers(tx, file.servers)
+    held = await _tools(tx, file.tools, wishes, servers=servers, told=told)
     records = [
         replace(one, tool_ids=tuple(held[tool] for tool in one.tool_ids if tool in held))
         for one in file.agents
@@ -265,11 +213,17 @@ async def _stored(tx: Tx, file: AgentFile, wishes: Wishes, *, told: list[str]) -
     for at, group in enumerate(file.groups):
         await groups.insert(tx, replace(group, created_at=group.created_at + at * _MOMENT))
     await _store_archives(tx, file)
+    await agent_holdings.store_folders(tx, file, records)
     return tuple(record.agent for record in records)
 
 
 async def _tools(
-    tx: Tx, found: Sequence[Tool], wishes: Wishes, *, told: list[str]
+    tx: Tx,
+    found: Sequence[Tool],
+    wishes: Wishes,
+    *,
+    servers: Mapping[str, McpServer],
+    told: list[str],
 ) -> dict[str, str]:
     """Return the id under which each tool of the file is stored, by its new one (7.2).
 
@@ -279,7 +233,10 @@ async def _tools(
     ids_of: dict[str, str] = {}
     for tool in found:
         stored = here.get(tool.name)
-        if stored is None and tool.tool_type != _MADE:
+        server = servers.get(server_name(tool) or "")
+        if stored is None and server is not None:
+            stored = here[tool.name] = await agent_holdings.remote(tx, tool, server)
+        elif stored is None and tool.tool_type != _MADE:
             told.append(f"The tool {tool.name} ({tool.tool_type}) is not served here; left out.")
             continue
         if stored is None or (

@@ -131,6 +131,18 @@ async def remote_names(tx: Tx, server_id: str) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
+async def of_tools(tx: Tx, tool_ids: Sequence[str]) -> list[McpServer]:
+    """Return the servers whose tools these are, each once, by name."""
+    rows = await tx.fetch(
+        f"SELECT {_COLUMNS} FROM mcp_servers WHERE mcp_servers.organization_id = $1"
+        " AND mcp_servers.id IN (SELECT mcp_tools.server_id FROM mcp_tools"
+        f" WHERE mcp_tools.tool_id {among(tx, '$2')}) ORDER BY mcp_servers.name",
+        tx.actor.organization_id,
+        codec.encode(list(tool_ids)),
+    )
+    return [_read(tx, row) for row in rows]
+
+
 async def claim_tools(tx: Tx, server_id: str, names: Mapping[str, str]) -> None:
     """Note that tools are the server's; `names` gives the id of each by the server's name."""
     await tx.execute_many(

@@ -23,18 +23,17 @@ from eunoe.domain.compaction_settings import filled
 from eunoe.domain.drafts import BlockDraft
 from eunoe.domain.groups import Group, check_buffers
 from eunoe.domain.messages import Json
-from eunoe.domain.models import EmbeddingConfig, ModelConfig
+from eunoe.domain.models import ModelConfig
 from eunoe.domain.names import random_name
 from eunoe.domain.systems import default_system
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, Tool, ToolType
+from eunoe.wire.agent_file_holdings import FileEntry, HeldEntry, ServerEntry, SourceEntry
 from eunoe.wire.agent_file_messages import MessageEntry
+from eunoe.wire.agent_file_shapes import EmbeddingEntry, Loose, Name
 from eunoe.wire.agent_requests import CompactionBody
 from eunoe.wire.blocks import CreateBlockBody
 from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat
 from eunoe.wire.models import (
-    EMBEDDING_BATCH_SIZE,
-    EMBEDDING_CHUNK_SIZE,
-    EmbeddingConfigBody,
     LlmConfigBody,
 )
 from eunoe.wire.secrets import SecretKey
@@ -42,8 +41,6 @@ from eunoe.wire.shape import Shape
 from eunoe.wire.tool_rules import ToolRuleBody, stored
 
 _NOT_IN_NAME: Final = re.compile(r"[^\w \-']")
-MOST_CHARS: Final = 500
-"""How long what is looked up by may be: an index of PostgreSQL takes 2,700 bytes."""
 # Names of rules in files of the first servers.
 _OLD_RULES: Final = {
     "InitToolRule": "run_first",
@@ -59,14 +56,8 @@ _OLD_RULES: Final = {
 }
 _rules: Final[TypeAdapter[list[ToolRuleBody]]] = TypeAdapter(list[ToolRuleBody])
 
-Name = Annotated[str, Field(min_length=1, max_length=MOST_CHARS)]
 Turns = Annotated[int, Field(ge=1, le=2**31)]
-Size = Annotated[int, Field(ge=1, le=2**31)]
 Files = Annotated[int, Field(ge=0, le=2**31 - 1)]
-
-
-class _Loose(Shape):
-    model_config = ConfigDict(extra="allow")
 
 
 class BlockEntry(CreateBlockBody):
@@ -89,7 +80,7 @@ class _Schema(Shape):
     parameters: dict[str, Any] | None = None
 
 
-class ToolEntry(_Loose):
+class ToolEntry(Loose):
     id: Name
     name: Name | None = None
     tool_type: str = "custom"
@@ -130,7 +121,7 @@ class ToolEntry(_Loose):
         )
 
 
-class _Manager(_Loose):
+class _Manager(Loose):
     manager_type: Literal[
         "round_robin", "supervisor", "dynamic", "sleeptime", "voice_sleeptime"
     ] = "round_robin"
@@ -148,7 +139,7 @@ class _Manager(_Loose):
         return self
 
 
-class GroupEntry(_Loose):
+class GroupEntry(Loose):
     id: Name
     agent_ids: list[str]
     description: str = ""
@@ -173,13 +164,7 @@ class GroupEntry(_Loose):
         )
 
 
-class _Embedding(EmbeddingConfigBody):
-    embedding_dim: Size
-    embedding_chunk_size: Size = EMBEDDING_CHUNK_SIZE
-    batch_size: Size = EMBEDDING_BATCH_SIZE
-
-
-class AgentEntry(_Loose):
+class AgentEntry(Loose):
     id: Name
     name: str | None = None
     agent_type: AgentType = "letta_v1_agent"
@@ -194,7 +179,7 @@ class AgentEntry(_Loose):
     memory_blocks: list[CreateBlockBody] | None = None
     tool_rules: list[dict[str, Any]] | None = None
     llm_config: LlmConfigBody | None = None
-    embedding_config: _Embedding | None = None
+    embedding_config: EmbeddingEntry | None = None
     model: str | None = None
     embedding: str | None = None
     model_settings: ModelSettingsBody | None = None
@@ -207,6 +192,9 @@ class AgentEntry(_Loose):
     tool_exec_environment_variables: dict[SecretKey, str] | None = None
     in_context_message_ids: list[str] | None = None
     messages: list[MessageEntry] | None = None
+    source_ids: list[str] | None = None
+    folder_ids: list[str] | None = None
+    files_agents: list[HeldEntry] | None = None
 
     @field_validator("tool_rules")
     @classmethod
@@ -233,7 +221,7 @@ class AgentEntry(_Loose):
             agent_type=self.agent_type,
             system=system,
             model=config,
-            embedding=self._embedding(),
+            embedding=None if self.embedding_config is None else self.embedding_config.config(),
             compaction=self._compaction(config),
             description=self.description,
             metadata=self.metadata,
@@ -279,34 +267,21 @@ class AgentEntry(_Loose):
             put_inner_thoughts_in_kwargs=bool(body.put_inner_thoughts_in_kwargs),
         )
 
-    def _embedding(self) -> EmbeddingConfig | None:
-        body = self.embedding_config
-        if body is None:
-            return None
-        return EmbeddingConfig(
-            handle=body.as_handle(),
-            model=body.embedding_model,
-            provider_type=body.embedding_endpoint_type,
-            dimensions=body.embedding_dim,
-            chunk_size=body.embedding_chunk_size,
-            batch_size=body.batch_size,
-        )
-
     def _compaction(self, config: ModelConfig) -> CompactionSettings:
         body = self.compaction_settings
         return filled(None if body is None else body.patch(), model=config)
 
 
-class FileBody(_Loose):
+class FileBody(Loose):
     """The graph of entries; a part that is missing is empty."""
 
     agents: Annotated[list[AgentEntry], Field(min_length=1)]
     groups: list[GroupEntry] = Field(default_factory=list[GroupEntry])
     blocks: list[BlockEntry] = Field(default_factory=list[BlockEntry])
     tools: list[ToolEntry] = Field(default_factory=list[ToolEntry])
-    files: list[dict[str, Any]] = Field(default_factory=list[Json])
-    sources: list[dict[str, Any]] = Field(default_factory=list[Json])
-    mcp_servers: list[dict[str, Any]] = Field(default_factory=list[Json])
+    files: list[FileEntry] = Field(default_factory=list[FileEntry])
+    sources: list[SourceEntry] = Field(default_factory=list[SourceEntry])
+    mcp_servers: list[ServerEntry] = Field(default_factory=list[ServerEntry])
     skills: list[dict[str, Any]] = Field(default_factory=list[Json])
     metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
     created_at: str | None = None
@@ -316,11 +291,11 @@ class FileBody(_Loose):
 _PASSED_OVER: Final = frozenset(
     {
         "base_template_id", "context_window_limit", "embedding_chunk_size", "enable_reasoner",
-        "enable_sleeptime", "files_agents", "folder_ids", "from_template", "group_ids",
+        "enable_sleeptime", "from_template", "group_ids",
         "identity_ids", "include_base_tool_rules", "include_base_tools", "include_default_source",
         "include_multi_agent_tools", "initial_message_sequence", "max_reasoning_tokens",
         "max_tokens", "memory_variables", "parallel_tool_calls", "project", "project_id",
-        "reasoning", "source_ids", "template", "template_id", "tools", "created_at", "updated_at",
+        "reasoning", "template", "template_id", "tools", "created_at", "updated_at",
     }
 )  # fmt: skip
 

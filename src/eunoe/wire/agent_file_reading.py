@@ -16,7 +16,6 @@ from eunoe.domain.runs import is_terminal
 from eunoe.domain.tools import ToolType
 from eunoe.errors import AgentFileInvalid, AgentFileTooLarge
 from eunoe.wire.agent_file_entries import (
-    MOST_CHARS,
     AgentEntry,
     FileBody,
     block_of,
@@ -26,6 +25,7 @@ from eunoe.wire.agent_file_entries import (
 from eunoe.wire.agent_file_extras import Extras, with_details, with_extras
 from eunoe.wire.agent_file_legacy import as_graph, is_legacy
 from eunoe.wire.agent_file_messages import MessageEntry
+from eunoe.wire.agent_file_shapes import MOST_CHARS
 from eunoe.wire.agent_files import EXTENSION
 
 M = TypeVar("M", bound=BaseModel)
@@ -35,6 +35,9 @@ _MOST: Final = {
     "groups": 200,
     "blocks": 20_000,
     "tools": 2_000,
+    "folders": 2_000,
+    "files": 20_000,
+    "servers": 200,
     "messages": 500_000,
     "conversations": 50_000,
     "passages": 500_000,
@@ -95,8 +98,9 @@ def _file(body: FileBody, extras: Extras | None, *, at: datetime) -> AgentFile:
         [block_of(one, f"{entry.id} {n}", at=at) for n, one in enumerate(entry.memory_blocks or ())]
         for entry in body.agents
     ]
+    known = {one.id for one in body.sources}
     records = [
-        _record(entry, own, gone=gone, at=at)
+        replace(_record(entry, own, gone=gone, at=at), folder_ids=_folders(entry, known))
         for entry, own in zip(body.agents, inline, strict=True)
     ]
     said = [message for entry in body.agents for message in _said(entry, entry.messages or ())]
@@ -108,6 +112,9 @@ def _file(body: FileBody, extras: Extras | None, *, at: datetime) -> AgentFile:
             *(block for own in inline for block in own),
         ),
         tools=tuple(one.tool() for one in tools),
+        folders=tuple(one.folder(at=at) for one in body.sources),
+        files=tuple(one.record(at=at) for one in body.files),
+        servers=tuple(one.server(at=at) for one in body.mcp_servers),
         messages=tuple(said),
     )
     if extras is not None:
@@ -133,6 +140,13 @@ def _record(
         wanted_model=entry.model if entry.llm_config is None else None,
         wanted_embedding=entry.embedding if entry.embedding_config is None else None,
     )
+
+
+def _folders(entry: AgentEntry, known: set[str]) -> tuple[str, ...]:
+    """Return the folders of an agent that are in the file: an empty one may be left out of it."""
+    named = [*(entry.source_ids or ()), *(entry.folder_ids or ())]
+    named = [one for one in named if one in known]
+    return tuple(dict.fromkeys([*named, *(one.source_id for one in entry.files_agents or ())]))
 
 
 def _zone(name: str | None) -> str:
@@ -177,14 +191,8 @@ def _warnings(body: FileBody, extras: Extras | None, gone: set[str]) -> Iterator
     for at, tool in enumerate(body.tools):
         if tool.id in gone:
             yield f"tools[{at}]: tools of type {tool.tool_type} are not served; left out."
-    for name, found in (
-        ("files", body.files),
-        ("sources", body.sources),
-        ("mcp_servers", body.mcp_servers),
-        ("skills", body.skills),
-    ):
-        if found:
-            yield f"{name}: an import does not bring them yet; {len(found)} left out."
+    if body.skills:
+        yield f"skills: an import does not bring them; {len(body.skills)} left out."
     for at, entry in enumerate(body.agents):
         if entry.name and entry.plain_name() != entry.name:
             yield f"agents[{at}].name: it holds characters that names do not; they became _."
@@ -205,6 +213,8 @@ def _check(file: AgentFile) -> None:
         "groups": _unique("groups", [one.id for one in file.groups]),
         "blocks": _unique("blocks", [one.id for one in file.blocks]),
         "tools": _unique("tools", [one.id for one in file.tools]),
+        "sources": _unique("sources", [one.id for one in file.folders]),
+        "files": _unique("files", [one.file.id for one in file.files]),
         "messages": _unique("messages", [one.id for one in file.messages]),
         "conversations": _unique("conversations", [o.conversation.id for o in file.conversations]),
         "archives": _unique("archives", [one.id for one in file.archives]),
@@ -235,6 +245,7 @@ def _pointers(file: AgentFile) -> Iterator[tuple[str, str, Sequence[str]]]:
         place = f"agents[{at}]"
         yield f"{place}.block_ids", "blocks", record.block_ids
         yield f"{place}.tool_ids", "tools", record.tool_ids
+        yield f"{place}.source_ids", "sources", record.folder_ids
         yield f"{place}.in_context_message_ids", "messages", record.window
         yield f"{EXTENSION}.listed", "messages", record.listed
         if record.archive_id is not None:
@@ -251,6 +262,7 @@ def _pointers(file: AgentFile) -> Iterator[tuple[str, str, Sequence[str]]]:
         yield f"{place}.block_ids", "blocks", one.block_ids
         yield f"{place}.in_context_message_ids", "messages", one.window
         yield f"{place}.listed", "messages", one.listed
+    yield "files", "sources", [one.file.folder_id for one in file.files]
     for name, kind, owners in (
         ("passages", "archives", [one.archive_id for one in file.passages]),
         ("runs", "agents", [one.agent_id for one in file.runs]),

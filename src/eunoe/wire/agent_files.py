@@ -12,6 +12,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.groups import Group
 from eunoe.domain.messages import Json
 from eunoe.domain.models import ModelConfig
+from eunoe.wire import agent_file_holdings as holdings
 from eunoe.wire import blocks, groups, tools
 from eunoe.wire.agent_file_extras import extras
 from eunoe.wire.agent_file_messages import message_entry
@@ -75,10 +76,10 @@ def written(file: AgentFile, *, at: datetime) -> Json:
         "agents": [_agent(file, record, said) for record in file.agents],
         "groups": [_group(group) for group in file.groups],
         "blocks": [_without(blocks.block(block), _USERS) for block in _shown_blocks(file)],
-        "files": [],
-        "sources": [],
+        "files": [holdings.file(one) for one in file.files],
+        "sources": [holdings.source(one) for one in file.folders],
         "tools": [_tool(tools.tool(tool)) for tool in file.tools],
-        "mcp_servers": [],
+        "mcp_servers": [holdings.server(one) for one in file.servers],
         "skills": list(file.skills),
         "metadata": {"revision_id": REVISION},
         "created_at": entity_time(at),
@@ -105,8 +106,8 @@ def _agent(file: AgentFile, record: AgentRecord, said: Json) -> Json:
         "memory_blocks": [],
         "tools": [],
         "tool_ids": list(record.tool_ids),
-        "source_ids": [],
-        "folder_ids": [],
+        "source_ids": list(record.folder_ids),
+        "folder_ids": list(record.folder_ids),
         "block_ids": list(record.block_ids),
         "tool_rules": list(agent.tool_rules),
         "tags": sorted(agent.tags),
@@ -147,7 +148,7 @@ def _agent(file: AgentFile, record: AgentRecord, said: Json) -> Json:
         "id": agent.id,
         "in_context_message_ids": list(record.window),
         "messages": [message_entry(said[message_id]) for message_id in record.window],
-        "files_agents": [],
+        "files_agents": holdings.held(record),
         "group_ids": [one.id for one in file.groups if one.manager_agent_id == agent.id],
     }
 

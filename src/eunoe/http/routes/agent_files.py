@@ -20,6 +20,7 @@ from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
 from eunoe.service.agent_export import Wanted, export
 from eunoe.service.agent_import import Wishes, bring_in
+from eunoe.service.ingest import DUTY
 from eunoe.store.db import Actor
 from eunoe.wire.agent_file_reading import read
 from eunoe.wire.agent_files import ExportBody, Imported, written
@@ -143,6 +144,8 @@ async def import_agent(
     for agent in made.agents:
         if agent.embedding is not None:
             await runtime.runner.remember(actor, agent.id)
+    for file_id in made.file_ids:
+        await runtime.runner.due(DUTY, file_id)
     answer: Imported = {
         "agent_ids": [agent.id for agent in made.agents],
         "warnings": list(made.warnings),
