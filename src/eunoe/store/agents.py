@@ -270,9 +270,9 @@ def _read(row: Row, *, tags: tuple[str, ...]) -> Agent:
     stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
     return Agent(
         **{name: stored[name] for name in _PLAIN},
-        model=codec.model_config.validate_json(stored["model_json"]),
+        model=codec.model_config(stored["model_json"]),
         embedding=codec.optional(codec.embedding_config, stored["embedding_json"]),
-        compaction=codec.compaction_settings.validate_json(stored["compaction_json"]),
+        compaction=codec.compaction_settings(stored["compaction_json"]),
         metadata=codec.loads_object(stored["metadata_json"]),
         tool_rules=tuple(codec.loads(stored["tool_rules_json"])),
         tags=tags,

@@ -4,6 +4,8 @@ Dataclasses are written as they are (orjson knows them) and read by validation, 
 a row that does not fit its type fails loudly instead of travelling on.
 """
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -21,10 +23,19 @@ from eunoe.errors import Invalid
 
 T = TypeVar("T")
 
+
+def _kept(adapter: TypeAdapter[T]) -> Callable[[str], T]:
+    """Return a reader that remembers: thousands of agents are configured with a few texts.
+
+    What it returns is shared, which frozen values may be.
+    """
+    return lru_cache(maxsize=1_000)(adapter.validate_json)
+
+
 run_event: Final[TypeAdapter[RunEvent]] = TypeAdapter(RunEvent)
-model_config: Final = TypeAdapter(ModelConfig)
-embedding_config: Final = TypeAdapter(EmbeddingConfig)
-compaction_settings: Final = TypeAdapter(CompactionSettings)
+model_config: Final = _kept(TypeAdapter(ModelConfig))
+embedding_config: Final = _kept(TypeAdapter(EmbeddingConfig))
+compaction_settings: Final = _kept(TypeAdapter(CompactionSettings))
 ask: Final = TypeAdapter(Ask)
 run_options: Final = TypeAdapter(RunOptions)
 usage: Final = TypeAdapter(Usage)
@@ -51,9 +62,9 @@ def encode(value: Any) -> str:
         ) from error
 
 
-def optional(adapter: TypeAdapter[T], text: str | None) -> T | None:
-    """Read `text` with `adapter`, null for null."""
-    return None if text is None else adapter.validate_json(text)
+def optional(read: Callable[[str], T], text: str | None) -> T | None:
+    """Return what `read` makes of `text`, null for null."""
+    return None if text is None else read(text)
 
 
 def loads(text: str | None) -> Any:

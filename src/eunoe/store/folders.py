@@ -212,7 +212,7 @@ def _read(row: Row) -> Folder:
     return Folder(
         **{name: stored[name] for name in _PLAIN},
         metadata=codec.loads_object(stored["metadata_json"]),
-        embedding=codec.embedding_config.validate_json(stored["embedding_json"]),
+        embedding=codec.embedding_config(stored["embedding_json"]),
         created_at=from_micros(stored["created_at"]),
         updated_at=from_micros(stored["updated_at"]),
     )

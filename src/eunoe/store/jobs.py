@@ -81,7 +81,7 @@ def _source(kinds: tuple[JobType, ...]) -> str:
 
 
 def _read(row: Row) -> Job:
-    options = codec.optional(codec.run_options, row[5])
+    options = codec.optional(codec.run_options.validate_json, row[5])
     return Job(
         id=row[0],
         job_type=row[1],

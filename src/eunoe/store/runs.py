@@ -341,7 +341,7 @@ async def calls_settled(tx: Tx, run_id: str) -> None:
 async def ledger(tx: Tx, run_id: str) -> dict[str, ToolResult | None]:
     """Return what is on record of the run's calls: a result, or null for one that only started."""
     rows = await tx.fetch("SELECT call_id, result_json FROM tool_calls WHERE run_id = $1", run_id)
-    return {row[0]: codec.optional(codec.tool_result, row[1]) for row in rows}
+    return {row[0]: codec.optional(codec.tool_result.validate_json, row[1]) for row in rows}
 
 
 def called_back(row: Row, place: int) -> CalledBack | None:

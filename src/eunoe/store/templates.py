@@ -139,7 +139,7 @@ def _read(row: Row) -> Template:
         name=row[1],
         description=row[2],
         agent_id=row[3],
-        current=codec.optional(codec.snapshot, row[4]),
+        current=codec.optional(codec.snapshot.validate_json, row[4]),
         latest_version=row[5],
         created_at=from_micros(row[6]),
         updated_at=from_micros(row[7]),

@@ -5,7 +5,7 @@ from datetime import datetime
 
 def entity_time(at: datetime) -> str:
     """Return `at`, which is UTC, as entities show it (api 4.1): `2026-01-02T03:04:05.000006Z`."""
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond:06d}Z"
+    return at.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def optional_entity_time(at: datetime | None) -> str | None:
