@@ -3,7 +3,9 @@
 from typing import Final
 
 from fastapi import APIRouter
+from typing_extensions import TypedDict
 
+from eunoe.domain.messages import Json
 from eunoe.http.document import Route
 
 VERSION: Final = "/v1"
@@ -28,3 +30,13 @@ def v1(
         route_class=route_class,
         strict_content_type=False,
     )
+
+
+class Answers(TypedDict):
+    operation_id: str
+    responses: dict[int | str, Json]
+
+
+def answers(operation_id: str, model: object) -> Answers:
+    """Return what describes an operation that answers with `model`."""
+    return {"operation_id": operation_id, "responses": {200: {"model": model}}}

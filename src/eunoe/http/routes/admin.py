@@ -9,7 +9,7 @@ from eunoe.domain.names import random_name
 from eunoe.http.deps import RuntimeDep
 from eunoe.http.pages import After, Limit, rows
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.ids import pattern
 from eunoe.service import users
 from eunoe.store import users as stored
@@ -38,58 +38,54 @@ async def _page(limit: Limit = _SHOWN, after: After = None) -> Page:
 PageDep: TypeAlias = Annotated[Page, Depends(_page)]
 
 
-@router.get("/users/", operation_id="list_users", responses={200: {"model": list[User]}})
+@router.get("/users/", **answers("list_users", list[User]))
 async def list_users(runtime: RuntimeDep, page: PageDep) -> Response:
     """List all users, the oldest first."""
     async with runtime.db.read(Actor()) as tx:
         return JsonReply([user(one) for one in await stored.list_users(tx, page)])
 
 
-@router.post("/users/", operation_id="create_user", responses={200: {"model": User}})
+@router.post("/users/", **answers("create_user", User))
 async def create_user(body: UserCreate, runtime: RuntimeDep) -> Response:
     """Make a user, who then acts by his id in the `user_id` header."""
     made = await users.create(runtime.db, name=body.name, organization_id=body.organization_id)
     return JsonReply(user(made))
 
 
-@router.put("/users/", operation_id="update_user", responses={200: {"model": User}})
+@router.put("/users/", **answers("update_user", User))
 async def update_user(body: UserUpdate, runtime: RuntimeDep) -> Response:
     """Give a user another name."""
     return JsonReply(user(await users.rename(runtime.db, body.id, body.name)))
 
 
-@router.delete("/users/", operation_id="delete_user", responses={200: {"model": User}})
+@router.delete("/users/", **answers("delete_user", User))
 async def delete_user(user_id: UserId, runtime: RuntimeDep) -> Response:
     """Remove a user; what he made is his organization's and stays."""
     return JsonReply(user(await users.delete(runtime.db, user_id)))
 
 
-@router.get("/orgs/", operation_id="list_orgs", responses={200: {"model": list[Organization]}})
+@router.get("/orgs/", **answers("list_orgs", list[Organization]))
 async def list_organizations(runtime: RuntimeDep, page: PageDep) -> Response:
     """List all organizations, the oldest first."""
     async with runtime.db.read(Actor()) as tx:
         return JsonReply([organization(one) for one in await stored.list_organizations(tx, page)])
 
 
-@router.post("/orgs/", operation_id="create_organization", responses={200: {"model": Organization}})
+@router.post("/orgs/", **answers("create_organization", Organization))
 async def create_organization(body: OrganizationBody, runtime: RuntimeDep) -> Response:
     """Make an organization, whose things no other sees."""
     made = await users.create_organization(runtime.db, name=body.name or random_name())
     return JsonReply(organization(made))
 
 
-@router.patch(
-    "/orgs/", operation_id="update_organization", responses={200: {"model": Organization}}
-)
+@router.patch("/orgs/", **answers("update_organization", Organization))
 async def update_organization(org_id: str, body: OrganizationBody, runtime: RuntimeDep) -> Response:
     """Give an organization another name."""
     changed = await users.rename_organization(runtime.db, org_id, body.name)
     return JsonReply(organization(changed))
 
 
-@router.delete(
-    "/orgs/", operation_id="delete_organization_by_id", responses={200: {"model": Organization}}
-)
+@router.delete("/orgs/", **answers("delete_organization_by_id", Organization))
 async def delete_organization(org_id: str, runtime: RuntimeDep) -> Response:
     """Remove an organization that owns nothing any more."""
     return JsonReply(organization(await users.delete_organization(runtime.db, org_id)))

@@ -17,7 +17,7 @@ from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
 from eunoe.http.intake import cleaned, scrubbed
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service.agent_export import Wanted, export
 from eunoe.service.agent_import import Wishes, bring_in
 from eunoe.service.ingest import DUTY
@@ -86,9 +86,7 @@ class ImportForm:
         )
 
 
-@router.get(
-    "/{agent_id}/export", operation_id="export_agent", responses={200: {"model": dict[str, Any]}}
-)
+@router.get("/{agent_id}/export", **answers("export_agent", dict[str, Any]))
 async def export_agent(
     agent_id: AgentId,
     runtime: RuntimeDep,
@@ -106,11 +104,7 @@ async def export_agent(
     return await _exported(runtime, actor, agent_id, wanted)
 
 
-@router.post(
-    "/{agent_id}/export",
-    operation_id="export_agent_with_skills",
-    responses={200: {"model": dict[str, Any]}},
-)
+@router.post("/{agent_id}/export", **answers("export_agent_with_skills", dict[str, Any]))
 async def export_agent_with_skills(
     agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, body: ExportBody | None = None
 ) -> Response:
@@ -125,7 +119,7 @@ async def export_agent_with_skills(
     return await _exported(runtime, actor, agent_id, wanted)
 
 
-@router.post("/import", operation_id="import_agent", responses={200: {"model": Imported}})
+@router.post("/import", **answers("import_agent", Imported))
 async def import_agent(
     runtime: RuntimeDep,
     actor: ActorDep,

@@ -13,7 +13,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, Limit, Order, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service import agents, places, windows
 from eunoe.service.places import Place
 from eunoe.store import agents as stored
@@ -83,7 +83,7 @@ async def _page(
     )
 
 
-@router.get("/", operation_id="list_agents", responses={200: {"model": list[AgentState]}})
+@router.get("/", **answers("list_agents", list[AgentState]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -96,7 +96,7 @@ async def list_all(
     return JsonReply([state(one) for one in found])
 
 
-@router.get("/count", operation_id="count_agents", responses={200: {"model": int}})
+@router.get("/count", **answers("count_agents", int))
 async def count(
     runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
@@ -105,7 +105,7 @@ async def count(
         return JsonReply(await stored.count(tx, asked.where()))
 
 
-@router.post("/", operation_id="create_agent", responses={200: {"model": AgentState}})
+@router.post("/", **answers("create_agent", AgentState))
 async def create(body: CreateAgentBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Make an agent with its blocks, tools and first messages."""
     draft = await body.draft(fetch=runtime.images)
@@ -115,14 +115,14 @@ async def create(body: CreateAgentBody, runtime: RuntimeDep, actor: ActorDep) ->
     return JsonReply(state(made))
 
 
-@router.get("/{agent_id}", operation_id="retrieve_agent", responses={200: {"model": AgentState}})
+@router.get("/{agent_id}", **answers("retrieve_agent", AgentState))
 async def retrieve(
     agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, wanted: RelationsDep
 ) -> Response:
     return JsonReply(state(await agents.get(runtime.db, actor, agent_id, include=wanted)))
 
 
-@router.patch("/{agent_id}", operation_id="modify_agent", responses={200: {"model": AgentState}})
+@router.patch("/{agent_id}", **answers("modify_agent", AgentState))
 async def update(
     agent_id: AgentId, body: UpdateAgentBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -148,11 +148,7 @@ async def retrieve_memory(agent_id: AgentId, runtime: RuntimeDep, actor: ActorDe
     return JsonReply(memory(found))
 
 
-@router.get(
-    "/{agent_id}/context",
-    operation_id="retrieve_agent_context_window",
-    responses={200: {"model": dict[str, Any]}},
-)
+@router.get("/{agent_id}/context", **answers("retrieve_agent_context_window", dict[str, Any]))
 async def retrieve_context(
     agent_id: AgentId,
     runtime: RuntimeDep,
@@ -167,14 +163,11 @@ async def retrieve_context(
     return JsonReply(context_window(await windows.context(runtime.db, actor, place)))
 
 
-@router.post(
-    "/{agent_id}/recompile", operation_id="recompile_agent", responses={200: {"model": str}}
-)
+@router.post("/{agent_id}/recompile", **answers("recompile_agent", str))
 @router.post(
     "/{agent_id}/system-prompt/recompile",
-    operation_id="recompile_agent_system_prompt",
-    responses={200: {"model": str}},
     deprecated=True,
+    **answers("recompile_agent_system_prompt", str),
 )
 async def recompile(
     agent_id: AgentId,
@@ -194,11 +187,7 @@ async def recompile(
     return JsonReply(text)
 
 
-@router.patch(
-    "/{agent_id}/reset-messages",
-    operation_id="reset_messages",
-    responses={200: {"model": AgentState}},
-)
+@router.patch("/{agent_id}/reset-messages", **answers("reset_messages", AgentState))
 async def reset_messages(
     agent_id: AgentId, body: ResetBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -209,11 +198,7 @@ async def reset_messages(
     return JsonReply(state(found))
 
 
-@router.post(
-    "/{agent_id}/summarize",
-    operation_id="summarize_messages",
-    responses={200: {"model": CompactionResponse}},
-)
+@router.post("/{agent_id}/summarize", **answers("summarize_messages", CompactionResponse))
 async def summarise(
     agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, body: CompactBody | None = None
 ) -> Response:

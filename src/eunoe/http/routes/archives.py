@@ -11,7 +11,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, ArchiveId, PassageId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.ids import is_id
 from eunoe.service import agents, archives, states
 from eunoe.store import archives as stored
@@ -28,7 +28,7 @@ of_agent = v1("/agents", tag="agents")
 Newest = Annotated[Page, Depends(page_of(limit=50, order="desc"))]
 
 
-@router.post("/", operation_id="create_archive", responses={200: {"model": Archive}})
+@router.post("/", **answers("create_archive", Archive))
 async def create(body: CreateArchiveBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     made = await archives.create(
         runtime.db,
@@ -42,7 +42,7 @@ async def create(body: CreateArchiveBody, runtime: RuntimeDep, actor: ActorDep) 
     return JsonReply(archive(made, organization_id=actor.organization_id))
 
 
-@router.get("/", operation_id="list_archives", responses={200: {"model": list[Archive]}})
+@router.get("/", **answers("list_archives", list[Archive]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -59,13 +59,13 @@ async def list_all(
     return JsonReply([archive(one, organization_id=actor.organization_id) for one in found])
 
 
-@router.get("/{archive_id}", operation_id="retrieve_archive", responses={200: {"model": Archive}})
+@router.get("/{archive_id}", **answers("retrieve_archive", Archive))
 async def retrieve(archive_id: ArchiveId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     found = await archives.get(runtime.db, actor, archive_id)
     return JsonReply(archive(found, organization_id=actor.organization_id))
 
 
-@router.patch("/{archive_id}", operation_id="modify_archive", responses={200: {"model": Archive}})
+@router.patch("/{archive_id}", **answers("modify_archive", Archive))
 async def update(
     archive_id: ArchiveId, body: UpdateArchiveBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -82,11 +82,7 @@ async def delete(archive_id: ArchiveId, runtime: RuntimeDep, actor: ActorDep) ->
     return Response(status_code=204)
 
 
-@router.get(
-    "/{archive_id}/agents",
-    operation_id="list_agents_for_archive",
-    responses={200: {"model": list[AgentState]}},
-)
+@router.get("/{archive_id}/agents", **answers("list_agents_for_archive", list[AgentState]))
 async def list_agents(
     archive_id: ArchiveId,
     runtime: RuntimeDep,
@@ -100,11 +96,7 @@ async def list_agents(
     return JsonReply([state(one) for one in found])
 
 
-@router.post(
-    "/{archive_id}/passages",
-    operation_id="create_passage_in_archive",
-    responses={200: {"model": Passage}},
-)
+@router.post("/{archive_id}/passages", **answers("create_passage_in_archive", Passage))
 async def create_passage(
     archive_id: ArchiveId, body: CreatePassageBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -115,11 +107,7 @@ async def create_passage(
     return JsonReply(passage(made[0], organization_id=actor.organization_id))
 
 
-@router.post(
-    "/{archive_id}/passages/batch",
-    operation_id="create_passages_in_archive",
-    responses={200: {"model": list[Passage]}},
-)
+@router.post("/{archive_id}/passages/batch", **answers("create_passages_in_archive", list[Passage]))
 async def create_passages(
     archive_id: ArchiveId, body: CreatePassagesBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:

@@ -12,7 +12,7 @@ from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, agent_type
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.ids import is_id
 from eunoe.runs import batches
 from eunoe.store import batches as stored
@@ -29,7 +29,7 @@ router = v1("/messages/batches", tag="batches")
 _ONLY: Final = JobFilter(kinds=("batch",))
 
 
-@router.post("", operation_id="create_batch", responses={200: {"model": Job}})
+@router.post("", **answers("create_batch", Job))
 async def create(body: CreateBatch, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Take many requests in at once; each becomes a run when it is its turn."""
     if not body.requests:
@@ -47,7 +47,7 @@ async def create(body: CreateBatch, runtime: RuntimeDep, actor: ActorDep) -> Res
         return JsonReply(await _shown(tx, await _batch(tx, batch_id)))
 
 
-@router.get("", operation_id="list_batches", responses={200: {"model": list[Job]}})
+@router.get("", **answers("list_batches", list[Job]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -60,18 +60,14 @@ async def list_all(
     return JsonReply([shown(one, results[one.id]) for one in found])
 
 
-@router.get("/{batch_id}", operation_id="retrieve_batch", responses={200: {"model": Job}})
+@router.get("/{batch_id}", **answers("retrieve_batch", Job))
 async def retrieve(batch_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Get a batch: how it stands, and what has become of each of its requests."""
     async with runtime.db.read(actor) as tx:
         return JsonReply(await _shown(tx, await _batch(tx, batch_id)))
 
 
-@router.get(
-    "/{batch_id}/messages",
-    operation_id="list_messages_for_batch",
-    responses={200: {"model": LettaBatchMessages}},
-)
+@router.get("/{batch_id}/messages", **answers("list_messages_for_batch", LettaBatchMessages))
 async def list_messages(
     batch_id: str,
     runtime: RuntimeDep,

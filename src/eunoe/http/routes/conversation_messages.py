@@ -15,7 +15,7 @@ from eunoe.http.document import STREAM
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, answered, resumed, streamed, submitted
 from eunoe.service import places
 from eunoe.service.places import DEFAULT, Place
@@ -92,9 +92,7 @@ async def stream(
 
 
 @router.get(
-    "/{conversation_id}/messages",
-    operation_id="list_conversation_messages",
-    responses={200: {"model": list[WireMessage]}},
+    "/{conversation_id}/messages", **answers("list_conversation_messages", list[WireMessage])
 )
 async def list_messages(
     conversation_id: ConversationAddress,
@@ -120,11 +118,7 @@ async def list_messages(
     return JsonReply([body for message in found for body in shown(message, lens)])
 
 
-@router.post(
-    "/{conversation_id}/cancel",
-    operation_id="cancel_conversation",
-    responses={200: {"model": dict[str, str]}},
-)
+@router.post("/{conversation_id}/cancel", **answers("cancel_conversation", dict[str, str]))
 async def cancel(
     conversation_id: ConversationAddress,
     runtime: RuntimeDep,

@@ -11,7 +11,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Limit, Order, rows
 from eunoe.http.paths import ConversationAddress, ConversationId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.ids import pattern
 from eunoe.service import conversations, places, windows
 from eunoe.store.conversations import ArchiveStatus, ConversationFilter
@@ -59,7 +59,7 @@ class Asked:
         )
 
 
-@router.post("/", operation_id="create_conversation", responses={200: {"model": Conversation}})
+@router.post("/", **answers("create_conversation", Conversation))
 async def create(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -74,7 +74,7 @@ async def create(
     return JsonReply(shown(made))
 
 
-@router.get("/", operation_id="list_conversations", responses={200: {"model": list[Conversation]}})
+@router.get("/", **answers("list_conversations", list[Conversation]))
 async def list_all(
     runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
@@ -83,22 +83,14 @@ async def list_all(
     return JsonReply([shown(one) for one in found])
 
 
-@router.get(
-    "/{conversation_id}",
-    operation_id="retrieve_conversation",
-    responses={200: {"model": Conversation}},
-)
+@router.get("/{conversation_id}", **answers("retrieve_conversation", Conversation))
 async def retrieve(
     conversation_id: ConversationId, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
     return JsonReply(shown(await conversations.get(runtime.db, actor, conversation_id)))
 
 
-@router.patch(
-    "/{conversation_id}",
-    operation_id="update_conversation",
-    responses={200: {"model": Conversation}},
-)
+@router.patch("/{conversation_id}", **answers("update_conversation", Conversation))
 async def update(
     conversation_id: ConversationId,
     body: UpdateConversation,
@@ -118,11 +110,7 @@ async def delete(conversation_id: ConversationId, runtime: RuntimeDep, actor: Ac
     return JsonReply(None)
 
 
-@router.post(
-    "/{conversation_id}/fork",
-    operation_id="fork_conversation",
-    responses={200: {"model": Conversation}},
-)
+@router.post("/{conversation_id}/fork", **answers("fork_conversation", Conversation))
 async def fork(
     conversation_id: ConversationAddress,
     runtime: RuntimeDep,
@@ -139,11 +127,7 @@ async def fork(
     return JsonReply(shown(made))
 
 
-@router.post(
-    "/{conversation_id}/recompile",
-    operation_id="recompile_conversation",
-    responses={200: {"model": str}},
-)
+@router.post("/{conversation_id}/recompile", **answers("recompile_conversation", str))
 async def recompile(
     conversation_id: ConversationAddress,
     runtime: RuntimeDep,
@@ -159,11 +143,7 @@ async def recompile(
     return JsonReply(text)
 
 
-@router.post(
-    "/{conversation_id}/compact",
-    operation_id="compact_conversation",
-    responses={200: {"model": CompactionResponse}},
-)
+@router.post("/{conversation_id}/compact", **answers("compact_conversation", CompactionResponse))
 async def compact(
     conversation_id: ConversationAddress,
     runtime: RuntimeDep,

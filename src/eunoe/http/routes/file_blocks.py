@@ -11,7 +11,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, FileId, FolderId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service import files, folders, states
 from eunoe.store import file_blocks
 from eunoe.store import folders as stored
@@ -26,17 +26,8 @@ router = v1("/agents", tag="agents")
 Newest = Annotated[Page, Depends(page_of(limit=100, order="desc"))]
 
 
-@router.get(
-    "/{agent_id}/folders",
-    operation_id="list_folders_for_agent",
-    responses={200: {"model": list[Source]}},
-)
-@router.get(
-    "/{agent_id}/sources",
-    operation_id="list_agent_sources",
-    responses={200: {"model": list[Source]}},
-    deprecated=True,
-)
+@router.get("/{agent_id}/folders", **answers("list_folders_for_agent", list[Source]))
+@router.get("/{agent_id}/sources", deprecated=True, **answers("list_agent_sources", list[Source]))
 async def list_folders(
     agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, page: Newest
 ) -> Response:
@@ -47,9 +38,7 @@ async def list_folders(
 
 
 @router.patch(
-    "/{agent_id}/folders/attach/{folder_id}",
-    operation_id="attach_folder_to_agent",
-    responses={200: {"model": AgentState | None}},
+    "/{agent_id}/folders/attach/{folder_id}", **answers("attach_folder_to_agent", AgentState | None)
 )
 async def attach(
     agent_id: AgentId, folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
@@ -61,8 +50,7 @@ async def attach(
 
 @router.patch(
     "/{agent_id}/folders/detach/{folder_id}",
-    operation_id="detach_folder_from_agent",
-    responses={200: {"model": AgentState | None}},
+    **answers("detach_folder_from_agent", AgentState | None),
 )
 async def detach(
     agent_id: AgentId, folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
@@ -74,9 +62,8 @@ async def detach(
 
 @router.patch(
     "/{agent_id}/sources/attach/{folder_id}",
-    operation_id="attach_source_to_agent",
-    responses={200: {"model": AgentState}},
     deprecated=True,
+    **answers("attach_source_to_agent", AgentState),
 )
 async def attach_source(
     agent_id: AgentId, folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep
@@ -87,9 +74,8 @@ async def attach_source(
 
 @router.patch(
     "/{agent_id}/sources/detach/{folder_id}",
-    operation_id="detach_source_from_agent",
-    responses={200: {"model": AgentState}},
     deprecated=True,
+    **answers("detach_source_from_agent", AgentState),
 )
 async def detach_source(
     agent_id: AgentId, folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep
@@ -98,11 +84,7 @@ async def detach_source(
     return await detach(agent_id, folder_id, runtime, actor, sdk=False)
 
 
-@router.get(
-    "/{agent_id}/files",
-    operation_id="list_files_for_agent",
-    responses={200: {"model": AgentFiles}},
-)
+@router.get("/{agent_id}/files", **answers("list_files_for_agent", AgentFiles))
 async def list_files(
     agent_id: AgentId,
     runtime: RuntimeDep,
@@ -122,21 +104,13 @@ async def list_files(
     return JsonReply(agent_files(found, limit=page.limit))
 
 
-@router.patch(
-    "/{agent_id}/files/close-all",
-    operation_id="close_all_files_for_agent",
-    responses={200: {"model": list[str]}},
-)
+@router.patch("/{agent_id}/files/close-all", **answers("close_all_files_for_agent", list[str]))
 async def close_all(agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Close all files of the agent and get the names of those that were open."""
     return JsonReply(await files.close_all(runtime.db, actor, agent_id))
 
 
-@router.patch(
-    "/{agent_id}/files/{file_id}/open",
-    operation_id="open_file_for_agent",
-    responses={200: {"model": list[str]}},
-)
+@router.patch("/{agent_id}/files/{file_id}/open", **answers("open_file_for_agent", list[str]))
 async def open_file(
     agent_id: AgentId, file_id: FileId, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:

@@ -13,7 +13,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import page_of
 from eunoe.http.paths import FileId, FolderId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service import files, folders
 from eunoe.service.files import Upload
 from eunoe.service.folders import FolderDraft
@@ -43,13 +43,13 @@ _PART_BYTES: Final = 1024 * 1024
 _UNITS: Final = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4}
 
 
-@router.get("/count", operation_id="count_folders", responses={200: {"model": int}})
+@router.get("/count", **answers("count_folders", int))
 async def count(runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         return JsonReply(await stored.count(tx))
 
 
-@router.get("/metadata", operation_id="retrieve_metadata", responses={200: {"model": FolderTotals}})
+@router.get("/metadata", **answers("retrieve_metadata", FolderTotals))
 async def metadata(
     runtime: RuntimeDep, actor: ActorDep, include_detailed_per_source_metadata: bool = False
 ) -> Response:
@@ -60,12 +60,7 @@ async def metadata(
     return JsonReply(totals(held, sizes, detailed=include_detailed_per_source_metadata))
 
 
-@router.get(
-    "/name/{folder_name}",
-    operation_id="get_folder_by_name",
-    responses={200: {"model": str}},
-    deprecated=True,
-)
+@router.get("/name/{folder_name}", deprecated=True, **answers("get_folder_by_name", str))
 async def retrieve_id(folder_name: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Get the id of the folder with a name."""
     async with runtime.db.read(actor) as tx:
@@ -75,7 +70,7 @@ async def retrieve_id(folder_name: str, runtime: RuntimeDep, actor: ActorDep) ->
     return JsonReply(found)
 
 
-@router.post("/", operation_id="create_folder", responses={200: {"model": Folder}})
+@router.post("/", **answers("create_folder", Folder))
 async def create(body: CreateFolderBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     made = await folders.create(
         runtime.db,
@@ -94,7 +89,7 @@ async def create(body: CreateFolderBody, runtime: RuntimeDep, actor: ActorDep) -
     return JsonReply(folder(made))
 
 
-@router.get("/", operation_id="list_folders", responses={200: {"model": list[Folder]}})
+@router.get("/", **answers("list_folders", list[Folder]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -107,12 +102,12 @@ async def list_all(
     return JsonReply([folder(one) for one in found])
 
 
-@router.get("/{folder_id}", operation_id="retrieve_folder", responses={200: {"model": Folder}})
+@router.get("/{folder_id}", **answers("retrieve_folder", Folder))
 async def retrieve(folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     return JsonReply(folder(await folders.get(runtime.db, actor, folder_id)))
 
 
-@router.patch("/{folder_id}", operation_id="modify_folder", responses={200: {"model": Folder}})
+@router.patch("/{folder_id}", **answers("modify_folder", Folder))
 async def update(
     folder_id: FolderId, body: UpdateFolderBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -135,11 +130,7 @@ async def delete(folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep) -> R
     return JsonReply(None)
 
 
-@router.post(
-    "/{folder_id}/upload",
-    operation_id="upload_file_to_folder",
-    responses={200: {"model": wire_files.File}},
-)
+@router.post("/{folder_id}/upload", **answers("upload_file_to_folder", wire_files.File))
 async def upload(
     folder_id: FolderId,
     runtime: RuntimeDep,
@@ -171,11 +162,7 @@ async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
         yield data
 
 
-@router.get(
-    "/{folder_id}/agents",
-    operation_id="list_agents_for_folder",
-    responses={200: {"model": list[str]}},
-)
+@router.get("/{folder_id}/agents", **answers("list_agents_for_folder", list[str]))
 async def list_agents(
     folder_id: FolderId,
     runtime: RuntimeDep,
@@ -188,11 +175,7 @@ async def list_agents(
         return JsonReply(await stored.agents_page(tx, folder_id, page))
 
 
-@router.get(
-    "/{folder_id}/passages",
-    operation_id="list_folder_passages",
-    responses={200: {"model": list[Passage]}},
-)
+@router.get("/{folder_id}/passages", **answers("list_folder_passages", list[Passage]))
 async def list_passages(
     folder_id: FolderId,
     runtime: RuntimeDep,
@@ -207,11 +190,7 @@ async def list_passages(
     return JsonReply([passage(one, organization_id=actor.organization_id) for one in found])
 
 
-@router.get(
-    "/{folder_id}/files",
-    operation_id="list_files_for_folder",
-    responses={200: {"model": list[wire_files.File]}},
-)
+@router.get("/{folder_id}/files", **answers("list_files_for_folder", list[wire_files.File]))
 async def list_files(
     folder_id: FolderId,
     runtime: RuntimeDep,
@@ -227,11 +206,7 @@ async def list_files(
     return JsonReply([_shown(one, actor.organization_id) for one in shown])
 
 
-@router.get(
-    "/{folder_id}/files/{file_id}",
-    operation_id="retrieve_file",
-    responses={200: {"model": wire_files.File}},
-)
+@router.get("/{folder_id}/files/{file_id}", **answers("retrieve_file", wire_files.File))
 async def retrieve_file(
     folder_id: FolderId,
     file_id: FileId,
@@ -256,11 +231,7 @@ def _shown(found: files.Read, organization_id: str) -> wire_files.File:
     return wire_files.file(found.file, organization_id=organization_id, content=found.content)
 
 
-@embeddings.get(
-    "/total_storage_size",
-    operation_id="get_total_storage_size",
-    responses={200: {"model": float}},
-)
+@embeddings.get("/total_storage_size", **answers("get_total_storage_size", float))
 async def storage_size(
     runtime: RuntimeDep,
     actor: ActorDep,

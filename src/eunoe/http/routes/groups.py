@@ -14,7 +14,7 @@ from eunoe.http.document import STREAM
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import AgentId, GroupId, MessageId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, answered, streamed, submitted
 from eunoe.service import groups, states
 from eunoe.store import groups as stored
@@ -45,7 +45,7 @@ class Asked:
     assistant_message_tool_kwarg: str = "message"
 
 
-@router.get("/", operation_id="list_groups", responses={200: {"model": list[Group]}})
+@router.get("/", **answers("list_groups", list[Group]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -67,24 +67,24 @@ async def list_all(
     return JsonReply([group(one) for one in found])
 
 
-@router.get("/count", operation_id="count_groups", responses={200: {"model": int}})
+@router.get("/count", **answers("count_groups", int))
 async def count(runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         return JsonReply(await stored.count(tx))
 
 
-@router.post("/", operation_id="create_group", responses={200: {"model": Group}})
+@router.post("/", **answers("create_group", Group))
 async def create(body: CreateGroupBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     return JsonReply(group(await groups.create(runtime.db, actor, body.draft())))
 
 
-@router.get("/{group_id}", operation_id="retrieve_group", responses={200: {"model": Group}})
+@router.get("/{group_id}", **answers("retrieve_group", Group))
 async def retrieve(group_id: GroupId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         return JsonReply(group(await groups.known(tx, group_id)))
 
 
-@router.patch("/{group_id}", operation_id="modify_group", responses={200: {"model": Group}})
+@router.patch("/{group_id}", **answers("modify_group", Group))
 async def update(
     group_id: GroupId, body: UpdateGroupBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -157,11 +157,7 @@ async def _submitted(
     return await submitted(request, runtime, actor, body, target)
 
 
-@router.get(
-    "/{group_id}/messages",
-    operation_id="list_group_messages",
-    responses={200: {"model": list[WireMessage]}},
-)
+@router.get("/{group_id}/messages", **answers("list_group_messages", list[WireMessage]))
 async def list_messages(
     group_id: GroupId,
     runtime: RuntimeDep,
@@ -214,11 +210,7 @@ async def detach_block(
     return JsonReply(None)
 
 
-@of_agent.get(
-    "/{agent_id}/groups",
-    operation_id="list_groups_for_agent",
-    responses={200: {"model": list[Group]}},
-)
+@of_agent.get("/{agent_id}/groups", **answers("list_groups_for_agent", list[Group]))
 async def list_of_agent(
     agent_id: AgentId,
     runtime: RuntimeDep,

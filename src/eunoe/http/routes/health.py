@@ -5,7 +5,7 @@ from typing_extensions import TypedDict
 
 from eunoe.http.deps import RuntimeDep
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 
 router = v1(tag="health")
 
@@ -15,11 +15,11 @@ class Health(TypedDict):
     status: str
 
 
-@router.get("/health/", operation_id="check_health", responses={200: {"model": Health}})
+@router.get("/health/", **answers("check_health", Health))
 async def health(runtime: RuntimeDep) -> Response:
     return JsonReply({"version": runtime.version, "status": "ok"})
 
 
-@router.get("/ready/", operation_id="check_readiness", responses={200: {"model": Health}})
+@router.get("/ready/", **answers("check_readiness", Health))
 async def ready(runtime: RuntimeDep) -> Response:
     return JsonReply({"version": runtime.version, "status": "ok"})

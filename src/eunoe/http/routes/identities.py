@@ -12,7 +12,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, BlockId, IdentityId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.ids import is_id
 from eunoe.service import identities
 from eunoe.store import identities as stored
@@ -36,7 +36,7 @@ of_block = v1("/blocks", tag="blocks")
 Newest = Annotated[Page, Depends(page_of(limit=50, order="desc"))]
 
 
-@router.get("/", operation_id="list_identities", responses={200: {"model": list[Identity]}})
+@router.get("/", **answers("list_identities", list[Identity]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -58,34 +58,30 @@ async def list_all(
     return JsonReply([identity(one) for one in found])
 
 
-@router.get("/count", operation_id="count_identities", responses={200: {"model": int}})
+@router.get("/count", **answers("count_identities", int))
 async def count(runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         return JsonReply(await stored.count(tx))
 
 
-@router.post("/", operation_id="create_identity", responses={200: {"model": Identity}})
+@router.post("/", **answers("create_identity", Identity))
 async def create(body: CreateIdentityBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     return JsonReply(identity(await identities.create(runtime.db, actor, body.draft())))
 
 
-@router.put("/", operation_id="upsert_identity", responses={200: {"model": Identity}})
+@router.put("/", **answers("upsert_identity", Identity))
 async def upsert(body: CreateIdentityBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Make an identity, or change the one of this key and project."""
     return JsonReply(identity(await identities.upsert(runtime.db, actor, body.draft())))
 
 
-@router.get(
-    "/{identity_id}", operation_id="retrieve_identity", responses={200: {"model": Identity}}
-)
+@router.get("/{identity_id}", **answers("retrieve_identity", Identity))
 async def retrieve(identity_id: IdentityId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         return JsonReply(identity(await identities.known(tx, identity_id)))
 
 
-@router.patch(
-    "/{identity_id}", operation_id="update_identity", responses={200: {"model": Identity}}
-)
+@router.patch("/{identity_id}", **answers("update_identity", Identity))
 async def update(
     identity_id: IdentityId, body: UpdateIdentityBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -94,11 +90,7 @@ async def update(
     return JsonReply(identity(changed))
 
 
-@router.put(
-    "/{identity_id}/properties",
-    operation_id="upsert_properties_for_identity",
-    responses={200: {"model": Identity}},
-)
+@router.put("/{identity_id}/properties", **answers("upsert_properties_for_identity", Identity))
 async def describe(
     identity_id: IdentityId, body: list[PropertyBody], runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -114,11 +106,7 @@ async def delete(identity_id: IdentityId, runtime: RuntimeDep, actor: ActorDep) 
     return JsonReply(None)
 
 
-@router.get(
-    "/{identity_id}/agents",
-    operation_id="list_agents_for_identity",
-    responses={200: {"model": list[AgentState]}},
-)
+@router.get("/{identity_id}/agents", **answers("list_agents_for_identity", list[AgentState]))
 async def list_agents(
     identity_id: IdentityId,
     runtime: RuntimeDep,
@@ -131,11 +119,7 @@ async def list_agents(
     return JsonReply([state(one) for one in found])
 
 
-@router.get(
-    "/{identity_id}/blocks",
-    operation_id="list_blocks_for_identity",
-    responses={200: {"model": list[BlockResponse]}},
-)
+@router.get("/{identity_id}/blocks", **answers("list_blocks_for_identity", list[BlockResponse]))
 async def list_blocks(
     identity_id: IdentityId, runtime: RuntimeDep, actor: ActorDep, page: Newest
 ) -> Response:
@@ -173,8 +157,7 @@ async def detach(
 
 @of_block.patch(
     "/{block_id}/identities/attach/{identity_id}",
-    operation_id="attach_identity_to_block",
-    responses={200: {"model": BlockResponse}},
+    **answers("attach_identity_to_block", BlockResponse),
 )
 async def attach_to_block(
     block_id: BlockId, identity_id: str, runtime: RuntimeDep, actor: ActorDep
@@ -186,8 +169,7 @@ async def attach_to_block(
 
 @of_block.patch(
     "/{block_id}/identities/detach/{identity_id}",
-    operation_id="detach_identity_from_block",
-    responses={200: {"model": BlockResponse}},
+    **answers("detach_identity_from_block", BlockResponse),
 )
 async def detach_from_block(
     block_id: BlockId, identity_id: str, runtime: RuntimeDep, actor: ActorDep

@@ -13,7 +13,7 @@ from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, ByCreation, Limit, Order, rows
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.ids import is_id
 from eunoe.runs import batches as running
 from eunoe.store import batches, jobs, runs
@@ -50,7 +50,7 @@ class Asked:
         )
 
 
-@router.get("/", operation_id="list_jobs", responses={200: {"model": list[Job]}})
+@router.get("/", **answers("list_jobs", list[Job]))
 async def list_all(
     runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
@@ -61,12 +61,7 @@ async def list_all(
     return JsonReply([shown(job) for job in found])
 
 
-@router.get(
-    "/active",
-    operation_id="list_active_jobs",
-    deprecated=True,
-    responses={200: {"model": list[Job]}},
-)
+@router.get("/active", deprecated=True, **answers("list_active_jobs", list[Job]))
 async def list_active(
     runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
@@ -76,13 +71,13 @@ async def list_active(
     return JsonReply([shown(job) for job in found])
 
 
-@router.get("/{job_id}", operation_id="retrieve_job", responses={200: {"model": Job}})
+@router.get("/{job_id}", **answers("retrieve_job", Job))
 async def retrieve(job_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         return JsonReply(shown(await _job(tx, job_id)))
 
 
-@router.patch("/{job_id}/cancel", operation_id="cancel_job", responses={200: {"model": Job}})
+@router.patch("/{job_id}/cancel", **answers("cancel_job", Job))
 async def cancel(job_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Stop a job; one that is over is answered as it is."""
     async with runtime.db.read(actor) as tx:
@@ -100,7 +95,7 @@ async def cancel(job_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
         return JsonReply(shown(await _job(tx, job_id)))
 
 
-@router.delete("/{job_id}", operation_id="delete_job", responses={200: {"model": Job}})
+@router.delete("/{job_id}", **answers("delete_job", Job))
 async def delete(job_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Remove a job that is over; what it has made stays."""
     async with runtime.db.write(actor) as tx:

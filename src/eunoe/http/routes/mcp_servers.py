@@ -15,7 +15,7 @@ from eunoe.errors import Invalid, McpOriginRefused
 from eunoe.http.auth import CALLBACK
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.http.sse import frame
 from eunoe.ids import is_id
 from eunoe.service import mcp_connections, mcp_servers
@@ -49,7 +49,7 @@ class Answer:
     iss: str | None = None
 
 
-@router.post("/", operation_id="mcp_create_mcp_server", responses={200: {"model": Server}})
+@router.post("/", **answers("mcp_create_mcp_server", Server))
 async def create(
     body: CreateBody, request: Request, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -62,28 +62,20 @@ async def create(
     return JsonReply(mcp_server(made, masked=False))
 
 
-@router.get("/", operation_id="mcp_list_mcp_servers", responses={200: {"model": list[Server]}})
+@router.get("/", **answers("mcp_list_mcp_servers", list[Server]))
 async def list_all(runtime: RuntimeDep, actor: ActorDep) -> Response:
     """List the servers, the oldest first; secrets are masked."""
     async with runtime.db.read(actor) as tx:
         return JsonReply([mcp_server(one) for one in await stored.all_of(tx)])
 
 
-@router.get(
-    "/{mcp_server_id}",
-    operation_id="mcp_retrieve_mcp_server",
-    responses={200: {"model": Server}},
-)
+@router.get("/{mcp_server_id}", **answers("mcp_retrieve_mcp_server", Server))
 async def retrieve(mcp_server_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
     server_id = _server_id(mcp_server_id)
     return JsonReply(mcp_server(await mcp_servers.retrieve(runtime.db, actor, server_id)))
 
 
-@router.patch(
-    "/{mcp_server_id}",
-    operation_id="mcp_update_mcp_server",
-    responses={200: {"model": Server}},
-)
+@router.patch("/{mcp_server_id}", **answers("mcp_update_mcp_server", Server))
 async def update(
     mcp_server_id: str,
     body: UpdateBody,
@@ -117,22 +109,14 @@ async def refresh(
     return JsonReply(changes)
 
 
-@router.get(
-    "/{mcp_server_id}/tools",
-    operation_id="mcp_list_tools_for_mcp_server",
-    responses={200: {"model": list[Tool]}},
-)
+@router.get("/{mcp_server_id}/tools", **answers("mcp_list_tools_for_mcp_server", list[Tool]))
 async def list_tools(mcp_server_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """List the tools of the server that are registered."""
     found = await mcp_servers.tools_of(runtime.db, actor, _server_id(mcp_server_id))
     return JsonReply([tool(one) for one in found])
 
 
-@router.get(
-    "/{mcp_server_id}/tools/{tool_id}",
-    operation_id="mcp_retrieve_mcp_tool",
-    responses={200: {"model": Tool}},
-)
+@router.get("/{mcp_server_id}/tools/{tool_id}", **answers("mcp_retrieve_mcp_tool", Tool))
 async def retrieve_tool(
     mcp_server_id: str, tool_id: str, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -142,11 +126,7 @@ async def retrieve_tool(
     )
 
 
-@router.post(
-    "/{mcp_server_id}/tools/{tool_id}/run",
-    operation_id="mcp_run_tool",
-    responses={200: {"model": Executed}},
-)
+@router.post("/{mcp_server_id}/tools/{tool_id}/run", **answers("mcp_run_tool", Executed))
 async def run(
     mcp_server_id: str,
     tool_id: str,

@@ -6,7 +6,7 @@ from eunoe.domain.messages import Message
 from eunoe.domain.passages import MessageHit
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service.message_search import find
 from eunoe.store.db import Actor
 from eunoe.wire.message_search import (
@@ -23,11 +23,7 @@ everywhere = v1("/messages", tag="messages")
 router = v1("/agents", tag="agents")
 
 
-@everywhere.post(
-    "/search",
-    operation_id="search_all_messages",
-    responses={200: {"model": list[SearchedMessage]}},
-)
+@everywhere.post("/search", **answers("search_all_messages", list[SearchedMessage]))
 async def search_everywhere(
     body: SearchAllMessagesRequest, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -37,11 +33,7 @@ async def search_everywhere(
     return JsonReply(seen[: body.limit])
 
 
-@router.post(
-    "/messages/search",
-    operation_id="search_messages",
-    responses={200: {"model": list[MessageSearchResult]}},
-)
+@router.post("/messages/search", **answers("search_messages", list[MessageSearchResult]))
 async def search_agents(
     body: MessageSearchRequest, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:

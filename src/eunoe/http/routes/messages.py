@@ -14,7 +14,7 @@ from eunoe.http.document import STREAM
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import AgentId, MessageId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, answered, sent_streaming, submitted
 from eunoe.store import agents
 from eunoe.store import messages as stored
@@ -112,11 +112,7 @@ async def send_streaming(
     return await sent_streaming(request, runtime, actor, body, target, pings=body.include_pings)
 
 
-@router.post(
-    "/{agent_id}/messages/async",
-    operation_id="create_agent_message_async",
-    responses={200: {"model": Run}},
-)
+@router.post("/{agent_id}/messages/async", **answers("create_agent_message_async", Run))
 async def send_async(
     agent_id: AgentId,
     body: LettaAsyncRequest,
@@ -134,11 +130,7 @@ async def send_async(
     return JsonReply(shown_run(await submitted(request, runtime, actor, body, target)))
 
 
-@router.post(
-    "/{agent_id}/messages/cancel",
-    operation_id="cancel_message",
-    responses={200: {"model": dict[str, str]}},
-)
+@router.post("/{agent_id}/messages/cancel", **answers("cancel_message", dict[str, str]))
 async def cancel(
     agent_id: AgentId,
     runtime: RuntimeDep,
@@ -153,11 +145,7 @@ async def cancel(
     return JsonReply(done)
 
 
-@router.get(
-    "/{agent_id}/messages",
-    operation_id="list_messages",
-    responses={200: {"model": list[WireMessage]}},
-)
+@router.get("/{agent_id}/messages", **answers("list_messages", list[WireMessage]))
 async def list_of_agent(
     agent_id: AgentId,
     runtime: RuntimeDep,
@@ -187,9 +175,7 @@ async def modify(agent_id: AgentId, message_id: MessageId) -> Response:
     return JsonReply({"detail": text}, status=405, headers={"Allow": "GET"})
 
 
-@everywhere.get(
-    "/", operation_id="list_all_messages", responses={200: {"model": list[WireMessage]}}
-)
+@everywhere.get("/", **answers("list_all_messages", list[WireMessage]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -204,11 +190,7 @@ async def list_all(
     return _listed(found, lens)
 
 
-@everywhere.get(
-    "/{message_id}",
-    operation_id="retrieve_message",
-    responses={200: {"model": list[WireMessage]}},
-)
+@everywhere.get("/{message_id}", **answers("retrieve_message", list[WireMessage]))
 async def retrieve(message_id: MessageId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Get the parts of one stored message, in natural order; calls stay calls."""
     async with runtime.db.read(actor) as tx:

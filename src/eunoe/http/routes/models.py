@@ -7,13 +7,13 @@ from starlette.responses import Response
 
 from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.wire.models import EmbeddingModel, Model, listed_embedding_model, listed_model
 
 router = v1("/models", tag="models")
 
 
-@router.get("/", operation_id="list_models", responses={200: {"model": list[Model]}})
+@router.get("/", **answers("list_models", list[Model]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -32,11 +32,7 @@ async def list_all(
     return JsonReply(found)
 
 
-@router.get(
-    "/embedding",
-    operation_id="list_embedding_models",
-    responses={200: {"model": list[EmbeddingModel]}},
-)
+@router.get("/embedding", **answers("list_embedding_models", list[EmbeddingModel]))
 async def list_embedding(runtime: RuntimeDep, actor: ActorDep) -> Response:
     """List the models that turn text into vectors."""
     listings = await runtime.models_of(actor).embeddings()

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.paths import AgentId, ConversationAddress
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, submission_of
 from eunoe.service import generation, places
 from eunoe.wire.generation import GenerateRequest, GenerateResponse, answer_of
@@ -19,9 +19,7 @@ of_conversation = v1("/conversations", tag="conversations")
 
 
 @of_agent.post(
-    "/{agent_id}/messages/preview-raw-payload",
-    operation_id="preview_model_request",
-    responses={200: {"model": dict[str, Any]}},
+    "/{agent_id}/messages/preview-raw-payload", **answers("preview_model_request", dict[str, Any])
 )
 async def preview(
     agent_id: AgentId,
@@ -38,8 +36,7 @@ async def preview(
 
 @of_conversation.post(
     "/{conversation_id}/messages/preview-raw-payload",
-    operation_id="preview_conversation_model_request",
-    responses={200: {"model": dict[str, Any]}},
+    **answers("preview_conversation_model_request", dict[str, Any]),
 )
 async def preview_in_conversation(
     conversation_id: ConversationAddress,
@@ -60,11 +57,7 @@ async def preview_in_conversation(
     return JsonReply(await runtime.runner.preview(actor, submission))
 
 
-@of_agent.post(
-    "/{agent_id}/generate",
-    operation_id="generate_completion",
-    responses={200: {"model": GenerateResponse}},
-)
+@of_agent.post("/{agent_id}/generate", **answers("generate_completion", GenerateResponse))
 async def generate(
     agent_id: AgentId, body: GenerateRequest, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:

@@ -9,7 +9,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import page_of
 from eunoe.http.paths import ProviderId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service import providers
 from eunoe.store import providers as stored
 from eunoe.store.paging import Page
@@ -28,7 +28,7 @@ router = v1("/providers", tag="providers")
 _CHECKED = {"message": "The provider answered; its key is good."}
 
 
-@router.get("/", operation_id="list_providers", responses={200: {"model": list[Provider]}})
+@router.get("/", **answers("list_providers", list[Provider]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -43,7 +43,7 @@ async def list_all(
     return JsonReply([provider(one) for one in found])
 
 
-@router.post("/", operation_id="create_provider", responses={200: {"model": Provider}})
+@router.post("/", **answers("create_provider", Provider))
 async def create(body: CreateProviderBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Bring a provider; its models can be used at once."""
     made = await providers.create(runtime.db, actor, body.draft(), brought=runtime.brought)
@@ -57,17 +57,13 @@ async def check(body: CheckProviderBody, runtime: RuntimeDep) -> Response:
     return JsonReply(_CHECKED)
 
 
-@router.get(
-    "/{provider_id}", operation_id="retrieve_provider", responses={200: {"model": Provider}}
-)
+@router.get("/{provider_id}", **answers("retrieve_provider", Provider))
 async def retrieve(provider_id: ProviderId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         return JsonReply(provider(await providers.known(tx, provider_id)))
 
 
-@router.patch(
-    "/{provider_id}", operation_id="modify_provider", responses={200: {"model": Provider}}
-)
+@router.patch("/{provider_id}", **answers("modify_provider", Provider))
 async def update(
     provider_id: ProviderId, body: UpdateProviderBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -85,11 +81,7 @@ async def check_existing(provider_id: ProviderId, runtime: RuntimeDep, actor: Ac
     return JsonReply(_CHECKED)
 
 
-@router.patch(
-    "/{provider_id}/refresh",
-    operation_id="refresh_provider_models",
-    responses={200: {"model": Provider}},
-)
+@router.patch("/{provider_id}/refresh", **answers("refresh_provider_models", Provider))
 async def refresh(provider_id: ProviderId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Read a provider's list of models anew."""
     found = await providers.refresh(runtime.db, actor, provider_id, brought=runtime.brought)

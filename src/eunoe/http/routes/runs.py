@@ -15,7 +15,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.document import STREAM
 from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, page_of
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.http.sending import resumed
 from eunoe.ids import is_id
 from eunoe.store import agents, followups, messages, run_tools, runs, steps
@@ -75,7 +75,7 @@ class Asked:
         )
 
 
-@router.get("/", operation_id="list_runs", responses={200: {"model": list[Run]}})
+@router.get("/", **answers("list_runs", list[Run]))
 async def list_all(
     runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
@@ -86,12 +86,7 @@ async def list_all(
     return JsonReply([shown_run(run) for run in found])
 
 
-@router.get(
-    "/active",
-    operation_id="list_active_runs",
-    deprecated=True,
-    responses={200: {"model": list[Run]}},
-)
+@router.get("/active", deprecated=True, **answers("list_active_runs", list[Run]))
 async def list_active(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -106,18 +101,14 @@ async def list_active(
     return JsonReply([shown_run(run) for run in found])
 
 
-@router.get("/{run_id}", operation_id="retrieve_run", responses={200: {"model": Run}})
+@router.get("/{run_id}", **answers("retrieve_run", Run))
 async def retrieve(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Get a run; one that follows on another may still wait for its agent."""
     async with runtime.db.read(actor) as tx:
         return JsonReply(shown_run(await _run(tx, run_id, planned=True)))
 
 
-@router.get(
-    "/{run_id}/messages",
-    operation_id="list_messages_for_run",
-    responses={200: {"model": list[WireMessage]}},
-)
+@router.get("/{run_id}/messages", **answers("list_messages_for_run", list[WireMessage]))
 async def list_messages(
     run_id: RunId,
     runtime: RuntimeDep,
@@ -142,20 +133,14 @@ async def list_messages(
     return JsonReply(seen)
 
 
-@router.get(
-    "/{run_id}/usage", operation_id="retrieve_usage_for_run", responses={200: {"model": RunUsage}}
-)
+@router.get("/{run_id}/usage", **answers("retrieve_usage_for_run", RunUsage))
 async def retrieve_usage(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Get the tokens of the run: the sum of all its steps (G-18)."""
     async with runtime.db.read(actor) as tx:
         return JsonReply(shown_usage((await _run(tx, run_id)).usage))
 
 
-@router.get(
-    "/{run_id}/metrics",
-    operation_id="retrieve_metrics_for_run",
-    responses={200: {"model": RunMetrics}},
-)
+@router.get("/{run_id}/metrics", **answers("retrieve_metrics_for_run", RunMetrics))
 async def retrieve_metrics(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         run = await _run(tx, run_id)
@@ -163,11 +148,7 @@ async def retrieve_metrics(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) 
     return JsonReply(shown_metrics(run, organization_id=actor.organization_id, tools_used=used))
 
 
-@router.get(
-    "/{run_id}/steps",
-    operation_id="list_steps_for_run",
-    responses={200: {"model": list[Step]}},
-)
+@router.get("/{run_id}/steps", **answers("list_steps_for_run", list[Step]))
 async def list_steps(
     run_id: RunId,
     runtime: RuntimeDep,

@@ -10,7 +10,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import page_of
 from eunoe.http.paths import SandboxId, SandboxVariableId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service import sandboxes
 from eunoe.store import sandboxes as stored
 from eunoe.store.paging import Page
@@ -32,48 +32,32 @@ router = v1("/sandbox-config", tag="sandbox-config")
 Oldest = Annotated[Page, Depends(page_of(limit=1000, order="asc"))]
 
 
-@router.post("/", operation_id="create_sandbox_config", responses={200: {"model": SandboxConfig}})
+@router.post("/", **answers("create_sandbox_config", SandboxConfig))
 async def create(body: SandboxConfigBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Set the configuration of a type, which the fields tell."""
     kind, given = type_of(body.config), body.config.model_dump()
     return JsonReply(config(await sandboxes.configure(runtime.db, actor, kind, given)))
 
 
-@router.post(
-    "/e2b/default",
-    operation_id="create_default_e2b_sandbox_config",
-    responses={200: {"model": SandboxConfig}},
-)
+@router.post("/e2b/default", **answers("create_default_e2b_sandbox_config", SandboxConfig))
 async def e2b_default(runtime: RuntimeDep, actor: ActorDep) -> Response:
     return JsonReply(config(await sandboxes.of_type(runtime.db, actor, "e2b")))
 
 
-@router.post(
-    "/local/default",
-    operation_id="create_default_local_sandbox_config",
-    responses={200: {"model": SandboxConfig}},
-)
+@router.post("/local/default", **answers("create_default_local_sandbox_config", SandboxConfig))
 async def local_default(runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Return the local configuration; the first time it is made."""
     return JsonReply(config(await sandboxes.of_type(runtime.db, actor, "local")))
 
 
-@router.post(
-    "/local",
-    operation_id="create_custom_local_sandbox_config",
-    responses={200: {"model": SandboxConfig}},
-)
+@router.post("/local", **answers("create_custom_local_sandbox_config", SandboxConfig))
 async def local(body: LocalSandboxConfig, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Set the local configuration."""
     made = await sandboxes.configure(runtime.db, actor, "local", body.model_dump())
     return JsonReply(config(made))
 
 
-@router.post(
-    "/local/recreate-venv",
-    operation_id="force_recreate_local_sandbox_venv",
-    responses={200: {"model": SandboxConfig}},
-)
+@router.post("/local/recreate-venv", **answers("force_recreate_local_sandbox_venv", SandboxConfig))
 async def recreate(runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Have the packages of tools installed anew when they are needed next."""
     if runtime.sandbox is not None:
@@ -81,9 +65,7 @@ async def recreate(runtime: RuntimeDep, actor: ActorDep) -> Response:
     return JsonReply(config(await sandboxes.of_type(runtime.db, actor, "local")))
 
 
-@router.get(
-    "/", operation_id="list_sandbox_configs", responses={200: {"model": list[SandboxConfig]}}
-)
+@router.get("/", **answers("list_sandbox_configs", list[SandboxConfig]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -95,11 +77,7 @@ async def list_all(
     return JsonReply([config(one) for one in found])
 
 
-@router.patch(
-    "/{sandbox_config_id}",
-    operation_id="update_sandbox_config",
-    responses={200: {"model": SandboxConfig}},
-)
+@router.patch("/{sandbox_config_id}", **answers("update_sandbox_config", SandboxConfig))
 async def update(
     sandbox_config_id: SandboxId,
     body: UpdateSandboxConfigBody,
@@ -122,8 +100,7 @@ async def delete(sandbox_config_id: SandboxId, runtime: RuntimeDep, actor: Actor
 
 @router.post(
     "/{sandbox_config_id}/environment-variable",
-    operation_id="create_sandbox_env_var",
-    responses={200: {"model": SandboxEnvironmentVariable}},
+    **answers("create_sandbox_env_var", SandboxEnvironmentVariable),
 )
 async def set_variable(
     sandbox_config_id: SandboxId, body: VariableBody, runtime: RuntimeDep, actor: ActorDep
@@ -142,8 +119,7 @@ async def set_variable(
 
 @router.get(
     "/{sandbox_config_id}/environment-variable",
-    operation_id="list_sandbox_env_vars",
-    responses={200: {"model": list[SandboxEnvironmentVariable]}},
+    **answers("list_sandbox_env_vars", list[SandboxEnvironmentVariable]),
 )
 async def list_variables(
     sandbox_config_id: SandboxId, runtime: RuntimeDep, actor: ActorDep, page: Oldest
@@ -156,8 +132,7 @@ async def list_variables(
 
 @router.patch(
     "/environment-variable/{variable_id}",
-    operation_id="update_sandbox_env_var",
-    responses={200: {"model": SandboxEnvironmentVariable}},
+    **answers("update_sandbox_env_var", SandboxEnvironmentVariable),
 )
 async def update_variable(
     variable_id: SandboxVariableId,

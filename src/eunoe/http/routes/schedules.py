@@ -10,7 +10,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import After, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.runs.schedules import announce
 from eunoe.service import schedules
 from eunoe.store.paging import Page
@@ -48,9 +48,7 @@ async def create(
 
 
 @of_agent.get(
-    "/{agent_id}/schedule",
-    operation_id="scheduledMessages.listScheduledMessages",
-    responses={200: {"model": ScheduleList}},
+    "/{agent_id}/schedule", **answers("scheduledMessages.listScheduledMessages", ScheduleList)
 )
 async def list_of_agent(
     agent_id: AgentId,
@@ -72,8 +70,7 @@ async def list_of_agent(
 
 @of_agent.get(
     "/{agent_id}/schedule/{scheduled_message_id}",
-    operation_id="scheduledMessages.retrieveScheduledMessage",
-    responses={200: {"model": ScheduledMessage}},
+    **answers("scheduledMessages.retrieveScheduledMessage", ScheduledMessage),
 )
 async def retrieve(
     agent_id: AgentId, scheduled_message_id: str, runtime: RuntimeDep, actor: ActorDep
@@ -84,8 +81,7 @@ async def retrieve(
 
 @of_agent.delete(
     "/{agent_id}/schedule/{scheduled_message_id}",
-    operation_id="scheduledMessages.deleteScheduledMessage",
-    responses={200: {"model": ScheduleDeleted}},
+    **answers("scheduledMessages.deleteScheduledMessage", ScheduleDeleted),
 )
 async def delete(
     agent_id: AgentId, scheduled_message_id: str, runtime: RuntimeDep, actor: ActorDep

@@ -13,7 +13,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import StepId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.store import agents, messages, steps
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
@@ -53,7 +53,7 @@ class Asked:
         )
 
 
-@router.get("/", operation_id="list_steps", responses={200: {"model": list[Step]}})
+@router.get("/", **answers("list_steps", list[Step]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -69,18 +69,14 @@ async def list_all(
     return JsonReply([shown_step(step, organization_id=actor.organization_id) for step in found])
 
 
-@router.get("/{step_id}", operation_id="retrieve_step", responses={200: {"model": Step}})
+@router.get("/{step_id}", **answers("retrieve_step", Step))
 async def retrieve(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         step = _there(await steps.get(tx, step_id), step_id)
     return JsonReply(shown_step(step, organization_id=actor.organization_id))
 
 
-@router.get(
-    "/{step_id}/metrics",
-    operation_id="retrieve_metrics_for_step",
-    responses={200: {"model": StepMetrics}},
-)
+@router.get("/{step_id}/metrics", **answers("retrieve_metrics_for_step", StepMetrics))
 async def retrieve_metrics(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         step = _there(await steps.get(tx, step_id), step_id)
@@ -101,11 +97,7 @@ async def retrieve_provider_trace(step_id: str) -> Response:
     return JsonReply(None)
 
 
-@router.get(
-    "/{step_id}/messages",
-    operation_id="list_messages_for_step",
-    responses={200: {"model": list[WireMessage]}},
-)
+@router.get("/{step_id}/messages", **answers("list_messages_for_step", list[WireMessage]))
 async def list_messages(
     step_id: StepId,
     runtime: RuntimeDep,
@@ -123,11 +115,7 @@ async def list_messages(
     return JsonReply(seen)
 
 
-@router.patch(
-    "/{step_id}/feedback",
-    operation_id="modify_feedback_for_step",
-    responses={200: {"model": Step}},
-)
+@router.patch("/{step_id}/feedback", **answers("modify_feedback_for_step", Step))
 async def modify_feedback(
     step_id: StepId, body: ModifyFeedbackRequest, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -141,9 +129,7 @@ async def modify_feedback(
 
 
 @router.patch(
-    "/{step_id}/transaction/{transaction_id}",
-    operation_id="update_step_transaction_id",
-    responses={200: {"model": Step}},
+    "/{step_id}/transaction/{transaction_id}", **answers("update_step_transaction_id", Step)
 )
 async def modify_transaction(
     step_id: StepId, transaction_id: str, runtime: RuntimeDep, actor: ActorDep

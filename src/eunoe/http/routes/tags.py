@@ -8,7 +8,7 @@ from starlette.responses import Response
 from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.pages import After, Before, Limit, Order, rows
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.store import tags
 from eunoe.store.paging import Page
 
@@ -31,7 +31,7 @@ async def _page(
     )
 
 
-@router.get("/", operation_id="list_tags", responses={200: {"model": list[str]}})
+@router.get("/", **answers("list_tags", list[str]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,

@@ -15,7 +15,7 @@ from eunoe.domain.names import random_name
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
 from eunoe.http.pages import After, Limit, rows
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service import templates
 from eunoe.service.templates import FileSource
 from eunoe.store import templates as stored
@@ -78,7 +78,7 @@ class Asked:
     after: After = None
 
 
-@router.get("", operation_id="templates.listTemplates", responses={200: {"model": TemplateList}})
+@router.get("", **answers("templates.listTemplates", TemplateList))
 async def list_all(
     runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
@@ -96,9 +96,7 @@ async def list_all(
 
 
 @router.get(
-    "/{project_id}/{name}/versions",
-    operation_id="templates.listTemplateVersions",
-    responses={200: {"model": TemplateVersions}},
+    "/{project_id}/{name}/versions", **answers("templates.listTemplateVersions", TemplateVersions)
 )
 async def list_versions(
     project_id: str,
@@ -139,11 +137,7 @@ async def update(
     return _done(f"{template_name} is as its file says.")
 
 
-@router.delete(
-    "/{template_name}",
-    operation_id="templates.deleteTemplateNoProject",
-    responses={200: {"model": Done}},
-)
+@router.delete("/{template_name}", **answers("templates.deleteTemplateNoProject", Done))
 async def delete(template_name: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Remove a template with all its versions; agents made from them stay."""
     await templates.delete(runtime.db, actor, template_name)
@@ -151,9 +145,7 @@ async def delete(template_name: str, runtime: RuntimeDep, actor: ActorDep) -> Re
 
 
 @router.post(
-    "/{template_name}/save",
-    operation_id="templates.saveTemplateVersionNoProject",
-    responses={200: {"model": WireTemplate}},
+    "/{template_name}/save", **answers("templates.saveTemplateVersionNoProject", WireTemplate)
 )
 async def save(
     template_name: str, body: SaveTemplate, runtime: RuntimeDep, actor: ActorDep
@@ -164,11 +156,7 @@ async def save(
     return JsonReply(shown(saved))
 
 
-@router.post(
-    "/{template_name}/rollback",
-    operation_id="templates.rollbackTemplateNoProject",
-    responses={200: {"model": Done}},
-)
+@router.post("/{template_name}/rollback", **answers("templates.rollbackTemplateNoProject", Done))
 async def rollback(
     template_name: str, body: RollbackTemplate, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:

@@ -18,7 +18,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, ToolId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service import custom_tools, states, tool_trials, tool_writing, tools
 from eunoe.store import tools as stored
 from eunoe.store.paging import Page
@@ -79,7 +79,7 @@ class Asked:
         )
 
 
-@router.get("/", operation_id="list_tools", responses={200: {"model": list[Tool]}})
+@router.get("/", **answers("list_tools", list[Tool]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -92,7 +92,7 @@ async def list_all(
     return JsonReply([tool(one) for one in listed])
 
 
-@router.get("/count", operation_id="count_tools", responses={200: {"model": int}})
+@router.get("/count", **answers("count_tools", int))
 async def count(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -104,7 +104,7 @@ async def count(
         return JsonReply(await stored.count(tx, where))
 
 
-@router.post("/", operation_id="create_tool", responses={200: {"model": Tool}})
+@router.post("/", **answers("create_tool", Tool))
 async def create(
     body: CreateToolBody, runtime: RuntimeDep, actor: ActorDep, project_id: ProjectId = None
 ) -> Response:
@@ -113,7 +113,7 @@ async def create(
     return JsonReply(tool(made))
 
 
-@router.put("/", operation_id="upsert_tool", responses={200: {"model": Tool}})
+@router.put("/", **answers("upsert_tool", Tool))
 async def upsert(
     body: CreateToolBody, runtime: RuntimeDep, actor: ActorDep, project_id: ProjectId = None
 ) -> Response:
@@ -122,7 +122,7 @@ async def upsert(
     return JsonReply(tool(made))
 
 
-@router.post("/search", operation_id="search_tools", responses={200: {"model": list[FoundTool]}})
+@router.post("/search", **answers("search_tools", list[FoundTool]))
 async def search(body: SearchToolsBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Find tools by the words of their names, descriptions, tags and arguments."""
     where = ToolFilter(tool_types=_types(body.tool_types), tags=tuple(body.tags or ()))
@@ -132,34 +132,26 @@ async def search(body: SearchToolsBody, runtime: RuntimeDep, actor: ActorDep) ->
     return JsonReply([found(hit) for hit in hits])
 
 
-@router.post(
-    "/add-base-tools", operation_id="add_base_tools", responses={200: {"model": list[Tool]}}
-)
+@router.post("/add-base-tools", **answers("add_base_tools", list[Tool]))
 async def add_base_tools(runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Bring the built-in tools back, as this version of the server has them."""
     return JsonReply([tool(one) for one in await custom_tools.add_base_tools(runtime.db, actor)])
 
 
-@router.post(
-    "/generate-schema", operation_id="generate_json_schema", responses={200: {"model": Json}}
-)
+@router.post("/generate-schema", **answers("generate_json_schema", Json))
 async def generate_schema(body: SourceBody) -> Response:
     """Derive what models would be told of a source, and store nothing."""
     return JsonReply(schema(custom_tools.told_of(body.draft()).schema))
 
 
-@router.post(
-    "/run", operation_id="run_tool_from_source", responses={200: {"model": ToolReturnMessage}}
-)
+@router.post("/run", **answers("run_tool_from_source", ToolReturnMessage))
 async def run_source(body: RunSourceBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Run a source once; what fails in it is an answer with the status `error`."""
     name, result = await tool_trials.run(runtime.executors(actor), body.trial())
     return JsonReply(returned(result, name=name, at=datetime.now(UTC)))
 
 
-@router.post(
-    "/generate-tool", operation_id="generate_tool", responses={200: {"model": GeneratedTool}}
-)
+@router.post("/generate-tool", **answers("generate_tool", GeneratedTool))
 async def generate(body: WishBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Let a model write a tool, and store nothing."""
     written = await tool_writing.write_tool(
@@ -168,7 +160,7 @@ async def generate(body: WishBody, runtime: RuntimeDep, actor: ActorDep) -> Resp
     return JsonReply(generated(written))
 
 
-@router.patch("/{tool_id}", operation_id="modify_tool", responses={200: {"model": Tool}})
+@router.patch("/{tool_id}", **answers("modify_tool", Tool))
 async def update(
     tool_id: ToolId, body: UpdateToolBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -176,14 +168,14 @@ async def update(
     return JsonReply(tool(await custom_tools.update(runtime.db, actor, tool_id, body.draft())))
 
 
-@router.delete("/{tool_id}", operation_id="delete_tool", responses={200: {"model": None}})
+@router.delete("/{tool_id}", **answers("delete_tool", None))
 async def delete(tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Remove a tool from every agent that has it; rules that name it stay."""
     await custom_tools.delete(runtime.db, actor, tool_id)
     return JsonReply(None)
 
 
-@router.get("/{tool_id}", operation_id="retrieve_tool", responses={200: {"model": Tool}})
+@router.get("/{tool_id}", **answers("retrieve_tool", Tool))
 async def retrieve(tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
         return JsonReply(tool(await custom_tools.known(tx, tool_id)))
@@ -192,11 +184,7 @@ async def retrieve(tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep) -> Res
 # On an agent
 
 
-@of_agent.get(
-    "/{agent_id}/tools",
-    operation_id="list_tools_for_agent",
-    responses={200: {"model": list[Tool]}},
-)
+@of_agent.get("/{agent_id}/tools", **answers("list_tools_for_agent", list[Tool]))
 async def list_attached(
     agent_id: AgentId,
     runtime: RuntimeDep,
@@ -211,9 +199,7 @@ async def list_attached(
 
 
 @of_agent.patch(
-    "/{agent_id}/tools/attach/{tool_id}",
-    operation_id="attach_tool_to_agent",
-    responses={200: {"model": AgentState | None}},
+    "/{agent_id}/tools/attach/{tool_id}", **answers("attach_tool_to_agent", AgentState | None)
 )
 async def attach(
     agent_id: AgentId, tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
@@ -223,9 +209,7 @@ async def attach(
 
 
 @of_agent.patch(
-    "/{agent_id}/tools/detach/{tool_id}",
-    operation_id="detach_tool_from_agent",
-    responses={200: {"model": AgentState | None}},
+    "/{agent_id}/tools/detach/{tool_id}", **answers("detach_tool_from_agent", AgentState | None)
 )
 async def detach(
     agent_id: AgentId, tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
@@ -234,11 +218,7 @@ async def detach(
     return _answer(await tools.detach(runtime.db, actor, agent_id, tool_id), sdk=sdk)
 
 
-@of_agent.post(
-    "/{agent_id}/tools/{tool_name}/run",
-    operation_id="run_tool_for_agent",
-    responses={200: {"model": ToolExecution}},
-)
+@of_agent.post("/{agent_id}/tools/{tool_name}/run", **answers("run_tool_for_agent", ToolExecution))
 async def run(
     agent_id: AgentId,
     tool_name: str,
@@ -254,8 +234,7 @@ async def run(
 
 @of_agent.patch(
     "/{agent_id}/tools/approval/{tool_name}",
-    operation_id="modify_approval_for_tool",
-    responses={200: {"model": AgentState | None}},
+    **answers("modify_approval_for_tool", AgentState | None),
 )
 async def require_approval(
     agent_id: AgentId,
