@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from eunoe.domain.agents import Agent, AgentType
 from eunoe.domain.runs import StopReason
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import (
     Row,
     Tx,
@@ -23,24 +23,11 @@ from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import Where, of_organization
 
 _PLAIN: Final = (
-    "id",
-    "name",
-    "agent_type",
-    "system",
-    "description",
-    "timezone",
-    "max_files_open",
-    "per_file_view_window_char_limit",
-    "project_id",
-    "template_id",
-    "base_template_id",
-    "deployment_id",
-    "entity_id",
-    "last_stop_reason",
-    "last_run_duration_ms",
-    "created_by_id",
+    "id", "name", "agent_type", "system", "description", "timezone", "max_files_open",
+    "per_file_view_window_char_limit", "project_id", "template_id", "base_template_id",
+    "deployment_id", "entity_id", "last_stop_reason", "last_run_duration_ms", "created_by_id",
     "last_updated_by_id",
-)
+)  # fmt: skip
 _FIELDS: Final[tuple[str, ...]] = (
     *_PLAIN,
     "model_json",
@@ -60,10 +47,7 @@ _COLUMNS: Final = (
     f"{', '.join(f'agents.{name}' for name in _FIELDS)},"
     " EXISTS (SELECT 1 FROM agents_folders WHERE agents_folders.agent_id = agents.id)"
 )
-_INSERT: Final = (
-    f"INSERT INTO agents ({', '.join(_FIELDS)}, organization_id)"
-    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 2))})"
-)
+_INSERT: Final = own.inserting("agents", (*_FIELDS, "organization_id"))
 # What the last run left is `note_run_end`'s alone: a PATCH beside it would put old values back.
 _CHANGEABLE: Final = tuple(name for name in _FIELDS[1:] if not name.startswith("last_"))
 _UPDATE: Final = (
@@ -113,7 +97,7 @@ async def get(tx: Tx, agent_id: str, *, held: bool = False) -> Agent | None:
     row = await tx.fetch_one(
         f"SELECT {_COLUMNS}, {_tags_of_row(tx)} FROM agents"
         " WHERE agents.id = $1 AND agents.organization_id = $2"
-        f"{' FOR UPDATE OF agents' if held and tx.dialect == 'postgresql' else ''}",
+        f"{own.lock(tx, 'agents', held=held)}",
         agent_id,
         tx.actor.organization_id,
     )
@@ -132,12 +116,7 @@ async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
 
 async def many(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Agent]:
     """Return the agents with these ids, by id; unknown ids are left out."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM agents WHERE agents.id {among(tx, '$1')}"
-        f" AND {unindexed('agents.organization_id')} = $2",
-        codec.encode(list(agent_ids)),
-        tx.actor.organization_id,
-    )
+    rows = await own.many(tx, _LISTING, agent_ids)
     return {agent.id: agent for agent in await _with_tags(tx, rows)}
 
 

@@ -9,7 +9,7 @@ from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.passages import Archive
 from eunoe.errors import ArchiveAttached
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import (
     Row,
     Tx,
@@ -26,6 +26,7 @@ from eunoe.store.where import of_organization
 _PLAIN: Final = ("id", "name", "description", "created_by_id", "last_updated_by_id")
 _FIELDS: Final = (*_PLAIN, "embedding_json", "metadata_json", "created_at", "updated_at")
 _COLUMNS: Final = ", ".join(f"archives.{name}" for name in _FIELDS)
+_INSERT: Final = own.inserting("archives", (*_FIELDS, "organization_id"))
 _LISTING: Final = Listing(
     noun="archive", table="archives", columns=_COLUMNS, unknown_cursor="missing"
 )
@@ -41,8 +42,7 @@ class ArchiveFilter:
 
 async def insert(tx: Tx, archive: Archive) -> None:
     await tx.execute(
-        f"INSERT INTO archives ({', '.join(_FIELDS)}, organization_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        _INSERT,
         archive.id,
         archive.name,
         archive.description,
@@ -57,12 +57,7 @@ async def insert(tx: Tx, archive: Archive) -> None:
 
 
 async def get(tx: Tx, archive_id: str) -> Archive | None:
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM archives"
-        " WHERE id = $1 AND organization_id = $2 AND folder_id IS NULL",
-        archive_id,
-        tx.actor.organization_id,
-    )
+    row = await own.get(tx, _LISTING, archive_id, also=" AND folder_id IS NULL")
     return None if row is None else _read(row)
 
 
@@ -87,13 +82,7 @@ async def update(tx: Tx, archive: Archive) -> bool:
 
 async def delete(tx: Tx, archive_id: str) -> bool:
     """Remove an archive with its passages and attachments; whether there was one."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM archives WHERE id = $1 AND organization_id = $2 AND folder_id IS NULL",
-            archive_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "archives", archive_id, also=" AND folder_id IS NULL")
 
 
 async def list_archives(tx: Tx, where: ArchiveFilter, page: Page) -> list[Archive]:

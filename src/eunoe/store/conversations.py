@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from eunoe.domain.conversations import Conversation
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import (
     Row,
     Tx,
@@ -25,23 +25,14 @@ from eunoe.store.where import Where, of_organization
 ArchiveStatus: TypeAlias = Literal["unarchived", "archived", "all"]
 
 _PLAIN: Final = (
-    "id",
-    "agent_id",
-    "summary",
-    "description",
-    "model",
-    "context_window_limit",
-    "created_by_id",
+    "id", "agent_id", "summary", "description", "model", "context_window_limit", "created_by_id",
     "last_updated_by_id",
-)
+)  # fmt: skip
 _OPTIONAL_TIMES: Final = ("archived_at", "last_message_at", "last_run_completion")
 _TIMES: Final = ("created_at", "updated_at")
 _FIELDS: Final = (*_PLAIN, *_OPTIONAL_TIMES, *_TIMES, "model_settings_json", "hidden")
 _COLUMNS: Final = ", ".join(f"conversations.{name}" for name in _FIELDS)
-_INSERT: Final = (
-    f"INSERT INTO conversations ({', '.join(_FIELDS)}, organization_id)"
-    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 2))})"
-)
+_INSERT: Final = own.inserting("conversations", (*_FIELDS, "organization_id"))
 # When it last spoke is the runs' to say: a PATCH beside one would put an old time back.
 _CHANGEABLE: Final = tuple(
     name for name in _FIELDS[2:] if name not in {"created_at", "last_run_completion"}
@@ -97,13 +88,7 @@ async def get(tx: Tx, conversation_id: str, *, held: bool = False) -> Conversati
 
     `held` keeps others from changing or deleting it until the commit.
     """
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM conversations"
-        " WHERE id = $1 AND organization_id = $2 AND deleted_at IS NULL"
-        f"{' FOR UPDATE' if held and tx.dialect == 'postgresql' else ''}",
-        conversation_id,
-        tx.actor.organization_id,
-    )
+    row = await own.get(tx, _LISTING, conversation_id, held=held, also=" AND deleted_at IS NULL")
     return None if row is None else _read(row)
 
 

@@ -6,24 +6,15 @@ from typing import Any, Final
 
 from eunoe.domain.files import File
 from eunoe.errors import FileTaken
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import Row, Tx, among, from_micros, now_micros, to_micros
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
 _PLAIN: Final = (
-    "id",
-    "folder_id",
-    "name",
-    "original_name",
-    "type",
-    "size",
-    "status",
-    "error",
-    "total_chunks",
-    "chunks_embedded",
-    "line_count",
-)
+    "id", "folder_id", "name", "original_name", "type", "size", "status", "error", "total_chunks",
+    "chunks_embedded", "line_count",
+)  # fmt: skip
 _FIELDS: Final = (*_PLAIN, "created_at", "updated_at")
 _COLUMNS: Final = ", ".join(f"files.{name}" for name in _FIELDS)
 _LISTING: Final = Listing(noun="file", table="files", columns=_COLUMNS, unknown_cursor="missing")
@@ -53,11 +44,7 @@ async def insert(tx: Tx, file: File) -> None:
 
 
 async def get(tx: Tx, file_id: str) -> File | None:
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM files WHERE id = $1 AND organization_id = $2",
-        file_id,
-        tx.actor.organization_id,
-    )
+    row = await own.get(tx, _LISTING, file_id)
     return None if row is None else _read(row)
 
 
@@ -113,13 +100,7 @@ async def sizes(tx: Tx) -> list[tuple[str, str, str, int]]:
 
 async def delete(tx: Tx, file_id: str) -> bool:
     """Remove a file with its text, its passages and its place with agents; whether it was there."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM files WHERE id = $1 AND organization_id = $2",
-            file_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "files", file_id)
 
 
 # Work on a file, which belongs to the server and not to an actor until it is claimed

@@ -6,19 +6,14 @@ from typing import Any, Final
 
 from eunoe.domain.folders import Folder, partition
 from eunoe.errors import FolderNameTaken
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import Row, Tx, UniqueViolated, among, from_micros, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
 _PLAIN: Final = (
-    "id",
-    "name",
-    "description",
-    "instructions",
-    "created_by_id",
-    "last_updated_by_id",
-)
+    "id", "name", "description", "instructions", "created_by_id", "last_updated_by_id",
+)  # fmt: skip
 _FIELDS: Final = (*_PLAIN, "metadata_json", "embedding_json", "created_at", "updated_at")
 _COLUMNS: Final = ", ".join(f"folders.{name}" for name in _FIELDS)
 _LISTING: Final = Listing(
@@ -62,23 +57,13 @@ async def insert(tx: Tx, folder: Folder) -> None:
 
 async def get(tx: Tx, folder_id: str, *, held: bool = False) -> Folder | None:
     """Return a folder; `held` keeps others from changing it until the commit."""
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM folders WHERE id = $1 AND organization_id = $2"
-        f"{' FOR UPDATE' if held and tx.dialect == 'postgresql' else ''}",
-        folder_id,
-        tx.actor.organization_id,
-    )
+    row = await own.get(tx, _LISTING, folder_id, held=held)
     return None if row is None else _read(row)
 
 
 async def many(tx: Tx, folder_ids: Sequence[str]) -> dict[str, Folder]:
     """Return the folders with these ids, by id; unknown ids are left out."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM folders WHERE id {among(tx, '$1')}"
-        f" AND {unindexed('organization_id')} = $2",
-        codec.encode(list(folder_ids)),
-        tx.actor.organization_id,
-    )
+    rows = await own.many(tx, _LISTING, folder_ids)
     return {row[0]: _read(row) for row in rows}
 
 
@@ -113,13 +98,7 @@ async def update(tx: Tx, folder: Folder) -> None:
 
 async def delete(tx: Tx, folder_id: str) -> bool:
     """Remove a folder with its files, their passages and its links; whether there was one."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM folders WHERE id = $1 AND organization_id = $2",
-            folder_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "folders", folder_id)
 
 
 async def list_folders(tx: Tx, where: FolderFilter, page: Page) -> list[Folder]:
@@ -132,10 +111,7 @@ async def list_folders(tx: Tx, where: FolderFilter, page: Page) -> list[Folder]:
 
 
 async def count(tx: Tx) -> int:
-    found: int = await tx.fetch_value(
-        "SELECT COUNT(*) FROM folders WHERE organization_id = $1", tx.actor.organization_id
-    )
-    return found
+    return await own.count(tx, "folders")
 
 
 async def attach(tx: Tx, agent_id: str, folder_id: str) -> bool:

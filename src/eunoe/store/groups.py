@@ -4,38 +4,20 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from eunoe.domain.groups import Group, ManagerType
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
 _FIELDS: Final = (
-    "id",
-    "manager_type",
-    "description",
-    "manager_agent_id",
-    "termination_token",
-    "max_turns",
-    "sleeptime_agent_frequency",
-    "turns_counter",
-    "last_processed_message_id",
-    "max_message_buffer_length",
-    "min_message_buffer_length",
-    "project_id",
-    "template_id",
-    "base_template_id",
-    "deployment_id",
-    "created_by_id",
-    "last_updated_by_id",
-    "hidden",
-    "created_at",
-    "updated_at",
-)
+    "id", "manager_type", "description", "manager_agent_id", "termination_token", "max_turns",
+    "sleeptime_agent_frequency", "turns_counter", "last_processed_message_id",
+    "max_message_buffer_length", "min_message_buffer_length", "project_id", "template_id",
+    "base_template_id", "deployment_id", "created_by_id", "last_updated_by_id", "hidden",
+    "created_at", "updated_at",
+)  # fmt: skip
 _COLUMNS: Final = ", ".join(f"agent_groups.{name}" for name in _FIELDS)
-_INSERT: Final = (
-    f"INSERT INTO agent_groups ({', '.join(_FIELDS)}, organization_id)"
-    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 2))})"
-)
+_INSERT: Final = own.inserting("agent_groups", (*_FIELDS, "organization_id"))
 _UPDATE: Final = (
     f"UPDATE agent_groups SET {', '.join(f'{n} = ${at}' for at, n in enumerate(_FIELDS[1:], 2))}"
     f" WHERE id = $1 AND organization_id = ${len(_FIELDS) + 1}"
@@ -61,13 +43,8 @@ async def update(tx: Tx, group: Group) -> bool:
 
 async def get(tx: Tx, group_id: str, *, held: bool = False) -> Group | None:
     """Return a group; `held` keeps others from changing it until the commit."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM agent_groups WHERE id = $1 AND organization_id = $2"
-        f"{_held(tx, held=held)}",
-        group_id,
-        tx.actor.organization_id,
-    )
-    return next(iter(await _whole(tx, rows)), None)
+    row = await own.get(tx, _LISTING, group_id, held=held)
+    return None if row is None else (await _whole(tx, [row]))[0]
 
 
 async def managed_by(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Group]:
@@ -88,7 +65,7 @@ async def sleeptime_of(
     rows = await tx.fetch(
         f"SELECT {_COLUMNS} FROM agent_groups WHERE manager_agent_id = $1"
         f" AND manager_type = $3 AND {unindexed('organization_id')} = $2"
-        f" ORDER BY created_at DESC LIMIT 1{_held(tx, held=held)}",
+        f" ORDER BY created_at DESC LIMIT 1{own.lock(tx, 'agent_groups', held=held)}",
         agent_id,
         tx.actor.organization_id,
         kind,
@@ -137,28 +114,15 @@ async def list_groups(
 
 
 async def count(tx: Tx) -> int:
-    found: int = await tx.fetch_value(
-        "SELECT COUNT(*) FROM agent_groups WHERE organization_id = $1", tx.actor.organization_id
-    )
-    return found
+    return await own.count(tx, "agent_groups")
 
 
 async def delete(tx: Tx, group_id: str) -> bool:
     """Remove a group; its agents, blocks and messages stay. Whether there was one."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM agent_groups WHERE id = $1 AND organization_id = $2",
-            group_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "agent_groups", group_id)
 
 
 _MEMBER: Final = "agent_groups.id IN (SELECT group_id FROM group_members WHERE agent_id = {})"
-
-
-def _held(tx: Tx, *, held: bool) -> str:
-    return " FOR UPDATE OF agent_groups" if held and tx.dialect == "postgresql" else ""
 
 
 async def _insert_links(tx: Tx, group: Group) -> None:

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from eunoe.domain.identities import Identity, Property
 from eunoe.errors import IdentityExists
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import Row, Tx, UniqueViolated, Value, among, from_micros, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
@@ -17,23 +17,11 @@ Owned: TypeAlias = Literal["agent", "block"]
 """What can belong to an identity."""
 
 _FIELDS: Final = (
-    "id",
-    "organization_id",
-    "identifier_key",
-    "name",
-    "identity_type",
-    "project_id",
-    "properties_json",
-    "created_by_id",
-    "last_updated_by_id",
-    "created_at",
-    "updated_at",
-)
+    "id", "organization_id", "identifier_key", "name", "identity_type", "project_id",
+    "properties_json", "created_by_id", "last_updated_by_id", "created_at", "updated_at",
+)  # fmt: skip
 _COLUMNS: Final = ", ".join(f"identities.{name}" for name in _FIELDS)
-_INSERT: Final = (
-    f"INSERT INTO identities ({', '.join(_FIELDS)})"
-    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 1))})"
-)
+_INSERT: Final = own.inserting("identities", _FIELDS)
 _UPDATE: Final = (
     f"UPDATE identities SET {', '.join(f'{n} = ${at}' for at, n in enumerate(_FIELDS[2:], 3))}"
     " WHERE id = $1 AND organization_id = $2"
@@ -72,12 +60,7 @@ async def update(tx: Tx, identity: Identity) -> None:
 
 async def get(tx: Tx, identity_id: str, *, held: bool = False) -> Identity | None:
     """Return an identity; `held` keeps others from changing it until the commit."""
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM identities WHERE id = $1 AND organization_id = $2"
-        f"{_held(tx, held=held)}",
-        identity_id,
-        tx.actor.organization_id,
-    )
+    row = await own.get(tx, _LISTING, identity_id, held=held)
     return None if row is None else _read(row)
 
 
@@ -85,7 +68,7 @@ async def by_key(tx: Tx, identifier_key: str, *, project_id: str | None) -> Iden
     """Return the project's identity of this key, held until the commit."""
     row = await tx.fetch_one(
         f"SELECT {_COLUMNS} FROM identities WHERE organization_id = $1 AND project_id = $2"
-        f" AND identifier_key = $3{_held(tx, held=True)}",
+        f" AND identifier_key = $3{own.lock(tx, 'identities', held=True)}",
         tx.actor.organization_id,
         project_id or "",
         identifier_key,
@@ -119,21 +102,12 @@ async def list_identities(tx: Tx, asked: IdentityFilter, page: Page) -> list[Ide
 
 
 async def count(tx: Tx) -> int:
-    found: int = await tx.fetch_value(
-        "SELECT COUNT(*) FROM identities WHERE organization_id = $1", tx.actor.organization_id
-    )
-    return found
+    return await own.count(tx, "identities")
 
 
 async def delete(tx: Tx, identity_id: str) -> bool:
     """Remove an identity; its agents and blocks stay. Whether there was one."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM identities WHERE id = $1 AND organization_id = $2",
-            identity_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "identities", identity_id)
 
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Identity]]:
@@ -180,10 +154,6 @@ async def unlink_agents(tx: Tx, identity_id: str) -> None:
 async def unlink_identities(tx: Tx, agent_id: str) -> None:
     """Take all its identities off an agent."""
     await tx.execute("DELETE FROM agents_identities WHERE agent_id = $1", agent_id)
-
-
-def _held(tx: Tx, *, held: bool) -> str:
-    return " FOR UPDATE OF identities" if held and tx.dialect == "postgresql" else ""
 
 
 def _read(row: Row) -> Identity:

@@ -5,26 +5,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from eunoe.domain.providers import Provider
+from eunoe.store import own
 from eunoe.store.db import Row, Tx, Value, from_micros, optional_micros, optional_time, to_micros
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
 _FIELDS: Final = (
-    "id",
-    "organization_id",
-    "name",
-    "provider_type",
-    "base_url",
-    "region",
-    "api_version",
-    "api_key_sealed",
-    "access_key_sealed",
-    "last_synced",
-    "created_by_id",
-    "last_updated_by_id",
-    "created_at",
-    "updated_at",
-)
+    "id", "organization_id", "name", "provider_type", "base_url", "region", "api_version",
+    "api_key_sealed", "access_key_sealed", "last_synced", "created_by_id", "last_updated_by_id",
+    "created_at", "updated_at",
+)  # fmt: skip
 _COLUMNS: Final = ", ".join(f"providers.{name}" for name in _FIELDS)
 _KEPT: Final = ("id", "organization_id", "created_by_id", "created_at")
 # A deleted one comes back as what is new, with its old id (api 18.3); a living one stays.
@@ -64,12 +54,7 @@ async def update(tx: Tx, provider: Provider) -> None:
 
 async def get(tx: Tx, provider_id: str, *, keys: bool = False) -> Provider | None:
     """Return a provider, with its `keys` if they are asked for. Raises `SecretUnreadable`."""
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM providers WHERE id = $1 AND organization_id = $2"
-        " AND is_deleted = 0",
-        provider_id,
-        tx.actor.organization_id,
-    )
+    row = await own.get(tx, _LISTING, provider_id, also=" AND is_deleted = 0")
     return None if row is None else _read(tx, row, keys=keys)
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from eunoe.domain.messages import Json
 from eunoe.domain.sandboxes import SandboxConfig, SandboxType, SandboxVariable
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import Row, Tx, from_micros, to_micros
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import Where, of_organization
@@ -44,12 +44,8 @@ async def of_type(tx: Tx, kind: SandboxType) -> SandboxConfig | None:
 
 
 async def get(tx: Tx, config_id: str) -> SandboxConfig | None:
-    rows = await tx.fetch(
-        f"SELECT {_CONFIG} FROM sandbox_configs WHERE id = $1 AND organization_id = $2",
-        config_id,
-        tx.actor.organization_id,
-    )
-    return _config(rows[0]) if rows else None
+    row = await own.get(tx, _CONFIGS, config_id)
+    return None if row is None else _config(row)
 
 
 async def list_configs(tx: Tx, page: Page, *, kind: SandboxType | None) -> list[SandboxConfig]:
@@ -59,13 +55,7 @@ async def list_configs(tx: Tx, page: Page, *, kind: SandboxType | None) -> list[
 
 async def delete(tx: Tx, config_id: str) -> bool:
     """Delete a configuration with its variables; whether there was one."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM sandbox_configs WHERE id = $1 AND organization_id = $2",
-            config_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "sandbox_configs", config_id)
 
 
 async def put_variable(tx: Tx, one: SandboxVariable) -> SandboxVariable:
@@ -118,13 +108,7 @@ async def list_variables(tx: Tx, config_id: str, page: Page) -> list[SandboxVari
 
 
 async def delete_variable(tx: Tx, variable_id: str) -> bool:
-    return bool(
-        await tx.execute(
-            "DELETE FROM sandbox_variables WHERE id = $1 AND organization_id = $2",
-            variable_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "sandbox_variables", variable_id)
 
 
 async def values_of(tx: Tx, config_id: str) -> dict[str, str]:

@@ -41,21 +41,11 @@ from eunoe.store.search_index import (
 from eunoe.store.search_scan import MESSAGES, PASSAGES, Scan, Where, allow, filter_rows, owned
 
 __all__ = (
-    "WordScores",
-    "find_across",
-    "find_messages",
-    "find_passages",
-    "index_message_vectors",
-    "index_messages",
-    "index_passage_vectors",
-    "index_passages",
-    "score_messages",
-    "score_passages",
-    "unembedded_messages",
-    "unembedded_of_file",
-    "unembedded_passages",
+    "WordScores", "find_across", "find_messages", "find_passages", "index_message_vectors",
+    "index_messages", "index_passage_vectors", "index_passages", "score_messages",
+    "score_passages", "unembedded_messages", "unembedded_of_file", "unembedded_passages",
     "unindex_passages",
-)
+)  # fmt: skip
 
 WordScores: TypeAlias = Mapping[int, float]
 """How well entries fit a query's words, by place; higher is better."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from eunoe.domain.runs import Step
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import Row, Tx, Value, among, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
@@ -77,11 +77,7 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Step]:
 
 
 async def get(tx: Tx, step_id: str) -> Step | None:
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM steps WHERE id = $1 AND organization_id = $2",
-        step_id,
-        tx.actor.organization_id,
-    )
+    row = await own.get(tx, _STEPS, step_id)
     return None if row is None else _from_row(row)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from eunoe.domain.templates import Snapshot, Template, TemplateVersion
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import Row, Tx, from_micros, to_micros
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
@@ -50,9 +50,9 @@ async def insert(tx: Tx, template: Template) -> None:
 
 async def get(tx: Tx, name: str, *, held: bool = False) -> Template | None:
     """Return the template of that name; `held` keeps others from changing it until the commit."""
-    lock = " FOR UPDATE" if held and tx.dialect == "postgresql" else ""
     row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM templates WHERE organization_id = $1 AND name = $2{lock}",
+        f"SELECT {_COLUMNS} FROM templates WHERE organization_id = $1 AND name = $2"
+        f"{own.lock(tx, 'templates', held=held)}",
         tx.actor.organization_id,
         name,
     )

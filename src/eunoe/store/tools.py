@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from eunoe.domain.tools import Tool
 from eunoe.errors import ToolNameTaken
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.db import Row, Tx, UniqueViolated, among, now_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import Where, of_organization
@@ -129,13 +129,7 @@ async def by_names(tx: Tx, names: Sequence[str]) -> dict[str, Tool]:
 
 async def delete(tx: Tx, tool_id: str) -> bool:
     """Remove a tool and its attachments; whether there was one."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM tools WHERE id = $1 AND organization_id = $2",
-            tool_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "tools", tool_id)
 
 
 async def list_tools(tx: Tx, where: ToolFilter, page: Page) -> list[Tool]:

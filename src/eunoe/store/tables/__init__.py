@@ -24,19 +24,6 @@ from eunoe.store.tables import (
 from eunoe.store.tables.columns import metadata
 
 __all__ = (
-    "agents",
-    "archives",
-    "batches",
-    "callbacks",
-    "folders",
-    "groups",
-    "identities",
-    "mcp_servers",
-    "messages",
-    "metadata",
-    "runs",
-    "sandboxes",
-    "schedules",
-    "secrets",
-    "templates",
-)
+    "agents", "archives", "batches", "callbacks", "folders", "groups", "identities", "mcp_servers",
+    "messages", "metadata", "runs", "sandboxes", "schedules", "secrets", "templates",
+)  # fmt: skip
