@@ -5,14 +5,8 @@ from typing import Final
 
 _OWN_NAMES: Final = ("localhost", "metadata", "metadata.google.internal")
 _OWN_SUFFIXES: Final = (
-    ".localhost",
-    ".local",
-    ".localdomain",
-    ".internal",
-    ".home.arpa",
-    ".svc",
-    ".cluster.local",
-)
+    ".localhost", ".local", ".localdomain", ".internal", ".home.arpa", ".svc", ".cluster.local",
+)  # fmt: skip
 
 
 def is_public(address: str) -> bool:

@@ -14,15 +14,9 @@ from eunoe.domain.secrets import AgentSecret
 from eunoe.domain.tools import Tool
 
 Relation: TypeAlias = Literal[
-    "blocks",
-    "tools",
-    "sources",
-    "tags",
-    "identities",
-    "managed_group",
-    "secrets",
+    "blocks", "tools", "sources", "tags", "identities", "managed_group", "secrets",
     "pending_approval",
-]
+]  # fmt: skip
 RELATIONS: Final[frozenset[Relation]] = frozenset(get_args(Relation))
 ATTACHED: Final[frozenset[Relation]] = RELATIONS - {"pending_approval"}
 """What update, attach and detach answer with (api 6.3.4)."""

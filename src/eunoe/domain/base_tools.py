@@ -37,13 +37,9 @@ _BY_TYPE: Final[dict[AgentType, tuple[str, ...]]] = {
     "workflow_agent": (),
 }
 _OTHERS: Final = (
-    "send_message",
-    "conversation_search",
-    "core_memory_append",
-    "core_memory_replace",
-    "memory",
+    "send_message", "conversation_search", "core_memory_append", "core_memory_replace", "memory",
     "memory_apply_patch",
-)
+)  # fmt: skip
 _EDITORS: Final[frozenset[AgentType]] = frozenset(
     {"sleeptime_agent", "voice_convo_agent", "voice_sleeptime_agent"}
 )

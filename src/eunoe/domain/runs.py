@@ -13,20 +13,10 @@ from eunoe.domain.tools import ToolSchema
 RunStatus: TypeAlias = Literal["created", "running", "completed", "failed", "cancelled"]
 StepStatus: TypeAlias = Literal["pending", "success", "failed", "cancelled"]
 StopReason: TypeAlias = Literal[
-    "end_turn",
-    "max_steps",
-    "tool_rule",
-    "requires_approval",
-    "error",
-    "llm_api_error",
-    "invalid_llm_response",
-    "invalid_tool_call",
-    "no_tool_call",
-    "max_tokens_exceeded",
-    "context_window_overflow_in_system_prompt",
-    "insufficient_credits",
-    "cancelled",
-]
+    "end_turn", "max_steps", "tool_rule", "requires_approval", "error", "llm_api_error",
+    "invalid_llm_response", "invalid_tool_call", "no_tool_call", "max_tokens_exceeded",
+    "context_window_overflow_in_system_prompt", "insufficient_credits", "cancelled",
+]  # fmt: skip
 DEFAULT_MAX_STEPS: Final = 50
 ACTIVE: Final = ("created", "running")
 

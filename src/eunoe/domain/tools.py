@@ -7,16 +7,9 @@ from typing import Final, Literal, TypeAlias
 from eunoe.domain.messages import Image, Json, Text, ToolCall
 
 ToolType: TypeAlias = Literal[
-    "custom",
-    "letta_core",
-    "letta_memory_core",
-    "letta_multi_agent_core",
-    "letta_sleeptime_core",
-    "letta_voice_sleeptime_core",
-    "letta_builtin",
-    "letta_files_core",
-    "external_mcp",
-]
+    "custom", "letta_core", "letta_memory_core", "letta_multi_agent_core", "letta_sleeptime_core",
+    "letta_voice_sleeptime_core", "letta_builtin", "letta_files_core", "external_mcp",
+]  # fmt: skip
 RETURN_CHAR_LIMIT: Final = 50_000
 UNTRUNCATED: Final = frozenset({"conversation_search", "archival_memory_search", "search_memory"})
 """Tools whose results bound themselves, so that no cut is made afterwards (X12)."""

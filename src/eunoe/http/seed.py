@@ -51,34 +51,17 @@ from eunoe.wire.seed_records import Record, stored
 from eunoe.wire.sends import ApprovalCreate, MessageCreate
 
 __all__ = [
-    "DEFAULT_MESSAGE_TOOL",
-    "DEFAULT_MESSAGE_TOOL_KWARG",
-    "REQUEST_HEARTBEAT_PARAM",
-    "SENTRY_ENABLED",
-    "SSE_ARTIFICIAL_DELAY",
-    "SSE_FINISH_MSG",
-    "SSE_PREFIX",
-    "SSE_SUFFIX",
-    "Record",
-    "capture_sentry_exception",
-    "convert_in_context_letta_messages_to_openai",
+    "DEFAULT_MESSAGE_TOOL", "DEFAULT_MESSAGE_TOOL_KWARG", "REQUEST_HEARTBEAT_PARAM",
+    "SENTRY_ENABLED", "SSE_ARTIFICIAL_DELAY", "SSE_FINISH_MSG", "SSE_PREFIX", "SSE_SUFFIX",
+    "Record", "capture_sentry_exception", "convert_in_context_letta_messages_to_openai",
     "create_approval_request_message_from_llm_response",
     "create_approval_response_message_from_input",
-    "create_assistant_messages_from_openai_response",
-    "create_heartbeat_system_message",
-    "create_input_messages",
-    "create_letta_messages_from_llm_response",
-    "get_heartbeat",
-    "get_login_event",
-    "get_user_message_from_chat_completions_request",
-    "package_function_response",
-    "package_system_message",
-    "package_user_message",
-    "sse_async_generator",
-    "sse_formatter",
-    "stored",
-    "unpack_message",
-]
+    "create_assistant_messages_from_openai_response", "create_heartbeat_system_message",
+    "create_input_messages", "create_letta_messages_from_llm_response", "get_heartbeat",
+    "get_login_event", "get_user_message_from_chat_completions_request",
+    "package_function_response", "package_system_message", "package_user_message",
+    "sse_async_generator", "sse_formatter", "stored", "unpack_message",
+]  # fmt: skip
 
 _BAD_REQUEST: Final = 400
 

@@ -6,18 +6,9 @@ from typing import Final, cast
 from eunoe.domain.messages import Json
 
 _ENTRY: Final = (
-    "agent_type",
-    "compaction_settings",
-    "description",
-    "embedding_config",
-    "llm_config",
-    "message_buffer_autoclear",
-    "name",
-    "response_format",
-    "system",
-    "timezone",
-    "tool_rules",
-)
+    "agent_type", "compaction_settings", "description", "embedding_config", "llm_config",
+    "message_buffer_autoclear", "name", "response_format", "system", "timezone", "tool_rules",
+)  # fmt: skip
 _READ: Final = frozenset(
     {
         *_ENTRY, "core_memory", "created_at", "in_context_message_indices", "messages",

@@ -47,22 +47,10 @@ from eunoe.wire.shape import Shape
 
 _UNKNOWN_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _KEPT: Final = (
-    "id",
-    "role",
-    "content",
-    "name",
-    "model",
-    "agent_id",
-    "tool_calls",
-    "tool_call_id",
-    "tool_returns",
-    "created_at",
-    "approve",
-    "approval_request_id",
-    "denial_reason",
-    "approvals",
+    "id", "role", "content", "name", "model", "agent_id", "tool_calls", "tool_call_id",
+    "tool_returns", "created_at", "approve", "approval_request_id", "denial_reason", "approvals",
     "group_id",
-)
+)  # fmt: skip
 # Older servers called a thought by another name.
 _THOUGHT: Final = re.compile(rf'\{{\s*"(?:{THINKING}|inner_thoughts)"\s*:\s*')
 _WOKEN: Final = re.compile(rf'(?:,\s*|(?<=\{{))"{REQUEST_HEARTBEAT}"\s*:\s*(true|false)\s*\}}\s*$')

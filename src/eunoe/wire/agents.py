@@ -25,15 +25,9 @@ from eunoe.wire.secrets import AgentEnvironmentVariable, secret
 from eunoe.wire.times import entity_time, optional_entity_time
 
 Include: TypeAlias = Literal[
-    "agent.blocks",
-    "agent.tools",
-    "agent.sources",
-    "agent.tags",
-    "agent.identities",
-    "agent.managed_group",
-    "agent.secrets",
-    "agent.pending_approval",
-]
+    "agent.blocks", "agent.tools", "agent.sources", "agent.tags", "agent.identities",
+    "agent.managed_group", "agent.secrets", "agent.pending_approval",
+]  # fmt: skip
 INCLUDES: Final[dict[Include, Relation]] = {
     "agent.blocks": "blocks",
     "agent.tools": "tools",

@@ -33,18 +33,10 @@ from eunoe.wire.content import envelope_of, part_bodies, shown_content
 from eunoe.wire.times import message_date
 
 MessageType: TypeAlias = Literal[
-    "system_message",
-    "user_message",
-    "assistant_message",
-    "reasoning_message",
-    "hidden_reasoning_message",
-    "tool_call_message",
-    "tool_return_message",
-    "approval_request_message",
-    "approval_response_message",
-    "summary_message",
-    "event_message",
-]
+    "system_message", "user_message", "assistant_message", "reasoning_message",
+    "hidden_reasoning_message", "tool_call_message", "tool_return_message",
+    "approval_request_message", "approval_response_message", "summary_message", "event_message",
+]  # fmt: skip
 _PART_BITS: Final = 127
 
 
