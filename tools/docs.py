@@ -122,8 +122,10 @@ def setting_variables() -> str:
         f"| `{alias}` | `{name}`, when that is not set |"
         for alias, name in settings.ALIASES.items()
     )
-    providers = "| Variable | Meaning |\n| --- | --- |\n" + "\n".join(
-        f"| `{name}` | {meaning} |" for name, meaning in settings.PROVIDER_VARIABLES.items()
+    providers, search = (
+        "| Variable | Meaning |\n| --- | --- |\n"
+        + "\n".join(f"| `{name}` | {meaning} |" for name, meaning in named.items())
+        for named in (settings.PROVIDER_VARIABLES, settings.SEARCH_VARIABLES)
     )
     intro = (
         "Variables of the environment, or lines of a file `.env` in the folder the server is "
@@ -137,6 +139,9 @@ def setting_variables() -> str:
         "## Model providers",
         "Each makes a provider's models available. Where none is set, the local model is used.",
         providers,
+        "## Search of the web",
+        "One of them gives agents the tool `web_search`; an agent's own secrets go before.",
+        search,
     ]
     return _page("Settings", "\n\n".join(parts))
 

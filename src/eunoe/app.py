@@ -57,6 +57,7 @@ from eunoe.tools.mcp_offer import McpOffer
 from eunoe.tools.mcp_sessions import McpSessions
 from eunoe.tools.peers import Peers
 from eunoe.tools.sandbox import Limits, Sandbox
+from eunoe.tools.web import Web
 
 VERSION: Final = version("eunoe")
 
@@ -110,10 +111,13 @@ async def open_runtime(
         stack.push_async_callback(sessions.close)
         mcp = McpCalls(db=db, sessions=sessions)
         sessions.on_change(partial(mcp_servers.heard_of_change, db, mcp))
+        boxes = toolboxes(
+            db, functions, models=brought, executors=executors, mcp=mcp, web=_web(stack, settings)
+        )
         runner = Runner(
             db,
             models=brought,
-            toolboxes=toolboxes(db, functions, models=brought, executors=executors, mcp=mcp),
+            toolboxes=boxes,
             retention=timedelta(hours=settings.event_retention_hours),
             grace_s=settings.shutdown_grace_s,
         )
@@ -195,6 +199,7 @@ def toolboxes(
     models: Providers,
     executors: Executors = no_executor,
     mcp: McpCalls | None = None,
+    web: Web | None = None,
 ) -> Toolboxes:
     def toolbox(
         *,
@@ -224,9 +229,19 @@ def toolboxes(
             files=StoreFiles(
                 db=db, actor=actor, agent=agent, models=models.of(actor.organization_id)
             ),
+            web=web,
         )
 
     return toolbox
+
+
+def _web(stack: AsyncExitStack, settings: Settings) -> Web:
+    """Return how tools reach the web; a search engine of the operator's may be anywhere."""
+    outbound = Outbound(allow_private=settings.tool_private_network)
+    trusted = Outbound(allow_private=True)
+    for one in (outbound, trusted):
+        stack.push_async_callback(one.close)
+    return Web(fetch=outbound.fetch, trusted=trusted.fetch, variables=settings.search_values)
 
 
 def _hosts(settings: Settings) -> Hosts:

@@ -91,6 +91,15 @@ PROVIDER_VARIABLES: Final[Mapping[str, str]] = {
 }
 """The variables that configure model providers, under their usual names, and what each is."""
 
+SEARCH_VARIABLES: Final[Mapping[str, str]] = {
+    "EXA_API_KEY": "Key of Exa, which is asked first",
+    "EXA_BASE_URL": "Base URL of what stands for Exa, if it is not asked itself",
+    "TAVILY_API_KEY": "Key of Tavily, which is asked where there is none of Exa",
+    "TAVILY_BASE_URL": "Base URL of what stands for Tavily, if it is not asked itself",
+    "SEARXNG_URL": "Base URL of a SearXNG server, which is asked where there is neither key",
+}
+"""The variables that name who searches the web for agents, and what each is."""
+
 
 def _split(value: object) -> object:
     """Read `a, b` as two items; anything but text passes unchanged."""
@@ -114,6 +123,8 @@ def _signing(secret: SecretStr) -> SecretStr:
         raise ValueError(text) from None
     return secret
 
+
+_MAPPINGS: Final = {"provider_values": PROVIDER_VARIABLES, "search_values": SEARCH_VARIABLES}
 
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
@@ -212,6 +223,8 @@ can be made"""
 
     provider_values: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
     """The variables of model providers that are set. No variable of its own"""
+    search_values: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
+    """The variables of search engines that are set. No variable of its own"""
 
     @property
     def url(self) -> str:
@@ -245,7 +258,8 @@ can be made"""
     def secrets(self) -> tuple[str, ...]:
         """The values that must never be written anywhere."""
         hidden = [self.password, self.sentry_dsn, self.callback_secret]
-        keys = [value for name, value in self.provider_values.items() if "KEY" in name]
+        named = [*self.provider_values.items(), *self.search_values.items()]
+        keys = [value for name, value in named if "KEY" in name]
         inside = urlsplit(self.database_url).password
         return (
             *(secret.get_secret_value() for secret in hidden if secret is not None),
@@ -318,8 +332,9 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Setti
     _refuse_unknown(variables)
     values = {
         **_Variables(variables)(),
-        "provider_values": {
-            name: variables[name] for name in PROVIDER_VARIABLES if variables.get(name)
+        **{
+            field: {name: variables[name] for name in names if variables.get(name)}
+            for field, names in _MAPPINGS.items()
         },
         **{name: value for name, value in overrides.items() if value is not None},
     }
@@ -331,16 +346,14 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Setti
 
 def variable_names() -> tuple[str, ...]:
     """Return the `EUNOE_…` variables that exist, in the order of the fields."""
-    return tuple(
-        PREFIX + name.upper() for name in Settings.model_fields if name != "provider_values"
-    )
+    return tuple(PREFIX + name.upper() for name in Settings.model_fields if name not in _MAPPINGS)
 
 
 def reference() -> list[tuple[str, str, str]]:
     """Return (variable, default, meaning) of every setting, for the reference page."""
     rows: list[tuple[str, str, str]] = []
     for name, field in Settings.model_fields.items():
-        if name != "provider_values":
+        if name not in _MAPPINGS:
             default = cast("object", field.default)
             rows.append((PREFIX + name.upper(), _shown(default), field.description or ""))
     return rows

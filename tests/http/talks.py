@@ -34,6 +34,7 @@ from eunoe.tools.catalog import builtin_tools
 from eunoe.tools.mcp_addresses import Hosts
 from eunoe.tools.mcp_offer import McpOffer
 from eunoe.tools.mcp_sessions import Limits, McpSessions
+from eunoe.tools.web import Web
 from tests.fixtures.apis import brought
 
 Mode = Literal["blocking", "steps", "tokens", "background", "conversation"]
@@ -224,14 +225,16 @@ def _undated(part: Json) -> Json:
 
 
 @asynccontextmanager
-async def talking(database: Database, executors: Executors = no_executor) -> AsyncGenerator[Talk]:
+async def talking(
+    database: Database, executors: Executors = no_executor, *, web: Web | None = None
+) -> AsyncGenerator[Talk]:
     async with database.write(Actor()) as tx:
         await tools.seed(tx, builtin_tools())
     registry = Scripted()
     sessions = McpSessions(hosts=Hosts(private=True, stdio=True), limits=MCP_LIMITS)
     mcp = McpCalls(db=database, sessions=sessions)
     sessions.on_change(partial(mcp_servers.heard_of_change, database, mcp))
-    boxes = toolboxes(database, {}, models=registry, executors=executors, mcp=mcp)
+    boxes = toolboxes(database, {}, models=registry, executors=executors, mcp=mcp, web=web)
     runner = Runner(database, models=registry, toolboxes=boxes, grace_s=0.2)
     offer = McpOffer(deeds(database, runner, lambda _: registry), version="0")
     images = ImageFetcher()

@@ -1,13 +1,14 @@
 """A toolbox for tests, over a memory that finds what it is given."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
+from eunoe.domain.blocks import Block
 from eunoe.domain.messages import ToolCall
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.passages import MessageHit, Passage, PassageHit
@@ -16,6 +17,8 @@ from eunoe.domain.tools import Tool, ToolResult, ToolType
 from eunoe.engine.ports import Outcome
 from eunoe.errors import ModelTimedOut
 from eunoe.tools.catalog import AgentToolbox, Run, ToolFunction, builtin_tools
+from eunoe.tools.custom import CustomTools
+from eunoe.tools.web import Web
 
 AT = datetime(2024, 7, 1, 10, tzinfo=UTC)
 AGENT = Agent(
@@ -48,6 +51,19 @@ class Memory:
     async def archive(self, query: PassageQuery) -> list[PassageHit]:
         self.asked.append(query)
         return self.kept[: query.limit]
+
+
+@dataclass
+class Around:
+    """What an agent has in its secrets."""
+
+    has: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    async def secrets(self) -> Mapping[str, str]:
+        return self.has
+
+    async def blocks(self) -> tuple[Block, ...]:
+        return ()
 
 
 class Embedding:
@@ -107,7 +123,11 @@ async def give(arguments: dict[str, object]) -> object:
 
 
 def box(
-    *functions: ToolFunction, memory: Memory | None = None, embedder: object = None
+    *functions: ToolFunction,
+    memory: Memory | None = None,
+    embedder: object = None,
+    custom: CustomTools | None = None,
+    web: Web | None = None,
 ) -> AgentToolbox:
     held = (*builtin_tools(), *(one.tool for one in functions))
     return AgentToolbox(
@@ -116,6 +136,8 @@ def box(
         recall=memory or Memory(),
         embedder=embedder,  # pyright: ignore[reportArgumentType] -- one of the three above
         functions={one.tool.name: one for one in functions},
+        custom=custom,
+        web=web,
     )
 
 

@@ -42,6 +42,8 @@ def test_the_built_in_tools_are_described() -> None:
         "search_memory",
         "grep_files",
         "semantic_search_files",
+        "fetch_webpage",
+        "web_search",
     }
     for tool in tools.values():
         properties = tool.parameters["properties"]

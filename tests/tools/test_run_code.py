@@ -1,35 +1,25 @@
 """Code that an agent writes itself."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from eunoe import ids
-from eunoe.domain.blocks import Block
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool, ToolResult
 from eunoe.tools.catalog import AgentToolbox, builtin_tools
 from eunoe.tools.custom import CustomTools
 from eunoe.tools.programs import Program, Ran
 from eunoe.tools.sandbox import Sandbox
-from tests.tools.boxes import AGENT, Memory, call
+from tests.tools.boxes import AGENT, Around, Memory, call
 from tests.tools.programs import sandboxed
 
 pytestmark = pytest.mark.anyio
 
 SECRETS = {"TOKEN": "of-the-agent"}
-
-
-@dataclass
-class Alone:
-    async def secrets(self) -> Mapping[str, str]:
-        return SECRETS
-
-    async def blocks(self) -> tuple[Block, ...]:
-        return ()
 
 
 @dataclass
@@ -72,7 +62,7 @@ async def ran(executor: Noting, code: str, language: str = "python") -> tuple[bo
         agent=AGENT,
         tools={tool.name: tool for tool in tools},
         recall=Memory(),
-        custom=CustomTools(agent=AGENT, executor=executor, surroundings=Alone()),
+        custom=CustomTools(agent=AGENT, executor=executor, surroundings=Around(SECRETS)),
     )
     result = await call(box, "run_code", code=code, language=language)
     assert isinstance(result, ToolResult)

@@ -80,3 +80,16 @@ class PackagesRefused(Invalid):
     """The packages that a tool asks for cannot be installed; correct their names and versions."""
 
     code = "packages_refused"
+
+
+class SearchUnavailable(Unavailable):
+    """No search engine is set up: set EXA_API_KEY, TAVILY_API_KEY or SEARXNG_URL."""
+
+    code = "search_unavailable"
+    heals = False
+
+
+class SearchFailed(Unavailable):
+    """The search engine did not answer with results."""
+
+    code = "search_failed"

@@ -1,7 +1,8 @@
 """Requests to addresses that a caller has named, which never lead into the server's own network.
 
 Every address of the host is checked, and the request goes to the checked address itself, so that
-a second look-up cannot answer differently. A redirect is an answer like any other here.
+a second look-up cannot answer differently. A redirect is an answer like any other, unless the
+caller asks for it to be followed.
 """
 
 import asyncio
@@ -13,7 +14,8 @@ from typing import Final
 import httpx
 
 from eunoe.domain.addresses import is_public
-from eunoe.errors import AddressRefused
+from eunoe.errors import AddressRefused, AnswerTooLarge, RedirectedTooOften
+from eunoe.tools.web import Fetched
 
 _PORTS: Final = {"http": 80, "https": 443}
 
@@ -54,6 +56,45 @@ class Outbound:
             timeout=timeout_s,
         ) as response:
             yield response
+
+    async def fetch(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        most_bytes: int,
+        content: bytes | None = None,
+        redirects: int = 0,
+    ) -> Fetched:
+        """Return a whole answer, whatever its status; with `content` the request is a POST.
+
+        Up to `redirects` are followed, each to an address that is checked as the first was.
+        Raises as `stream` does, `AnswerTooLarge` and `RedirectedTooOften`.
+        """
+        method = "GET" if content is None else "POST"
+        at = httpx.URL(url)
+        for _ in range(redirects + 1):
+            async with self.stream(
+                method, at, headers=headers, timeout_s=timeout_s, content=content
+            ) as response:
+                if redirects and response.has_redirect_location:
+                    at = at.join(response.headers["location"])
+                    continue
+                data = bytearray()
+                async for piece in response.aiter_bytes():
+                    data += piece
+                    if len(data) > most_bytes:
+                        raise AnswerTooLarge(f"The answer has more than {most_bytes} bytes.")
+            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            return Fetched(
+                url=str(at),
+                status=response.status_code,
+                media_type=kind,
+                charset=response.charset_encoding,
+                data=bytes(data),
+            )
+        raise RedirectedTooOften
 
     async def close(self) -> None:
         if self._client is not None:

@@ -7,29 +7,20 @@ The server fetches on a caller's word, so it never does so inside its own networ
 import asyncio
 import base64
 import mimetypes
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import httpx
 
 from eunoe.domain.messages import Image
-from eunoe.errors import AddressRefused, Invalid
+from eunoe.errors import AddressRefused, AnswerTooLarge, Invalid, RedirectedTooOften
 from eunoe.runs.outbound import Outbound
 
 _TIMEOUT_S: Final = 5.0
 _REDIRECTS: Final = 3
 _BYTES: Final = 20 * 1024 * 1024
+_OK: Final = range(200, 300)
 _HEADERS: Final = {"Accept": "image/*", "User-Agent": "eunoe"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    """What one request came to: a place to look instead, or the image."""
-
-    location: httpx.URL | None
-    media_type: str
-    data: bytes
 
 
 class ImageFetcher:
@@ -51,6 +42,10 @@ class ImageFetcher:
             return await self._fetch_twice(url)
         except AddressRefused as error:
             raise Invalid(f"The image {_brief(url)} is not at a public URL.") from error
+        except AnswerTooLarge as error:
+            raise Invalid(f"The image {_brief(url)} has more than {_BYTES} bytes.") from error
+        except RedirectedTooOften as error:
+            raise Invalid(f"The image {_brief(url)} redirects too often.") from error
         except TimeoutError as error:
             raise Invalid(f"The image {_brief(url)} did not arrive in time.") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
@@ -64,34 +59,22 @@ class ImageFetcher:
         async with asyncio.timeout(self._timeout_s):
             try:
                 async with asyncio.timeout(self._timeout_s / 2):
-                    return await self._follow(httpx.URL(url))
+                    return await self._get(url)
             except (TimeoutError, httpx.TimeoutException):
                 await asyncio.sleep(self._timeout_s / 10)
-                return await self._follow(httpx.URL(url))
+                return await self._get(url)
 
-    async def _follow(self, url: httpx.URL) -> Image:
-        for _ in range(_REDIRECTS + 1):
-            reply = await self._get(url)
-            if reply.location is None:
-                return _image(reply.data, media_type=reply.media_type, url=url)
-            url = url.join(reply.location)
-        raise Invalid(f"The image {_brief(str(url))} redirects too often.")
-
-    async def _get(self, url: httpx.URL) -> _Reply:
-        async with self._outbound.stream(
-            "GET", url, headers=_HEADERS, timeout_s=self._timeout_s
-        ) as response:
-            if response.has_redirect_location:
-                location = httpx.URL(response.headers["location"])
-                return _Reply(location=location, media_type="", data=b"")
-            response.raise_for_status()
-            data = bytearray()
-            async for piece in response.aiter_bytes():
-                data += piece
-                if len(data) > _BYTES:
-                    raise Invalid(f"The image {_brief(str(url))} has more than {_BYTES} bytes.")
-        media_type = response.headers.get("content-type", "").partition(";")[0].strip()
-        return _Reply(location=None, media_type=media_type, data=bytes(data))
+    async def _get(self, url: str) -> Image:
+        found = await self._outbound.fetch(
+            url,
+            headers=_HEADERS,
+            timeout_s=self._timeout_s,
+            most_bytes=_BYTES,
+            redirects=_REDIRECTS,
+        )
+        if found.status not in _OK:
+            raise Invalid(f"The URL of the image {_brief(found.url)} answered {found.status}.")
+        return _image(found.data, media_type=found.media_type, url=httpx.URL(found.url))
 
 
 def _inline(url: str) -> Image:

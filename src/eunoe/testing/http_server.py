@@ -14,13 +14,14 @@ _REASONS: Final = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """`headers` with lower-case names; `path` without the query; `connection` counts from 1."""
+    """`headers` with lower-case names; `path` without the `query`; `connection` counts from 1."""
 
     connection: int
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
+    query: str = ""
 
 
 class ConnectionCut(Exception):
@@ -116,9 +117,14 @@ class _Connection(asyncio.Protocol):
         body = bytes(self._buffer[end + 4 : total])
         del self._buffer[:total]
         method, target, _ = first.split(" ", 2)
-        path = target.split("?", 1)[0]
+        path, _, query = target.partition("?")
         return Request(
-            connection=self._number, method=method, path=path, headers=headers, body=body
+            connection=self._number,
+            method=method,
+            path=path,
+            headers=headers,
+            body=body,
+            query=query,
         )
 
     def _pump(self) -> None:

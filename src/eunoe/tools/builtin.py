@@ -5,11 +5,13 @@ shows a value where the form is not obvious. Names and arguments are those of th
 Letta V1 API (agent 5.2 to 5.5).
 """
 
-from typing import Any, Final
+from typing import Final
 
 from eunoe import ids
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool, ToolType
+from eunoe.tools.outward import OUTWARD
+from eunoe.tools.parameters import listing, number, parameters, text
 
 
 def builtin_tools() -> tuple[Tool, ...]:
@@ -17,57 +19,45 @@ def builtin_tools() -> tuple[Tool, ...]:
     return tuple(_tool(name, *_TOOLS[name]) for name in _TOOLS)
 
 
-def _tool(name: str, tool_type: ToolType, description: str, parameters: Json) -> Tool:
+def _tool(name: str, tool_type: ToolType, description: str, schema: Json) -> Tool:
     return Tool(
         id=ids.new("tool"),
         name=name,
         tool_type=tool_type,
         description=description,
-        parameters=parameters,
+        parameters=schema,
         tags=(tool_type,),
         parallel=name in _PARALLEL,
+        idempotent=name in _IDEMPOTENT,
     )
-
-
-def _object(required: tuple[str, ...], **properties: dict[str, Any]) -> Json:
-    return {"type": "object", "properties": properties, "required": list(required)}
-
-
-def _text(description: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON Schema values
-    return {"type": "string", "description": description, **more}
-
-
-def _number(description: str) -> dict[str, Any]:
-    return {"type": "integer", "description": description}
-
-
-def _list(description: str, **items: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON Schema values
-    return {"type": "array", "items": {"type": "string", **items}, "description": description}
 
 
 _PARALLEL: Final = frozenset(
     {
         "archival_memory_search",
         "conversation_search",
+        "fetch_webpage",
         "grep_files",
         "run_code",
         "search_memory",
         "semantic_search_files",
+        "web_search",
     }
 )
-_LABEL: Final = _text("Label of the memory block, as it stands in your memory, e.g. `human`.")
+_IDEMPOTENT: Final = frozenset({"fetch_webpage", "web_search"})
+_LABEL: Final = text("Label of the memory block, as it stands in your memory, e.g. `human`.")
 _LINES: Final = "Line numbers that memory is shown with are no part of the text: leave them out."
 _START: Final = "Only from this time on, in ISO 8601: `2024-01-31` or `2024-01-31T14:30`."
 _END: Final = "Only up to this time, in ISO 8601; a date alone includes that whole day."
 
-_AGENT_ID: Final = _text("Id of the other agent, `agent-` and what follows.")
-_TO_AGENT: Final = _text("What the other agent will read: all that it needs, in plain words.")
+_AGENT_ID: Final = text("Id of the other agent, `agent-` and what follows.")
+_TO_AGENT: Final = text("What the other agent will read: all that it needs, in plain words.")
 
 _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
     "send_message": (
         "letta_core",
         "Say something to the user. It is the only way the user hears you.",
-        _object(("message",), message=_text("What the user will read.")),
+        parameters(("message",), message=text("What the user will read.")),
     ),
     "conversation_search": (
         "letta_core",
@@ -76,16 +66,16 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "the user refers to something that you cannot see any more. Without a query it lists "
             "the latest messages that pass the filters."
         ),
-        _object(
+        parameters(
             (),
-            query=_text("What to look for, in your own words; names and rare words help most."),
-            roles=_list(
+            query=text("What to look for, in your own words; names and rare words help most."),
+            roles=listing(
                 "Only messages of these speakers. Leave out for all.",
                 enum=["assistant", "user", "tool"],
             ),
-            limit=_number("How many results at most; 5 if left out."),
-            start_date=_text(_START),
-            end_date=_text(_END),
+            limit=number("How many results at most; 5 if left out."),
+            start_date=text(_START),
+            end_date=text(_END),
         ),
     ),
     "search_memory": (
@@ -94,11 +84,11 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Look into your memory for something that the user refers to and you cannot see: what "
             "was said in a stretch of time, and what was kept for good."
         ),
-        _object(
+        parameters(
             (),
-            convo_keyword_queries=_list("Words to look for; leave out for all that was said."),
-            start_minutes_ago=_number("How many minutes ago the stretch begins; left out, ever."),
-            end_minutes_ago=_number("How many minutes ago it ends; left out, now."),
+            convo_keyword_queries=listing("Words to look for; leave out for all that was said."),
+            start_minutes_ago=number("How many minutes ago the stretch begins; left out, ever."),
+            end_minutes_ago=number("How many minutes ago it ends; left out, now."),
         ),
     ),
     "archival_memory_insert": (
@@ -108,10 +98,10 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "it so that it is understood alone, with names and dates: a fact, a decision, a "
             "summary."
         ),
-        _object(
+        parameters(
             ("content",),
-            content=_text("The text to keep."),
-            tags=_list("Words to file it under, e.g. `travel`; a search can ask for them."),
+            content=text("The text to keep."),
+            tags=listing("Words to file it under, e.g. `travel`; a search can ask for them."),
         ),
     ),
     "archival_memory_search": (
@@ -120,23 +110,23 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Search your long-term archive by meaning and by words. Returns the texts that fit "
             "best, each with the time it was kept and its tags."
         ),
-        _object(
+        parameters(
             ("query",),
-            query=_text("What to look for, in your own words."),
-            tags=_list("Only texts with these tags."),
-            tag_match_mode=_text(
+            query=text("What to look for, in your own words."),
+            tags=listing("Only texts with these tags."),
+            tag_match_mode=text(
                 "Whether a text needs `any` of the tags (the default) or `all` of them.",
                 enum=["any", "all"],
             ),
-            top_k=_number("How many results at most; 5 if left out."),
-            start_datetime=_text(_START),
-            end_datetime=_text(_END),
+            top_k=number("How many results at most; 5 if left out."),
+            start_datetime=text(_START),
+            end_datetime=text(_END),
         ),
     ),
     "core_memory_append": (
         "letta_memory_core",
         "Add a line at the end of a memory block. Use it to note something new.",
-        _object(("label", "content"), label=_LABEL, content=_text("The text to add.")),
+        parameters(("label", "content"), label=_LABEL, content=text("The text to add.")),
     ),
     "core_memory_replace": (
         "letta_memory_core",
@@ -144,11 +134,11 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Replace a text in a memory block, wherever it occurs. Use it to correct what has "
             "changed; an empty new text deletes the old one."
         ),
-        _object(
+        parameters(
             ("label", "old_content", "new_content"),
             label=_LABEL,
-            old_content=_text("The text as it stands in the block, exactly."),
-            new_content=_text("The text to put in its place."),
+            old_content=text("The text as it stands in the block, exactly."),
+            new_content=text("The text to put in its place."),
         ),
     ),
     "memory_replace": (
@@ -157,21 +147,21 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Replace one passage of a memory block. The old text must occur exactly once; quote "
             f"more of its surroundings if it does not. An empty new text deletes it. {_LINES}"
         ),
-        _object(
+        parameters(
             ("label", "old_string", "new_string"),
             label=_LABEL,
-            old_string=_text("The text to replace, with its spaces and line breaks exactly."),
-            new_string=_text("The text to put in its place."),
+            old_string=text("The text to replace, with its spaces and line breaks exactly."),
+            new_string=text("The text to put in its place."),
         ),
     ),
     "memory_insert": (
         "letta_sleeptime_core",
         f"Add text to a memory block, at its end or after a given line. {_LINES}",
-        _object(
+        parameters(
             ("label", "new_string"),
             label=_LABEL,
-            new_string=_text("The text to add."),
-            insert_line=_number(
+            new_string=text("The text to add."),
+            insert_line=number(
                 "Number of the line to add it after: 0 is before the first line, -1 (used when "
                 "left out) is the end."
             ),
@@ -183,10 +173,10 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Write a memory block anew. Use it to condense or reorganise a whole block, and keep "
             f"everything that is still true. For a small change use `memory_replace`. {_LINES}"
         ),
-        _object(
+        parameters(
             ("label", "new_memory"),
             label=_LABEL,
-            new_memory=_text("The whole new text of the block."),
+            new_memory=text("The whole new text of the block."),
         ),
     ),
     "memory_apply_patch": (
@@ -198,10 +188,10 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "`*** Add Block: label`, `*** Update Block: label`, `*** Delete Block: label` and "
             "`*** Move to: new_label`; then all of it happens, or nothing."
         ),
-        _object(
+        parameters(
             ("label", "patch"),
-            label=_text("Label of the block that a patch without `***` lines changes."),
-            patch=_text("The patch, for example ` name: Ann\\n-city: Rome\\n+city: Oslo`."),
+            label=text("Label of the block that a patch without `***` lines changes."),
+            patch=text("The patch, for example ` name: Ann\\n-city: Rome\\n+city: Oslo`."),
         ),
     ),
     "memory": (
@@ -213,27 +203,27 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "`rename` (old_path and new_path, or path and description for a new description). A "
             "path is `/memories/` and the label of a block."
         ),
-        _object(
+        parameters(
             ("command",),
-            command=_text(
+            command=text(
                 "What to do.",
                 enum=["view", "create", "str_replace", "insert", "delete", "rename"],
             ),
-            path=_text("The block, e.g. `/memories/projects`."),
-            file_text=_text("create: the text of the new block."),
-            description=_text("create, rename: what the block is for, in one sentence."),
-            old_string=_text("str_replace: the text to replace; it must occur exactly once."),
-            new_string=_text("str_replace: the text to put in its place."),
-            insert_line=_number("insert: after which line; 0 is the beginning, left out the end."),
-            insert_text=_text("insert: the text to add."),
-            old_path=_text("rename: the block as it is called now."),
-            new_path=_text("rename: what it shall be called."),
+            path=text("The block, e.g. `/memories/projects`."),
+            file_text=text("create: the text of the new block."),
+            description=text("create, rename: what the block is for, in one sentence."),
+            old_string=text("str_replace: the text to replace; it must occur exactly once."),
+            new_string=text("str_replace: the text to put in its place."),
+            insert_line=number("insert: after which line; 0 is the beginning, left out the end."),
+            insert_text=text("insert: the text to add."),
+            old_path=text("rename: the block as it is called now."),
+            new_path=text("rename: what it shall be called."),
         ),
     ),
     "memory_finish_edits": (
         "letta_sleeptime_core",
         "Say that memory is up to date and nothing is left to edit. Call it last.",
-        _object(()),
+        parameters(()),
     ),
     "store_memories": (
         "letta_voice_sleeptime_core",
@@ -241,16 +231,16 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Store lines of the conversation for good, so that they can be found once they are "
             "out of view. Divide the lines into chunks, each on one matter."
         ),
-        _object(
+        parameters(
             ("chunks",),
             chunks={
                 "type": "array",
                 "description": "The chunks to store; leave out lines that nobody will need.",
-                "items": _object(
+                "items": parameters(
                     ("start_index", "end_index", "context"),
-                    start_index=_number("Number of the first line."),
-                    end_index=_number("Number of the last line, which is stored too."),
-                    context=_text("What the lines are about and why they may matter, briefly."),
+                    start_index=number("Number of the first line."),
+                    end_index=number("Number of the last line, which is stored too."),
+                    context=text("What the lines are about and why they may matter, briefly."),
                 ),
             },
         ),
@@ -261,26 +251,14 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Write the memory block on the person anew: all that was known and is still true, "
             f"and what is new. {_LINES}"
         ),
-        _object(("new_memory",), new_memory=_text("The whole new text of the block.")),
+        parameters(("new_memory",), new_memory=text("The whole new text of the block.")),
     ),
     "finish_rethinking_memory": (
         "letta_voice_sleeptime_core",
         "Say that everything is stored and the memory of the person is up to date. Call it last.",
-        _object(()),
+        parameters(()),
     ),
-    "run_code": (
-        "letta_builtin",
-        (
-            "Run a piece of Python and get back what it printed and the value of its last line. "
-            "Use it to calculate, to count, to sort or to work through data. Nothing is kept from "
-            "one call to the next."
-        ),
-        _object(
-            ("code", "language"),
-            code=_text("The code, e.g. `sum(range(10))`."),
-            language=_text("The language of the code.", enum=["python", "js", "ts", "r", "java"]),
-        ),
-    ),
+    **OUTWARD,
     "open_files": (
         "letta_files_core",
         (
@@ -288,16 +266,16 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Open a stretch of lines of a large file. Opening an open file again moves what you "
             "see of it. Only so many files stay open: the ones you used least recently are closed."
         ),
-        _object(
+        parameters(
             ("file_requests",),
             file_requests={
                 "type": "array",
                 "description": 'The files to open, e.g. `[{"file_name": "docs/plan.md"}]`.',
-                "items": _object(
+                "items": parameters(
                     ("file_name",),
-                    file_name=_text("Name as your directories list it, `<folder>/<file>`."),
-                    offset=_number("First line to see, counted from 0; 0 if left out."),
-                    length=_number("How many lines to see; all the rest if left out."),
+                    file_name=text("Name as your directories list it, `<folder>/<file>`."),
+                    offset=number("First line to see, counted from 0; 0 if left out."),
+                    length=number("How many lines to see; all the rest if left out."),
                 ),
             },
             close_all_others={
@@ -313,12 +291,12 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "matches at a time, each with its file, its line number and the lines around it. Use "
             "it for names, numbers and exact words."
         ),
-        _object(
+        parameters(
             ("pattern",),
-            pattern=_text("A regular expression; upper and lower case are the same."),
-            include=_text("Only files whose name fits this, e.g. `*.md`. Leave out for all."),
-            context_lines=_number("How many lines to show before and after; 1 if left out."),
-            offset=_number("How many matches to skip, as the last answer told; 0 if left out."),
+            pattern=text("A regular expression; upper and lower case are the same."),
+            include=text("Only files whose name fits this, e.g. `*.md`. Leave out for all."),
+            context_lines=number("How many lines to show before and after; 1 if left out."),
+            offset=number("How many matches to skip, as the last answer told; 0 if left out."),
         ),
     ),
     "semantic_search_files": (
@@ -327,10 +305,10 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Search all your files, open or not, for what they mean. Returns the passages that fit "
             "best. Use it for questions; for exact words use `grep_files`."
         ),
-        _object(
+        parameters(
             ("query",),
-            query=_text("What to look for, in your own words."),
-            limit=_number("How many passages at most; 5 if left out, never more than 50."),
+            query=text("What to look for, in your own words."),
+            limit=number("How many passages at most; 5 if left out, never more than 50."),
         ),
     ),
     "send_message_to_agent_and_wait_for_reply": (
@@ -340,7 +318,7 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "it when you need to know something that the other knows, or want it to do something "
             "before you go on."
         ),
-        _object(("message", "other_agent_id"), message=_TO_AGENT, other_agent_id=_AGENT_ID),
+        parameters(("message", "other_agent_id"), message=_TO_AGENT, other_agent_id=_AGENT_ID),
     ),
     "send_message_to_agents_matching_tags": (
         "letta_multi_agent_core",
@@ -348,11 +326,11 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Write to all agents that bear certain tags and wait for their answers, which come "
             "back as a list. An agent that failed says `<error: ...>` in its place."
         ),
-        _object(
+        parameters(
             ("message", "match_all", "match_some"),
             message=_TO_AGENT,
-            match_all=_list("Tags that an agent must all have; may be empty, e.g. `[]`."),
-            match_some=_list("Tags of which an agent must have one or more; may be empty."),
+            match_all=listing("Tags that an agent must all have; may be empty, e.g. `[]`."),
+            match_some=listing("Tags of which an agent must have one or more; may be empty."),
         ),
     ),
     "send_message_to_agent_async": (
@@ -361,7 +339,7 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Write to another agent without waiting for an answer. Use it to pass something on; "
             "if the other has something to say, it will write to you by itself."
         ),
-        _object(("message", "other_agent_id"), message=_TO_AGENT, other_agent_id=_AGENT_ID),
+        parameters(("message", "other_agent_id"), message=_TO_AGENT, other_agent_id=_AGENT_ID),
     ),
     "send_message_to_all_agents_in_group": (
         "letta_multi_agent_core",
@@ -369,6 +347,6 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Write to every agent of the group that you lead and wait for their answers, which "
             "come back as a list. An agent that failed says `<error: ...>` in its place."
         ),
-        _object(("message",), message=_TO_AGENT),
+        parameters(("message",), message=_TO_AGENT),
     ),
 }

@@ -30,7 +30,9 @@ from eunoe.tools.recall import (
     memory_search,
     vector_of,
 )
-from eunoe.tools.run_code import RUN_CODE, run_code
+from eunoe.tools.run_code import run_code
+from eunoe.tools.web import Web, fetch_webpage
+from eunoe.tools.web_search import web_search
 
 __all__ = ("AgentToolbox", "ToolFunction", "bounded", "builtin_tools")
 
@@ -75,6 +77,7 @@ class AgentToolbox:
     custom: CustomTools | None = None
     remote: Remote | None = None
     files: Files | None = None
+    web: Web | None = None
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         return tuple(tool.schema for tool in self.tools.values())
@@ -113,14 +116,26 @@ class AgentToolbox:
         core = self._core(tool)
         if core is not None:
             return core
-        if self.custom is not None and (tool.tool_type, tool.name) == ("letta_builtin", RUN_CODE):
-            return partial(run_code, custom=self.custom, tools=self.tools)
+        if tool.tool_type == "letta_builtin":
+            return self._outward(tool.name)
         if self.custom is not None and tool.tool_type == "custom" and tool.source_code is not None:
             return partial(self.custom.run, tool)
         if tool.tool_type == "external_mcp":
             return None if self.remote is None else partial(self.remote, tool)
         function = self.functions.get(tool.name)
         return None if function is None else function.run
+
+    def _outward(self, name: str) -> Run | None:
+        """Return what runs a built-in tool that reaches out of the server (7.7)."""
+        match name, self.custom, self.web:
+            case "run_code", CustomTools() as custom, _:
+                return partial(run_code, custom=custom, tools=self.tools)
+            case "fetch_webpage", _, Web() as web:
+                return partial(fetch_webpage, web=web)
+            case "web_search", CustomTools() as custom, Web() as web:
+                return partial(web_search, web=web, secrets=custom.surroundings.secrets)
+            case _:
+                return None
 
     def _core(self, tool: Tool) -> Run | None:
         """Return what runs a built-in tool; a custom one of the same name is not it (X1)."""

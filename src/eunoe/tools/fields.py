@@ -66,6 +66,19 @@ def whole_number(arguments: Mapping[str, object], name: str, *, of: str, default
     raise ToolArgumentsInvalid(f"`{name}` of `{of}` must be a whole number.", argument=name)
 
 
+def truth(arguments: Mapping[str, object], name: str, *, of: str) -> bool:
+    """Return whether the argument `name` is true; absent, it is not."""
+    match arguments.get(name):
+        case None | False:
+            return False
+        case True:
+            return True
+        case str() as said if said.strip().lower() in {"true", "false"}:
+            return said.strip().lower() == "true"
+        case _:
+            raise ToolArgumentsInvalid(f"`{name}` of `{of}` must be true or false.", argument=name)
+
+
 def choice(
     arguments: Mapping[str, object], name: str, *, of: str, among: Sequence[str]
 ) -> str | None:

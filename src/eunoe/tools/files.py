@@ -6,7 +6,7 @@ from typing import Final, Protocol, cast
 
 from eunoe.domain.files import FileOpening, FileRequest
 from eunoe.errors import ToolArgumentsInvalid
-from eunoe.tools.fields import optional_text, text, whole_number
+from eunoe.tools.fields import optional_text, text, truth, whole_number
 
 MATCHES_A_PAGE: Final = 20
 _LONGEST_PATTERN: Final = 1_000
@@ -70,7 +70,7 @@ def opening(arguments: Mapping[str, object]) -> FileOpening:
     items = cast("Sequence[object]", given) if isinstance(given, list) else [given]
     return FileOpening(
         requests=tuple(_request(item) for item in items if item is not None),
-        close_all_others=_truth(arguments, "close_all_others", of=of),
+        close_all_others=truth(arguments, "close_all_others", of=of),
     )
 
 
@@ -93,18 +93,6 @@ def _request(item: object) -> FileRequest:
 
 def _optional_number(fields: Mapping[str, object], name: str, *, of: str) -> int | None:
     return None if fields.get(name) is None else whole_number(fields, name, of=of, default=0)
-
-
-def _truth(arguments: Mapping[str, object], name: str, *, of: str) -> bool:
-    match arguments.get(name):
-        case None | False:
-            return False
-        case True:
-            return True
-        case str() as said if said.strip().lower() in {"true", "false"}:
-            return said.strip().lower() == "true"
-        case _:
-            raise ToolArgumentsInvalid(f"`{name}` of `{of}` must be true or false.", argument=name)
 
 
 async def grep_files(arguments: Mapping[str, object], *, files: Files) -> str:

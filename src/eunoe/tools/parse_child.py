@@ -1,9 +1,10 @@
 """Reads a file from stdin and writes its text to stdout: a program, run by `tools.child`.
 
-    python -I parse_child.py pdf|docx|html|text
+    python -I parse_child.py pdf|docx|html|page|text [URL]
 
-It may need a gibibyte and a minute, no more. What is wrong with a file is its last line on
-stderr, and its status is then 3.
+A page is one of the web: its markdown is written, with links as they are from the URL on. It may
+need a gibibyte and a minute, no more. What is wrong with a file is its last line on stderr, and
+its status is then 3.
 """
 
 import io
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from html.parser import HTMLParser
 from typing import IO, Final
+from urllib.parse import urljoin
 from xml.etree import ElementTree as ET
 
 _MEMORY_BYTES: Final = 1024 * 1024 * 1024
@@ -23,6 +25,7 @@ _MOST_TEXT: Final = 50 * 1024 * 1024
 _MOST_UNPACKED: Final = 200 * 1024 * 1024
 _SAMPLE_BYTES: Final = 256 * 1024
 _FAILED: Final = 3
+_URL_AT: Final = 2
 _USUAL: Final = frozenset({"cp1252", "latin_1"})
 _WORD: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MARKS: Final = (
@@ -162,6 +165,89 @@ def _row(row: str) -> str:
     return row.rstrip() if row.startswith("  ") else row.strip()
 
 
+_ASIDE: Final = frozenset(
+    {"nav", "footer", "aside", "form", "button", "select", "iframe", "dialog"}
+)
+_MAIN: Final = frozenset({"main", "article"})
+_MARKED: Final = {"li": "- ", "td": " | ", "th": " | ", "p": "\n\n", "dt": "\n\n"} | {
+    f"h{level}": f"\n\n{'#' * level} " for level in range(1, 7)
+}
+_ENOUGH: Final = 0.3
+_EMPTY_LINK: Final = re.compile(r"\[\s*\]\([^)]*\)")
+_APART_ROWS: Final = re.compile(r"^([-|] .*)\n\n(?=[-|] )", re.MULTILINE)
+_SPLIT_LINK: Final = re.compile(r"\[\s+([^\]]*?)\s*\]\(")
+
+
+class _Article(_Page):
+    """Gathers what the page is about, as markdown: `main` is what it says is that itself."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self._url = url
+        self._links: list[str | None] = []
+        self._aside = self._inner = self._titled = 0
+        self.title = ""
+        self.main: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._inner += tag in _MAIN
+        self._aside += tag in _ASIDE or (tag == "header" and not self._inner)
+        self._titled += tag == "title"
+        super().handle_starttag(tag, attrs)
+        if tag == "a":
+            link = urljoin(self._url, (dict(attrs).get("href") or "").strip())
+            is_link = link.startswith(("http://", "https://")) and " " not in link
+            self._links.append(link if is_link and "#" not in link else None)
+            self._say("[" if self._links[-1] else "")
+        self._say({"pre": "\n```\n"}.get(tag) or _MARKED.get(tag, ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "pre":
+            self._say("\n```\n")
+        if tag == "a" and self._links and (link := self._links.pop()):
+            self._say(f"]({link})")
+        super().handle_endtag(tag)
+        self._aside = max(0, self._aside - (tag in _ASIDE or (tag == "header" and not self._inner)))
+        self._inner = max(0, self._inner - (tag in _MAIN))
+        self._titled = max(0, self._titled - (tag == "title"))
+
+    def handle_data(self, data: str) -> None:
+        if self._titled and not self._unseen:
+            self.title = self.title or _SPACE.sub(" ", data).strip()
+        elif not self._unseen:
+            self._say(data if self._verbatim else _SPACE.sub(" ", data))
+
+    def _part(self, tag: str) -> None:
+        if tag in _BLOCKS:
+            self._say("\n")
+
+    def _say(self, text: str) -> None:
+        if text and not self._aside:
+            self.seen.append(text)
+            if self._inner:
+                self.main.append(text)
+
+
+def page(data: bytes) -> Iterator[str]:
+    """Yield the markdown of what a page of the web is about, or all its text where that is none."""
+    article = _Article(sys.argv[2] if len(sys.argv) > _URL_AT else "")
+    article.feed(decoded(data))
+    article.close()
+    whole, inner = _markdown(article.seen), _markdown(article.main)
+    body = inner if len(inner) >= _ENOUGH * len(whole) else whole
+    if not body:
+        yield from html(data)
+        return
+    title = article.title
+    yield body if not title or f"# {title}\n" in f"{body}\n" else f"# {title}\n\n{body}"
+
+
+def _markdown(pieces: list[str]) -> str:
+    text = _SPLIT_LINK.sub(r"[\1](", _EMPTY_LINK.sub("", "".join(pieces)))
+    rows = [_row(row) for row in text.split("\n")]
+    return _APART_ROWS.sub(r"\1\n", re.sub(r"\n{3,}", "\n\n", "\n".join(rows))).strip()
+
+
 def text(data: bytes) -> Iterator[str]:
     yield decoded(data)
 
@@ -192,6 +278,7 @@ _READERS: Final[dict[str, Callable[[bytes], Iterator[str]]]] = {
     "pdf": pdf,
     "docx": docx,
     "html": html,
+    "page": page,
     "text": text,
 }
 

@@ -123,8 +123,5 @@ UNTESTED: Final = {
     "X29": "done better: FIX-55.",
     "X35": "not built: TypeScript.",
     "X36": "not built: TypeScript.",
-    "X37": "not built: tools that run code or search the web.",
-    "X38": "not built: tools that run code or search the web.",
-    "X39": "not built: tools that run code or search the web.",
     "X55": "held by FIX-62: sessions are kept.",
 }
