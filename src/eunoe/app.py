@@ -31,6 +31,7 @@ from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint, Source
 from eunoe.runs.batches import Batches
 from eunoe.runs.callbacks import Callbacks
+from eunoe.runs.deadlines import Deadlines
 from eunoe.runs.file_search import StoreFiles
 from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.outbound import Outbound
@@ -184,12 +185,13 @@ def _undertake(stack: AsyncExitStack, db: Database, runner: Runner, settings: Se
     callbacks = Callbacks(
         db=db,
         outbound=outbound,
-        told={"run": telling.run, "job": telling.batch},
+        told={"run": telling.run, "job": telling.batch, "message": telling.approval},
         secret=None if secret is None else secret.get_secret_value(),
     )
     runner.undertake(callbacks.duty())
     runner.undertake(Batches(db=db, entrance=runner, at_once=settings.batch_concurrency).duty())
     runner.undertake(Schedules(db=db, entrance=runner).duty())
+    runner.undertake(Deadlines(db=db, entrance=runner).duty())
 
 
 def toolboxes(

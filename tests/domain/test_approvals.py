@@ -42,7 +42,9 @@ def reply(*made: ToolCall, text: str = "") -> Message:
 
 def stored(said: Message) -> tuple[Message, ...]:
     asking, client = frozenset({"gated", "client"}), frozenset({"client"})
-    return approvals.requested(said, said.calls, asking=asking, client=client)
+    return approvals.requested(
+        said, said.calls, gated_by=lambda call: call.name in asking, client=client
+    )
 
 
 def response(*answers: Answer) -> Message:

@@ -62,7 +62,7 @@ async def calling(
     yield Callbacks(
         db=world.db,
         outbound=outbound,
-        told={"run": telling.run, "job": telling.batch},
+        told={"run": telling.run, "job": telling.batch, "message": telling.approval},
         secret=secret,
         now=clock,
     )

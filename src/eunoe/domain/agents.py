@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, get_args
 
+from eunoe.domain.call_policies import CallPolicies
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.runs import StopReason
@@ -56,6 +57,7 @@ class Agent:
     metadata: Json | None = None
     timezone: str = "UTC"
     tool_rules: tuple[Json, ...] = ()
+    call_policies: CallPolicies | None = None
     tags: tuple[str, ...] = ()
     message_buffer_autoclear: bool = False
     enable_sleeptime: bool | None = None

@@ -6,7 +6,7 @@ until the answers are there. They are an `approval` message without calls.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never, cast
 
@@ -37,16 +37,19 @@ class Due:
 
 
 def requested(
-    reply: Message, calls: Sequence[ToolCall], *, asking: frozenset[str], client: frozenset[str]
+    reply: Message,
+    calls: Sequence[ToolCall],
+    *,
+    gated_by: Callable[[ToolCall], bool],
+    client: frozenset[str],
 ) -> tuple[Message, ...]:
-    """Return the messages that keep `reply`, of whose `calls` those named in `asking` wait (H4).
+    """Return the messages that keep `reply`, of whose `calls` those that are to wait do (H4).
 
     Where it says nothing and all its calls wait, the request is all there is.
     """
-    free = tuple(call for call in calls if call.name not in asking)
-    gated = tuple(
-        replace(call, by_client=call.name in client) for call in calls if call.name in asking
-    )
+    asked = [(call, gated_by(call)) for call in calls]
+    free = tuple(call for call, waits in asked if not waits)
+    gated = tuple(replace(call, by_client=call.name in client) for call, waits in asked if waits)
     message_id = request_id(reply.id)
     request = replace(
         reply,
@@ -62,7 +65,7 @@ def requested(
 
 def pending(messages: Sequence[Message]) -> Request | None:
     """Return the request that stands last in a window, null where nothing waits (H22)."""
-    if not messages or not _asks(messages[-1]):
+    if not messages or not asks(messages[-1]):
         return None
     return _request(messages, len(messages) - 1)
 
@@ -76,7 +79,7 @@ def due(messages: Sequence[Message]) -> Due | None:
     answers: tuple[Answer, ...] = ()
     for at in range(len(messages) - 1, -1, -1):
         message = messages[at]
-        if message.role == "approval" and answers and _asks(message):
+        if message.role == "approval" and answers and asks(message):
             return Due(request=_request(messages, at), answers=answers)
         if message.role == "approval" and message.approvals and not answers:
             answers = message.approvals
@@ -124,7 +127,7 @@ def matched(request: Request, answers: Sequence[Answer]) -> tuple[Answer, ...]:
 
 def is_repeat(answers: Sequence[Answer], *, recent: Sequence[Message]) -> bool:
     """Whether `answers` have been given before, as far as the `recent` messages say (H24, H25)."""
-    requests = [message for message in recent if _asks(message)]
+    requests = [message for message in recent if asks(message)]
     given = {answer.call_id for answer in _resolved(answers, requests)}
     return any(
         given == {answer.call_id for answer in message.approvals}
@@ -226,7 +229,8 @@ def in_order(calls: Sequence[ToolCall], order: Sequence[str]) -> tuple[ToolCall,
     return tuple(sorted(calls, key=lambda call: place.get(call.id, len(order))))
 
 
-def _asks(message: Message) -> bool:
+def asks(message: Message) -> bool:
+    """Whether a message holds calls that wait, or waited, for an answer."""
     return message.role == "approval" and bool(message.calls)
 
 

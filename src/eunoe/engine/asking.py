@@ -1,5 +1,6 @@
 """Asking the model: the request that the window makes, and the reply while it comes in."""
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
@@ -50,7 +51,7 @@ async def asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tup
 async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Reply:
     reply = Reply(hearing=ports.dialect.hearing(turn.run.options))
     tokens = turn.run.options.stream_tokens
-    asking = Asking(ruling_now(turn, ports).asking if tokens else frozenset())
+    asking = Asking(ruling_now(turn, ports)) if tokens else None
     with ports.cancellation.covering():
         async with aclosing(ports.model.stream(request(turn, ports))) as stream:
             async for event in stream:
@@ -58,7 +59,7 @@ async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Repl
                 if shown and turn.first_token_ns is None:
                     turn.first_token_ns = _since(turn.run.created_at, ports.now())
                     telemetry.record_ttft_ms(turn.first_token_ns / 1e6, model=turn.config.model)
-                for part, body in shown if tokens else ():
+                for part, body in shown if asking else ():
                     view = View(
                         message_id=message_id,
                         otid=ids.part_otid(message_id, part),
@@ -67,10 +68,17 @@ async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Repl
                         step_id=step.id,
                         run_id=turn.run.id,
                     )
-                    ports.emit(Shown(view=asking.shown(view)))
+                    _emit(ports, asking.shown(view) if asking else ())
+    if asking and reply.finish is not None:
+        _emit(ports, asking.released(reply.calls))
     if not ports.cancellation.requested:
         reply.check()
     return reply
+
+
+def _emit(ports: Ports, shown: Sequence[View]) -> None:
+    for view in shown:
+        ports.emit(Shown(view=view))
 
 
 def request(turn: Turn, ports: Ports) -> ModelRequest:

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.call_policies import Deadline
 from eunoe.domain.edits import MemoryEdit
 from eunoe.domain.events import Ending, ModelEvent, RunEvent
 from eunoe.domain.files import FileOpening
@@ -149,10 +150,12 @@ class Journal(Protocol):
         said: Sequence[Message],
         events: Sequence[RunEvent],
         ending: Ending | None,
+        deadline: Deadline | None = None,
     ) -> Window:
         """Checkpoint A: the model's reply, its step and, where the run ends here, its end.
 
         `said` is the reply, nothing where there is none, and what is answered to it at once.
+        A reply that asks may have a `deadline`, after which it is answered without a person.
         """
         ...
 

@@ -10,7 +10,8 @@ from datetime import datetime
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
-from eunoe.domain.arguments import read_arguments
+from eunoe.domain.arguments import call_arguments, read_arguments
+from eunoe.domain.call_policies import CallPolicy, deciding, foreseen
 from eunoe.domain.envelopes import heartbeat_envelope
 from eunoe.domain.messages import Json, Message, Text, ToolCall
 from eunoe.domain.prefilled import filled, prefills, problems
@@ -42,6 +43,41 @@ class Ruling:
     history: History = field(default_factory=History)
     client: frozenset[str] = frozenset()
     """The names of the tools that run on the client."""
+    policies: tuple[CallPolicy, ...] = ()
+
+    def policy(self, call: ToolCall) -> CallPolicy | None:
+        """Return the policy that decides a call, as it would be run."""
+        if not self.policies:
+            return None
+        try:
+            arguments = call_arguments(_filled(call, self)[1].arguments)
+        except ToolArgumentsInvalid:
+            arguments = None
+        return deciding(self.policies, call.name, arguments)
+
+    def asks(self, call: ToolCall) -> bool:
+        """Whether a call waits for an answer (H1): a policy says so, or else the rules do."""
+        policy = self.policy(call)
+        if policy is None or (call.name in self.client and policy.effect == "allow"):
+            return call.name in self.asking
+        return policy.effect == "ask" and self._offers(call.name)
+
+    def foreseen(self, name: str) -> bool | None:
+        """Whether each call of a tool waits, null where that is for its arguments to say."""
+        match foreseen(self.policies, name) if self.policies else None:
+            case "unsure":
+                return None
+            case CallPolicy(effect="ask"):
+                return self._offers(name)
+            case CallPolicy(effect="deny"):
+                return False
+            case CallPolicy(effect="allow") if name not in self.client:
+                return False
+            case _:
+                return name in self.asking
+
+    def _offers(self, name: str) -> bool:
+        return any(tool.name == name for tool in self.tools)
 
     @property
     def asking(self) -> frozenset[str]:
@@ -105,8 +141,9 @@ def ruling_of(
     client = frozenset(schema.name for schema in client_tools)
     if client:
         schemas = tuple(schema for schema in schemas if schema.name not in client)
+    policies = () if agent.call_policies is None else agent.call_policies.policies
     if not agent.tool_rules:
-        return Ruling(tools=schemas + client_tools, client=client)
+        return Ruling(tools=schemas + client_tools, client=client, policies=policies)
     rules = rules_of(agent.tool_rules)
     attached = tuple(schema.name for schema in schemas)
     names = allowed(rules, attached=attached, history=history)
@@ -118,6 +155,7 @@ def ruling_of(
         rules=rules,
         stored=agent.tool_rules,
         history=history,
+        policies=policies,
     )
 
 
@@ -134,7 +172,7 @@ def prepared(
     """
     answered = answered or {}
     refused = {call_id: result for call_id, result in answered.items() if result is not None}
-    if not ruling.rules:
+    if not ruling.rules and not ruling.policies:
         return Prepared(calls=tuple(calls), refused=refused)
     ready: list[ToolCall] = []
     seen: set[str] = set()
@@ -154,11 +192,12 @@ def prepared(
 
 
 def _denied(call: ToolCall, ruling: Ruling) -> str | None:
-    """Return why the rules keep a call from being run, null where they do not."""
+    """Return why the rules or a policy keep a call from being run, null where they do not."""
     valid = [schema.name for schema in ruling.tools]
     if call.name not in valid:
         return refusal(call.name, valid=valid, stored=ruling.stored, last=ruling.history.last)
-    return None
+    policy = ruling.policy(call)
+    return policy.told if policy is not None and policy.effect == "deny" else None
 
 
 def _filled(call: ToolCall, ruling: Ruling) -> tuple[list[str], ToolCall]:

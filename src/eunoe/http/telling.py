@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from eunoe.domain import approvals
 from eunoe.domain.messages import Json
 from eunoe.errors import RunExpired
 from eunoe.runs.runner import Runner
-from eunoe.store import agents, batches, jobs, runs
+from eunoe.store import agents, batches, deadlines, jobs, lists, messages, runs
 from eunoe.store.db import Actor, Database
+from eunoe.wire.call_policies import approval_waits
 from eunoe.wire.callbacks import job_callback, run_callback
 from eunoe.wire.jobs import shown
 from eunoe.wire.messages import lens_of
@@ -36,3 +38,15 @@ class Telling:
             job = await jobs.get(tx, subject_id, kinds=("batch",))
             results = await batches.results(tx, [subject_id])
         return None if job is None else {**job_callback(shown(job, results[subject_id]))}
+
+    async def approval(self, actor: Actor, subject_id: str) -> Json | None:
+        """Return what to say of a request for approval, null for one that waits no more."""
+        async with self.db.read(actor) as tx:
+            asked = await messages.get(tx, subject_id)
+            if asked is None:
+                return None
+            newest = await lists.newest(tx, asked.conversation_id or asked.agent_id, limit=1)
+            request = approvals.pending(newest)
+            if request is None or request.message.id != subject_id:
+                return None
+            return {**approval_waits(asked, expires_at=await deadlines.at(tx, subject_id))}

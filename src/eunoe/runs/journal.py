@@ -13,6 +13,7 @@ from eunoe import ids, telemetry
 from eunoe.domain import approvals
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
+from eunoe.domain.call_policies import Deadline
 from eunoe.domain.envelopes import heartbeat_envelope
 from eunoe.domain.events import Ended, Ending, RunEvent, Shown, Stopped, Used, metadata_of
 from eunoe.domain.files import Directory, FileOpening
@@ -29,6 +30,7 @@ from eunoe.domain.views import views
 from eunoe.engine.ports import Follow, Settled, Window
 from eunoe.engine.tool_rules import told
 from eunoe.runs import memory
+from eunoe.runs.deadlines import noted
 from eunoe.runs.feed import Numbered, Recorder
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.windows import Kept, Windows, window_of
@@ -81,12 +83,14 @@ class RunJournal:
         said: Sequence[Message],
         events: Sequence[RunEvent],
         ending: Ending | None,
+        deadline: Deadline | None = None,
     ) -> Window:
         async with self.recorder.writing(events) as rows:
             async with self.db.write(self.actor) as tx:
                 await self._advance(tx, run, ending)
                 await steps.insert(tx, step)
                 kept = await self._appended(tx, run, said)
+                await noted(tx, self.agent, said, deadline, now=self.now())
                 due = await self._closed(tx, run, ending, kept, rows)
                 await _log(tx, run, rows)
             self.kept, self.unindexed = kept, []

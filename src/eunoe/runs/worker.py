@@ -170,6 +170,9 @@ class Worker:
                 self.windows.drop(run.list_id)
         if run.options.callback_url is not None:
             await self.tell(run.id)
+        if loaded.agent.call_policies is not None:
+            for message in journal.kept.messages[-1:]:
+                await self.tell(message.id)
         if not loaded.agent.message_buffer_autoclear:
             self.windows.keep(run.list_id, closed(journal.kept, config=journal.config))
         if loaded.agent.embedding is not None and _has_searched(run, journal.kept):

@@ -9,7 +9,7 @@ from eunoe.store.db import Actor, Tx, to_micros
 
 _AT_ONCE: Final = 1_000
 _TABLES: Final = {"run": "runs", "job": "batches"}
-"""Where what is told of is kept, by the prefix of its id."""
+"""What shows how its attempts went, by the prefix of its id; a request for approval does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +66,11 @@ async def settle(tx: Tx, subject_id: str, told: CalledBack, *, next_at: datetime
         await tx.execute(
             "UPDATE callbacks SET next_at = $1 WHERE id = $2", to_micros(next_at), subject_id
         )
+    table = _TABLES.get(subject_id.partition("-")[0])
+    if table is None:
+        return
     await tx.execute(
-        f"UPDATE {_TABLES[subject_id.partition('-')[0]]} SET callback_sent_at = $1,"
+        f"UPDATE {table} SET callback_sent_at = $1,"
         " callback_status_code = $2, callback_error = $3 WHERE id = $4 AND organization_id = $5",
         to_micros(told.at),
         told.status_code,

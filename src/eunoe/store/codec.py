@@ -12,9 +12,10 @@ import orjson
 from pydantic import TypeAdapter
 
 from eunoe.domain.agents import CompactionSettings
+from eunoe.domain.call_policies import CallPolicies
 from eunoe.domain.events import RunEvent
 from eunoe.domain.inputs import Ask
-from eunoe.domain.messages import Json, Message
+from eunoe.domain.messages import Answer, Json, Message
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.runs import RunOptions, Step, Usage
 from eunoe.domain.templates import Snapshot
@@ -36,6 +37,8 @@ run_event: Final[TypeAdapter[RunEvent]] = TypeAdapter(RunEvent)
 model_config: Final = _kept(TypeAdapter(ModelConfig))
 embedding_config: Final = _kept(TypeAdapter(EmbeddingConfig))
 compaction_settings: Final = _kept(TypeAdapter(CompactionSettings))
+call_policies: Final = _kept(TypeAdapter(CallPolicies))
+answers: Final = TypeAdapter(tuple[Answer, ...])
 ask: Final = TypeAdapter(Ask)
 run_options: Final = TypeAdapter(RunOptions)
 usage: Final = TypeAdapter(Usage)

@@ -20,6 +20,7 @@ REVISIONS: Final = (
     "0010",
     "0011",
     "0012",
+    "0018",
 )
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 

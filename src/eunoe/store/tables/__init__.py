@@ -10,6 +10,7 @@ from eunoe.store.tables import (
     archives,
     batches,
     callbacks,
+    deadlines,
     folders,
     groups,
     identities,
@@ -24,6 +25,7 @@ from eunoe.store.tables import (
 from eunoe.store.tables.columns import metadata
 
 __all__ = (
-    "agents", "archives", "batches", "callbacks", "folders", "groups", "identities", "mcp_servers",
-    "messages", "metadata", "runs", "sandboxes", "schedules", "secrets", "templates",
+    "agents", "archives", "batches", "callbacks", "deadlines", "folders", "groups", "identities",
+    "mcp_servers", "messages", "metadata", "runs", "sandboxes", "schedules", "secrets",
+    "templates",
 )  # fmt: skip

@@ -45,6 +45,7 @@ agents = Table(
     Column("metadata_json", Text),
     Column("timezone", Text, nullable=False),
     Column("tool_rules_json", Text, nullable=False),  # list of rule objects
+    Column("call_policies_json", Text),  # domain.call_policies.CallPolicies
     Column("message_buffer_autoclear", Integer, nullable=False),
     Column("enable_sleeptime", Integer),
     Column("response_format_json", Text),

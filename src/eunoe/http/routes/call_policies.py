@@ -1,0 +1,48 @@
+"""Which calls an agent may make unasked, and which never: an addition to the Letta V1 API."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from starlette.responses import Response
+
+from eunoe.errors import Missing
+from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.paths import AgentId
+from eunoe.http.replies import JsonReply
+from eunoe.http.router import v1
+from eunoe.store import agents
+from eunoe.wire.call_policies import PoliciesOfCalls, shown
+
+of_agent = v1("/agents", tag="agents")
+
+
+@of_agent.get(
+    "/{agent_id}/call-policies",
+    operation_id="retrieve_call_policies",
+    responses={200: {"model": PoliciesOfCalls}},
+)
+async def retrieve(agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Get the policies of an agent's calls."""
+    async with runtime.db.read(actor) as tx:
+        agent = await agents.get(tx, agent_id)
+    if agent is None:
+        raise Missing(f"There is no agent {agent_id}.")
+    return JsonReply(shown(agent.call_policies).model_dump())
+
+
+@of_agent.put(
+    "/{agent_id}/call-policies",
+    operation_id="replace_call_policies",
+    responses={200: {"model": PoliciesOfCalls}},
+)
+async def put(
+    agent_id: AgentId, body: PoliciesOfCalls, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Replace the policies of an agent's calls; runs that go on keep those they began with."""
+    async with runtime.db.write(actor) as tx:
+        agent = await agents.get(tx, agent_id, held=True)
+        if agent is None:
+            raise Missing(f"There is no agent {agent_id}.")
+        changed = replace(agent, call_policies=body.given(), updated_at=datetime.now(UTC))
+        await agents.update(tx, changed)
+    return JsonReply(shown(changed.call_policies).model_dump())

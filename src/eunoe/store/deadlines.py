@@ -1,0 +1,67 @@
+"""Queries on deadlines: a request that nobody answers is decided once, by whoever comes first."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from eunoe.domain.call_policies import Deadline
+from eunoe.domain.messages import Answer
+from eunoe.store import codec
+from eunoe.store.db import Actor, Tx, from_micros, to_micros
+
+_AT_ONCE: Final = 1_000
+
+
+async def insert(tx: Tx, request_id: str, agent_id: str, deadline: Deadline) -> None:
+    await tx.execute(
+        "INSERT INTO deadlines (id, organization_id, agent_id, answers_json, due_at)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        request_id,
+        tx.actor.organization_id,
+        agent_id,
+        codec.encode(deadline.answers),
+        to_micros(deadline.at),
+    )
+
+
+async def due(tx: Tx, *, now: datetime) -> list[str]:
+    """Return the requests whose time has come, of every organization."""
+    rows = await tx.fetch(
+        f"SELECT id FROM deadlines WHERE due_at <= $1 ORDER BY due_at, id LIMIT {_AT_ONCE}",
+        to_micros(now),
+    )
+    return [row[0] for row in rows]
+
+
+async def at(tx: Tx, request_id: str) -> datetime | None:
+    """Return when a request is decided by itself, null for never."""
+    found: int | None = await tx.fetch_value(
+        "SELECT due_at FROM deadlines WHERE id = $1 AND organization_id = $2",
+        request_id,
+        tx.actor.organization_id,
+    )
+    return None if found is None else from_micros(found)
+
+
+async def passed(
+    tx: Tx, request_id: str, *, now: datetime
+) -> tuple[Actor, Sequence[Answer]] | None:
+    """Return how a request whose time has come is decided, and for whom."""
+    row = await tx.fetch_one(
+        "SELECT organization_id, answers_json FROM deadlines WHERE id = $1 AND due_at <= $2",
+        request_id,
+        to_micros(now),
+    )
+    if row is None:
+        return None
+    return Actor(organization_id=row[0]), codec.answers.validate_json(row[1])
+
+
+async def remove(tx: Tx, request_id: str) -> bool:
+    """Forget a deadline; whether there was one."""
+    gone = await tx.execute(
+        "DELETE FROM deadlines WHERE id = $1 AND organization_id = $2",
+        request_id,
+        tx.actor.organization_id,
+    )
+    return bool(gone)

@@ -1,0 +1,118 @@
+"""The policies of an agent's calls as the wire has them, and what is told of a request."""
+
+from datetime import datetime
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from typing_extensions import TypedDict
+
+from eunoe.domain.call_policies import CallPolicies, CallPolicy, Effect, Verdict
+from eunoe.domain.messages import Message
+from eunoe.wire.sends import CallbackUrl
+from eunoe.wire.times import entity_time, optional_entity_time
+
+_MOST: Final = 100
+_YEAR_S: Final = 31_536_000
+
+Pattern = Annotated[str, StringConstraints(max_length=1_000)]
+Pointer = Annotated[str, StringConstraints(pattern=r"^(/.*)?$", max_length=200)]
+
+
+class Policy(BaseModel):
+    """What becomes of the calls that it fits."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    effect: Effect
+    tool: Pattern = Field(
+        default="*", description="Name of the tool; `*`, `?`, `[…]` stand for more."
+    )
+    arguments: dict[Pointer, Pattern] = Field(
+        default={},
+        max_length=20,
+        description="Patterns of the values at these JSON pointers; all have to fit.",
+    )
+    reason: str | None = Field(default=None, max_length=1_000)
+    expires_after_s: float | None = Field(default=None, ge=1, le=_YEAR_S)
+    then: Verdict = Field(default="deny", description="What becomes of a call that nobody decides.")
+
+    @model_validator(mode="after")
+    def _check_expiry(self) -> Self:
+        if self.expires_after_s is not None and self.effect != "ask":
+            raise ValueError(
+                "Only a call that is asked about can expire; leave `expires_after_s` out."
+            )
+        return self
+
+
+class PoliciesOfCalls(BaseModel):
+    """Policies in order, the first that fits deciding, and who is told of what waits."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    policies: list[Policy] = Field(default=[], max_length=_MOST)
+    webhook_url: CallbackUrl | None = None
+
+    def given(self) -> CallPolicies | None:
+        if not self.policies and self.webhook_url is None:
+            return None
+        policies = tuple(
+            CallPolicy(
+                **one.model_dump(exclude={"arguments"}), arguments=tuple(one.arguments.items())
+            )
+            for one in self.policies
+        )
+        return CallPolicies(policies=policies, webhook_url=self.webhook_url)
+
+
+def shown(policies: CallPolicies | None) -> PoliciesOfCalls:
+    policies = policies or CallPolicies()
+    return PoliciesOfCalls(
+        policies=[
+            Policy(
+                effect=one.effect,
+                tool=one.tool,
+                arguments=dict(one.arguments),
+                reason=one.reason,
+                expires_after_s=one.expires_after_s,
+                then=one.then,
+            )
+            for one in policies.policies
+        ],
+        webhook_url=policies.webhook_url,
+    )
+
+
+class WaitingCall(TypedDict):
+    tool_call_id: str
+    name: str
+    arguments: str
+
+
+class ApprovalWaits(TypedDict):
+    """What a webhook is told of a request."""
+
+    type: str
+    message_id: str
+    agent_id: str
+    conversation_id: str | None
+    run_id: str | None
+    tool_calls: list[WaitingCall]
+    created_at: str
+    expires_at: str | None
+
+
+def approval_waits(request: Message, *, expires_at: datetime | None) -> ApprovalWaits:
+    return {
+        "type": "approval_request",
+        "message_id": request.id,
+        "agent_id": request.agent_id,
+        "conversation_id": request.conversation_id,
+        "run_id": request.run_id,
+        "tool_calls": [
+            {"tool_call_id": call.id, "name": call.name, "arguments": call.arguments}
+            for call in request.calls
+        ],
+        "created_at": entity_time(request.created_at),
+        "expires_at": optional_entity_time(expires_at),
+    }
