@@ -1,13 +1,14 @@
 """Starts servers that are going to be killed: imports everything once, then forks one a start.
 
-A restart costs a fork and not two seconds of imports, so that a test can afford many. All
-share one listening socket, as under a supervisor that holds it: while no server lives,
-clients wait in the backlog.
+A restart costs a fork and not three seconds of imports, so that a test can afford many. Those
+of one test share a listening socket, as under a supervisor that holds it: while no server
+lives, clients wait in the backlog.
 
-    python -m tests.crash.nursery URL FOLDER     then one line on stdin for each start
+    python -m tests.crash.nursery
 
-A line is the point to die at, or `-`; each is answered with the new server's process id. A
-point is `before:METHOD:N` or `after:METHOD:N`: the N-th call of one of `METHODS`.
+Each line on stdin is answered with one. `listen` opens the socket of the next test, and is
+answered with its port. The JSON of a `Start` starts a server, and is answered with its process
+id; a server that is still there is for its test to end.
 """
 
 import os
@@ -15,15 +16,19 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
+import orjson
 import uvicorn
 
 from eunoe import ids
 from eunoe.app import create_app
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool
+from eunoe.runs import jobs
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.journal import RunJournal
 from eunoe.runs.runner import Runner
@@ -33,6 +38,14 @@ from eunoe.store import files
 from eunoe.tools.catalog import ToolFunction
 
 GRACE_S: Final = 2
+LISTEN: Final = b"listen\n"
+_PATIENCE: Final = {
+    "HEARTBEAT_TIMEOUT": timedelta(seconds=2),
+    "LOOK": timedelta(seconds=0.5),
+}
+"""How long the job engine of these servers waits before it takes up what a dead one held.
+
+Shorter than it is for users, where nothing dies every second and nobody waits for it."""
 METHODS: Final[dict[str, object]] = {
     "submit": Runner,
     "carry_out": Worker,
@@ -91,19 +104,45 @@ def deadly(method: Callable[..., Awaitable[Any]], *, when: str, nth: int) -> Cal
     return wrapped
 
 
-def serve(listener: socket.socket, *, url: str, folder: Path, model_url: str, point: str) -> None:
-    if point != "-":
-        when, name, nth = point.split(":")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A server to be: `point` is `before:METHOD:N` or `after:METHOD:N`, the call that it dies at.
+
+    METHOD is one of `METHODS`; `-` is no point at all.
+    """
+
+    url: str
+    folder: str
+    model_url: str
+    point: str
+
+    def written(self) -> bytes:
+        return orjson.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, line: bytes) -> Self:
+        return cls(**orjson.loads(line))
+
+
+def serve(listener: socket.socket, start: Start) -> None:
+    if start.point != "-":
+        when, name, nth = start.point.split(":")
         owner = METHODS[name]
         setattr(owner, name, deadly(getattr(owner, name), when=when, nth=int(nth)))
+    for name, patience in _PATIENCE.items():
+        setattr(jobs, name, patience)
+    folder = Path(start.folder)
+    os.environ["HOME"] = start.folder
+    with (folder / "log").open("ab") as log:
+        os.dup2(log.fileno(), sys.stderr.fileno())
     settings = Settings(
         data_dir=folder,
-        database_url=url,
+        database_url=start.url,
         keepalive_s=600,
         shutdown_grace_s=GRACE_S,
         log_level="warning",
         log_format="json",
-        provider_values={"OPENAI_API_KEY": "key", "OPENAI_BASE_URL": model_url},
+        provider_values={"OPENAI_API_KEY": "key", "OPENAI_BASE_URL": start.model_url},
     )
     tool = counter(folder / "counted")
     app = create_app(settings, functions={tool.tool.name: tool})
@@ -113,19 +152,28 @@ def serve(listener: socket.socket, *, url: str, folder: Path, model_url: str, po
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def main(url: str, folder: str, model_url: str) -> None:
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+def _forked(listener: socket.socket, start: Start) -> int:
+    child = os.fork()
+    if child:
+        return child
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    serve(listener, start)
+    os._exit(0)
+
+
+def main() -> None:
     # Children are waited for by nobody: the kernel takes them away.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    print(listener.getsockname()[1], flush=True)  # noqa: T201 -- what the test waits for
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            serve(listener, url=url, folder=Path(folder), model_url=model_url, point=line.strip())
-            os._exit(0)
-        print(child, flush=True)  # noqa: T201 -- what the test waits for
+    listener = socket.socket()
+    for line in sys.stdin.buffer:
+        if line == LISTEN:
+            listener.close()
+            listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+            answer = listener.getsockname()[1]
+        else:
+            answer = _forked(listener, Start.of(line))
+        print(answer, flush=True)  # noqa: T201 -- what the test waits for
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

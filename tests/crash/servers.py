@@ -3,39 +3,66 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import httpx
 
+from tests.crash.nursery import LISTEN, Start
+
 START_S: Final = 60
 
 
-class Servers:
-    """Servers on one database, one after the other. `errors` collects what they log."""
+@dataclass(frozen=True, slots=True)
+class Nursery:
+    """The process that forks the servers of all tests of a session."""
 
-    def __init__(self, nursery: Process, folder: Path, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        self.counted = folder / "counted"
-        self.log = folder / "log"
+    process: "subprocess.Popen[bytes]"
+
+    def ask(self, line: bytes) -> int:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(line)
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+
+@contextmanager
+def nursery() -> Generator[Nursery]:
+    """Open a nursery of servers."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.crash.nursery"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"]},
+    ) as process:
+        yield Nursery(process)
+
+
+class Servers:
+    """Servers of one test, one after the other, each on the same address and database."""
+
+    def __init__(self, nursery: Nursery, wanted: Start) -> None:
+        self.url = f"http://127.0.0.1:{nursery.ask(LISTEN)}"
+        self.counted = Path(wanted.folder) / "counted"
         self.started_at = 0.0
         self.starts = 0
         self._nursery = nursery
+        self._wanted = wanted
         self._pid = 0
         self._ended = asyncio.Event()
         self._ended.set()
 
     async def start(self, *, point: str = "-") -> None:
         """Start the next server; with a `point`, one that kills itself there."""
-        assert self._nursery.stdin
-        assert self._nursery.stdout
-        self._nursery.stdin.write(f"{point}\n".encode())
-        self._pid = int(await asyncio.wait_for(self._nursery.stdout.readline(), START_S))
+        start = replace(self._wanted, point=point)
+        self._pid = await asyncio.to_thread(self._nursery.ask, start.written() + b"\n")
         self._ended = ended = asyncio.Event()
         try:
             handle = os.pidfd_open(self._pid)
@@ -78,31 +105,3 @@ def _end(handle: int, ended: asyncio.Event) -> None:
     asyncio.get_running_loop().remove_reader(handle)
     os.close(handle)
     ended.set()
-
-
-@asynccontextmanager
-async def nursery(url: str, folder: Path, *, model_url: str) -> AsyncGenerator[Servers]:
-    """Open a nursery of servers on the database at `url`; whatever lives at the end is killed."""
-    with (folder / "log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.crash.nursery",
-            url,
-            str(folder),
-            model_url,
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=log,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-        )
-    assert process.stdout
-    port = int(await asyncio.wait_for(process.stdout.readline(), START_S))
-    servers = Servers(process, folder, port)
-    try:
-        yield servers
-    finally:
-        await servers.signal(signal.SIGKILL)
-        assert process.stdin
-        process.stdin.close()
-        await process.wait()

@@ -25,7 +25,7 @@ _EMBED: Final = "embed"
 _SWEEP: Final = "sweep"
 _QUIET: Final = timedelta(seconds=2)
 _HOURLY: Final = "0 * * * *"
-_HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
+HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
 # How long an idle dispatcher waits to look for jobs whose owner died: nobody announces those.
 LOOK: Final = timedelta(seconds=2)
 _LOG_ROWS_KEPT: Final = 10_000
@@ -131,7 +131,7 @@ class Engine:
         while True:
             try:
                 await queue.run(
-                    heartbeat_timeout=_HEARTBEAT_TIMEOUT, dequeue_timeout=LOOK, batch_size=16
+                    heartbeat_timeout=HEARTBEAT_TIMEOUT, dequeue_timeout=LOOK, batch_size=16
                 )
             except Exception as error:  # noqa: BLE001 -- whatever it was, runs must be carried out
                 _log.exception("jobs.dispatcher_failed", error=type(error).__name__)
