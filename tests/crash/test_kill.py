@@ -20,14 +20,17 @@ from tests.crash.servers import Servers
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CRASHES = int(os.environ.get("EUNOE_CRASHES", "50"))
+# Nobody uploads a file here, and a server that lives long enough to come by often is not one of many.
+METHODS_HERE = [name for name in METHODS if name != "advance"]
+_OFTEN = 5
 SEED = int(os.environ.get("EUNOE_CRASH_SEED", secrets.randbelow(1_000_000)))
 
 
 async def crash(servers: Servers, chance: random.Random) -> str:
     """Start a server and have it die; return how."""
     if chance.random() < 0.5:
-        nth = chance.randint(1, 8)
-        point = f"{chance.choice(('before', 'after'))}:{chance.choice(list(METHODS))}:{nth}"
+        nth = chance.randint(1, _OFTEN)
+        point = f"{chance.choice(('before', 'after'))}:{chance.choice(METHODS_HERE)}:{nth}"
         await servers.start(point=point)
         if await servers.gone(within_s=2):
             return point
