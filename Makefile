@@ -30,8 +30,10 @@ setup: $(INSTALLED) $(NODE_MODULES)  ## make .venv and the Node packages that th
 run: $(INSTALLED)  ## start the server
 	$(BIN)/eunoe server $(ARGS)
 
+# A worker has neighbouring tests, so that few start the same servers, and takes others' when it is idle:
+# what is longest, the processes of tests/cli to tests/crash, comes first.
 test: setup  ## run the whole test suite, on SQLite and PostgreSQL
-	$(BIN)/pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 chaos: setup  ## kill the server very often (CRASHES) at random moments, and look whether anything is lost
 	EUNOE_CRASHES=$(CRASHES) $(BIN)/pytest tests/crash -s -o faulthandler_timeout=0 $(ARGS)

@@ -3,6 +3,7 @@
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 
 from tests.house.tree import name, python_files
 
@@ -18,6 +19,7 @@ def marks(tree: ast.Module) -> Iterator[tuple[str, str | None]]:
         yield from ((rule, test) for rule in _rules(node))
 
 
+@cache
 def holders() -> dict[str, list[str]]:
     """Return the tests of each rule, as `file::test`, or the file alone."""
     found: dict[str, list[str]] = defaultdict(list)

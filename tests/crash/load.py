@@ -208,7 +208,7 @@ class Load:
                     async with asyncio.timeout(RECOVERY_S):
                         await self._rest(turn)
             except httpx.TransportError:
-                await asyncio.sleep(0.02)
+                # The next server has the same address: until it listens, a request waits for it.
                 continue
             return
 
