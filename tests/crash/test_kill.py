@@ -20,9 +20,10 @@ from tests.crash.servers import Servers
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 CRASHES = int(os.environ.get("EUNOE_CRASHES", "50"))
-# Nobody uploads a file here, and a server that lives long enough to come by often is not one of many.
+# Nobody uploads a file here: a server that is to die over one would be waited for in vain.
 METHODS_HERE = [name for name in METHODS if name != "advance"]
 _OFTEN = 5
+"""A server comes by a place hardly more often before its time is up."""
 SEED = int(os.environ.get("EUNOE_CRASH_SEED", secrets.randbelow(1_000_000)))
 
 
