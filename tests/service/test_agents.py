@@ -7,7 +7,8 @@ import pytest
 
 from eunoe import ids
 from eunoe.domain.agent_states import RELATIONS
-from eunoe.domain.drafts import AgentDraft, AgentPatch, BlockDraft
+from eunoe.domain.blocks import BlockDraft
+from eunoe.domain.drafts import AgentDraft, AgentPatch
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.engine.ports import Embedder, Model
 from eunoe.errors import BlockExists, Invalid, ModelUnknown

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from eunoe.domain.messages import Json
 from eunoe.errors import BlockFull
@@ -27,26 +27,52 @@ def built_in_description(label: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """`limit` in characters. `version` counts its changes, so that a lost update is noticed."""
+class _Origin:
+    """What a block, a draft and a patch may say, and need not."""
 
-    id: str
-    label: str
-    value: str = ""
-    limit: int = DEFAULT_LIMIT
     description: str | None = None
-    read_only: bool = False
-    metadata: Json = field(default_factory=dict[str, object])
-    tags: tuple[str, ...] = ()
     hidden: bool | None = None
-    is_template: bool = False
     template_name: str | None = None
     template_id: str | None = None
     base_template_id: str | None = None
     deployment_id: str | None = None
     entity_id: str | None = None
-    preserve_on_migration: bool | None = False
     project_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockDraft(_Origin):
+    """A block that is asked for. `limit` in characters."""
+
+    label: str
+    value: str = ""
+    limit: int = DEFAULT_LIMIT
+    read_only: bool = False
+    metadata: Json = field(default_factory=dict[str, Any])
+    tags: tuple[str, ...] = ()
+    is_template: bool = False
+    preserve_on_migration: bool | None = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockPatch(_Origin):
+    """A null field says nothing (api 6.40)."""
+
+    label: str | None = None
+    value: str | None = None
+    limit: int | None = None
+    read_only: bool | None = None
+    metadata: Json | None = None
+    tags: tuple[str, ...] | None = None
+    is_template: bool | None = None
+    preserve_on_migration: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block(BlockDraft):
+    """`version` counts its changes, so that a lost update is noticed."""
+
+    id: str
     version: int = 1
     created_by_id: str | None = None
     last_updated_by_id: str | None = None

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from eunoe.domain.agents import AgentType
-from eunoe.domain.blocks import DEFAULT_LIMIT
+from eunoe.domain.blocks import BlockDraft
 from eunoe.domain.messages import Json, Part
 
 
@@ -36,46 +36,6 @@ class ModelWish:
     strict: bool | None = None
     response_format: Json | None = None
     settings: Json | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockDraft:
-    label: str
-    value: str = ""
-    limit: int = DEFAULT_LIMIT
-    description: str | None = None
-    read_only: bool = False
-    metadata: Json = field(default_factory=dict[str, Any])
-    tags: tuple[str, ...] = ()
-    hidden: bool | None = None
-    is_template: bool = False
-    template_name: str | None = None
-    template_id: str | None = None
-    base_template_id: str | None = None
-    deployment_id: str | None = None
-    entity_id: str | None = None
-    preserve_on_migration: bool | None = False
-    project_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlockPatch:
-    label: str | None = None
-    value: str | None = None
-    limit: int | None = None
-    description: str | None = None
-    read_only: bool | None = None
-    metadata: Json | None = None
-    tags: tuple[str, ...] | None = None
-    hidden: bool | None = None
-    is_template: bool | None = None
-    template_name: str | None = None
-    template_id: str | None = None
-    base_template_id: str | None = None
-    deployment_id: str | None = None
-    entity_id: str | None = None
-    preserve_on_migration: bool | None = None
-    project_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,9 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderDraft:
-    """`name` begins the handles of its models. Keys do not show in a repr."""
+class ProviderPatch:
+    """A null field says nothing (api 18.4). Keys do not show in a repr."""
 
-    name: str
-    provider_type: str
     api_key: str = field(repr=False)
     access_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
@@ -18,14 +16,11 @@ class ProviderDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderPatch:
-    """A null field says nothing (api 18.4)."""
+class ProviderDraft(ProviderPatch):
+    """`name` begins the handles of its models."""
 
-    api_key: str = field(repr=False)
-    access_key: str | None = field(default=None, repr=False)
-    base_url: str | None = None
-    region: str | None = None
-    api_version: str | None = None
+    name: str
+    provider_type: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import Final
 
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import AgentType, CompactionSettings
-from eunoe.domain.blocks import Block
-from eunoe.domain.drafts import AgentDraft, BlockDraft, CompactionPatch, OpeningMessage
+from eunoe.domain.blocks import Block, BlockDraft
+from eunoe.domain.drafts import AgentDraft, CompactionPatch, OpeningMessage
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 

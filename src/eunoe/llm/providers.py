@@ -101,49 +101,19 @@ def _hosted(name: str, *, headers: tuple[tuple[str, str], ...] = ()) -> Variable
     )
 
 
+def _addressed(name: str, key: str, url: str, *, speaks: str | None = None) -> Variables:
+    """Return the variables of a server of one's own, which is there once it has an address."""
+    return Variables(name=name, provider_type=speaks or name, key=key, url=url, needs=(url,))
+
+
 VARIABLES: Final = (
-    Variables(name="openai", provider_type="openai", key="OPENAI_API_KEY", url="OPENAI_BASE_URL"),
-    Variables(
-        name="anthropic",
-        provider_type="anthropic",
-        key="ANTHROPIC_API_KEY",
-        url="ANTHROPIC_BASE_URL",
-    ),
-    Variables(
-        name="ollama",
-        provider_type="ollama",
-        key="OLLAMA_API_KEY",
-        url="OLLAMA_BASE_URL",
-        needs=("OLLAMA_BASE_URL",),
-    ),
-    Variables(
-        name="lmstudio_openai",
-        provider_type="lmstudio_openai",
-        key="LMSTUDIO_API_KEY",
-        url="LMSTUDIO_BASE_URL",
-        needs=("LMSTUDIO_BASE_URL",),
-    ),
-    Variables(
-        name="vllm",
-        provider_type="vllm",
-        key="VLLM_API_KEY",
-        url="VLLM_API_BASE",
-        needs=("VLLM_API_BASE",),
-    ),
-    Variables(
-        name="sglang",
-        provider_type="sglang",
-        key="SGLANG_API_KEY",
-        url="SGLANG_API_BASE",
-        needs=("SGLANG_API_BASE",),
-    ),
-    Variables(
-        name="llamacpp",
-        provider_type="openai",
-        key="LLAMACPP_API_KEY",
-        url="LLAMACPP_BASE_URL",
-        needs=("LLAMACPP_BASE_URL",),
-    ),
+    _hosted("openai"),
+    _hosted("anthropic"),
+    _addressed("ollama", "OLLAMA_API_KEY", "OLLAMA_BASE_URL"),
+    _addressed("lmstudio_openai", "LMSTUDIO_API_KEY", "LMSTUDIO_BASE_URL"),
+    _addressed("vllm", "VLLM_API_KEY", "VLLM_API_BASE"),
+    _addressed("sglang", "SGLANG_API_KEY", "SGLANG_API_BASE"),
+    _addressed("llamacpp", "LLAMACPP_API_KEY", "LLAMACPP_BASE_URL", speaks="openai"),
     Variables(
         name="azure",
         provider_type="azure",

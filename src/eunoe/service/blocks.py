@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 
 from eunoe import ids
 from eunoe.domain.agent_states import AgentState, Relation
-from eunoe.domain.blocks import Block, BlockVersion, built_in_description
-from eunoe.domain.drafts import BlockDraft, BlockPatch
+from eunoe.domain.blocks import Block, BlockDraft, BlockPatch, BlockVersion, built_in_description
 from eunoe.errors import BlockMissing, Missing
 from eunoe.service import sleeptime, states
 from eunoe.store import agents, blocks, isolated_blocks

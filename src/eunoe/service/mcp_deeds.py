@@ -7,7 +7,8 @@ from typing import Final, TypeAlias
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
-from eunoe.domain.drafts import BlockPatch, PassageDraft
+from eunoe.domain.blocks import BlockPatch
+from eunoe.domain.drafts import PassageDraft
 from eunoe.domain.messages import Json, Text
 from eunoe.domain.peers import answers
 from eunoe.domain.recall import PassageQuery

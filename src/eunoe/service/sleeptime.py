@@ -8,8 +8,8 @@ from typing import Final
 from eunoe import ids
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent, AgentType
-from eunoe.domain.blocks import Block
-from eunoe.domain.drafts import AgentDraft, BlockDraft, ModelWish
+from eunoe.domain.blocks import Block, BlockDraft
+from eunoe.domain.drafts import AgentDraft, ModelWish
 from eunoe.domain.groups import SLEEPTIME_FREQUENCY, VOICE_BUFFER, Group
 from eunoe.domain.models import ModelConfig
 from eunoe.errors import AgentManagesGroup, EunoeError, Invalid

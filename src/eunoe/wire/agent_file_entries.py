@@ -18,9 +18,8 @@ from pydantic import (
 
 from eunoe.domain.agents import Agent, AgentType, CompactionSettings
 from eunoe.domain.arguments import REQUEST_HEARTBEAT
-from eunoe.domain.blocks import Block
+from eunoe.domain.blocks import Block, BlockDraft
 from eunoe.domain.compaction_settings import filled
-from eunoe.domain.drafts import BlockDraft
 from eunoe.domain.groups import Group, check_buffers
 from eunoe.domain.messages import Json
 from eunoe.domain.models import ModelConfig

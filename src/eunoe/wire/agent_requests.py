@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from eunoe.domain.agents import AgentType, CompactionMode
+from eunoe.domain.blocks import BlockDraft
 from eunoe.domain.drafts import (
     AgentDraft,
     AgentPatch,
-    BlockDraft,
     CompactionPatch,
     ModelWish,
     OpeningMessage,

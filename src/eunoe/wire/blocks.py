@@ -5,8 +5,14 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
 
-from eunoe.domain.blocks import DEFAULT_LIMIT, Block, BlockVersion, built_in_description
-from eunoe.domain.drafts import BlockDraft, BlockPatch
+from eunoe.domain.blocks import (
+    DEFAULT_LIMIT,
+    Block,
+    BlockDraft,
+    BlockPatch,
+    BlockVersion,
+    built_in_description,
+)
 from eunoe.domain.messages import Json
 from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
@@ -14,23 +20,26 @@ from eunoe.wire.times import entity_time
 Limit = Annotated[int, Field(ge=0, le=2**53)]
 
 
-class CreateBlockBody(Shape):
-    label: Annotated[str, Field(min_length=1)]
-    value: str = ""
-    limit: Limit = DEFAULT_LIMIT
+class _Body(Shape):
     description: str | None = None
-    read_only: bool = False
-    metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
-    tags: list[str] = Field(default_factory=list[str])
     hidden: bool | None = None
-    is_template: bool = False
     template_name: str | None = None
     template_id: str | None = None
     base_template_id: str | None = None
     deployment_id: str | None = None
     entity_id: str | None = None
-    preserve_on_migration: bool | None = False
     project_id: str | None = None
+
+
+class CreateBlockBody(_Body):
+    label: Annotated[str, Field(min_length=1)]
+    value: str = ""
+    limit: Limit = DEFAULT_LIMIT
+    read_only: bool = False
+    metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
+    tags: list[str] = Field(default_factory=list[str])
+    is_template: bool = False
+    preserve_on_migration: bool | None = False
 
     @field_validator(
         "value", "limit", "read_only", "metadata", "tags", "is_template", mode="before"
@@ -48,25 +57,17 @@ class CreateBlockBody(Shape):
         return BlockDraft(**given)
 
 
-class UpdateBlockBody(Shape):
+class UpdateBlockBody(_Body):
     """A null field says nothing (12.20)."""
 
     label: Annotated[str, Field(min_length=1)] | None = None
     value: str | None = None
     limit: Limit | None = None
-    description: str | None = None
     read_only: bool | None = None
     metadata: dict[str, Any] | None = None
     tags: list[str] | None = None
-    hidden: bool | None = None
     is_template: bool | None = None
-    template_name: str | None = None
-    template_id: str | None = None
-    base_template_id: str | None = None
-    deployment_id: str | None = None
-    entity_id: str | None = None
     preserve_on_migration: bool | None = None
-    project_id: str | None = None
 
     def patch(self) -> BlockPatch:
         given = self.model_dump()

@@ -1,5 +1,6 @@
 """Providers that callers brought, on the wire (api 18)."""
 
+from dataclasses import asdict
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr
@@ -34,15 +35,19 @@ class _Body(Shape):
     region: Text = None
     api_version: Text = None
 
-    def key(self) -> str:
-        """Return the key, trimmed; raise `ProviderInvalid` where there is none (18.6)."""
+    def patch(self) -> ProviderPatch:
+        """Return the keys, trimmed, and where to go; raise `ProviderInvalid` without one (18.6)."""
         key = _sendable(self.api_key, "api_key")
         if key is None:
             raise ProviderInvalid("`api_key` is empty; send the provider's key.")
-        return key
-
-    def access(self) -> str | None:
-        return None if self.access_key is None else _sendable(self.access_key, "access_key")
+        access = self.access_key
+        return ProviderPatch(
+            api_key=key,
+            access_key=None if access is None else _sendable(access, "access_key"),
+            base_url=self.base_url,
+            region=self.region,
+            api_version=self.api_version,
+        )
 
 
 def _sendable(secret: SecretStr, name: str) -> str | None:
@@ -61,13 +66,7 @@ class CreateProviderBody(_Body):
 
     def draft(self) -> ProviderDraft:
         return ProviderDraft(
-            name=self.name,
-            provider_type=self.provider_type,
-            api_key=self.key(),
-            access_key=self.access(),
-            base_url=self.base_url,
-            region=self.region,
-            api_version=self.api_version,
+            name=self.name, provider_type=self.provider_type, **asdict(self.patch())
         )
 
 
@@ -77,27 +76,12 @@ class CheckProviderBody(_Body):
     def draft(self) -> ProviderDraft:
         """Return a provider that is named after its type, as it is not stored."""
         return ProviderDraft(
-            name=self.provider_type,
-            provider_type=self.provider_type,
-            api_key=self.key(),
-            access_key=self.access(),
-            base_url=self.base_url,
-            region=self.region,
-            api_version=self.api_version,
+            name=self.provider_type, provider_type=self.provider_type, **asdict(self.patch())
         )
 
 
 class UpdateProviderBody(_Body):
     model_config = ConfigDict(extra="forbid")
-
-    def patch(self) -> ProviderPatch:
-        return ProviderPatch(
-            api_key=self.key(),
-            access_key=self.access(),
-            base_url=self.base_url,
-            region=self.region,
-            api_version=self.api_version,
-        )
 
 
 class Provider(TypedDict):
