@@ -7,6 +7,7 @@ import pytest
 
 from eunoe import errors, settings
 from eunoe.llm import providers
+from eunoe.tools import web_search
 from tests.house.tree import ROOT, SERVER
 
 
@@ -162,7 +163,8 @@ def test_settings_do_not_change() -> None:
 
 
 def test_the_provider_variables_are_those_that_providers_are_made_from() -> None:
-    assert set(settings.PROVIDER_VARIABLES) == set(providers.variable_names())
+    searching = set(web_search.ENGINES)
+    assert set(settings.PROVIDER_VARIABLES) == {*providers.variable_names(), *searching}
     read = settings.load({"OLLAMA_BASE_URL": "http://127.0.0.1:1", "OPENAI_API_KEY": ""})
     assert [config.name for config in providers.providers_from(read.provider_values)] == ["ollama"]
 
@@ -171,8 +173,7 @@ def test_the_reference_page_has_every_variable_and_no_other() -> None:
     page = (ROOT / "docs/reference/settings.md").read_text(encoding="utf-8")
     first_cells = set(re.findall(r"^\| `([A-Z0-9_]+)` \|", page, re.MULTILINE))
     ours = set(settings.variable_names())
-    named = set(settings.PROVIDER_VARIABLES) | set(settings.SEARCH_VARIABLES)
-    assert first_cells == ours | set(settings.ALIASES) | named
+    assert first_cells == ours | set(settings.ALIASES) | set(settings.PROVIDER_VARIABLES)
     assert all(meaning for _, _, meaning in settings.reference())
 
 

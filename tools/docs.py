@@ -122,10 +122,8 @@ def setting_variables() -> str:
         f"| `{alias}` | `{name}`, when that is not set |"
         for alias, name in settings.ALIASES.items()
     )
-    providers, search = (
-        "| Variable | Meaning |\n| --- | --- |\n"
-        + "\n".join(f"| `{name}` | {meaning} |" for name, meaning in named.items())
-        for named in (settings.PROVIDER_VARIABLES, settings.SEARCH_VARIABLES)
+    providers = "| Variable | Meaning |\n| --- | --- |\n" + "\n".join(
+        f"| `{name}` | {meaning} |" for name, meaning in settings.PROVIDER_VARIABLES.items()
     )
     intro = (
         "Variables of the environment, or lines of a file `.env` in the folder the server is "
@@ -136,12 +134,9 @@ def setting_variables() -> str:
         ours,
         "## Other names",
         aliases,
-        "## Model providers",
-        "Each makes a provider's models available. Where none is set, the local model is used.",
+        "## Providers",
+        "Where none makes models available, the local one is used. The last let agents search.",
         providers,
-        "## Search of the web",
-        "One of them gives agents the tool `web_search`; an agent's own secrets go before.",
-        search,
     ]
     return _page("Settings", "\n\n".join(parts))
 

@@ -243,7 +243,7 @@ def _web(stack: AsyncExitStack, settings: Settings) -> Web:
     trusted = Outbound(allow_private=True)
     for one in (outbound, trusted):
         stack.push_async_callback(one.close)
-    return Web(fetch=outbound.fetch, trusted=trusted.fetch, variables=settings.search_values)
+    return Web(fetch=outbound.fetch, trusted=trusted.fetch, variables=settings.provider_values)
 
 
 def _hosts(settings: Settings) -> Hosts:

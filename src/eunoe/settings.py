@@ -88,17 +88,11 @@ PROVIDER_VARIABLES: Final[Mapping[str, str]] = {
     "XAI_BASE_URL": "Base URL of what stands for xAI, if it is not asked itself",
     "ZAI_API_KEY": "Key of Z.ai",
     "ZAI_BASE_URL": "Base URL of what stands for Z.ai, if it is not asked itself",
+    "EXA_API_KEY": "Key of Exa, which is asked first to search the web",
+    "TAVILY_API_KEY": "Key of Tavily, which searches the web where there is no key of Exa",
+    "SEARXNG_URL": "Base URL of a SearXNG server, which searches it where there is neither key",
 }
-"""The variables that configure model providers, under their usual names, and what each is."""
-
-SEARCH_VARIABLES: Final[Mapping[str, str]] = {
-    "EXA_API_KEY": "Key of Exa, which is asked first",
-    "EXA_BASE_URL": "Base URL of what stands for Exa, if it is not asked itself",
-    "TAVILY_API_KEY": "Key of Tavily, which is asked where there is none of Exa",
-    "TAVILY_BASE_URL": "Base URL of what stands for Tavily, if it is not asked itself",
-    "SEARXNG_URL": "Base URL of a SearXNG server, which is asked where there is neither key",
-}
-"""The variables that name who searches the web for agents, and what each is."""
+"""What configures providers of models, and of search, under their usual names; what each is."""
 
 
 def _split(value: object) -> object:
@@ -110,8 +104,7 @@ def _split(value: object) -> object:
 
 def _supported_url(url: str) -> str:
     if urlsplit(url).scheme.partition("+")[0] not in {"sqlite", "postgres", "postgresql"}:
-        text = "starts with sqlite:///, for a file, or postgresql://, for a server"
-        raise ValueError(text)
+        raise ValueError("starts with sqlite:///, for a file, or postgresql://, for a server")
     return url
 
 
@@ -119,12 +112,9 @@ def _signing(secret: SecretStr) -> SecretStr:
     try:
         b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
     except ValueError:
-        text = "is base64, with or without whsec_ before it"
-        raise ValueError(text) from None
+        raise ValueError("is base64, with or without whsec_ before it") from None
     return secret
 
-
-_MAPPINGS: Final = {"provider_values": PROVIDER_VARIABLES, "search_values": SEARCH_VARIABLES}
 
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
@@ -190,8 +180,7 @@ class Settings(BaseSettings):
     tool_network: Literal["off", "asked", "on"] = "asked"
     """Which custom tools get a network: none, all, or those whose metadata has `"network": true`"""
     tool_private_network: bool = False
-    """Whether tools with a network may reach addresses that are not public, this machine's among \
-them"""
+    """Whether tools may reach addresses that are not public, this machine's among them"""
     tools_unsandboxed: bool = False
     """Whether custom code may run without a sandbox, with all rights of this server, where none \
 can be made"""
@@ -222,9 +211,7 @@ can be made"""
     """Where to report unexpected errors; needs the package `sentry-sdk`"""
 
     provider_values: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
-    """The variables of model providers that are set. No variable of its own"""
-    search_values: Mapping[str, str] = Field(default={}, repr=False, exclude=True)
-    """The variables of search engines that are set. No variable of its own"""
+    """The variables of providers that are set. No variable of its own"""
 
     @property
     def url(self) -> str:
@@ -258,8 +245,7 @@ can be made"""
     def secrets(self) -> tuple[str, ...]:
         """The values that must never be written anywhere."""
         hidden = [self.password, self.sentry_dsn, self.callback_secret]
-        named = [*self.provider_values.items(), *self.search_values.items()]
-        keys = [value for name, value in named if "KEY" in name]
+        keys = [value for name, value in self.provider_values.items() if "KEY" in name]
         inside = urlsplit(self.database_url).password
         return (
             *(secret.get_secret_value() for secret in hidden if secret is not None),
@@ -332,9 +318,8 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Setti
     _refuse_unknown(variables)
     values = {
         **_Variables(variables)(),
-        **{
-            field: {name: variables[name] for name in names if variables.get(name)}
-            for field, names in _MAPPINGS.items()
+        "provider_values": {
+            name: variables[name] for name in PROVIDER_VARIABLES if variables.get(name)
         },
         **{name: value for name, value in overrides.items() if value is not None},
     }
@@ -346,14 +331,16 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Setti
 
 def variable_names() -> tuple[str, ...]:
     """Return the `EUNOE_…` variables that exist, in the order of the fields."""
-    return tuple(PREFIX + name.upper() for name in Settings.model_fields if name not in _MAPPINGS)
+    return tuple(
+        PREFIX + name.upper() for name in Settings.model_fields if name != "provider_values"
+    )
 
 
 def reference() -> list[tuple[str, str, str]]:
     """Return (variable, default, meaning) of every setting, for the reference page."""
     rows: list[tuple[str, str, str]] = []
     for name, field in Settings.model_fields.items():
-        if name not in _MAPPINGS:
+        if name != "provider_values":
             default = cast("object", field.default)
             rows.append((PREFIX + name.upper(), _shown(default), field.description or ""))
     return rows

@@ -13,7 +13,7 @@ from eunoe.domain.messages import Decision, ToolCall
 pytestmark = pytest.mark.rule("H1")
 
 NOW = datetime(2024, 7, 1, tzinfo=UTC)
-OURS = CallPolicy(effect="allow", tool="send_*", arguments=(("/to", "*@ours.org"),))
+OURS = CallPolicy(effect="allow", tool="send_*", arguments={"/to": "*@ours.org"})
 LATER = CallPolicy(effect="ask", tool="send_*", expires_after_s=60)
 NEVER = CallPolicy(effect="deny", tool="wipe")
 POLICIES = (OURS, LATER, NEVER)
@@ -51,9 +51,9 @@ def test_the_first_policy_that_fits_decides(name: str, arguments: Any, policy: C
 )
 def test_a_pointer_leads_to_a_value_of_any_kind(pointer: str, pattern: str) -> None:
     arguments = {"a": [{"b": "x"}, 2], "c/d~e": True, "n": None, "o": {"k": 1}, "l": "a\nbc"}
-    policy = CallPolicy(effect="deny", arguments=((pointer, pattern),))
+    policy = CallPolicy(effect="deny", arguments={pointer: pattern})
     assert deciding([policy], "any", arguments) is policy
-    other = CallPolicy(effect="deny", arguments=((f"{pointer}/9", "*"),))
+    other = CallPolicy(effect="deny", arguments={f"{pointer}/9": "*"})
     assert deciding([other], "any", arguments) is None
 
 

@@ -1,6 +1,7 @@
 """A runner over a real database and a real model server, with tools that count their calls."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Json, Message, Text, ToolCall
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.tools import Tool, ToolResult, ToolSchema
-from eunoe.engine.ports import Embedder, Toolbox, ToolTraits
+from eunoe.engine.ports import Embedder, Nested, Toolbox, ToolTraits
 from eunoe.engine.ports import Outcome as ToolOutcome
 from eunoe.llm.brought import BroughtProviders
 from eunoe.llm.providers import ProviderConfig
@@ -42,16 +43,17 @@ EDITS = ("core_memory_append", "core_memory_replace")
 class CountingTools:
     """Counts what it is asked for; `gate` holds a call of `wait` until it is set.
 
-    Tools in `gone` are not there any more.
+    Tools in `gone` are not there any more; of `more`, `nest` makes the calls it is told to.
     """
 
     calls: list[tuple[str, Json]] = field(default_factory=list[tuple[str, Json]])
     gone: set[str] = field(default_factory=set[str])
+    more: tuple[str, ...] = ()
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
 
     def schemas(self) -> tuple[ToolSchema, ...]:
-        names = ("count", "wait", "fail", "look", *EDITS)
+        names = ("count", "wait", "fail", "look", *self.more, *EDITS)
         anything: Json = {"type": "object", "properties": {}}
         return tuple(
             ToolSchema(name=n, description=n, parameters=anything)
@@ -62,7 +64,13 @@ class CountingTools:
     def traits(self, name: str) -> ToolTraits:
         return ToolTraits(parallel=name == "look", effectful=name not in {"look", *EDITS})
 
-    async def call(self, call: ToolCall, *, arguments: Json) -> ToolOutcome:
+    async def call(
+        self, call: ToolCall, *, arguments: Json, nested: Nested | None = None
+    ) -> ToolOutcome:
+        if call.name == "nest" and nested is not None:
+            inner = [await nested(one["name"], one["arguments"]) for one in arguments["calls"]]
+            told = [one.output if isinstance(one, ToolResult) else "an edit" for one in inner]
+            return ToolResult(ok=True, output=json.dumps(told))
         if call.name in EDITS:
             return BlockEdit(tool=call.name, arguments=arguments)
         self.calls.append((call.name, arguments))

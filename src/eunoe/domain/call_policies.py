@@ -5,8 +5,8 @@ that none fits is left to the rules. A client's tool waits for its client in any
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final, Literal, TypeAlias, cast
@@ -30,7 +30,7 @@ class CallPolicy:
 
     effect: Effect
     tool: str = "*"
-    arguments: tuple[tuple[str, str], ...] = ()
+    arguments: Mapping[str, str] = field(default_factory=dict[str, str])
     reason: str | None = None
     expires_after_s: float | None = None
     then: Verdict = "deny"
@@ -68,7 +68,7 @@ def _fits(policy: CallPolicy, name: str, arguments: Json | None) -> bool:
         return False
     return all(
         (found := _at(pointer, arguments)) is not _NOTHING and fnmatchcase(_text(found), pattern)
-        for pointer, pattern in policy.arguments
+        for pointer, pattern in policy.arguments.items()
     )
 
 

@@ -1,21 +1,25 @@
 """Running the calls of one reply: together where they may, else in order, once at most."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final
+from typing import Final, TypeAlias
 
 import anyio
 
 from eunoe import telemetry
 from eunoe.domain.arguments import call_arguments
-from eunoe.domain.messages import ToolCall
+from eunoe.domain.messages import Json, ToolCall
 from eunoe.domain.runs import Run
 from eunoe.domain.tool_rules import refusal
 from eunoe.domain.tools import ToolResult, grouped
 from eunoe.engine.cancellation import Cancellation
-from eunoe.engine.ports import Journal, Outcome, Settled, Toolbox
+from eunoe.engine.ports import Journal, Nested, Outcome, Settled, Toolbox
 from eunoe.errors import ToolArgumentsInvalid
+
+Barred: TypeAlias = Callable[[ToolCall], str | None]
 
 _UNKNOWN: Final = (
     "The server stopped while this call was running, so its outcome is unknown. "
@@ -32,13 +36,18 @@ async def act(
     run: Run,
     ledger: Mapping[str, ToolResult | None],
     cancellation: Cancellation,
+    barred: Barred,
 ) -> list[Settled]:
     """Run `calls` and return what came of each, in call order.
+
+    `barred` says why a call may not be made from within another, null where it may.
 
     `ledger` is what is on record of them from before a crash: a recorded result is
     used, a call that only started is never run again (G-17). Raises `FenceLost`.
     """
-    acting = _Acting(toolbox=toolbox, journal=journal, run=run, cancellation=cancellation)
+    acting = _Acting(
+        toolbox=toolbox, journal=journal, run=run, cancellation=cancellation, barred=barred
+    )
     for call in calls:
         if call.id in ledger:
             acting.outcomes[call.id] = ledger[call.id] or ToolResult(ok=False, output=_UNKNOWN)
@@ -59,6 +68,7 @@ class _Acting:
     journal: Journal
     run: Run
     cancellation: Cancellation
+    barred: Barred
     outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
 
     async def together(self, calls: Sequence[ToolCall]) -> None:
@@ -85,16 +95,35 @@ class _Acting:
         # A model may repeat an id within one reply; the first call with it is the call.
         if call.id in self.outcomes:
             return
-        self.outcomes[call.id] = await called(call, toolbox=self.toolbox)
+        nested = self._nested(call)
+        self.outcomes[call.id] = await called(call, toolbox=self.toolbox, nested=nested)
+
+    def _nested(self, outer: ToolCall) -> Nested:
+        """Return what runs the calls that `outer` makes: on record, and so never again (G-17)."""
+        numbers = itertools.count(1)
+
+        async def nested(name: str, arguments: Json) -> Outcome:
+            number = next(numbers)
+            call = ToolCall(id=f"{outer.id}.{number}", name=name, arguments=json.dumps(arguments))
+            if (why := self.barred(call)) is not None:
+                return ToolResult(ok=False, output=why)
+            if self._effectful(call):
+                await self.journal.calls_started(self.run, [call])
+            outcome = await called(call, toolbox=self.toolbox)
+            if self._effectful(call) and isinstance(outcome, ToolResult):
+                await self.journal.call_ended(self.run, call, outcome)
+            return outcome
+
+        return nested
 
     def _effectful(self, call: ToolCall) -> bool:
         return self.toolbox.traits(call.name).effectful
 
 
-async def called(call: ToolCall, *, toolbox: Toolbox) -> Outcome:
+async def called(call: ToolCall, *, toolbox: Toolbox, nested: Nested | None = None) -> Outcome:
     """Return what one call comes to, and measure it (X7); no failure of it is raised."""
     began = monotonic()
-    outcome = await _call(call, toolbox=toolbox)
+    outcome = await _call(call, toolbox=toolbox, nested=nested)
     telemetry.record_tool(
         call.name,
         duration_ms=(monotonic() - began) * 1000,
@@ -104,7 +133,7 @@ async def called(call: ToolCall, *, toolbox: Toolbox) -> Outcome:
     return outcome
 
 
-async def _call(call: ToolCall, *, toolbox: Toolbox) -> Outcome:
+async def _call(call: ToolCall, *, toolbox: Toolbox, nested: Nested | None) -> Outcome:
     names = [schema.name for schema in toolbox.schemas()]
     if call.name not in names:
         return ToolResult(ok=False, output=refusal(call.name, valid=names))
@@ -112,4 +141,4 @@ async def _call(call: ToolCall, *, toolbox: Toolbox) -> Outcome:
         arguments = call_arguments(call.arguments)
     except ToolArgumentsInvalid as error:
         return ToolResult(ok=False, output=str(error))
-    return await toolbox.call(call, arguments=arguments)
+    return await toolbox.call(call, arguments=arguments, nested=nested)

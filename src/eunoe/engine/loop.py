@@ -237,6 +237,7 @@ async def _act(
         run=turn.run,
         ledger={**ready.refused, **turn.ledger},
         cancellation=ports.cancellation,
+        barred=rules.barred,
     )
     turn.ledger = {}
     ending: Ending | None = None

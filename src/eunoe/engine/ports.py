@@ -1,6 +1,6 @@
 """What the engine needs of the world. Each is small, and each has a public fake in `testing`."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -98,6 +98,10 @@ Outcome: TypeAlias = ToolResult | MemoryEdit | FileOpening
 """What a tool gives back: a result, or an edit that the journal applies and turns into one."""
 
 
+Nested: TypeAlias = Callable[[str, Json], Awaitable[Outcome]]
+"""Has a tool called, by name and arguments, by one that is being called itself."""
+
+
 class Toolbox(Protocol):
     """The tools of one agent. `call` never raises for a tool's own failure: that is a value."""
 
@@ -105,7 +109,9 @@ class Toolbox(Protocol):
 
     def traits(self, name: str) -> ToolTraits: ...
 
-    async def call(self, call: ToolCall, *, arguments: dict[str, object]) -> Outcome: ...
+    async def call(
+        self, call: ToolCall, *, arguments: dict[str, object], nested: Nested | None = None
+    ) -> Outcome: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

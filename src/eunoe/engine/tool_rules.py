@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
@@ -29,6 +30,8 @@ from eunoe.domain.tool_rules import (
 from eunoe.domain.tools import ToolResult, ToolSchema
 from eunoe.engine.ports import ToolChoice, Window
 from eunoe.errors import ToolArgumentsInvalid
+
+_BY_ITSELF: Final = "`{name}` {why}, so it was not called from within code; call it by itself."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,20 @@ class Ruling:
                 return False
             case _:
                 return name in self.asking
+
+    def barred(self, call: ToolCall) -> str | None:
+        """Return why a call may not be made from within another, null where it may.
+
+        What waits, or what a rule has in view, is called by itself: there it is seen and counted.
+        """
+        if call.name in self.client or self.asks(call):
+            return _BY_ITSELF.format(name=call.name, why="waits for an answer")
+        if denied := _denied(call, self):
+            return denied
+        kinds = {rule["type"] for rule in self.stored if rule["tool_name"] == call.name}
+        if kinds - {"continue_loop", "requires_approval"}:
+            return _BY_ITSELF.format(name=call.name, why="has a rule of its own")
+        return None
 
     def _offers(self, name: str) -> bool:
         return any(tool.name == name for tool in self.tools)

@@ -16,7 +16,7 @@ from eunoe.domain.messages import Json, ToolCall
 from eunoe.domain.overheard import ChunksKept, chunks_of
 from eunoe.domain.tools import UNTRUNCATED, Tool, ToolResult, ToolSchema, truncated
 from eunoe.domain.wellformed import well_formed, well_formed_json
-from eunoe.engine.ports import Embedder, Outcome, ToolTraits
+from eunoe.engine.ports import Embedder, Nested, Outcome, ToolTraits
 from eunoe.errors import ToolArgumentsInvalid
 from eunoe.tools import fields
 from eunoe.tools.builtin import builtin_tools
@@ -30,7 +30,7 @@ from eunoe.tools.recall import (
     memory_search,
     vector_of,
 )
-from eunoe.tools.run_code import run_code
+from eunoe.tools.run_code import run_code, run_code_with_tools
 from eunoe.tools.web import Web, fetch_webpage
 from eunoe.tools.web_search import web_search
 
@@ -91,10 +91,15 @@ class AgentToolbox:
         inward = tool.idempotent or not outward
         return ToolTraits(parallel=tool.parallel, effectful=not inward, tool_type=tool.tool_type)
 
-    async def call(self, call: ToolCall, *, arguments: dict[str, object]) -> Outcome:
-        """Run one call. A name that nothing runs is an error result (X9)."""
+    async def call(
+        self, call: ToolCall, *, arguments: dict[str, object], nested: Nested | None = None
+    ) -> Outcome:
+        """Run one call. A name that nothing runs is an error result (X9).
+
+        The calls that it makes itself go through `nested`, or right back through here.
+        """
         tool = self.tools.get(call.name)
-        run = None if tool is None else self._runner(tool)
+        run = None if tool is None else self._runner(tool, nested or self._called)
         if tool is None or run is None:
             return ToolResult(
                 ok=False, output=f"Tool not found: nothing on this server runs `{call.name}`."
@@ -112,12 +117,15 @@ class AgentToolbox:
             return replace(value, result=bounded(made, limit=_limit(tool)))
         return bounded(replace(_result(value), duration_ns=spent), limit=_limit(tool))
 
-    def _runner(self, tool: Tool) -> Run | None:
+    async def _called(self, name: str, arguments: Json) -> Outcome:
+        return await self.call(ToolCall(id=name, name=name, arguments=""), arguments=arguments)
+
+    def _runner(self, tool: Tool, nested: Nested) -> Run | None:
         core = self._core(tool)
         if core is not None:
             return core
         if tool.tool_type == "letta_builtin":
-            return self._outward(tool.name)
+            return self._outward(tool.name, nested)
         if self.custom is not None and tool.tool_type == "custom" and tool.source_code is not None:
             return partial(self.custom.run, tool)
         if tool.tool_type == "external_mcp":
@@ -125,11 +133,13 @@ class AgentToolbox:
         function = self.functions.get(tool.name)
         return None if function is None else function.run
 
-    def _outward(self, name: str) -> Run | None:
+    def _outward(self, name: str, nested: Nested) -> Run | None:
         """Return what runs a built-in tool that reaches out of the server (7.7)."""
         match name, self.custom, self.web:
             case "run_code", CustomTools() as custom, _:
                 return partial(run_code, custom=custom, tools=self.tools)
+            case "run_code_with_tools", CustomTools() as custom, _:
+                return partial(run_code_with_tools, custom=custom, tools=self.tools, nested=nested)
             case "fetch_webpage", _, Web() as web:
                 return partial(fetch_webpage, web=web)
             case "web_search", CustomTools() as custom, Web() as web:

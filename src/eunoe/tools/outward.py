@@ -21,6 +21,17 @@ OUTWARD: Final[dict[str, tuple[ToolType, str, Json]]] = {
             language=text("The language of the code.", enum=["python", "js", "ts", "r", "java"]),
         ),
     ),
+    "run_code_with_tools": (
+        "letta_builtin",
+        (
+            "Run a piece of Python that calls your other tools as functions, by their names and "
+            'with their arguments: `page = fetch_webpage(url="…")`. You get back what it printed '
+            "and the value of its last line, and see nothing else of what the tools returned. Use "
+            "it to call tools many times, or to work on what they return. A tool that fails "
+            "raises `ToolError`. Tools that wait for approval or edit memory cannot be called so."
+        ),
+        parameters(("code",), code=text('The code, e.g. `len(fetch_webpage(url="…"))`.')),
+    ),
     "web_search": (
         "letta_builtin",
         (

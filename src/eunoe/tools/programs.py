@@ -3,7 +3,7 @@
 The server never runs a tool's source itself. Whatever does stands behind `Executor`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -11,6 +11,9 @@ from eunoe.domain.messages import Image, Json, Text
 from eunoe.domain.tools import RETURN_CHAR_LIMIT
 
 Language: TypeAlias = Literal["python", "typescript"]
+
+Call: TypeAlias = Callable[[str, Json], Awaitable[Json]]
+"""Has a tool called for a program: `{"ok": …, "output": …}`, whatever it comes to."""
 
 _NOT_ENABLED: Final = (
     "Custom code is not enabled on this server, so `{name}` was not run. Its operator can enable "
@@ -49,6 +52,9 @@ class Program:
     npm_requirements: tuple[Requirement, ...] = ()
     libraries: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Sources, by the name of the function in each that the code may call."""
+    tools: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    """The names of the tools that the code may have called by `call`, with their arguments'."""
+    call: Call | None = field(default=None, repr=False, compare=False)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     return_char_limit: int = RETURN_CHAR_LIMIT
     network: bool | None = None

@@ -27,6 +27,7 @@ from eunoe.tools.sandbox_zygote import Zygote
 
 MEBIBYTE: Final = 1024 * 1024
 _CALLS_AT_ONCE: Final = 32
+_CALLING_AT_ONCE: Final = 8
 _MOST_ZYGOTES: Final = 8
 _OUTPUT_BYTES: Final = 256 * 1024
 _RESULT_BYTES: Final = 8 * MEBIBYTE
@@ -95,6 +96,7 @@ class Sandbox:
         self._program = bubblewrap() if sys.platform == "linux" else None
         self._places: dict[tuple[Path | None, bool], _Place] = {}
         self._room = asyncio.Semaphore(_CALLS_AT_ONCE)
+        self._calling_room = asyncio.Semaphore(_CALLING_AT_ONCE)
         self._packages = Packages(folder / "packages")
         self._clock = 0
         self._walled = True
@@ -159,13 +161,15 @@ class Sandbox:
         timeout_s = min(program.timeout_s or limits.timeout_s, limits.timeout_s)
         request = self._request(program, arguments, variables, timeout_s=timeout_s)
         network = {"off": False, "asked": bool(program.network), "on": program.network is not False}
-        async with self._room:
+        # Calls that a program makes are never in the way of itself.
+        async with self._room if program.call is None else self._calling_room:
             try:
                 packages = await self._packages.having(program.requirements)
                 request["paths"] = [] if packages is None else self._paths(packages)
                 zygote = await self._zygote(packages, network=network[limits.network])
                 answer = await asyncio.wait_for(
-                    zygote.call(request, most_bytes=_ANSWER_BYTES), timeout_s + _GRACE_S
+                    zygote.call(request, most_bytes=_ANSWER_BYTES, made=program.call),
+                    timeout_s + _GRACE_S,
                 )
             except TimeoutError:
                 return refused(program, f"it was not over after {timeout_s:g} s")
@@ -189,6 +193,7 @@ class Sandbox:
             "function": program.function,
             "source": program.source,
             "libraries": dict(program.libraries),
+            "tools": dict(program.tools),
             "arguments": arguments,
             "agent_state": program.agent_state,
             "agent_id": program.agent_id,

@@ -15,10 +15,12 @@ from eunoe.domain.messages import Json
 from eunoe.errors import SandboxUnavailable
 from eunoe.tools.inside.confinement import NOBODY
 from eunoe.tools.inside.zygote import READY
+from eunoe.tools.programs import Call
 from eunoe.tools.sandbox_bubblewrap import INSIDE, interpreter
 
 _LENGTH: Final = struct.Struct(">I")
 _CHUNK: Final = 262_144
+_MOST_ASKED: Final = 8 * 1024 * 1024
 _START_S: Final = 30.0
 _STOP_S: Final = 5.0
 _MAIN: Final = (
@@ -60,17 +62,21 @@ class Zygote:
                 raise
         return zygote
 
-    async def call(self, request: Json, *, most_bytes: int) -> Json:
+    async def call(self, request: Json, *, most_bytes: int, made: Call | None = None) -> Json:
         """Have one call carried out; to be cancelled is to end it, with all that it started.
+
+        The code reaches tools by `made`, over a socket of its own.
 
         Raises `SandboxUnavailable` if the sandbox was lost on the way.
         """
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
+        told, telling = socket.socketpair()
+        answering = asyncio.create_task(_answering(told, made))
         self.calls += 1
         try:
-            with theirs:
-                socket.send_fds(self._control, [b"c"], [theirs.fileno()])
+            with theirs, telling:
+                socket.send_fds(self._control, [b"c"], [theirs.fileno(), telling.fileno()])
             ours.setblocking(False)
             body = json.dumps(request).encode("utf-8", "surrogatepass")
             await loop.sock_sendall(ours, _LENGTH.pack(len(body)) + body)
@@ -84,6 +90,9 @@ class Zygote:
         finally:
             self.calls -= 1
             ours.close()
+            answering.cancel()
+            # What went wrong there is not this call's failure: its code has heard of it.
+            await asyncio.gather(answering, return_exceptions=True)
         if not answer:
             raise SandboxUnavailable("The sandbox was lost.")
         return cast("Json", json.loads(answer))
@@ -107,6 +116,35 @@ class Zygote:
         said.seek(0)
         reason = said.read(2_000).decode(errors="replace").strip()
         raise SandboxUnavailable(f"No sandbox can be made here: {reason or 'no reason is given'}.")
+
+
+async def _answering(told: socket.socket, made: Call | None) -> None:
+    """Answer the calls of tools that code makes, one by one; where that fails, hang up."""
+    loop = asyncio.get_running_loop()
+    with told:
+        told.setblocking(False)
+        while made is not None and (head := await _exactly(told, _LENGTH.size)):
+            (length,) = _LENGTH.unpack(head)
+            if length > _MOST_ASKED:
+                return
+            match json.loads(await _exactly(told, length)):
+                case {"name": str(name), "arguments": {**arguments}}:
+                    answer = json.dumps(await made(name, arguments))
+                    data = answer.encode("utf-8", "surrogatepass")
+                    await loop.sock_sendall(told, _LENGTH.pack(len(data)) + data)
+                case _:
+                    return
+
+
+async def _exactly(told: socket.socket, length: int) -> bytes:
+    """Return so many bytes, or nothing where the other side has left."""
+    got = bytearray()
+    while len(got) < length:
+        piece = await asyncio.get_running_loop().sock_recv(told, length - len(got))
+        if not piece:
+            return b""
+        got += piece
+    return bytes(got)
 
 
 async def _started(

@@ -63,9 +63,9 @@ async def web_search(arguments: Json, *, web: Web, secrets: Secrets) -> ToolResu
     """Return `{query, results}`, or a failure `{query, error}`, as JSON text."""
     query = _query(arguments)
     theirs = await secrets()
-    own = any(theirs.get(name) for name in _ENGINES)
+    own = any(theirs.get(name) for name in ENGINES)
     variables, fetch = (theirs, web.fetch) if own else (web.variables, web.trusted)
-    engine = next((ask for name, ask in _ENGINES.items() if variables.get(name)), _nobody)
+    engine = next((ask for name, ask in ENGINES.items() if variables.get(name)), _nobody)
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             found = await engine(query, variables, fetch)
@@ -213,5 +213,5 @@ async def _asked(
         raise SearchFailed(f"{host} answered with something that is no list of results.") from error
 
 
-_ENGINES: Final = {"EXA_API_KEY": _exa, "TAVILY_API_KEY": _tavily, "SEARXNG_URL": _searxng}
+ENGINES: Final = {"EXA_API_KEY": _exa, "TAVILY_API_KEY": _tavily, "SEARXNG_URL": _searxng}
 """Who is asked, by the variable that says so."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from typing_extensions import TypedDict
 
 from eunoe.domain.call_policies import CallPolicies, CallPolicy, Effect, Verdict
-from eunoe.domain.messages import Message
+from eunoe.domain.messages import Json, Message
 from eunoe.wire.sends import CallbackUrl
 from eunoe.wire.times import entity_time, optional_entity_time
 
@@ -56,31 +56,13 @@ class PoliciesOfCalls(BaseModel):
     def given(self) -> CallPolicies | None:
         if not self.policies and self.webhook_url is None:
             return None
-        policies = tuple(
-            CallPolicy(
-                **one.model_dump(exclude={"arguments"}), arguments=tuple(one.arguments.items())
-            )
-            for one in self.policies
-        )
+        policies = tuple(CallPolicy(**one.model_dump()) for one in self.policies)
         return CallPolicies(policies=policies, webhook_url=self.webhook_url)
 
 
-def shown(policies: CallPolicies | None) -> PoliciesOfCalls:
-    policies = policies or CallPolicies()
-    return PoliciesOfCalls(
-        policies=[
-            Policy(
-                effect=one.effect,
-                tool=one.tool,
-                arguments=dict(one.arguments),
-                reason=one.reason,
-                expires_after_s=one.expires_after_s,
-                then=one.then,
-            )
-            for one in policies.policies
-        ],
-        webhook_url=policies.webhook_url,
-    )
+def shown(policies: CallPolicies | None) -> Json:
+    found = PoliciesOfCalls.model_validate(policies or CallPolicies(), from_attributes=True)
+    return found.model_dump()
 
 
 class WaitingCall(TypedDict):

@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
+from eunoe.domain.agents import Agent
 from eunoe.errors import Missing
 from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
 from eunoe.store import agents
+from eunoe.store.db import Tx
 from eunoe.wire.call_policies import PoliciesOfCalls, shown
 
 of_agent = v1("/agents", tag="agents")
@@ -24,10 +26,8 @@ of_agent = v1("/agents", tag="agents")
 async def retrieve(agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Get the policies of an agent's calls."""
     async with runtime.db.read(actor) as tx:
-        agent = await agents.get(tx, agent_id)
-    if agent is None:
-        raise Missing(f"There is no agent {agent_id}.")
-    return JsonReply(shown(agent.call_policies).model_dump())
+        agent = await _known(tx, agent_id)
+    return JsonReply(shown(agent.call_policies))
 
 
 @of_agent.put(
@@ -40,9 +40,14 @@ async def put(
 ) -> Response:
     """Replace the policies of an agent's calls; runs that go on keep those they began with."""
     async with runtime.db.write(actor) as tx:
-        agent = await agents.get(tx, agent_id, held=True)
-        if agent is None:
-            raise Missing(f"There is no agent {agent_id}.")
+        agent = await _known(tx, agent_id, held=True)
         changed = replace(agent, call_policies=body.given(), updated_at=datetime.now(UTC))
         await agents.update(tx, changed)
-    return JsonReply(shown(changed.call_policies).model_dump())
+    return JsonReply(shown(changed.call_policies))
+
+
+async def _known(tx: Tx, agent_id: str, *, held: bool = False) -> Agent:
+    found = await agents.get(tx, agent_id, held=held)
+    if found is None:
+        raise Missing(f"There is no agent {agent_id}.")
+    return found

@@ -17,6 +17,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, NoReturn
 
 from . import arguments, results, states
+from .tools import callable_tools
 
 _FILE: Final = "<{name}>"
 _NO_NETWORK: Final = (
@@ -25,8 +26,12 @@ _NO_NETWORK: Final = (
 )
 
 
-def answer(request: dict[str, Any], channel: socket.socket, *, network: bool) -> NoReturn:
+def answer(
+    request: dict[str, Any], channel: socket.socket, tools: socket.socket, *, network: bool
+) -> NoReturn:
     """Do what the request asks and send what came of it; never returns.
+
+    The code has other tools called over the second socket, those that the request names.
 
     Whatever the code left running ends with this process.
     """
@@ -34,7 +39,7 @@ def answer(request: dict[str, Any], channel: socket.socket, *, network: bool) ->
     resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_s"], request["cpu_s"]))
     filename = _FILE.format(name=request["name"])
     try:
-        said = _done(request, filename)
+        said = _done(request, filename, callable_tools(request["tools"], tools))
     except BaseException as error:  # noqa: BLE001 -- it is the result
         said = _failure(error, filename, network=network)
     _flush()
@@ -60,10 +65,10 @@ def _stream(descriptor: int) -> io.TextIOWrapper:
     )
 
 
-def _done(request: dict[str, Any], filename: str) -> dict[str, Any]:
+def _done(request: dict[str, Any], filename: str, tools: dict[str, Any]) -> dict[str, Any]:
     module = _module(request["name"])
     # What a tool may name without importing it.
-    module.__dict__.update(client=_client(), AgentState=states.AgentState)
+    module.__dict__.update(client=_client(), AgentState=states.AgentState, **tools)
     for name, source in request["libraries"].items():
         module.__dict__[name] = _library(name, source)
     if not request["function"]:

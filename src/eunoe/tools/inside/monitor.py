@@ -19,6 +19,7 @@ LENGTH: Final = struct.Struct(">I")
 _CHUNK: Final = 65_536
 _LOOK_EVERY_S: Final = 0.1
 _RESULT: Final = "result"
+_TOOLS: Final = b"t"
 
 
 @dataclass(slots=True)
@@ -62,10 +63,14 @@ def stand_by(hand: socket.socket, terms: Terms) -> NoReturn:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         child = _child(hand, terms)
-        told, descriptors, _, _ = socket.recv_fds(hand, 1, 1)
+        told, descriptors, _, _ = socket.recv_fds(hand, 1, 2)
         hand.close()
         if told:
-            _serve(socket.socket(fileno=descriptors[0]), child, terms)
+            connection, tools = (socket.socket(fileno=one) for one in descriptors)
+            # Whoever runs the code has it alone, so that its end is seen.
+            with tools:
+                socket.send_fds(child.channel, [_TOOLS], [tools.fileno()])
+            _serve(connection, child, terms)
             _end(child.process)
     finally:
         # Whatever happened, this is not the process that waits.
@@ -170,8 +175,13 @@ def _become(channel: socket.socket, ends: dict[str, int], terms: Terms) -> NoRet
         if listener is not None:
             socket.send_fds(channel, [b"n"], [listener])
             os.close(listener)
+        told, descriptors, _, _ = socket.recv_fds(channel, len(_TOOLS), 1)
+        if not told:
+            raise EOFError  # noqa: TRY301 -- as the next line would
         (length,) = LENGTH.unpack(exactly(channel, LENGTH.size))
-        call.answer(json.loads(exactly(channel, length)), channel, network=terms.network)
+        request = json.loads(exactly(channel, length))
+        tools = socket.socket(fileno=descriptors[0])
+        call.answer(request, channel, tools, network=terms.network)
     except EOFError:
         # There was no call, and there will be none.
         os._exit(0)

@@ -34,12 +34,13 @@ def main(control_descriptor: int, terms: str) -> None:
     next_one = _standing_by(control, given)
     control.send(READY)
     while True:
-        told, descriptors, _, _ = socket.recv_fds(control, 1, 1)
+        told, descriptors, _, _ = socket.recv_fds(control, 1, 2)
         if not told:
             return
         with next_one:
             socket.send_fds(next_one, [told], descriptors)
-        os.close(descriptors[0])
+        for descriptor in descriptors:
+            os.close(descriptor)
         next_one = _standing_by(control, given)
 
 
