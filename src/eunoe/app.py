@@ -6,11 +6,11 @@ other they are given here.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
-from typing import Final
+from typing import Final, TypeAlias
 
 from fastapi import FastAPI
 
@@ -63,17 +63,30 @@ from eunoe.tools.web import Web
 VERSION: Final = version("eunoe")
 
 
+Around: TypeAlias = Callable[[Runner], AbstractContextManager[None]]
+
+
 def create_app(
-    settings: Settings, *, functions: Mapping[str, ToolFunction] | None = None
+    settings: Settings,
+    *,
+    functions: Mapping[str, ToolFunction] | None = None,
+    around: Around | None = None,
 ) -> FastAPI:
     """Return the server as an ASGI application; it opens when it is started.
 
     `functions` are tools of the embedding program, run in this process for agents
-    that have a tool of that name attached.
+    that have a tool of that name attached. `around` is entered while the server is open.
     """
     password = settings.password
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Runtime]:
+        async with open_runtime(settings, functions=functions or {}) as runtime:
+            with around(runtime.runner) if around is not None else nullcontext():
+                yield runtime
+
     return build_api(
-        lambda: open_runtime(settings, functions=functions or {}),
+        opened,
         version=VERSION,
         policy=Policy(
             password=None if password is None else password.get_secret_value(),

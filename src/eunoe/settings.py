@@ -171,7 +171,7 @@ class Settings(BaseSettings):
     keepalive_s: Seconds = 20
     """Silence on a stream after which it is kept alive by a ping, in seconds"""
     shutdown_grace_s: Seconds = 10
-    """How long a stopping server lets open requests end, in seconds"""
+    """How long a stopping process lets open requests and runs end, in seconds"""
 
     tool_timeout_s: Seconds = 180
     """How long one call of a custom tool may take, in seconds"""

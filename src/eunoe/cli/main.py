@@ -47,6 +47,12 @@ def server(
 
 
 @app.command()
+def worker() -> None:
+    """Carry out what the servers on the same PostgreSQL take in; serves no requests."""
+    _do("worker", "work")
+
+
+@app.command()
 def chat(
     agent: Annotated[str | None, typer.Argument(help="Name or id; the newest if absent.")] = None,
     url: _Url = None,

@@ -21,6 +21,7 @@ from eunoe.app import VERSION, create_app, sealing
 from eunoe.cli import models
 from eunoe.cli.banner import announce
 from eunoe.cli.failure import CommandFailed
+from eunoe.cli.stopping import draining_first
 from eunoe.settings import PREFIX, Settings
 from eunoe.store.database import open_database, upgrade
 
@@ -69,7 +70,7 @@ def worker_app() -> Application:
 
 def _application(configured: Settings) -> Application:
     """Return the application; what was made for it stays, so the collector need not look at it."""
-    app = create_app(configured)
+    app = create_app(configured, around=draining_first)
     gc.freeze()
     gc.set_threshold(_GARBAGE)
     return app
@@ -132,7 +133,8 @@ def _config(configured: Settings, app: Application | str) -> uvicorn.Config:
         # The application sets up the logs, one form for all; uvicorn must not set up its own.
         log_config=None,
         server_header=False,
-        timeout_graceful_shutdown=max(1, round(configured.shutdown_grace_s)),
+        # Readers are sent away when the grace is over, and that takes a moment.
+        timeout_graceful_shutdown=round(configured.shutdown_grace_s) + 2,
         timeout_keep_alive=_KEEP_ALIVE_S,
         ws="none",
     )

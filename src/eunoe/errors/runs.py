@@ -1,6 +1,6 @@
 """Runs and message lists."""
 
-from eunoe.errors.kinds import Conflict, EunoeError, Invalid, Missing
+from eunoe.errors.kinds import Conflict, EunoeError, Invalid, Missing, Unavailable
 
 
 class ListBusy(Conflict):
@@ -47,6 +47,12 @@ class RunExpired(Missing):
     """The events of this run are no longer kept; read its messages instead."""
 
     code = "run_expired"
+
+
+class ServerStopping(Unavailable):
+    """The server process is stopping and the run goes on; ask again, or stream it by its id."""
+
+    code = "server_stopping"
 
 
 class RunAbandoned(EunoeError):

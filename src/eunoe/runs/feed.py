@@ -3,7 +3,8 @@
 Writing: each run has a `Recorder`. Deltas are put into it and become durable
 together, at most `INTERVAL_S` later; what belongs to a checkpoint is written in the
 checkpoint's own transaction. Readers are woken after the commit, so nothing is
-shown that a crash could take back (G-4).
+shown that a crash could take back (G-4). A run that goes on in another process is read from
+the log, whenever a notice says that it has grown.
 """
 
 import asyncio
@@ -13,19 +14,22 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Final
+from weakref import WeakValueDictionary
 
 import structlog
 
 from eunoe.domain.events import Ended, Failed, RunEvent, Shown, Started, Stopped, Used
 from eunoe.domain.runs import Run, Usage, is_terminal
 from eunoe.domain.views import Answered, CallFragment, Thought
-from eunoe.errors import EunoeError, RunExpired
+from eunoe.errors import EunoeError, RunExpired, ServerStopping
 from eunoe.store import events, runs
 from eunoe.store.db import Actor, Database, UniqueViolated
 
 INTERVAL_S: Final = 0.01
 _KEPT_LIVE: Final = 2_000
 _POLL_S: Final = 1.0
+# Where notices are heard, looking is for those that a dying connection swallowed.
+_LOOK_S: Final = 5.0
 _BATCH: Final = 500
 
 _log = structlog.get_logger("eunoe.feed")
@@ -68,6 +72,32 @@ class Feed:
         self._db = db
         self._live: dict[str, _Live] = {}
         self._stalled: dict[str, EunoeError] = {}
+        # Kept alive by the readers that wait.
+        self._elsewhere: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+        self._look_s = _POLL_S
+        self._closed = False
+
+    def grown(self, run_id: str) -> None:
+        """Have readers look at the log of a run that goes on in another process."""
+        live = self._live.get(run_id)
+        if live is not None and not live.owned:
+            self.forget(run_id)
+        if (news := self._elsewhere.pop(run_id, None)) is not None:
+            news.set()
+
+    def listening(self, listens: bool) -> None:
+        """Take note whether `grown` is called by itself; whoever waits looks for what it missed."""
+        self._look_s = _LOOK_S if listens else _POLL_S
+        for run_id in [*self._live, *self._elsewhere]:
+            self.grown(run_id)
+
+    def close(self) -> None:
+        """End every reading with `ServerStopping`: the runs go on, in other processes."""
+        self._closed = True
+        for live in self._live.values():
+            live.changed.set()
+        for news in self._elsewhere.values():
+            news.set()
 
     def open(self, run: Run) -> None:
         """Keep the events of a run in memory from its start on."""
@@ -93,11 +123,13 @@ class Feed:
     async def read(self, actor: Actor, run_id: str, *, after: int = 0) -> AsyncGenerator[Numbered]:
         """Yield (place, event) past `after`, and end after `Ended`.
 
-        Raises `RunExpired` when the run has ended and its log is gone, and what keeps the run
-        from going on where that will not pass by itself.
+        Raises `RunExpired` when the run has ended and its log is gone, `ServerStopping`, and what
+        keeps the run from going on where that will not pass by itself.
         """
         seen: _Live | None = None
         while True:
+            if self._closed:
+                raise ServerStopping(run_id=run_id)
             # A run that has ended is dropped at once, and its readers still have what it said.
             ended = seen if seen is not None and seen.ended else None
             live = seen = self._live.get(run_id, ended)
@@ -135,6 +167,8 @@ class Feed:
             return None
         if (why := self._stalled.get(run_id)) is not None:
             raise why
+        # Asked for before one looks, so that no notice falls between the two.
+        news = self._elsewhere.setdefault(run_id, asyncio.Event())
         async with self._db.read(actor) as tx:
             run = await runs.get(tx, run_id)
             last = await events.last_seq(tx, run_id)
@@ -146,8 +180,8 @@ class Feed:
             return None
         if is_terminal(run.status):
             return [(after + 1, Ended())]
-        # Another process owns it; its commits are seen by looking.
-        await asyncio.sleep(_POLL_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), self._look_s)
         return None
 
     async def _news(self, run_id: str, live: _Live) -> None:
@@ -156,7 +190,7 @@ class Feed:
             await live.changed.wait()
             return
         with suppress(TimeoutError):
-            await asyncio.wait_for(live.changed.wait(), _POLL_S)
+            await asyncio.wait_for(live.changed.wait(), self._look_s)
         if not live.owned and self._live.get(run_id) is live:
             self.forget(run_id)
 

@@ -17,7 +17,7 @@ from pgqueuer.models import Job, Schedule
 
 from eunoe.domain.runs import Run
 from eunoe.errors import EunoeError
-from eunoe.runs.queue_driver import PatientDriver
+from eunoe.runs.queue_driver import Ears, PatientDriver
 from eunoe.store.db import Actor, Database, Tx
 
 _RUN: Final = "run"
@@ -32,6 +32,7 @@ _LOG_ROWS_KEPT: Final = 10_000
 _FIRST_DELAY_S: Final = 0.2
 _LONGEST_DELAY_S: Final = 30.0
 _RESTART_S: Final = 1.0
+_HAND_OVER_S: Final = 2.0
 SCAN_S: Final = 10.0
 
 Owned = tuple[Run, Actor]
@@ -83,8 +84,10 @@ class Engine:
         unfinished: Callable[[], Awaitable[Sequence[str]]],
         embed: Callable[[str], Awaitable[None]],
         sweep: Callable[[], Awaitable[None]],
+        ears: Ears | None = None,
     ) -> None:
         self._db = db
+        self._ears = ears or Ears()
         self._work = work
         self._unfinished = unfinished
         self._embed = embed
@@ -97,6 +100,7 @@ class Engine:
         self._done = 0
         self._owned: dict[str, Owned] = {}
         self._duties: list[Duty] = []
+        self._cut: list[tuple[str, str]] = []
 
     def undertake(self, duty: Duty) -> None:
         """Take on a kind of work; before the start."""
@@ -116,7 +120,7 @@ class Engine:
                 self._memory = cast("InMemoryQueries", queue.queries)
             case "postgresql":
                 pool: Any = cast("Any", self._db).pool
-                queue = PgQueuer(PatientDriver(pool))
+                queue = PgQueuer(PatientDriver(pool, self._ears))
         queue.entrypoint(_RUN)(self._dispatch)
         queue.entrypoint(_EMBED, concurrency_limit=1)(self._embedded)
         for duty in self._duties:
@@ -141,9 +145,9 @@ class Engine:
             queue = self._make_queue()
 
     async def stop(self, *, grace_s: float) -> None:
-        """Take no more work and let what runs finish within `grace_s`.
+        """Take no more work and let what runs finish within `grace_s`; may be called again.
 
-        What is not done by then is left to the next owner.
+        What is not done by then is left to the next owner, who need not wait until it is missed.
         """
         if self._queue is None or self._task is None:
             return
@@ -156,7 +160,20 @@ class Engine:
         if not done:
             self._task.cancel()
             await asyncio.wait([self._task])
+            await self._hand_over()
         self._queue = self._task = None
+
+    async def _hand_over(self) -> None:
+        """Queue again what was cut short, for another process where there is one."""
+        if self._memory is not None:
+            return
+        try:
+            # The engine waits for a database that is away; who is to end cannot.
+            async with asyncio.timeout(_HAND_OVER_S):
+                for kind, name in self._cut:
+                    await self.due(kind, name)
+        except Exception as error:  # noqa: BLE001 -- they are found by a scan all the same
+            _log.warning("jobs.not_handed_over", error=type(error).__name__)
 
     def taken(self, run: Run) -> Run:
         return replace(run, status="running", fence=1) if self._memory is not None else run
@@ -198,7 +215,7 @@ class Engine:
                 duty,
                 name.encode(),
                 execute_after=delay,
-                dedupe_key=f"{duty}:{name}",
+                dedupe_key=name if duty == _RUN else f"{duty}:{name}",
                 on_conflict="skip",
             )
 
@@ -210,12 +227,8 @@ class Engine:
 
     async def _enqueue_unfinished(self) -> None:
         """Queue the unfinished runs that nobody carries out and that are not queued yet."""
-        if self._queue is None or self._queue.queries is None:
-            return
         for run_id in await self._unfinished():
-            await self._queue.queries.enqueue(
-                _RUN, run_id.encode(), dedupe_key=run_id, on_conflict="skip"
-            )
+            await self.due(_RUN, run_id)
         for duty in self._duties:
             for name in await duty.pending():
                 await self.due(duty.name, name)
@@ -240,6 +253,9 @@ class Engine:
             name = (job.payload or b"").decode()
             try:
                 await duty.carry_out(name)
+            except asyncio.CancelledError:
+                self._cut.append((duty.name, name))
+                raise
             except Exception as error:
                 raise _put_off(job, error, duty=duty.name, name=name) from error
 
@@ -249,6 +265,9 @@ class Engine:
         run_id = (job.payload or b"").decode()
         try:
             await self._work(run_id, self._owned.pop(run_id, None))
+        except asyncio.CancelledError:
+            self._cut.append((_RUN, run_id))
+            raise
         except Exception as error:
             # Not the run's fault, which would have ended it: it is taken up again (G-1).
             raise _put_off(job, error, duty=_RUN, name=run_id) from error

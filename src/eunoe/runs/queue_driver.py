@@ -1,12 +1,15 @@
 """The job engine's way to PostgreSQL: it waits for a server that went away, and listens again.
 
+Its connection that listens is the one of this process: other notices are heard there too.
+
 The engine's own driver ends the whole dispatcher at the first lost connection, and
 then only after every run under way has ended: one restart of the database, and
 nothing would be started any more.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, cast
 
 import structlog
@@ -23,6 +26,21 @@ T = TypeVar("T")
 _log = structlog.get_logger("eunoe.jobs")
 
 
+def _heedless(listens: bool) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ears:
+    """Who is called with a notice of each channel, and told when notices may be missed.
+
+    `listening` hears true whenever listening begins: what was said before then is to be read.
+    """
+
+    heard: Mapping[str, NotifyCallback] = field(default_factory=dict[str, NotifyCallback])
+    listening: Callable[[bool], None] = _heedless
+
+
 class PatientDriver(AsyncpgPoolDriver):
     """A pool whose statements are repeated until there is a server to take them.
 
@@ -30,8 +48,9 @@ class PatientDriver(AsyncpgPoolDriver):
     again when it shows no heartbeat.
     """
 
-    def __init__(self, pool: Any) -> None:  # noqa: ANN401 -- asyncpg is untyped
+    def __init__(self, pool: Any, ears: Ears) -> None:  # noqa: ANN401 -- asyncpg is untyped
         super().__init__(pool)
+        self._ears = ears
         self._release: Callable[[object], Awaitable[None]] = pool.release
         self._wanted: list[tuple[str, NotifyCallback]] = []
         self._repairing: asyncio.Task[None] | None = None
@@ -46,8 +65,13 @@ class PatientDriver(AsyncpgPoolDriver):
         await _patiently(lambda: super(PatientDriver, self).notify(channel, payload))
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        await self._listen(channel, callback)
-        self._wanted.append((channel, callback))
+        wanted = [(channel, callback)]
+        if self._listener_connection is None:
+            wanted.extend(self._ears.heard.items())
+        for one in wanted:
+            await self._listen(*one)
+            self._wanted.append(one)
+        self._ears.listening(True)
 
     async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
         self._wanted.remove((channel, callback))
@@ -57,6 +81,7 @@ class PatientDriver(AsyncpgPoolDriver):
         if self._repairing is not None:
             self._repairing.cancel()
             await asyncio.wait([self._repairing])
+        self._ears.listening(False)
         try:
             await super().__aexit__(*error)
         except (OSError, *DRIVER_ERRORS) as gone:
@@ -72,6 +97,7 @@ class PatientDriver(AsyncpgPoolDriver):
         """Listen again on another connection, unless this one was given back on purpose."""
         if self._listener_connection is not None and self._repairing is None:
             _log.warning("jobs.listener_lost")
+            self._ears.listening(False)
             self._repairing = asyncio.create_task(self._repair())
 
     async def _repair(self) -> None:
@@ -84,6 +110,7 @@ class PatientDriver(AsyncpgPoolDriver):
             await self._release(gone)
         for channel, callback in self._wanted:
             await self._listen(channel, callback)
+        self._ears.listening(True)
 
 
 async def _patiently(statement: Callable[[], Awaitable[T]]) -> T:

@@ -1,11 +1,13 @@
 """The runs of this server: one object for the life of the process, behind every entry point."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import structlog
 
+from eunoe import telemetry
 from eunoe.domain.agents import Agent
 from eunoe.domain.events import RunEvent
 from eunoe.domain.messages import Json
@@ -23,6 +25,7 @@ from eunoe.runs.jobs import Duty, Engine
 from eunoe.runs.outcome import Outcome, folded
 from eunoe.runs.peers import RunPeers
 from eunoe.runs.ports import Providers, Toolboxes
+from eunoe.runs.queue_driver import Ears
 from eunoe.runs.recall import embed_pending
 from eunoe.runs.submit import Claim, Submission, Submitted
 from eunoe.runs.tool_calls import ToolCalls
@@ -31,6 +34,7 @@ from eunoe.runs.windows import Windows
 from eunoe.runs.worker import Worker
 from eunoe.store import agents, events, followups, runs
 from eunoe.store.db import Actor, Database
+from eunoe.store.notices import SAID, STOP
 
 _log = structlog.get_logger("eunoe.runner")
 
@@ -53,6 +57,7 @@ class Runner:
         self._retention = retention
         self._grace_s = grace_s
         self._feed = Feed(db)
+        self._asked = asyncio.Event()
         self.windows = Windows()
         self._models = models
         self._follow_ups = FollowUps(db=db, queue=lambda: self._engine)
@@ -74,8 +79,23 @@ class Runner:
             unfinished=self._unfinished,
             embed=self._embed,
             sweep=self.sweep,
+            ears=self._ears(),
         )
         self._watch: asyncio.Task[None] | None = None
+        self._drain: asyncio.Task[None] | None = None
+        self._deadline: float | None = None
+
+    def _ears(self) -> Ears:
+        """Return what this process makes of the notices of others."""
+
+        def grown(run_id: str | bytes | bytearray) -> None:
+            self._feed.grown(str(run_id))
+
+        def stop(run_id: str | bytes | bytearray) -> None:
+            if run_id in self._worker.running:
+                self._asked.set()
+
+        return Ears(heard={SAID: grown, STOP: stop}, listening=self._feed.listening)
 
     def undertake(self, duty: Duty) -> None:
         """Take on a kind of work beside the runs; before the start."""
@@ -88,11 +108,39 @@ class Runner:
     async def start(self) -> None:
         """Start working, first on what a past process left undone (G-1)."""
         await self._engine.start()
-        self._watch = asyncio.create_task(watch(self._db, self._worker.running))
+        self._watch = asyncio.create_task(watch(self._db, self._worker.running, self._asked))
+
+    @property
+    def draining(self) -> bool:
+        """Whether this process is about to stop."""
+        return self._deadline is not None
+
+    def drain(self, then: Callable[[], object]) -> None:
+        """Begin to stop: call `then` once nothing runs here any more, or the grace is over.
+
+        Other processes take what is left, and readers are told to ask those (streaming 8.5). The
+        one process of SQLite leaves at once and works on until `stop`.
+        """
+        if self._deadline is None:
+            self._deadline = monotonic() + self._grace_s
+            telemetry.record_readiness("draining")
+            self._drain = asyncio.create_task(self._drained(self._deadline, then))
+
+    async def _drained(self, deadline: float, then: Callable[[], object]) -> None:
+        if self._db.dialect == "postgresql":
+            await self._engine.stop(grace_s=self._grace_s)
+        then()
+        await asyncio.sleep(deadline - monotonic())
+        await self._engine.stop(grace_s=0)
+        self._feed.close()
 
     async def stop(self) -> None:
         """Let what runs finish within the grace; the rest is left to the next owner."""
-        await self._engine.stop(grace_s=self._grace_s)
+        if self._drain is not None:
+            self._drain.cancel()
+            await asyncio.wait([self._drain])
+        left_s = self._grace_s if self._deadline is None else self._deadline - monotonic()
+        await self._engine.stop(grace_s=max(left_s, 0))
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait([self._watch])

@@ -6,12 +6,17 @@ from datetime import datetime
 from eunoe.domain.events import RunEvent
 from eunoe.store.codec import encode, run_event
 from eunoe.store.db import Tx, among, to_micros
+from eunoe.store.notices import SAID, notifying
 
 
 async def append(tx: Tx, run_id: str, events: Sequence[tuple[int, RunEvent]]) -> None:
-    """Write events at their places; the primary key refuses a place that is taken."""
+    """Write events at their places; the primary key refuses a place that is taken.
+
+    Readers in other processes hear of it with the commit.
+    """
     await tx.execute_many(
-        "INSERT INTO run_events (run_id, seq, event_json) VALUES ($1, $2, $3)",
+        "INSERT INTO run_events (run_id, seq, event_json) VALUES ($1, $2, $3)"
+        + notifying(tx, SAID, "$1"),
         [(run_id, seq, encode(event)) for seq, event in events],
     )
 

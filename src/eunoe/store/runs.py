@@ -21,6 +21,7 @@ from eunoe.store.db import (
     to_micros,
     unindexed,
 )
+from eunoe.store.notices import STOP, notifying
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
@@ -243,10 +244,12 @@ async def end(tx: Tx, run: Run) -> None:
 
 
 async def request_cancel(tx: Tx, run_id: str) -> bool:
-    """Ask the run's owner to stop; whether the run was active."""
+    """Ask the run's owner to stop, in whichever process; whether the run was active."""
     return bool(
         await tx.execute(
-            f"UPDATE runs SET cancel_requested = 1 WHERE id = $1 AND {_ACTIVE}", run_id
+            f"UPDATE runs SET cancel_requested = 1 WHERE id = $1 AND {_ACTIVE}"
+            + notifying(tx, STOP, "$1"),
+            run_id,
         )
     )
 

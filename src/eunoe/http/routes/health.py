@@ -20,6 +20,13 @@ async def health(runtime: RuntimeDep) -> Response:
     return JsonReply({"version": runtime.version, "status": "ok"})
 
 
-@router.get("/ready/", **answers("check_readiness", Health))
+@router.get(
+    "/ready/",
+    operation_id="check_readiness",
+    responses={200: {"model": Health}, 503: {"model": Health}},
+)
 async def ready(runtime: RuntimeDep) -> Response:
-    return JsonReply({"version": runtime.version, "status": "ok"})
+    """Say whether to send requests here: a server that is about to stop wants none (8.5)."""
+    draining = runtime.runner.draining
+    body = {"version": runtime.version, "status": "draining" if draining else "ok"}
+    return JsonReply(body, status=503 if draining else 200)
