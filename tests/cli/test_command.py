@@ -17,7 +17,17 @@ def test_help_is_quick_and_names_every_command(shell: Shell) -> None:
     done = shell.run("--help")
     assert time.perf_counter() - started < 2, "0.2 s where nothing else runs"
     assert done.returncode == 0
-    for command in ("server", "chat", "demo", "doctor", "db", "models", "secrets", "version"):
+    for command in (
+        "server",
+        "worker",
+        "chat",
+        "demo",
+        "doctor",
+        "db",
+        "models",
+        "secrets",
+        "version",
+    ):
         assert f" {command} " in done.stdout
 
 
@@ -40,6 +50,7 @@ def test_the_version_is_printed(shell: Shell) -> None:
         (["server", "--port", "99999"], {}, "less than or equal to 65535"),
         (["server", "--host", EVERYWHERE], {}, "EUNOE_PASSWORD"),
         (["server", "--workers", "2"], {}, "EUNOE_DATABASE_URL=postgresql://"),
+        (["worker"], {}, "EUNOE_DATABASE_URL=postgresql://"),
         (["server", "--workers", "0"], {}, "greater than or equal to 1"),
         (["server"], {"EUNOE_DATABSE_URL": "x"}, "did you mean EUNOE_DATABASE_URL?"),
         (["db", "check"], {"EUNOE_DATABASE_URL": "mysql://x"}, "postgresql://"),

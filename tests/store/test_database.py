@@ -1,6 +1,7 @@
 """Opening, upgrading, checking and copying a database."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from io import StringIO
@@ -22,8 +23,8 @@ from eunoe.errors import (
 )
 from eunoe.store.database import backup, check, open_database, opened, upgrade, version
 from eunoe.store.db import Actor, Database
-from eunoe.store.migrations import HEAD, REVISIONS
-from eunoe.store.migrations.render import configuration
+from eunoe.store.migrations import EXPANSIONS, HEAD, REVISIONS, width_stamp
+from eunoe.store.migrations.render import configuration, script
 from eunoe.store.postgresql import PostgresqlDatabase
 from eunoe.store.sqlite import SqliteDatabase
 from eunoe.store.sqlite_connection import connect
@@ -114,6 +115,64 @@ async def test_a_database_from_a_newer_version_is_refused(database_url: str) -> 
         await upgrade(db)
     assert [finding.code for finding in await check(db)] == ["database_newer"]
     await db.close()
+
+
+@pytest.mark.parametrize(
+    ("comment", "taken"),
+    [
+        (f"9999 works since {HEAD}", True),
+        (f"9998 works since {HEAD}", False),
+        ("9999 works since 9998", False),
+        ("", False),
+    ],
+)
+async def test_a_newer_database_is_taken_where_it_says_that_it_is_only_wider(
+    database_url: str, comment: str, taken: bool
+) -> None:
+    db = await open_database(database_url)
+    async with db.write(ACTOR) as tx:
+        await tx.execute("UPDATE alembic_version SET version_num = '9999'")
+        if tx.dialect == "postgresql":
+            await tx.execute(f"COMMENT ON TABLE alembic_version IS '{comment}'")
+    if taken and db.dialect == "postgresql":
+        await upgrade(db)
+        assert await check(db) == []
+        assert await version(db) == "9999"
+    else:
+        with pytest.raises(DatabaseNewer):
+            await upgrade(db)
+        assert [finding.code for finding in await check(db)] == ["database_newer"]
+    await db.close()
+
+
+async def test_an_upgrade_says_whose_code_still_works(empty_database_url: str) -> None:
+    async with opened(empty_database_url) as db, db.read(ACTOR) as tx:
+        if tx.dialect == "postgresql":
+            said = "SELECT obj_description('alembic_version'::regclass, 'pg_class')"
+            assert await tx.fetch_value(said) == width_stamp()
+
+
+@pytest.mark.parametrize(
+    ("expansions", "since"), [("", "c"), ("c", "b"), ("bc", "a"), ("b", "c"), ("abc", "a")]
+)
+def test_code_works_on_until_what_it_knows_is_taken_away(expansions: str, since: str) -> None:
+    assert width_stamp("abc", expansions) == f"c works since {since}"
+
+
+def test_what_is_called_an_expansion_only_adds() -> None:
+    whole = script("postgresql", since=None)
+    parts = re.split(r"^-- Running upgrade \S* -> (\S+)$", whole, flags=re.MULTILINE)
+    sql = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert sql.keys() >= EXPANSIONS
+    for revision in EXPANSIONS:
+        statements = [one.strip() for one in sql[revision].split(";") if one.strip()]
+        narrowing = [
+            one
+            for one in statements
+            if not re.match(r"CREATE (TABLE|INDEX)|UPDATE alembic_version|INSERT INTO", one)
+            and not (re.match(r"ALTER TABLE \S+ ADD COLUMN", one) and "NOT NULL" not in one)
+        ]
+        assert narrowing == [], "code that does not know this revision would fail after it"
 
 
 async def test_a_start_on_a_current_database_is_quick_and_imports_no_migrations(

@@ -59,6 +59,24 @@ async def test_a_broken_connection_is_told_and_replaced(notes: Database) -> None
         assert await tx.fetch_value("SELECT COUNT(*) FROM notes") == 0
 
 
+async def test_who_hangs_in_a_transaction_loses_it_and_what_it_locked(notes: Database) -> None:
+    async def write() -> None:
+        async with notes.write(ACTOR) as tx:
+            await tx.execute("SET LOCAL idle_in_transaction_session_timeout = '20ms'")
+            await tx.execute("INSERT INTO notes (id, writer) VALUES ('a', 'b')")
+            process = await tx.fetch_value("SELECT pg_backend_pid()")
+            async with session(notes.url) as other:
+                there = "SELECT 1 FROM pg_stat_activity WHERE pid = $1"
+                while await other.execute(there, process) != "SELECT 0":
+                    pass
+            await tx.fetch_value("SELECT 1")
+
+    async with notes.read(ACTOR) as tx:
+        assert await tx.fetch_value("SHOW idle_in_transaction_session_timeout") == "15s"
+    with pytest.raises(DatabaseUnreachable):
+        await write()
+
+
 async def test_a_connection_that_breaks_at_the_commit_is_told(notes: Database) -> None:
     async def write() -> None:
         async with notes.write(ACTOR) as tx:

@@ -16,7 +16,7 @@ from eunoe.errors import (
 from eunoe.store import postgresql, sqlite
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.migrations import HEAD, REVISIONS
-from eunoe.store.migrations.stored import jobs_are_current, stored_revision
+from eunoe.store.migrations.stored import is_only_wider, jobs_are_current, stored_revision
 from eunoe.store.sealing import NO_KEYS, Sealer
 
 _SQLITE: Final = "sqlite:///"
@@ -81,13 +81,16 @@ async def version(db: Database) -> str | None:
 async def upgrade(db: sqlite.SqliteDatabase | postgresql.PostgresqlDatabase) -> None:
     """Bring the schema up to this version; raise `DatabaseNewer` where it is past it.
 
+    One that is only wider is taken as it is, so that servers can be replaced one by one.
     Servers that start at once upgrade once: the first holds a lock, the others find it done.
     """
     async with db.read(Actor()) as tx:
         stored = await stored_revision(tx)
+        if stored is not None and stored not in REVISIONS:
+            if await is_only_wider(tx, stored):
+                return
+            raise DatabaseNewer(revision=stored)
         current = stored == HEAD and await jobs_are_current(tx)
-    if stored is not None and stored not in REVISIONS:
-        raise DatabaseNewer(revision=stored)
     if not current:
         # Only here, because Alembic and SQLAlchemy are half of the time a start may take.
         from eunoe.store.migrations.apply import apply  # noqa: PLC0415 -- as said above
@@ -107,7 +110,8 @@ async def check(db: Database) -> list[Finding]:
 async def _check(db: Database) -> list[Finding]:
     async with db.read(Actor(), long=True) as tx:
         stored = await stored_revision(tx)
-        if stored != HEAD:
+        known = stored is None or stored in REVISIONS
+        if stored != HEAD and (known or not await is_only_wider(tx, stored)):
             return [_version_finding(stored)]
         match tx.dialect:
             case "sqlite":

@@ -11,6 +11,8 @@ from eunoe.store.db import ReferenceMissing, Row, UniqueViolated, Value
 
 _POOL_SIZE: Final = 10
 _COMMAND_TIMEOUT_S: Final = 60
+# A process that hangs inside a transaction would keep whoever takes its runs over waiting.
+_IDLE_TIMEOUT: Final = "15s"
 
 DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,
@@ -68,7 +70,11 @@ async def open_pool(url: str) -> Pool:
             statement_cache_size=512,
             command_timeout=_COMMAND_TIMEOUT_S,
             # Our statements are small, and compiling one costs more than running it.
-            server_settings={"application_name": "eunoe", "jit": "off"},
+            server_settings={
+                "application_name": "eunoe",
+                "jit": "off",
+                "idle_in_transaction_session_timeout": _IDLE_TIMEOUT,
+            },
         )
 
 
@@ -117,6 +123,7 @@ def meaning(error: Exception, *, closed: bool) -> Exception:
             asyncpg.PostgresConnectionError()
             | asyncpg.OperatorInterventionError()
             | asyncpg.InsufficientResourcesError()
+            | asyncpg.IdleInTransactionSessionTimeoutError()
             | asyncpg.InternalClientError()  # What asyncpg says of a connection cut in mid-word.
             | OSError()
         ):

@@ -6,6 +6,7 @@ no rows into Python.
 """
 
 import importlib.metadata
+from collections.abc import Collection, Sequence
 from typing import Final
 
 REVISIONS: Final = (
@@ -24,7 +25,20 @@ REVISIONS: Final = (
 )
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 
+EXPANSIONS: Final = frozenset({"0011", "0012"})
+"""Revisions that only add what the code before them need not know: it works on after them."""
+
 HEAD: Final = REVISIONS[-1]
+
+
+def width_stamp(
+    revisions: Sequence[str] = REVISIONS, expansions: Collection[str] = EXPANSIONS
+) -> str:
+    """Return the comment that says how far back the code may be that works on the newest."""
+    place = len(revisions) - 1
+    while place > 0 and revisions[place] in expansions:
+        place -= 1
+    return f"{revisions[-1]} works since {revisions[place]}"
 
 
 def jobs_stamp() -> str:

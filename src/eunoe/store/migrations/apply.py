@@ -8,7 +8,7 @@ from pgqueuer.adapters.persistence.qb import DBSettings, Durability, QueryBuilde
 from pgqueuer.adapters.persistence.queries import Queries
 
 from eunoe.store.db import Actor
-from eunoe.store.migrations import HEAD, jobs_stamp
+from eunoe.store.migrations import HEAD, jobs_stamp, width_stamp
 from eunoe.store.migrations.render import script
 from eunoe.store.migrations.stored import stored_revision
 from eunoe.store.postgresql import PostgresqlDatabase, PostgresqlTx
@@ -45,6 +45,7 @@ async def _apply_postgresql(db: PostgresqlDatabase) -> None:
             since = await stored_revision(tx)
             if since != HEAD:
                 await tx.execute(script("postgresql", since=since))
+                await tx.execute(f"COMMENT ON TABLE alembic_version IS '{width_stamp()}'")
         await _apply_jobs(connection)
 
 

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from eunoe.store.db import Tx
-from eunoe.store.migrations import jobs_stamp
+from eunoe.store.migrations import REVISIONS, jobs_stamp
 
 
 async def stored_revision(tx: Tx) -> str | None:
@@ -19,6 +19,21 @@ async def stored_revision(tx: Tx) -> str | None:
         return None
     revision: str | None = await tx.fetch_value("SELECT version_num FROM alembic_version")
     return revision
+
+
+async def is_only_wider(tx: Tx, revision: str) -> bool:
+    """Whether this code works on a database that a newer Eunoe brought to `revision`.
+
+    PostgreSQL's says so (`width_stamp`). SQLite's does not: no older process goes on beside
+    the newer one.
+    """
+    if tx.dialect == "sqlite":
+        return False
+    said: str | None = await tx.fetch_value(
+        "SELECT obj_description(to_regclass($1), 'pg_class')", "alembic_version"
+    )
+    stamped, _, since = (said or "").partition(" works since ")
+    return stamped == revision and since in REVISIONS
 
 
 async def jobs_are_current(tx: Tx) -> bool:
