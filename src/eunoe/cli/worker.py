@@ -8,7 +8,7 @@ from rich.console import Console
 from eunoe import settings
 from eunoe.app import VERSION, open_runtime
 from eunoe.cli import models
-from eunoe.cli.failure import CommandFailed
+from eunoe.cli.failure import MISUSED, CommandFailed
 from eunoe.cli.stopping import draining_first
 from eunoe.settings import Settings
 
@@ -21,7 +21,7 @@ def work() -> int:
             "A worker shares its database with servers, and SQLite is one process's own; "
             "set EUNOE_DATABASE_URL=postgresql://… (on SQLite the server does all the work itself)."
         )
-        raise CommandFailed(sentence)
+        raise CommandFailed(sentence, code=MISUSED)
     console = Console(highlight=False)
     models.ensure(configured, console)
     return asyncio.run(_work(configured, console))

@@ -1,0 +1,105 @@
+"""What `deploy/` says is so: its files can be read, and name settings and addresses that exist."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+import pytest
+import yaml
+
+from eunoe.http.routes import health
+from eunoe.settings import PROVIDER_VARIABLES, Settings, load, variable_names
+from tests.house.tree import ROOT
+
+_DEPLOY: Final = ROOT / "deploy"
+_NAME: Final = re.compile(r"\b(?:EUNOE_[A-Z_]+|[A-Z]+_API_KEY)\b")
+_KNOWN: Final = {*variable_names(), *PROVIDER_VARIABLES}
+
+
+def _documents(path: str) -> list[Any]:
+    return list(yaml.safe_load_all((_DEPLOY / path).read_text(encoding="utf-8")))
+
+
+def _pods() -> Iterator[dict[str, Any]]:
+    for path in ("kubernetes/server.yaml", "kubernetes/worker.yaml"):
+        yield from (one for one in _documents(path) if one["kind"] == "Deployment")
+
+
+def _image() -> dict[str, str]:
+    """Return the variables that the image sets."""
+    text = (_DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    return dict(re.findall(r"\b(EUNOE_\w+)=(\S+)", text))
+
+
+def _loaded(variables: dict[str, str]) -> Settings:
+    return load({**_image(), **{name: value for name, value in variables.items() if value}})
+
+
+def test_every_variable_is_a_setting() -> None:
+    files = [path for path in _DEPLOY.rglob("*") if path.is_file()]
+    assert len(files) > 3
+    for path in [*files, ROOT / "docs/howto/deploy.md"]:
+        named = set(_NAME.findall(path.read_text(encoding="utf-8")))
+        assert named - _KNOWN == set(), path
+
+
+def test_the_composed_servers_are_alike_and_both_are_asked() -> None:
+    (composed,) = _documents("compose.yaml")
+    services = composed["services"]
+    servers = [services["eunoe-1"], services["eunoe-2"]]
+    assert servers[0] == servers[1]
+    proxy = (_DEPLOY / "Caddyfile").read_text(encoding="utf-8")
+    assert all(f"{name}:8283" in proxy for name in ("eunoe-1", "eunoe-2"))
+    given = {
+        name: re.sub(r"\$\{\w+:[-?][^}]*\}", "secret", value)
+        for name, value in servers[0]["environment"].items()
+    }
+    key = {"EUNOE_ENCRYPTION_KEY": "", "EUNOE_DATABASE_URL": given["EUNOE_DATABASE_URL"]}
+    settings = _loaded({**given, **key})
+    assert not settings.is_sqlite
+    assert int(servers[0]["stop_grace_period"].rstrip("s")) > settings.shutdown_grace_s + 2
+    assert services["worker"]["command"] == ["worker"]
+
+
+@pytest.mark.parametrize("pod", list(_pods()), ids=lambda pod: pod["metadata"]["name"])
+def test_a_pod_has_time_to_hand_over_and_few_rights(pod: dict[str, Any]) -> None:
+    spec = pod["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    values = {one["name"]: one.get("value", "") for one in container["env"]}
+    password = {"EUNOE_PASSWORD": "secret", "EUNOE_DATABASE_URL": "postgresql://db/eunoe"}
+    grace_s = _loaded({**values, **password}).shutdown_grace_s
+    pause = container.get("lifecycle", {}).get("preStop", {"exec": {"command": ["sleep", "0"]}})
+    pause_s = int(pause["exec"]["command"][1])
+    assert spec["terminationGracePeriodSeconds"] > pause_s + grace_s + 2
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+    labels = pod["spec"]["template"]["metadata"]["labels"]
+    assert pod["spec"]["selector"]["matchLabels"] == labels
+
+
+def test_probes_and_budgets_are_those_of_the_server() -> None:
+    deployment, service, budget = _documents("kubernetes/server.yaml")
+    labels = deployment["spec"]["selector"]["matchLabels"]
+    assert service["spec"]["selector"] == budget["spec"]["selector"]["matchLabels"] == labels
+    assert budget["spec"]["minAvailable"] < deployment["spec"]["replicas"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    served = {cast("Any", route).path for route in health.router.routes}
+    probes = {
+        name: container[name]["httpGet"]["path"]
+        for name in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
+    assert set(probes.values()) <= served
+    assert probes["livenessProbe"] != probes["readinessProbe"]
+
+
+def test_the_image_is_as_locked_and_not_root() -> None:
+    text = (_DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    installs = [line for line in re.split(r"\n|&&", text) if "pip install" in line]
+    assert len(installs) > 2
+    assert all("--require-hashes" in one or "--no-deps" in one for one in installs)
+    assert re.search(r"^USER [1-9]", text, re.MULTILINE)
+    sent = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for copied in re.findall(r"^COPY (?!--)(.+) \S+$", text, re.MULTILINE):
+        for source in copied.split():
+            assert (ROOT / source).exists()
+            assert f"!{source}" in sent
