@@ -90,8 +90,12 @@ def create_app(
         version=VERSION,
         policy=Policy(
             password=None if password is None else password.get_secret_value(),
+            require_key=settings.require_key,
             cors_origins=settings.cors_origins,
             body_limit=settings.max_body_bytes,
+            body_timeout_s=settings.body_timeout_s,
+            rate_per_minute=settings.rate_per_minute,
+            rate_burst=settings.rate_burst,
         ),
     )
 

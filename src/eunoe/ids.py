@@ -19,6 +19,7 @@ PREFIXES: Final = {
     "mcp_oauth": "mcp-oauth",
     "mcp_server": "mcp_server",
     "job": "job",
+    "key": "key",
     "message": "message",
     "organization": "org",
     "passage": "passage",

@@ -38,6 +38,10 @@ ALIASES: Final[Mapping[str, str]] = {
 }
 """Names that the field knows already, and the settings they stand for when those are not set."""
 
+_HOSTED: Final = (
+    *("Baseten", "Cerebras", "DeepSeek", "Fireworks", "Groq", "MiniMax"),
+    *("Mistral", "OpenRouter", "Together", "xAI", "Z.ai"),
+)
 PROVIDER_VARIABLES: Final[Mapping[str, str]] = {
     "OPENAI_API_KEY": "Key of OpenAI, or of what answers at `OPENAI_BASE_URL`",
     "OPENAI_BASE_URL": "Base URL of any service that speaks OpenAI's chat completions",
@@ -64,30 +68,16 @@ PROVIDER_VARIABLES: Final[Mapping[str, str]] = {
     "AWS_DEFAULT_REGION": "Region of Amazon Bedrock",
     "GOOGLE_CLOUD_PROJECT": "Project of Google Cloud, whose default credentials are used",
     "GOOGLE_CLOUD_LOCATION": "Location of its models; both together make the provider",
-    "BASETEN_API_KEY": "Key of Baseten",
-    "BASETEN_BASE_URL": "Base URL of what stands for Baseten, if it is not asked itself",
-    "CEREBRAS_API_KEY": "Key of Cerebras",
-    "CEREBRAS_BASE_URL": "Base URL of what stands for Cerebras, if it is not asked itself",
-    "DEEPSEEK_API_KEY": "Key of DeepSeek",
-    "DEEPSEEK_BASE_URL": "Base URL of what stands for DeepSeek, if it is not asked itself",
-    "FIREWORKS_API_KEY": "Key of Fireworks",
-    "FIREWORKS_BASE_URL": "Base URL of what stands for Fireworks, if it is not asked itself",
-    "GROQ_API_KEY": "Key of Groq",
-    "GROQ_BASE_URL": "Base URL of what stands for Groq, if it is not asked itself",
-    "MINIMAX_API_KEY": "Key of MiniMax",
-    "MINIMAX_BASE_URL": "Base URL of what stands for MiniMax, if it is not asked itself",
-    "MISTRAL_API_KEY": "Key of Mistral",
-    "MISTRAL_BASE_URL": "Base URL of what stands for Mistral, if it is not asked itself",
-    "OPENROUTER_API_KEY": "Key of OpenRouter",
-    "OPENROUTER_BASE_URL": "Base URL of what stands for OpenRouter, if it is not asked itself",
+    **{
+        f"{title.upper().replace('.', '')}_{what}": text.format(title)
+        for title in _HOSTED
+        for what, text in (
+            ("API_KEY", "Key of {}"),
+            ("BASE_URL", "Base URL of what stands for {}, if it is not asked itself"),
+        )
+    },
     "OPENROUTER_REFERER": "Address that OpenRouter shows as the application's",
     "OPENROUTER_TITLE": "Name that OpenRouter shows as the application's",
-    "TOGETHER_API_KEY": "Key of Together",
-    "TOGETHER_BASE_URL": "Base URL of what stands for Together, if it is not asked itself",
-    "XAI_API_KEY": "Key of xAI",
-    "XAI_BASE_URL": "Base URL of what stands for xAI, if it is not asked itself",
-    "ZAI_API_KEY": "Key of Z.ai",
-    "ZAI_BASE_URL": "Base URL of what stands for Z.ai, if it is not asked itself",
     "EXA_API_KEY": "Key of Exa, which is asked first to search the web",
     "TAVILY_API_KEY": "Key of Tavily, which searches the web where there is no key of Exa",
     "SEARXNG_URL": "Base URL of a SearXNG server, which searches it where there is neither key",
@@ -135,17 +125,27 @@ class Settings(BaseSettings):
     )
 
     host: str = "127.0.0.1"
-    """Address to listen on. Any but a loopback address needs a password"""
+    """Address to listen on. Any but a loopback address needs a password or keys"""
     port: Port = 8283
     """Port to listen on; 0 takes a free one"""
     workers: Count = 1
     """Server processes; more than one needs PostgreSQL"""
     password: SecretStr | None = None
     """Password that every request must bring, as `Authorization: Bearer …`"""
+    require_key: bool = False
+    """Whether every request must bring a key of `eunoe keys`; the first start makes one"""
+    api_key: SecretStr | None = None
+    """Key that the commands of this program bring to the server"""
+    rate_per_minute: Count | None = None
+    """Requests that each key may send in a minute, counted in each process"""
+    rate_burst: Count | None = None
+    """Requests of these that may come at once; as many as in a minute when not set"""
     cors_origins: Names = ()
     """Origins, separated by commas, whose pages may call the API from a browser"""
     max_body_bytes: Count = 64 * MEBIBYTE
     """Largest request body that is read, in bytes"""
+    body_timeout_s: Seconds = 120
+    """How long a request body may take to arrive, in seconds"""
 
     data_dir: Annotated[Path, AfterValidator(Path.expanduser)] = Field(
         default=Path("~/.eunoe"), validate_default=True
@@ -223,7 +223,10 @@ can be made"""
     @property
     def is_local(self) -> bool:
         """Whether only programs on this machine can reach the server."""
-        return _is_loopback(self.host)
+        try:
+            return self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     @property
     def local_models(self) -> Path:
@@ -244,7 +247,7 @@ can be made"""
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that must never be written anywhere."""
-        hidden = [self.password, self.sentry_dsn, self.callback_secret]
+        hidden = [self.password, self.api_key, self.sentry_dsn, self.callback_secret]
         keys = [value for name, value in self.provider_values.items() if "KEY" in name]
         inside = urlsplit(self.database_url).password
         return (
@@ -253,6 +256,12 @@ can be made"""
             *self.encryption_keys,
             *([inside, unquote(inside)] if inside else []),
         )
+
+    @property
+    def credential(self) -> str | None:
+        """What a command brings to the server, null where nothing is set."""
+        given = self.api_key or self.password
+        return None if given is None else given.get_secret_value()
 
     @property
     def is_sqlite(self) -> bool:
@@ -290,10 +299,10 @@ can be made"""
 
     @_model_validator(mode="after")
     def _safe_together(self) -> "Settings":
-        if self.password is None and not _is_loopback(self.host):
+        if not (self.password or self.require_key or self.is_local):
             text = (
-                "would offer this server to the network at {host} without a password; "
-                "set EUNOE_PASSWORD too, or listen on 127.0.0.1"
+                "would offer this server to the network at {host} without a password; set "
+                "EUNOE_PASSWORD or EUNOE_REQUIRE_KEY=true too, or listen on 127.0.0.1"
             )
             raise PydanticCustomError("host", text, {"host": self.host})
         if self.workers > 1 and self.is_sqlite:
@@ -383,15 +392,6 @@ def _sentence(error: ValidationError) -> str:
         field = str(problem["loc"][0]) if problem["loc"] else problem["type"]
         lines.append(f"{PREFIX}{field.upper()}: {problem['msg'].removeprefix('Value error, ')}")
     return "; ".join(lines)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _shown(default: object) -> str:

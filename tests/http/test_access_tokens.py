@@ -20,7 +20,7 @@ from eunoe import ids
 from eunoe.domain.messages import Json
 from eunoe.errors import TokenScopeExceeded
 from eunoe.http.api import Policy, build_api
-from eunoe.http.auth import EXEMPT
+from eunoe.http.scopes import EXEMPT
 from eunoe.store.db import Actor
 from tests.fixtures.apis import SDK, Api
 

@@ -9,7 +9,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from eunoe.http.auth import EXEMPT, PasswordGate
+from eunoe.http.auth import PasswordGate
+from eunoe.http.scopes import EXEMPT
 
 pytestmark = pytest.mark.anyio
 PASSWORD = "correct hörse"  # noqa: S105 - a password for the test alone

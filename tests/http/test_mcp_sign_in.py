@@ -14,7 +14,7 @@ from eunoe.domain.mcp_servers import HttpServer, McpServer
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import McpAuthorizationNeeded
-from eunoe.http.auth import CALLBACK
+from eunoe.http.scopes import CALLBACK
 from eunoe.service import mcp_connections, mcp_servers
 from eunoe.store import mcp_servers as stored
 from eunoe.store.db import Actor, Database

@@ -1,6 +1,7 @@
 """What a server that is up says to who started it: where it is, what it serves, what to try."""
 
 import threading
+from dataclasses import dataclass
 from typing import Final
 
 from rich.console import Console
@@ -20,10 +21,18 @@ NO_MODEL: Final = (
 )
 
 
-def announce(configured: Settings, version: str, made_up_password: str | None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeUp:
+    """What was made for this start and is shown now: a password, or the first key."""
+
+    password: str | None = None
+    key: str | None = None
+
+
+def announce(configured: Settings, version: str, made_up: MadeUp) -> None:
     """Wait until the server is healthy, then print what it offers. Runs beside it, on a thread."""
-    password = configured.password.get_secret_value() if configured.password else None
-    with Client(configured.url, password=password) as client:
+    credential = configured.credential or made_up.key
+    with Client(configured.url, password=credential) as client:
         pause = threading.Event()
         for _ in range(round(_GIVE_UP_S / _PAUSE_S)):
             if client.version() is not None:
@@ -32,28 +41,30 @@ def announce(configured: Settings, version: str, made_up_password: str | None) -
         else:
             return
         try:
-            served = client.served()
+            locked = configured.require_key and credential is None
+            served = None if locked else client.served()
         except CommandFailed:
             # It was told to stop while it started; there is nothing left to announce.
             return
-    show(Console(highlight=False), configured, version, served, made_up_password)
+    show(Console(highlight=False), configured, version, served, made_up)
 
 
 def show(
     console: Console,
     configured: Settings,
     version: str,
-    served: Served,
-    made_up_password: str | None,
+    served: Served | None,
+    made_up: MadeUp,
 ) -> None:
     """Print the banner."""
-    rows = [
-        ("models", _some(served.models) or NO_MODEL),
-        ("embeddings", _some(served.embeddings) or "none; search finds words, not meanings"),
-        ("data", configured.database_label),
-    ]
-    if made_up_password is not None:
-        rows.append(("password", f"{made_up_password}  (for this start; EUNOE_PASSWORD sets one)"))
+    rows = [("data", configured.database_label)]
+    if served is not None:
+        embeddings = _some(served.embeddings) or "none; search finds words, not meanings"
+        rows = [("models", _some(served.models) or NO_MODEL), ("embeddings", embeddings), *rows]
+    if made_up.password is not None:
+        rows.append(("password", f"{made_up.password}  (for this start; EUNOE_PASSWORD sets one)"))
+    if made_up.key is not None:
+        rows.append(("key", f"{made_up.key}  (shown this once; it administers the server)"))
     console.print(Text(f"\nEunoe {version} listens on ") + Text(configured.url, "bold cyan"))
     console.print()
     for name, value in rows:

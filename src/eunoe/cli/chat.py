@@ -35,9 +35,8 @@ _BAD_REQUEST: Final = 400
 def chat(*, agent: str | None, url: str | None, model: str | None) -> int:
     """Talk until the input ends. Return the exit code: 1 when a turn of piped input failed."""
     configured = settings.load()
-    password = configured.password.get_secret_value() if configured.password else None
     console = Console(highlight=False)
-    with Client(url or configured.url, password=password) as client:
+    with Client(url or configured.url, password=configured.credential) as client:
         chosen, is_new = choose(client, agent, model=model)
         talk = _Talk(client, chosen, console)
         talk.transcript.note(f"{chosen.name}  {chosen.model}  {chosen.id}")

@@ -240,7 +240,9 @@ def _refuse(answer: httpx.Response) -> None:
     if answer.status_code < _LOWEST_ERROR:
         return
     if answer.status_code == _UNAUTHORIZED:
-        sentence = "The server wants a password; set EUNOE_PASSWORD to it."
+        sentence = (
+            "The server wants a password or a key; set EUNOE_PASSWORD or EUNOE_API_KEY to it."
+        )
         raise Refused(sentence, status=answer.status_code)
     try:
         body = cast("object", answer.json())

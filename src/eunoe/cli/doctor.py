@@ -88,7 +88,9 @@ def diagnoses() -> Iterator[Diagnosis]:
 
 def _described(configured: Settings) -> str:
     names = [name for name in settings.variable_names() if os.environ.get(name)]
-    password = "a password" if configured.password else "no password, this machine only"
+    wanted = {"a password": configured.password, "a key": configured.require_key}
+    password = " or ".join(name for name, is_set in wanted.items() if is_set)
+    password = password or "no password, this machine only"
     return f"{password}; set: {', '.join(names) or 'nothing, all defaults'}"
 
 
@@ -160,8 +162,7 @@ _DATABASE_REMEDIES: Final = {
 
 def _port(configured: Settings) -> Iterator[Diagnosis]:
     place = f"{configured.host}:{configured.port}"
-    password = configured.password.get_secret_value() if configured.password else None
-    with Client(configured.url, password=password) as client:
+    with Client(configured.url, password=configured.credential) as client:
         running = client.version()
     if running is not None:
         yield Diagnosis(what="port", state="good", found=f"{place}: Eunoe {running} runs there")

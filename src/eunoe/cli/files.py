@@ -53,8 +53,7 @@ def bring_in(*, path: Path, name: str | None, model: str | None, url: str | None
 
 def _client(url: str | None) -> Client:
     configured = settings.load()
-    password = configured.password.get_secret_value() if configured.password else None
-    return Client(url or configured.url, password=password)
+    return Client(url or configured.url, password=configured.credential)
 
 
 def _read(path: Path, *, name: str | None) -> tuple[bytes, bool]:

@@ -22,7 +22,9 @@ app: Final = typer.Typer(
 db: Final = typer.Typer(help="Look after the database.", no_args_is_help=True)
 models: Final = typer.Typer(help="The models that run on this machine.", no_args_is_help=True)
 secrets: Final = typer.Typer(help="The keys that seal stored secrets.", no_args_is_help=True)
+keys: Final = typer.Typer(help="The keys that open the server.", no_args_is_help=True)
 app.add_typer(db, name="db")
+app.add_typer(keys, name="keys")
 app.add_typer(models, name="models")
 app.add_typer(secrets, name="secrets")
 
@@ -141,6 +143,44 @@ def db_backup(
 ) -> None:
     """Copy the database to a file, while the server runs."""
     _do("db", "backup", path=path)
+
+
+@keys.command("create")
+def keys_create(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    scope: Annotated[str, typer.Option(help="read, run, write or admin.")] = "write",
+    agent: Annotated[
+        list[str] | None, typer.Option(help="The id of an agent; for all if absent.")
+    ] = None,
+    organization: Annotated[
+        str | None, typer.Option(help="Whose; the default's if absent.")
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="Who acts with it.")] = None,
+    days: Annotated[float | None, typer.Option(help="How long it lasts.")] = None,
+) -> None:
+    """Make a key, and print it this once."""
+    _do(
+        "keys",
+        "create",
+        name=name,
+        scope=scope,
+        agents=agent or [],
+        organization=organization,
+        user=user,
+        days=days,
+    )
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """List the keys: who each is, what it opens, when it was last used."""
+    _do("keys", "show")
+
+
+@keys.command("revoke")
+def keys_revoke(key: Annotated[str, typer.Argument(help="The id of the key.")]) -> None:
+    """Revoke a key; the next request with it is refused."""
+    _do("keys", "revoke", key=key)
 
 
 @models.command("pull")

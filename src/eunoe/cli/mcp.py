@@ -10,10 +10,9 @@ from eunoe.tools.mcp_serving import bridge
 def serve(*, url: str | None) -> int:
     """Pass on what is asked over standard input, until it ends."""
     configured = settings.load()
-    password = configured.password
     headers: dict[str, str] = {}
-    if password is not None:
-        headers["Authorization"] = f"Bearer {password.get_secret_value()}"
+    if configured.credential is not None:
+        headers["Authorization"] = f"Bearer {configured.credential}"
     address = f"{(url or configured.url).rstrip('/')}/mcp"
     asyncio.run(bridge(address, headers, version=version("eunoe")))
     return 0

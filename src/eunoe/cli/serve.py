@@ -19,11 +19,12 @@ from uvicorn.supervisors import Multiprocess
 from eunoe import settings
 from eunoe.app import VERSION, create_app, sealing
 from eunoe.cli import models
-from eunoe.cli.banner import announce
+from eunoe.cli.banner import MadeUp, announce
 from eunoe.cli.failure import CommandFailed
 from eunoe.cli.stopping import draining_first
+from eunoe.service.keys import create_first
 from eunoe.settings import PREFIX, Settings
-from eunoe.store.database import open_database, upgrade
+from eunoe.store.database import opened
 
 Application: TypeAlias = Callable[..., Any]
 """An ASGI application. Which framework it is made with is not this command's to know."""
@@ -48,8 +49,9 @@ def serve(*, host: str | None, port: int | None, workers: int | None, secure: bo
     with _bound(configured) as listener:
         models.ensure(configured, Console(highlight=False))
         actual = configured.model_copy(update={"port": listener.getsockname()[1]})
-        asyncio.run(_prepare(actual))
-        threading.Thread(target=announce, args=(actual, VERSION, made_up), daemon=True).start()
+        key = asyncio.run(_prepare(actual))
+        made = MadeUp(password=made_up, key=key)
+        threading.Thread(target=announce, args=(actual, VERSION, made), daemon=True).start()
         _run(actual, listener)
     return 0
 
@@ -99,19 +101,21 @@ def _bound(configured: Settings) -> socket.socket:
     return listener
 
 
-async def _prepare(configured: Settings) -> None:
-    """Bring the data up to date once, before any worker opens it; what is wrong ends here."""
+async def _prepare(configured: Settings) -> str | None:
+    """Bring the data up to date once, before any worker opens it; what is wrong ends here.
+
+    Returns the first key, where keys are wanted and there is none yet that administers.
+    """
     try:
         configured.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         sentence = f"The data folder {configured.data_dir} cannot be made: {error.strerror}."
         raise CommandFailed(sentence) from error
     sealing(configured)
-    db = await open_database(configured.database_url)
-    try:
-        await upgrade(db)
-    finally:
-        await db.close()
+    async with opened(configured.database_url) as db:
+        return (
+            await create_first(db) if configured.require_key and not configured.password else None
+        )
 
 
 def _hand_down(configured: Settings) -> None:

@@ -11,8 +11,9 @@ from starlette.middleware.cors import CORSMiddleware
 from eunoe.http import document, errors
 from eunoe.http.auth import PasswordGate
 from eunoe.http.deps import Runtime
-from eunoe.http.intake import DEFAULT_BODY_LIMIT, Intake
+from eunoe.http.intake import DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT_S, Intake
 from eunoe.http.observed import Observed
+from eunoe.http.rates import Rates
 from eunoe.http.routes import (
     access_tokens,
     admin,
@@ -32,6 +33,7 @@ from eunoe.http.routes import (
     health,
     identities,
     jobs,
+    keys,
     mcp_offer,
     mcp_servers,
     message_search,
@@ -103,17 +105,25 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     templates.router,
     environments.router,
     admin.router,
+    keys.router,
     health.router,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Who may send what: a password for all, the browsers' origins, the size of a body."""
+    """Who may send what: whether a password or a key is wanted, from which pages, how much.
+
+    `rate_per_minute` bounds what each key may ask for, in each process; null bounds nothing.
+    """
 
     password: str | None = None
+    require_key: bool = False
     cors_origins: tuple[str, ...] = ()
     body_limit: int = DEFAULT_BODY_LIMIT
+    body_timeout_s: float = DEFAULT_BODY_TIMEOUT_S
+    rate_per_minute: int | None = None
+    rate_burst: int | None = None
 
 
 def build_api(open_runtime: OpenRuntime, *, version: str, policy: Policy | None = None) -> FastAPI:
@@ -143,9 +153,12 @@ def build_api(open_runtime: OpenRuntime, *, version: str, policy: Policy | None 
 
 def _guard(app: FastAPI, policy: Policy) -> None:
     """Put up what a request passes; the last one added is the first it meets."""
+    if policy.rate_per_minute is not None:
+        burst = policy.rate_burst or policy.rate_per_minute
+        app.add_middleware(Rates, per_minute=policy.rate_per_minute, burst=burst)
     app.add_middleware(TokenGate)
-    app.add_middleware(Intake, limit=policy.body_limit)
-    if policy.password is not None:
+    app.add_middleware(Intake, limit=policy.body_limit, timeout_s=policy.body_timeout_s)
+    if policy.password is not None or policy.require_key:
         app.add_middleware(PasswordGate, password=policy.password)
     if policy.cors_origins:
         app.add_middleware(

@@ -8,11 +8,10 @@ from typing import Annotated, Final, TypeAlias, TypeVar
 
 from fastapi import Depends, Header, Request
 
-from eunoe.domain.access_tokens import AccessToken
 from eunoe.domain.agents import AgentType
 from eunoe.errors import Invalid, Missing
 from eunoe.http.sse import KEEPALIVE_S
-from eunoe.http.token_gate import SCOPE_KEY
+from eunoe.http.token_gate import ACTOR_KEY
 from eunoe.ids import DEFAULT_USER, is_id
 from eunoe.llm.brought import BroughtProviders, OrganizationModels
 from eunoe.llm.registry import Registry
@@ -97,13 +96,11 @@ async def _actor(
 ) -> Actor:
     """Return who acts (api 1.10): a malformed id is refused, an unknown one is the default user.
 
-    Who brings an access token acts as the user who made it.
+    Who brings a key or an access token acts as the user it is of.
     """
-    token: AccessToken | None = request.scope.get(SCOPE_KEY)
-    if token is not None:
-        return Actor(
-            organization_id=token.organization_id, user_id=token.user_id, sees_secrets=False
-        )
+    actor: Actor | None = request.scope.get(ACTOR_KEY)
+    if actor is not None:
+        return actor
     if user_id is None:
         return Actor()
     if not is_id("user", user_id):

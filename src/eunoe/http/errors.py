@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from math import ceil
 from typing import Final, cast
 
 from fastapi import FastAPI, Request
@@ -42,6 +43,7 @@ _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     errors.CompletionFailed: 502,
     errors.McpAddressRefused: 422,
     errors.McpTimedOut: 408,
+    errors.RequestsTooMany: 429,
     errors.FileTypeUnsupported: 415,
 }
 _TOKEN: Final[dict[int, str]] = {
@@ -50,6 +52,7 @@ _TOKEN: Final[dict[int, str]] = {
     402: "PAYMENT_REQUIRED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    408: "TIMEOUT",
     409: "CONFLICT",
     410: "EXPIRED",
     429: "RATE_LIMIT_EXCEEDED",
@@ -140,7 +143,9 @@ def _answer(
     if status in {HTTPStatus.CONFLICT, HTTPStatus.NOT_IMPLEMENTED} and not cause.heals:
         headers.update(_NO_RETRY)
     if retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, round(retry_after_s)))
+        headers["Retry-After"] = str(max(1, ceil(retry_after_s)))
+    if issubclass(cause, errors.RequestsTooMany):
+        headers["x-should-retry"] = "true"
     return JsonReply(body, status=status, headers=headers)
 
 
@@ -174,7 +179,9 @@ def _error_body(kind: str, message: str, detail: Mapping[str, object]) -> Json:
 
 
 def _retry_after(error: EunoeError) -> float | None:
-    return error.retry_after_s if isinstance(error, ModelError) else None
+    if isinstance(error, ModelError | errors.RequestsTooMany):
+        return error.retry_after_s
+    return None
 
 
 async def _on_ours(request: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 Pure ASGI, so that a stream's answer passes through untouched.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import MutableMapping
@@ -15,11 +16,22 @@ from eunoe.domain.messages import Json
 from eunoe.http.replies import JsonReply
 
 DEFAULT_BODY_LIMIT: Final = 32 * 1024 * 1024
+DEFAULT_BODY_TIMEOUT_S: Final = 120.0
 # An upload is kept on disk, not in memory, and has a limit of its own.
 _UPLOAD_LIMIT: Final = 64 * 1024 * 1024
 _HEADER_LIMIT: Final = 64 * 1024
-_HEADERS_TOO_LARGE: Final = f"The headers have more than {_HEADER_LIMIT} bytes; send fewer."
+_HEADER_COUNT: Final = 128
+_HEADERS_TOO_LARGE: Final = (
+    f"There are more than {_HEADER_COUNT} headers, or {_HEADER_LIMIT} bytes of them; send fewer."
+)
 _TOO_LARGE: Final = "The body has more than {limit} bytes; send less at a time."
+_TOO_SLOW: Final = "The body did not arrive within {seconds:g} seconds; send it again, faster."
+# As deep as what is stored can be, and less than what readers of JSON can bear.
+_DEPTH: Final = 254
+_TOO_DEEP: Final = f"The body is nested more than {_DEPTH} levels deep; send flatter values."
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_EMPTY: Final = re.compile(rb"\{\}|\[\]")
+_BUT_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _DIRTY: Final = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _NUL: Final = "\x00"
 
@@ -27,20 +39,29 @@ _NUL: Final = "\x00"
 class Intake:
     """Serves `/latest` as `/v1` (api 1.1) and refuses bodies past `limit` bytes with 413.
 
-    Headers past 64 KiB are refused with 431.
+    Headers past 64 KiB or 128 in number are refused with 431, a body that takes longer than
+    `timeout_s` to arrive with 408, JSON nested past 254 levels with 400.
     NULs and lone surrogates are dropped from JSON bodies, paths and queries (api 1.6).
     """
 
-    def __init__(self, app: ASGIApp, *, limit: int = DEFAULT_BODY_LIMIT) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limit: int = DEFAULT_BODY_LIMIT,
+        timeout_s: float = DEFAULT_BODY_TIMEOUT_S,
+    ) -> None:
         self._app = app
         self._limit = limit
+        self._timeout_s = timeout_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         _clean(scope)
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > _HEADER_LIMIT:
+        size = sum(len(name) + len(value) for name, value in scope["headers"])
+        if size > _HEADER_LIMIT or len(scope["headers"]) > _HEADER_COUNT:
             refusal = JsonReply({"detail": _HEADERS_TOO_LARGE}, status=431)
             await refusal(scope, receive, send)
             return
@@ -57,6 +78,7 @@ class Intake:
             receive = _Body(
                 receive,
                 limit=limit,
+                timeout_s=self._timeout_s,
                 is_json=b"json" in headers.get(b"content-type", b"json"),
             )
         await self._app(scope, receive, send)
@@ -71,17 +93,22 @@ def _clean(scope: MutableMapping[str, Any]) -> None:
 
 
 class _Body:
-    """Receives a request's body, counted, and cleaned where it is JSON."""
+    """Receives a request's body, counted and timed, and cleaned where it is JSON."""
 
-    def __init__(self, receive: Receive, *, limit: int, is_json: bool) -> None:
+    def __init__(self, receive: Receive, *, limit: int, timeout_s: float, is_json: bool) -> None:
         self._receive = receive
         self._limit = limit
+        self._timeout_s = timeout_s
+        self._deadline = asyncio.get_running_loop().time() + timeout_s
         self._is_json = is_json
         self._size = 0
         self._whole = False
 
     async def __call__(self) -> Message:
-        if not self._is_json or self._whole:
+        if self._whole:
+            # What comes now is that the client has gone.
+            return await self._receive()
+        if not self._is_json:
             return await self._next()
         pieces: list[bytes] = []
         more = True
@@ -91,15 +118,36 @@ class _Body:
                 return message
             pieces.append(message.get("body", b""))
             more = message.get("more_body", False)
-        self._whole = True
-        return {"type": "http.request", "body": cleaned(b"".join(pieces)), "more_body": False}
+        body = b"".join(pieces)
+        if is_too_deep(body):
+            raise HTTPException(400, _TOO_DEEP)
+        return {"type": "http.request", "body": cleaned(body), "more_body": False}
 
     async def _next(self) -> Message:
-        message = await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            text = _TOO_SLOW.format(seconds=self._timeout_s)
+            raise HTTPException(408, text, headers={"Connection": "close"}) from None
+        self._whole = not message.get("more_body", False)
         self._size += len(message.get("body", b""))
         if self._size > self._limit:
             raise HTTPException(413, _TOO_LARGE.format(limit=self._limit))
         return message
+
+
+def is_too_deep(body: bytes) -> bool:
+    """Whether a JSON text is nested past what can be read and stored; a broken one is not."""
+    if body.count(b"[") + body.count(b"{") <= _DEPTH:
+        return False
+    left = _STRING.sub(b"", body).translate(None, _BUT_BRACKETS)
+    for _ in range(_DEPTH):
+        flatter = _EMPTY.sub(b"", left)
+        if len(flatter) == len(left):
+            return False
+        left = flatter
+    return bool(left)
 
 
 def cleaned(body: bytes) -> bytes:

@@ -1,53 +1,32 @@
-"""The gate of access tokens: who brings one may do what it says, and nothing else (25.3).
+"""The gate of keys and access tokens: who brings one may do what it says, and nothing else (25.3).
 
-A request with a token is narrowed by it, whether this server wants a password or not. Only what
-stands in the table is open to tokens: a route that is added is closed to them.
+A request with either is narrowed by it, whether this server wants a password or not; `scopes`
+says what a request does.
 """
 
-import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import MutableMapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from eunoe.domain.access_tokens import Access, AccessToken
-from eunoe.errors import TokenScopeExceeded
+from eunoe.domain.access_tokens import AccessToken
+from eunoe.domain.keys import Key
+from eunoe.errors import EunoeError, KeyScopeExceeded, TokenScopeExceeded
 from eunoe.http.errors import answer_of
-from eunoe.ids import UUID4
-from eunoe.service import access_tokens
+from eunoe.http.scopes import EXEMPT, deed_of
+from eunoe.service import access_tokens, keys
+from eunoe.store.db import Actor, Database
 
-SCOPE_KEY: Final = "eunoe.access_token"
-"""Where the token of a request stands in its scope, for whoever asks who acts."""
+ACTOR_KEY: Final = "eunoe.actor"
+"""Where a request's scope says who acts, for whoever asks; absent, a header may say it."""
+CALLER_KEY: Final = "eunoe.caller"
+"""Where it has the id of the key or token, for whoever counts what each of them asks for."""
 
-_OPEN: Final[Sequence[tuple[str, str, Access]]] = (
-    ("GET", "", "read_agent"),
-    ("GET", "/context", "read_agent"),
-    ("GET", "/core-memory", "read_agent"),
-    ("GET", "/core-memory/blocks/?", "read_agent"),
-    ("GET", "/core-memory/blocks/.+", "read_agent"),
-    ("GET", "/tools", "read_agent"),
-    ("GET", "/archival-memory", "read_agent"),
-    ("GET", "/archival-memory/search", "read_agent"),
-    ("PATCH", "", "write_agent"),
-    # Attaching names things beside the agent, which the token says nothing of.
-    ("PATCH", "/core-memory/blocks/(?!attach/|detach/).+", "write_agent"),
-    ("POST", "/archival-memory", "write_agent"),
-    ("DELETE", "/archival-memory/[^/]+", "write_agent"),
-    ("POST", "/recompile", "write_agent"),
-    ("GET", "/messages", "read_messages"),
-    ("POST", "/messages", "write_messages"),
-    ("POST", "/messages/stream", "write_messages"),
-    ("POST", "/messages/cancel", "write_messages"),
-    ("PATCH", "/reset-messages", "write_messages"),
-    ("POST", "/summarize", "write_messages"),
-)
-_ROUTES: Final[Sequence[tuple[str, re.Pattern[str], Access]]] = [
-    (method, re.compile(f"/v1/agents/(agent-{UUID4}){path}"), access)
-    for method, path, access in _OPEN
-]
+_PREFIXES: Final = (access_tokens.PREFIX, keys.PREFIX)
+_USER: Final = b"user_id"
 
 
 class TokenGate:
@@ -58,40 +37,92 @@ class TokenGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         text = offered_token(scope)
-        if text is None:
+        if text is None or scope["path"] in EXEMPT:
             await self._app(scope, receive, send)
             return
-        token = await access_tokens.recognised(scope["app"].state.runtime.db, text)
-        refusal = _refusal(token, scope)
-        if refusal is not None:
-            await refusal(scope, receive, send)
+        db: Database = scope["app"].state.runtime.db
+        caller = await _recognised(db, text)
+        refusal = await _refusal(db, caller, scope)
+        if caller is None or refusal is not None:
+            await (refusal or _unauthorized())(scope, receive, send)
             return
-        scope[SCOPE_KEY] = token
+        scope[CALLER_KEY] = caller.id
+        _act(scope, caller)
         await self._app(scope, receive, send)
+        if isinstance(caller, Key):
+            # The answer has gone out: nobody waits for this.
+            await keys.note_used(db, caller)
 
 
 def offered_token(scope: Scope) -> str | None:
-    """Return the access token that a request brings, null where it brings none."""
+    """Return the key or access token that a request brings, null where it brings neither."""
     if scope["type"] != "http":
         return None
     word, _, rest = Headers(scope=scope).get("authorization", "").partition(" ")
     text = rest.strip()
-    return text if word.lower() == "bearer" and text.startswith(access_tokens.PREFIX) else None
+    return text if word.lower() == "bearer" and text.startswith(_PREFIXES) else None
 
 
-def _refusal(token: AccessToken | None, scope: Scope) -> Response | None:
-    if token is None:
-        return JSONResponse({"detail": "Unauthorized"}, status_code=401)
-    origin = Headers(scope=scope).get("origin")
-    if origin is not None and _origin(token.hostname) != origin:
-        return answer_of(TokenScopeExceeded(f"The access token is for {token.hostname} alone."))
-    for method, path, access in _ROUTES:
-        found = path.fullmatch(scope["path"])
-        if found is None or scope["method"] != method:
-            continue
-        if token.allows(access, agent_id=found[1]):
-            return None
-    return answer_of(TokenScopeExceeded())
+async def _recognised(db: Database, text: str) -> AccessToken | Key | None:
+    if text.startswith(keys.PREFIX):
+        return await keys.recognised(db, text)
+    return await access_tokens.recognised(db, text)
+
+
+async def _refusal(db: Database, caller: AccessToken | Key | None, scope: Scope) -> Response | None:
+    """Return the answer to who may not do this, null for who may."""
+    deed = deed_of(scope["method"], scope["path"])
+    match caller:
+        case None:
+            return _unauthorized()
+        case AccessToken():
+            origin = Headers(scope=scope).get("origin")
+            if origin is not None and _origin(caller.hostname) != origin:
+                text = f"The access token is for {caller.hostname} alone."
+                return answer_of(TokenScopeExceeded(text))
+            allowed = (
+                deed.access is not None
+                and deed.agent_id is not None
+                and caller.allows(deed.access, agent_id=deed.agent_id)
+            )
+            refused: EunoeError = TokenScopeExceeded()
+        case Key():
+            agent_id = deed.agent_id
+            if caller.agent_ids and deed.of is not None:
+                agent_id = await keys.agent_of(db, caller, deed.of)
+            allowed = caller.allows(deed.scope, agent_id=agent_id)
+            refused = KeyScopeExceeded(_wanted(caller, deed.scope))
+    return None if allowed else answer_of(refused)
+
+
+def _wanted(key: Key, scope: str) -> str:
+    """Say which kind of key opens this, and nothing of what is behind it."""
+    if key.agent_ids:
+        return f"This takes a key with the scope {scope}, for this agent or for all of them."
+    return f"This takes a key with the scope {scope}; this one has {key.scope}."
+
+
+def _act(scope: MutableMapping[str, Any], caller: AccessToken | Key) -> None:
+    """Say who acts, in the header too: not every reader of it knows of keys.
+
+    Whoever administers the server may name somebody else there, as with the password.
+    """
+    named = any(name == _USER for name, _ in scope["headers"])
+    if isinstance(caller, Key):
+        if caller.scope == "admin" and named:
+            return
+        actor = keys.actor_of(caller)
+    else:
+        actor = Actor(
+            organization_id=caller.organization_id, user_id=caller.user_id, sees_secrets=False
+        )
+    scope[ACTOR_KEY] = actor
+    kept = [(name, value) for name, value in scope["headers"] if name != _USER]
+    scope["headers"] = [*kept, (_USER, actor.user_id.encode())]
+
+
+def _unauthorized() -> Response:
+    return JSONResponse({"detail": "Unauthorized"}, status_code=401)
 
 
 def _origin(hostname: str) -> str:

@@ -49,23 +49,23 @@ async def create(
         absent = [one.agent_id for one in grants if one.agent_id not in there]
         if absent:
             raise Missing(f"There are no such agents: {', '.join(absent)}.")
-        await access_tokens.insert(tx, made, digest=_digest(text))
+        await access_tokens.insert(tx, made, digest=digest_of(text))
     return text, made
 
 
 async def recognised(db: Database, text: str) -> AccessToken | None:
     """Return what is kept of a token; null for one that is unknown, revoked or expired."""
     async with db.read(Actor()) as tx:
-        return await access_tokens.by_digest(tx, _digest(text), at=datetime.now(UTC))
+        return await access_tokens.by_digest(tx, digest_of(text), at=datetime.now(UTC))
 
 
 async def revoke(db: Database, actor: Actor, token: str) -> None:
     """Remove a token, named by its text or by the id that the list shows."""
     async with db.write(actor) as tx:
-        if not await access_tokens.delete(tx, token_id=token, digest=_digest(token)):
+        if not await access_tokens.delete(tx, token_id=token, digest=digest_of(token)):
             raise Missing("There is no such access token.")
 
 
-def _digest(text: str) -> str:
+def digest_of(text: str) -> str:
     # It has 256 bits of chance in it: nothing slower than a plain digest protects it better.
     return hashlib.sha256(text.encode()).hexdigest()

@@ -12,10 +12,10 @@ from starlette.responses import Response, StreamingResponse
 from eunoe.domain.mcp_connections import Progress
 from eunoe.domain.mcp_servers import McpConfig, StdioServer
 from eunoe.errors import Invalid, McpOriginRefused
-from eunoe.http.auth import CALLBACK
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
+from eunoe.http.scopes import CALLBACK
 from eunoe.http.sse import frame
 from eunoe.ids import is_id
 from eunoe.service import mcp_connections, mcp_servers

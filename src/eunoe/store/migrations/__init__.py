@@ -22,6 +22,7 @@ REVISIONS: Final = (
     "0011",
     "0012",
     "0018",
+    "0015",
 )
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 

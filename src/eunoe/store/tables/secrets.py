@@ -49,3 +49,19 @@ access_tokens = Table(
     Column("created_at", BigInteger, nullable=False),
     Index(None, "organization_id", "created_at", "id"),
 )
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    key(),
+    organization(),
+    Column("user_id", Text, nullable=False),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("scope", Text, nullable=False),  # domain.keys.Scope
+    Column("agent_ids_json", Text, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Index(None, "created_at", "id"),
+)
