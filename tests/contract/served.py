@@ -36,7 +36,7 @@ def key(verb: str, path: str) -> str:
 @functools.cache
 def operations() -> dict[str, Operation]:
     """Return every operation of the document, by `key`."""
-    document = build_api(_closed, version="0").openapi()
+    document = build_api(closed, version="0").openapi()
     return {
         key(verb, path): _operation(document, verb, path, operation)
         for path, operations in document["paths"].items()
@@ -45,7 +45,7 @@ def operations() -> dict[str, Operation]:
 
 
 @asynccontextmanager
-async def _closed() -> AsyncGenerator[Runtime]:
+async def closed() -> AsyncGenerator[Runtime]:
     _never()
     yield  # pyright: ignore[reportUnreachable] -- makes this a generator
 

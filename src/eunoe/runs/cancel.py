@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from eunoe.domain.runs import ACTIVE, Run, is_terminal
 from eunoe.engine.cancellation import Cancellation
-from eunoe.errors import NothingToCancel
+from eunoe.errors import Missing, NothingToCancel
 from eunoe.runs.approvals import withdrawn
-from eunoe.store import lists, runs
+from eunoe.store import agents, lists, runs
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
 from eunoe.store.runs import RunFilter
@@ -28,9 +28,11 @@ async def cancel(
     """Ask the chosen runs to stop; return each run's id with `cancelled`, or `failed`.
 
     `failed` is said of a run that is not there to be cancelled. Repeating the call
-    changes nothing.
+    changes nothing. Raises `Missing` for an unknown agent.
     """
     async with db.write(actor) as tx:
+        if agent_id is not None and await agents.type_of(tx, agent_id) is None:
+            raise Missing(f"There is no agent {agent_id}.")
         chosen = await _chosen(
             tx, agent_id=agent_id, conversation_id=conversation_id, run_ids=run_ids
         )

@@ -156,6 +156,17 @@ async def forget(db: Database, actor: Actor, archive_id: str, passage_id: str) -
         await passages.delete(tx, passage_id)
 
 
+async def forget_of_agent(db: Database, actor: Actor, agent_id: str, passage_id: str) -> None:
+    """Remove a passage of the agent's archive; raise `Missing` where it has none such."""
+    async with db.write(actor) as tx:
+        await states.known(tx, agent_id)
+        archive = await archives.attached(tx, agent_id)
+        passage = await passages.get(tx, passage_id)
+        if archive is None or passage is None or passage.archive_id != archive.id:
+            raise Missing(f"The agent {agent_id} has no passage {passage_id}.")
+        await passages.delete(tx, passage_id)
+
+
 async def vectors_of(
     texts: Sequence[str], embedding: EmbeddingConfig | None, *, models: Models
 ) -> list[tuple[float, ...] | None]:

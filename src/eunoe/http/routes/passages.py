@@ -7,7 +7,7 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from eunoe.domain.recall import PassageQuery
-from eunoe.errors import Invalid, Missing
+from eunoe.errors import Invalid
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, Limit, rows
 from eunoe.http.paths import AgentId
@@ -139,11 +139,8 @@ async def recall(
 async def delete(
     agent_id: AgentId, memory_id: str, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
-    """Delete a passage; which agent the path names is not looked at (14.4)."""
-    del agent_id
+    """Delete a passage of the agent's archive; what opens one agent opens no other's (14.4)."""
     if not is_id("passage", memory_id):
         raise Invalid("The memory id is not of the form passage-{uuid4}.")
-    async with runtime.db.write(actor) as tx:
-        if not await passages.delete(tx, memory_id):
-            raise Missing(f"There is no passage {memory_id}.")
+    await archives.forget_of_agent(runtime.db, actor, agent_id, memory_id)
     return JsonReply({"message": f"The passage {memory_id} was deleted."})
