@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import anyio
 import pytest
+from inline_snapshot import snapshot
 from letta_client.types import AgentState, BlockResponse
 
 from eunoe.domain.messages import Json
@@ -221,3 +222,54 @@ async def test_what_an_agent_does_not_have_is_404(api: Api) -> None:
     assert await api.got(f"{path}/") == []
     nobody = "/v1/agents/agent-00000000-0000-4000-8000-000000000009/core-memory/blocks"
     assert (await api.sdk.get(nobody)).status_code == 404
+
+
+@pytest.mark.rule("api-12.20", "G-16")
+async def test_the_history_is_paged_as_every_list_is(api: Api) -> None:
+    made = await api.block("notes", "v1")
+    path = f"/v1/blocks/{made['id']}"
+    for number in range(2, 6):
+        await api.sdk.patch(path, json={"value": f"v{number}"})
+    whole = await api.got(f"{path}/history")
+    assert [one["version"] for one in whole] == [1, 2, 3, 4, 5]
+    middle = await api.got(f"{path}/history", after=whole[0]["id"], limit=2)
+    assert [one["value"] for one in middle] == ["v2", "v3"]
+    newest = await api.got(f"{path}/history", order="desc", limit=1)
+    assert newest == [whole[-1]]
+    assert await api.got(f"{path}/history", before=whole[1]["id"]) == whole[:1]
+
+
+@pytest.mark.rule("api-12.20")
+async def test_a_diff_shows_the_lines_and_fields_that_changed(api: Api) -> None:
+    made = await api.block("notes", "one\ntwo\n", tags=["a"])
+    path = f"/v1/blocks/{made['id']}"
+    await api.sdk.patch(path, json={"value": "one\n2\n"})
+    await api.sdk.patch(path, json={"label": "journal", "tags": ["b"]})
+    newest = (await api.got(f"{path}/diff"))["diff"]
+    assert newest == snapshot(
+        "--- label (version 2)\n+++ label (version 3)\n@@ -1 +1 @@\n-notes\n+journal\n"
+        '--- tags (version 2)\n+++ tags (version 3)\n@@ -1 +1 @@\n-["a"]\n+["b"]\n'
+    )
+    values = (await api.got(f"{path}/diff", **{"from": 1, "to": 2}))["diff"]
+    assert values.endswith("@@ -1,2 +1,2 @@\n one\n-two\n+2\n")
+    assert (await api.got(f"{path}/diff", **{"from": 2, "to": 2}))["diff"] == ""
+    assert (await api.sdk.get(f"{path}/diff", params={"to": 9})).status_code == 404
+    assert (await api.sdk.get(f"/v1/blocks/{UNKNOWN}/diff")).status_code == 404
+
+
+@pytest.mark.rule("api-12.20", "M6")
+async def test_a_revert_is_a_new_version_and_only_of_what_was_seen(api: Api) -> None:
+    made = await api.block("notes", "one", description="d", metadata={"a": 1}, tags=["x"])
+    path = f"/v1/blocks/{made['id']}"
+    await api.sdk.patch(path, json={"value": "two", "metadata": {}, "tags": [], "label": "journal"})
+    stale = await api.sdk.post(f"{path}/revert", json={"version": 1, "expected_version": 1})
+    assert (stale.status_code, "version 2" in stale.text) == (409, True)
+    done = await api.sdk.post(f"{path}/revert", json={"version": 1, "expected_version": 2})
+    assert done.json() == made
+    history = await api.got(f"{path}/history")
+    assert [one["value"] for one in history] == ["one", "two", "one"]
+    assert history[1]["label"] == "journal"
+    again = await api.sdk.post(f"{path}/revert", json={"version": 1})
+    assert (again.status_code, len(await api.got(f"{path}/history"))) == (200, 3)
+    assert (await api.sdk.post(f"{path}/revert", json={"version": 9})).status_code == 404
+    assert (await api.sdk.post(f"{path}/revert", json={"version": 1, "x": 1})).status_code == 422

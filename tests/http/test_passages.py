@@ -193,3 +193,28 @@ async def test_an_embedder_that_is_down_loses_nothing(api: Api) -> None:
     assert made["embedding"] is None
     found = await api.got(f"/v1/agents/{agent['id']}/archival-memory/search", query="key mat")
     assert [one["id"] for one in found["results"]] == [made["id"]]
+
+
+@pytest.mark.rule("api-14.4", "M21")
+async def test_what_became_of_a_passage_is_told_after_its_end(api: Api) -> None:
+    agent = await api.agent()
+    path = f"/v1/agents/{agent['id']}/archival-memory"
+    made = (await api.sdk.post(path, json={"text": "Tea at five.", "tags": ["tea"]})).json()[0]
+    history = f"/v1/passages/{made['id']}/history"
+    (created,) = await api.got(history)
+    assert (created["deed"], created["text"], created["tags"]) == (
+        "created",
+        "Tea at five.",
+        ["tea"],
+    )
+    assert (await api.sdk.delete(f"{path}/{made['id']}")).status_code == 200
+    told = await api.got(history)
+    assert told[0] == created
+    assert [(one["version"], one["deed"], one["text"]) for one in told] == [
+        (1, "created", "Tea at five."),
+        (2, "deleted", "Tea at five."),
+    ]
+    assert all(one["actor_id"].startswith("user-") for one in told)
+    assert await api.got(history, order="desc", limit=1) == told[1:]
+    unknown = made["id"][:-4] + "0000"
+    assert (await api.sdk.get(f"/v1/passages/{unknown}/history")).status_code == 404

@@ -12,7 +12,7 @@ from letta_client.types.agents import ToolExecutionResult
 from eunoe.domain.messages import Json, Text
 from eunoe.engine.ports import ModelRequest
 from eunoe.runs.surroundings import no_executor
-from eunoe.store import blocks
+from eunoe.store import block_versions
 from eunoe.store.db import Actor, Database
 from eunoe.testing.scripted import call, say
 from eunoe.tools.programs import Program, Ran, Requirement
@@ -122,7 +122,7 @@ async def test_a_tool_that_is_given_the_memory_can_change_it(database: Database)
         kept = await talk.letta.agents.blocks.retrieve("human", agent_id=agent.id)
         assert kept.value == "Ada. Tea. Cake."
         async with database.read(Actor()) as tx:
-            history = await blocks.versions(tx, [kept.id])
+            history = await block_versions.of(tx, [kept.id])
         assert [one.agent_id for one in history[1:]] == [agent.id] * 2
         assert history[-1].run_id is None
 

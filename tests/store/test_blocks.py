@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from eunoe.domain.blocks import Block
+from eunoe.domain.origins import Origin
 from eunoe.errors import BlockChanged, BlockExists
-from eunoe.store import agents, blocks
+from eunoe.store import agents, block_versions, blocks
 from eunoe.store.blocks import BlockFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
@@ -55,7 +56,7 @@ async def test_a_stranger_sees_and_changes_nothing(database: Database) -> None:
         assert await blocks.of_agents(tx, [agent_id]) == {agent_id: []}
         assert await blocks.by_label(tx, agent_id, block.label) is None
         assert await blocks.agents_of(tx, block.id) == []
-        assert await blocks.versions(tx, [block.id]) == []
+        assert await block_versions.of(tx, [block.id]) == []
         assert await blocks.list_blocks(tx, BlockFilter(), Page()) == []
         assert not await blocks.attach(tx, agent_id, block)
         assert not await blocks.detach(tx, agent_id, block.id)
@@ -74,21 +75,21 @@ async def test_each_change_is_remembered_with_who_and_where(database: Database) 
             tx,
             replace(block, value="second", limit=10),
             expected_version=1,
-            agent_id="agent-a",
-            run_id="run-r",
-            step_id="step-s",
+            origin=Origin(agent_id="agent-a", run_id="run-r", step_id="step-s", message_id="m"),
         )
-        assert second == replace(block, value="second", limit=10, version=2)
+        by = ACTOR.user_id
+        assert second == replace(block, value="second", limit=10, version=2, last_updated_by_id=by)
         await blocks.update(tx, replace(second, value="third"), expected_version=2)
     async with database.read(ACTOR) as tx:
         assert await blocks.get(tx, block.id) == replace(second, value="third", version=3)
-        history = await blocks.versions(tx, [block.id])
+        history = await block_versions.of(tx, [block.id])
     assert [(v.version, v.value, v.limit) for v in history] == [
         (1, "first", 100_000),
         (2, "second", 10),
         (3, "third", 10),
     ]
     assert {v.actor_id for v in history} == {ACTOR.user_id}
+    assert [v.message_id for v in history] == [None, "m", None]
     assert [(v.agent_id, v.run_id, v.step_id) for v in history] == [
         (None, None, None),
         ("agent-a", "run-r", "step-s"),
@@ -114,7 +115,7 @@ async def test_of_many_who_change_a_version_one_wins(database: Database) -> None
         found = await blocks.get(tx, block.id)
         assert found is not None
         assert found.value == "abcdef"[outcomes.index(None)]
-        assert len(await blocks.versions(tx, [block.id])) == 2
+        assert len(await block_versions.of(tx, [block.id])) == 2
 
 
 async def test_attaching_keeps_the_order_and_is_done_once(database: Database) -> None:
@@ -182,7 +183,7 @@ async def test_a_deleted_block_leaves_its_agents(database: Database) -> None:
         assert await blocks.delete(tx, block.id)
         assert not await blocks.delete(tx, block.id)
         assert await blocks.of_agents(tx, [agent_id]) == {agent_id: []}
-        assert await blocks.versions(tx, [block.id]) == []
+        assert await block_versions.of(tx, [block.id]) == []
 
 
 @pytest.mark.rule("api-12.2")

@@ -15,6 +15,7 @@ from eunoe.store import (
     agents,
     archives,
     batches,
+    block_versions,
     blocks,
     callbacks,
     conversations,
@@ -61,7 +62,7 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
     "a page of an agent's blocks": lambda tx: blocks.list_blocks(
         tx, BlockFilter(agent_id="a"), Page()
     ),
-    "a block's history": lambda tx: blocks.versions(tx, ["b"]),
+    "a block's history": lambda tx: block_versions.of(tx, ["b"]),
     "tools of agents": lambda tx: tools.of_agents(tx, ["a", "b"]),
     "a page of an agent's tools": lambda tx: tools.list_tools(tx, ToolFilter(agent_id="a"), Page()),
     "tools by id": lambda tx: tools.by_ids(tx, ["a", "b"]),

@@ -122,6 +122,7 @@ _IDS: Final[Mapping[type, Mapping[str, str]]] = {
         "agent_id": "agent",
         "run_id": "run",
         "step_id": "step",
+        "message_id": "message",
     },
     Conversation: {"id": "conversation", "agent_id": "agent"},
     File: {"id": "file", "folder_id": "folder"},

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from eunoe.domain.messages import Json
+from eunoe.domain.origins import Origin
 from eunoe.errors import BlockFull
 
 DEFAULT_LIMIT: Final = 100_000
@@ -48,6 +49,7 @@ class BlockDraft(_Origin):
     value: str = ""
     limit: int = DEFAULT_LIMIT
     read_only: bool = False
+    approve_writes: bool = False
     metadata: Json = field(default_factory=dict[str, Any])
     tags: tuple[str, ...] = ()
     is_template: bool = False
@@ -62,6 +64,7 @@ class BlockPatch(_Origin):
     value: str | None = None
     limit: int | None = None
     read_only: bool | None = None
+    approve_writes: bool | None = None
     metadata: Json | None = None
     tags: tuple[str, ...] | None = None
     is_template: bool | None = None
@@ -70,7 +73,10 @@ class BlockPatch(_Origin):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block(BlockDraft):
-    """`version` counts its changes, so that a lost update is noticed."""
+    """`version` counts its changes, so that a lost update is noticed.
+
+    An agent's own edits of a block with `approve_writes` wait until a person allows them.
+    """
 
     id: str
     version: int = 1
@@ -101,7 +107,10 @@ def overlaid(blocks: Sequence[Block], copies: Sequence[Block]) -> tuple[Block, .
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockVersion:
-    """One change of a block: what it became, by whom, in which run and step, and when."""
+    """One change of a block: what it became, by whom, whose call it was, and when.
+
+    `metadata` and `tags` are null in the oldest records, which did not keep them.
+    """
 
     block_id: str
     version: int
@@ -115,3 +124,47 @@ class BlockVersion:
     run_id: str | None
     step_id: str | None
     created_at: datetime
+    message_id: str | None = None
+    metadata: Json | None = None
+    tags: tuple[str, ...] | None = None
+
+
+def remembered(
+    block: Block, *, actor_id: str | None, at: datetime, origin: Origin | None = None
+) -> BlockVersion:
+    """Return the record of what a block has just become."""
+    origin = origin or Origin()
+    return BlockVersion(
+        block_id=block.id,
+        version=block.version,
+        label=block.label,
+        value=block.value,
+        limit=block.limit,
+        description=block.description,
+        read_only=block.read_only,
+        metadata=block.metadata,
+        tags=block.tags,
+        actor_id=actor_id,
+        agent_id=origin.agent_id,
+        run_id=origin.run_id,
+        step_id=origin.step_id,
+        message_id=origin.message_id,
+        created_at=at,
+    )
+
+
+def restored(block: Block, past: BlockVersion) -> Block:
+    """Return `block` as it was at a past version, still bearing its own; raise `BlockFull`.
+
+    Whether its changes need approval is no part of it: going back must not open a guarded block.
+    """
+    wanted = replace(
+        block,
+        label=past.label,
+        limit=past.limit,
+        description=past.description,
+        read_only=past.read_only,
+        metadata=block.metadata if past.metadata is None else past.metadata,
+        tags=block.tags if past.tags is None else past.tags,
+    )
+    return wanted.with_value(past.value)

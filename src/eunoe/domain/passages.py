@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal, TypeAlias
 
 from eunoe.domain.messages import Json, Role
 from eunoe.domain.models import EmbeddingConfig
@@ -40,6 +41,28 @@ class Passage:
     last_updated_by_id: str | None = None
     created_at: datetime
     updated_at: datetime | None = None
+
+
+Deed: TypeAlias = Literal["created", "deleted"]
+"""What can be done to a passage: no call changes the text of one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassageVersion:
+    """One deed on a passage, by whom, whose call it was, and when; `text` is what it said."""
+
+    passage_id: str
+    version: int
+    archive_id: str
+    deed: Deed
+    text: str
+    tags: tuple[str, ...]
+    actor_id: str | None
+    agent_id: str | None
+    run_id: str | None
+    step_id: str | None
+    message_id: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

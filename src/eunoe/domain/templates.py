@@ -114,6 +114,7 @@ def _block(block: Block) -> BlockDraft:
         limit=block.limit,
         description=block.description,
         read_only=block.read_only,
+        approve_writes=block.approve_writes,
         metadata=block.metadata,
         tags=block.tags,
         hidden=block.hidden,

@@ -120,8 +120,11 @@ class RunJournal:
         ending: Ending | None,
         follow: Follow | None = None,
     ) -> tuple[Window, Ending | None]:
-        step_id = step.id if step else self._step_of(settled)
-        source = memory.Source(agent=self.agent, run=run, step_id=step_id, now=self.now())
+        made = self._maker_of(settled)
+        step_id = step.id if step else made and made.step_id
+        source = memory.Source(
+            agent=self.agent, run=run, step_id=step_id, message_id=made and made.id, now=self.now()
+        )
         async with self.recorder.writing(()) as rows:
             async with self.db.write(self.actor) as tx:
                 await (self._advance(tx, run, ending) if follow is None else runs.hold(tx, run))
@@ -318,11 +321,6 @@ class RunJournal:
 
     async def _store_system(self, tx: Tx, run: Run, system: Message) -> None:
         await lists.rewrite_system(tx, run.list_id, system)
-
-    def _step_of(self, settled: Sequence[Settled]) -> str | None:
-        """Return the step that made the calls, when another process did."""
-        made = self._maker_of(settled)
-        return None if made is None else made.step_id
 
     def _maker_of(self, settled: Sequence[Settled]) -> Message | None:
         """Return the message that made the calls."""

@@ -14,6 +14,7 @@ from eunoe.domain.blocks import Block
 from eunoe.domain.edits import BlockEdit, Edited, PassageInsert, StateWrite, applied
 from eunoe.domain.files import FileOpening
 from eunoe.domain.messages import ToolCall, ToolReturn
+from eunoe.domain.origins import Origin
 from eunoe.domain.overheard import ChunksKept
 from eunoe.domain.passages import Passage
 from eunoe.domain.runs import Run
@@ -22,7 +23,7 @@ from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult, truncated
 from eunoe.engine.ports import Settled
 from eunoe.errors import BlockIsolated, EunoeError
 from eunoe.runs import files, overheard
-from eunoe.store import archives, blocks, groups, isolated_blocks, passages
+from eunoe.store import archives, blocks, groups, isolated_blocks, passage_versions, passages
 from eunoe.store.db import Tx
 
 
@@ -33,11 +34,17 @@ class Source:
     agent: Agent
     run: Run | None
     step_id: str | None
+    message_id: str | None = None
     now: datetime
 
     @property
-    def run_id(self) -> str | None:
-        return None if self.run is None else self.run.id
+    def origin(self) -> Origin:
+        return Origin(
+            agent_id=self.agent.id,
+            run_id=None if self.run is None else self.run.id,
+            step_id=self.step_id,
+            message_id=self.message_id,
+        )
 
     @property
     def conversation_id(self) -> str | None:
@@ -66,7 +73,9 @@ async def settle(
                 result = await _insert(tx, insert, source=source)
             case ChunksKept() as chunks:
                 heard = None if source.run is None else source.run.options.overheard
-                result = await overheard.kept(tx, chunks, heard, at=source.now)
+                result = await overheard.kept(
+                    tx, chunks, heard, at=source.now, origin=source.origin
+                )
             case FileOpening() as opening:
                 result = await files.carry_out(tx, opening, agent=source.agent, at=source.now)
             case BlockEdit() as edit:
@@ -126,13 +135,11 @@ async def _changed(
             tx,
             block,
             expected_version=block.version,
-            agent_id=source.agent.id,
-            run_id=source.run_id,
-            step_id=source.step_id,
+            origin=source.origin,
         )
     partners = await _partners(tx, source.agent) if done.created else ()
     for block in done.created:
-        await blocks.insert(tx, block)
+        await blocks.insert(tx, block, origin=source.origin)
         for agent_id in (source.agent.id, *partners):
             await blocks.attach(tx, agent_id, block)
     for block_id in done.detached:
@@ -181,4 +188,5 @@ async def _insert(tx: Tx, insert: PassageInsert, *, source: Source) -> ToolResul
         created_at=source.now,
     )
     await passages.insert(tx, [passage])
+    await passage_versions.record(tx, [passage], "created", origin=source.origin)
     return ToolResult(ok=True, output="None")

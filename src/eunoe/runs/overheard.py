@@ -4,10 +4,11 @@ from datetime import datetime
 
 from eunoe import ids
 from eunoe.domain.followups import lines_of
+from eunoe.domain.origins import Origin
 from eunoe.domain.overheard import ChunksKept, Overheard, passage_text
 from eunoe.domain.passages import Passage
 from eunoe.domain.tools import ToolResult
-from eunoe.store import agents, archives, messages, passages
+from eunoe.store import agents, archives, messages, passage_versions, passages
 from eunoe.store.db import Tx
 
 
@@ -23,7 +24,7 @@ async def lines_overheard(tx: Tx, overheard: Overheard) -> tuple[list[str], list
 
 
 async def kept(
-    tx: Tx, wanted: ChunksKept, overheard: Overheard | None, *, at: datetime
+    tx: Tx, wanted: ChunksKept, overheard: Overheard | None, *, at: datetime, origin: Origin
 ) -> ToolResult:
     """Put each chunk into the archive of the agent that was overheard (G24).
 
@@ -47,4 +48,5 @@ async def kept(
         for chunk in wanted.chunks
     ]
     await passages.insert(tx, made)
+    await passage_versions.record(tx, made, "created", origin=origin)
     return ToolResult(ok=True, output=f"Stored {len(made)} chunks.")

@@ -17,7 +17,7 @@ from eunoe.domain.agent_files import (
 )
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
-from eunoe.domain.blocks import Block
+from eunoe.domain.blocks import Block, BlockVersion
 from eunoe.domain.folders import Folder
 from eunoe.domain.groups import Group
 from eunoe.domain.mcp_servers import McpServer, bare, served_by, server_name
@@ -30,6 +30,7 @@ from eunoe.service import places, states
 from eunoe.store import (
     agents,
     archives,
+    block_versions,
     blocks,
     conversations,
     file_texts,
@@ -260,8 +261,8 @@ def _as_heard(found: Sequence[R], ids_heard: Iterable[str | None]) -> list[R]:
     return sorted(found, key=lambda one: (one.created_at, heard.get(one.id, len(heard))))
 
 
-async def _versions(tx: Tx, held: Collection[Block]) -> tuple[blocks.BlockVersion, ...]:
+async def _versions(tx: Tx, held: Collection[Block]) -> tuple[BlockVersion, ...]:
     """Return what the blocks have been, in the order in which the file has them."""
     place = {block.id: at for at, block in enumerate(held)}
-    found = await blocks.versions(tx, list(place))
+    found = await block_versions.of(tx, list(place))
     return tuple(sorted(found, key=lambda one: (place[one.block_id], one.version)))

@@ -16,7 +16,7 @@ from eunoe.domain.agent_files import (
 )
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
-from eunoe.domain.blocks import Block, BlockVersion
+from eunoe.domain.blocks import Block, BlockVersion, remembered
 from eunoe.domain.conversations import Conversation
 from eunoe.domain.mcp_servers import McpServer, server_name
 from eunoe.domain.messages import Message
@@ -298,19 +298,10 @@ def _with_history(file: AgentFile) -> tuple[list[Block], list[BlockVersion]]:
     for one in file.versions:
         newest[one.block_id] = max(one.version, newest.get(one.block_id, 1))
     fresh = [
-        BlockVersion(
-            block_id=block.id,
-            version=1,
-            label=block.label,
-            value=block.value,
-            limit=block.limit,
-            description=block.description,
-            read_only=block.read_only,
+        remembered(
+            replace(block, version=1),
             actor_id=block.created_by_id,
-            agent_id=None,
-            run_id=None,
-            step_id=None,
-            created_at=block.created_at or datetime.now(UTC),
+            at=block.created_at or datetime.now(UTC),
         )
         for block in file.blocks
         if block.id not in newest

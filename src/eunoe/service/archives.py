@@ -12,13 +12,14 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.drafts import PassageDraft
 from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.moments import moment
-from eunoe.domain.passages import Archive, Passage, PassageHit
+from eunoe.domain.passages import Archive, Passage, PassageHit, PassageVersion
 from eunoe.domain.recall import PassageQuery, QueryVector
 from eunoe.errors import EunoeError, Invalid, Missing
 from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
-from eunoe.store import archives, passages, search
+from eunoe.store import archives, passage_versions, passages, search
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.paging import Page
 
 MAX_PASSAGE_BYTES: Final = 4 * 8_192
 """How long a text an agent's archive takes: 8192 tokens of about four bytes (14.4)."""
@@ -144,15 +145,19 @@ async def remember(
         return (await _insert(tx, archive, [draft], vectors))[0]
 
 
-async def forget(db: Database, actor: Actor, archive_id: str, passage_id: str) -> None:
-    """Remove a passage of this archive; one of another archive is `Invalid` (14.3)."""
+async def forget(
+    db: Database, actor: Actor, passage_id: str, *, archive_id: str | None = None
+) -> None:
+    """Delete a passage; of `archive_id`, if that is given, else whichever it is in (14.3, 14.4)."""
     async with db.write(actor) as tx:
-        await known(tx, archive_id)
+        if archive_id is not None:
+            await known(tx, archive_id)
         passage = await passages.get(tx, passage_id)
         if passage is None:
             raise Missing(f"There is no passage {passage_id}.")
-        if passage.archive_id != archive_id:
+        if archive_id not in (None, passage.archive_id):
             raise Invalid(f"The passage {passage_id} is not in the archive {archive_id}.")
+        await passage_versions.record(tx, [passage], "deleted")
         await passages.delete(tx, passage_id)
 
 
@@ -164,7 +169,20 @@ async def forget_of_agent(db: Database, actor: Actor, agent_id: str, passage_id:
         passage = await passages.get(tx, passage_id)
         if archive is None or passage is None or passage.archive_id != archive.id:
             raise Missing(f"The agent {agent_id} has no passage {passage_id}.")
+        await passage_versions.record(tx, [passage], "deleted")
         await passages.delete(tx, passage_id)
+
+
+async def history(db: Database, actor: Actor, passage_id: str, page: Page) -> list[PassageVersion]:
+    """Return a page of what became of a passage, also after it was deleted.
+
+    Raises `Missing` where neither a passage nor a record of one is there.
+    """
+    async with db.read(actor) as tx:
+        found = await passage_versions.page_of(tx, passage_id, page)
+        if not found and await passages.get(tx, passage_id) is None:
+            raise Missing(f"There is no passage {passage_id}.")
+        return found
 
 
 async def vectors_of(
@@ -290,4 +308,5 @@ async def _insert(
         for draft, vector in zip(drafts, vectors, strict=True)
     ]
     await passages.insert(tx, made)
+    await passage_versions.record(tx, made, "created")
     return made

@@ -4,20 +4,33 @@ Nothing here touches a system message: a run rebuilds its own when the blocks ha
 changed (FIX-4b, FIX-5).
 """
 
+import difflib
+import json
 from collections.abc import Collection
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from typing import Final
 
 from eunoe import ids
 from eunoe.domain.agent_states import AgentState, Relation
-from eunoe.domain.blocks import Block, BlockDraft, BlockPatch, BlockVersion, built_in_description
-from eunoe.errors import BlockMissing, Missing
+from eunoe.domain.blocks import (
+    Block,
+    BlockDraft,
+    BlockPatch,
+    BlockVersion,
+    built_in_description,
+    restored,
+)
+from eunoe.domain.origins import Origin
+from eunoe.errors import BlockChanged, BlockMissing, Missing
 from eunoe.service import sleeptime, states
-from eunoe.store import agents, blocks, isolated_blocks
+from eunoe.store import agents, block_versions, blocks, isolated_blocks
 from eunoe.store.agents import AgentFilter
 from eunoe.store.blocks import BlockFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
+
+_PLAIN_FIELDS: Final = ("label", "description", "limit", "read_only", "metadata", "tags")
 
 
 def drafted(draft: BlockDraft, *, actor: Actor, at: datetime) -> Block:
@@ -74,11 +87,73 @@ async def delete(db: Database, actor: Actor, block_id: str) -> None:
             raise Missing(f"There is no block {block_id}.")
 
 
-async def history(db: Database, actor: Actor, block_id: str) -> list[BlockVersion]:
-    """Return what the block has been, oldest first."""
+async def history(db: Database, actor: Actor, block_id: str, page: Page) -> list[BlockVersion]:
+    """Return a page of what the block has been."""
     async with db.read(actor) as tx:
         await known(tx, block_id)
-        return await blocks.versions(tx, [block_id])
+        return await block_versions.page_of(tx, block_id, page)
+
+
+async def diff(
+    db: Database, actor: Actor, block_id: str, *, since: int | None, until: int | None
+) -> str:
+    """Return how a block changed between two versions, as a unified diff.
+
+    Without `until` that is its present, without `since` the version before that.
+    """
+    async with db.read(actor) as tx:
+        block = await known(tx, block_id)
+        until = block.version if until is None else until
+        since = max(1, until - 1) if since is None else since
+        before = await _version(tx, block_id, since)
+        after = await _version(tx, block_id, until)
+    return difference(before, after)
+
+
+def difference(before: BlockVersion, after: BlockVersion) -> str:
+    """Return the lines that differ: of each field that says something else, and of the value."""
+    told: list[str] = []
+    for name in (*_PLAIN_FIELDS, "value"):
+        told += difflib.unified_diff(
+            _lines(getattr(before, name)),
+            _lines(getattr(after, name)),
+            f"{name} (version {before.version})",
+            f"{name} (version {after.version})",
+            lineterm="",
+        )
+    return "".join(f"{line}\n" for line in told)
+
+
+def _lines(value: object) -> list[str]:
+    if value is None:
+        return []
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return text.splitlines()
+
+
+async def revert(
+    db: Database, actor: Actor, block_id: str, *, version: int, expected_version: int | None
+) -> Block:
+    """Make a block what it was at `version`, as a new version of its own.
+
+    Raises `BlockChanged` where the block is not at `expected_version` any more, and
+    `BlockExists` where an agent has another block under the old label by now.
+    """
+    async with db.write(actor) as tx:
+        block = await known(tx, block_id)
+        if expected_version not in (None, block.version):
+            raise BlockChanged(
+                f"The block is at version {block.version} and not at {expected_version}; look at "
+                "what has changed and try again."
+            )
+        return await _stored(tx, block, restored(block, await _version(tx, block_id, version)))
+
+
+async def _version(tx: Tx, block_id: str, version: int) -> BlockVersion:
+    found = await block_versions.get(tx, block_id, version)
+    if found is None:
+        raise Missing(f"The block {block_id} has no version {version}.")
+    return found
 
 
 async def agents_of(
@@ -155,9 +230,14 @@ async def _changed(
         if getattr(patch, field.name) is not None
     }
     wanted = replace(block, **given)
-    wanted = wanted.with_value(wanted.value)
+    return await _stored(tx, block, wanted.with_value(wanted.value), agent_id=agent_id)
+
+
+async def _stored(tx: Tx, block: Block, wanted: Block, *, agent_id: str | None = None) -> Block:
+    """Store what a block is to become, in a version of its own if that is anything new."""
     if wanted == block:
         return block
     if wanted.label != block.label:
         await isolated_blocks.relabel(tx, wanted)
-    return await blocks.update(tx, wanted, expected_version=block.version, agent_id=agent_id)
+    origin = Origin(agent_id=agent_id)
+    return await blocks.update(tx, wanted, expected_version=block.version, origin=origin)

@@ -1,12 +1,13 @@
 """Queries on memory blocks: the block, its history, and which agents have it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from eunoe.domain.blocks import Block, BlockVersion
+from eunoe.domain.blocks import Block, BlockVersion, remembered
+from eunoe.domain.origins import Origin
 from eunoe.errors import BlockChanged, BlockExists
-from eunoe.store import codec
+from eunoe.store import block_versions, codec
 from eunoe.store.db import (
     Row,
     Tx,
@@ -41,6 +42,7 @@ _FIELDS: Final = (
     *_PLAIN,
     "char_limit",
     "read_only",
+    "approve_writes",
     "metadata_json",
     "tags_json",
     "hidden",
@@ -57,12 +59,6 @@ _UPDATE: Final = (
     f"UPDATE blocks SET {', '.join(f'{name} = ${at}' for at, name in enumerate(_FIELDS[1:], 2))},"
     f" updated_at = ${len(_FIELDS) + 2}"
     f" WHERE id = $1 AND organization_id = ${len(_FIELDS) + 1} AND version = ${len(_FIELDS) + 3}"
-)
-_VERSION: Final = tuple(one.name for one in fields(BlockVersion))
-_REMEMBER: Final = (
-    "INSERT INTO block_versions (block_id, version, label, value, char_limit, description,"
-    " read_only, actor_id, agent_id, run_id, step_id, created_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 )
 _LISTING: Final = Listing(noun="block", table="blocks", columns=COLUMNS)
 _CLASH: Final = "The agent already has a block with the label `{}`; use another label."
@@ -94,18 +90,19 @@ class BlockFilter:
     show_hidden: bool = False
 
 
-async def insert(tx: Tx, block: Block) -> None:
+async def insert(tx: Tx, block: Block, *, origin: Origin | None = None) -> None:
     """Store a new block, and it as its own first version."""
     now = now_micros()
     await tx.execute(_INSERT, *_values(block, now=now), tx.actor.organization_id, now)
-    await _remember(tx, block, at=now)
+    made = remembered(block, actor_id=tx.actor.user_id, at=from_micros(now), origin=origin)
+    await block_versions.insert(tx, [made])
 
 
 async def insert_many(tx: Tx, found: Sequence[Block], history: Sequence[BlockVersion]) -> None:
     """Store new blocks with what they have been, in two statements."""
     now, scope = now_micros(), tx.actor.organization_id
     await tx.execute_many(_INSERT, [(*_values(one, now=now), scope, now) for one in found])
-    await tx.execute_many(_REMEMBER, [_version_values(one) for one in history])
+    await block_versions.insert(tx, history)
 
 
 async def get(tx: Tx, block_id: str) -> Block | None:
@@ -133,9 +130,7 @@ async def update(
     block: Block,
     *,
     expected_version: int,
-    agent_id: str | None = None,
-    run_id: str | None = None,
-    step_id: str | None = None,
+    origin: Origin | None = None,
 ) -> Block:
     """Store `block` where it still is at `expected_version`; return it with its new version.
 
@@ -143,7 +138,8 @@ async def update(
     agent that has it already has another block with its new label.
     """
     now = now_micros()
-    changed = replace(block, version=expected_version + 1)
+    actor = tx.actor.user_id
+    changed = replace(block, version=expected_version + 1, last_updated_by_id=actor)
     written = await tx.execute(
         _UPDATE, *_values(changed, now=now), tx.actor.organization_id, now, expected_version
     )
@@ -157,7 +153,8 @@ async def update(
         )
     except UniqueViolated as error:
         raise BlockExists(_CLASH.format(block.label), label=block.label) from error
-    await _remember(tx, changed, at=now, agent_id=agent_id, run_id=run_id, step_id=step_id)
+    told = remembered(changed, actor_id=actor, at=from_micros(now), origin=origin)
+    await block_versions.insert(tx, [told])
     return changed
 
 
@@ -273,58 +270,6 @@ async def agents_of(tx: Tx, block_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def versions(tx: Tx, block_ids: Sequence[str]) -> list[BlockVersion]:
-    """Return what the blocks have been, block by block, oldest first."""
-    rows = await tx.fetch(
-        "SELECT it.block_id, it.version, it.label, it.value, it.char_limit, it.description,"
-        " it.read_only, it.actor_id, it.agent_id, it.run_id, it.step_id, it.created_at"
-        " FROM block_versions AS it JOIN blocks ON blocks.id = it.block_id"
-        f" WHERE it.block_id {among(tx, '$1')} AND {unindexed('blocks.organization_id')} = $2"
-        " ORDER BY it.block_id, it.version",
-        codec.encode(list(block_ids)),
-        tx.actor.organization_id,
-    )
-    return [_read_version(row) for row in rows]
-
-
-def _read_version(row: Row) -> BlockVersion:
-    stored: dict[str, Any] = dict(zip(_VERSION, row, strict=True))
-    stored["read_only"] = bool(stored["read_only"])
-    stored["created_at"] = from_micros(stored["created_at"])
-    return BlockVersion(**stored)
-
-
-def _version_values(one: BlockVersion) -> tuple[Value, ...]:
-    changed = {"read_only": int(one.read_only), "created_at": to_micros(one.created_at)}
-    return tuple(changed[name] if name in changed else getattr(one, name) for name in _VERSION)
-
-
-async def _remember(
-    tx: Tx,
-    block: Block,
-    *,
-    at: int,
-    agent_id: str | None = None,
-    run_id: str | None = None,
-    step_id: str | None = None,
-) -> None:
-    await tx.execute(
-        _REMEMBER,
-        block.id,
-        block.version,
-        block.label,
-        block.value,
-        block.limit,
-        block.description,
-        int(block.read_only),
-        tx.actor.user_id,
-        agent_id,
-        run_id,
-        step_id,
-        at,
-    )
-
-
 def _held(tx: Tx) -> str:
     """Return SQL that keeps the rows read from changing before the commit, as SQLite always does.
 
@@ -370,6 +315,7 @@ def from_row(row: Row) -> Block:
         **{name: stored[name] for name in _PLAIN},
         limit=stored["char_limit"],
         read_only=bool(stored["read_only"]),
+        approve_writes=bool(stored["approve_writes"]),
         metadata=codec.loads_object(stored["metadata_json"]) or {},
         tags=tuple(codec.loads(stored["tags_json"])),
         hidden=codec.truth(stored["hidden"]),
@@ -384,6 +330,7 @@ def _values(block: Block, *, now: int) -> tuple[Value, ...]:
     made: dict[str, Value] = {
         "char_limit": block.limit,
         "read_only": int(block.read_only),
+        "approve_writes": int(block.approve_writes),
         "metadata_json": codec.encode(block.metadata),
         "tags_json": codec.encode(block.tags),
         "hidden": codec.flag(block.hidden),

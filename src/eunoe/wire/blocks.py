@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.blocks import (
@@ -36,13 +36,21 @@ class CreateBlockBody(_Body):
     value: str = ""
     limit: Limit = DEFAULT_LIMIT
     read_only: bool = False
+    approve_writes: bool = False
     metadata: dict[str, Any] = Field(default_factory=dict[str, Any])
     tags: list[str] = Field(default_factory=list[str])
     is_template: bool = False
     preserve_on_migration: bool | None = False
 
     @field_validator(
-        "value", "limit", "read_only", "metadata", "tags", "is_template", mode="before"
+        "value",
+        "limit",
+        "read_only",
+        "approve_writes",
+        "metadata",
+        "tags",
+        "is_template",
+        mode="before",
     )
     @classmethod
     def _null_is_absent(cls, value: object, info: ValidationInfo) -> object:
@@ -58,12 +66,13 @@ class CreateBlockBody(_Body):
 
 
 class UpdateBlockBody(_Body):
-    """A null field says nothing (12.20)."""
+    """A null field says nothing (12.20). `approve_writes` is this server's own."""
 
     label: Annotated[str, Field(min_length=1)] | None = None
     value: str | None = None
     limit: Limit | None = None
     read_only: bool | None = None
+    approve_writes: bool | None = None
     metadata: dict[str, Any] | None = None
     tags: list[str] | None = None
     is_template: bool | None = None
@@ -82,6 +91,7 @@ class BlockResponse(TypedDict):
     limit: int
     description: str | None
     read_only: bool
+    approve_writes: bool
     metadata: Json
     tags: list[str]
     hidden: bool | None
@@ -108,11 +118,29 @@ class BlockVersionResponse(TypedDict):
     limit: int
     description: str | None
     read_only: bool
+    metadata: Json | None
+    tags: list[str] | None
     actor_id: str | None
     agent_id: str | None
     run_id: str | None
     step_id: str | None
+    message_id: str | None
     created_at: str
+
+
+class BlockDiff(TypedDict):
+    """How a block changed; this server's own addition."""
+
+    diff: str
+
+
+class RevertBlockBody(BaseModel):
+    """`expected_version` is the one the caller has seen: a block past it is not touched."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: Annotated[int, Field(ge=1, le=2**53)]
+    expected_version: Annotated[int, Field(ge=1, le=2**53)] | None = None
 
 
 def block(one: Block) -> BlockResponse:
@@ -124,6 +152,7 @@ def block(one: Block) -> BlockResponse:
         "limit": one.limit,
         "description": one.description or built_in_description(one.label),
         "read_only": one.read_only,
+        "approve_writes": one.approve_writes,
         "metadata": one.metadata,
         "tags": list(one.tags),
         "hidden": one.hidden,
@@ -151,9 +180,12 @@ def version(one: BlockVersion) -> BlockVersionResponse:
         "limit": one.limit,
         "description": one.description,
         "read_only": one.read_only,
+        "metadata": one.metadata,
+        "tags": None if one.tags is None else list(one.tags),
         "actor_id": one.actor_id,
         "agent_id": one.agent_id,
         "run_id": one.run_id,
         "step_id": one.step_id,
+        "message_id": one.message_id,
         "created_at": entity_time(one.created_at),
     }

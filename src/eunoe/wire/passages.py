@@ -12,7 +12,7 @@ from eunoe.domain.drafts import PassageDraft
 from eunoe.domain.folders import folder_of
 from eunoe.domain.messages import Json
 from eunoe.domain.moments import local
-from eunoe.domain.passages import PassageHit
+from eunoe.domain.passages import PassageHit, PassageVersion
 from eunoe.domain.recall import PassageQuery
 from eunoe.errors import Invalid
 from eunoe.wire.models import EmbeddingConfigResponse, embedding_config
@@ -20,6 +20,43 @@ from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time, optional_entity_time
 
 TagMode = Literal["any", "all"]
+
+
+class PassageVersionResponse(TypedDict):
+    """One entry of what became of a passage; this server's own addition."""
+
+    id: str
+    passage_id: str
+    version: int
+    archive_id: str
+    deed: passages.Deed
+    text: str
+    tags: list[str]
+    actor_id: str | None
+    agent_id: str | None
+    run_id: str | None
+    step_id: str | None
+    message_id: str | None
+    created_at: str
+
+
+def version(one: PassageVersion) -> PassageVersionResponse:
+    """Return one deed on a passage: what it said then, by whom, in which run, and when."""
+    return {
+        "id": f"{one.passage_id}:{one.version}",
+        "passage_id": one.passage_id,
+        "version": one.version,
+        "archive_id": one.archive_id,
+        "deed": one.deed,
+        "text": one.text,
+        "tags": list(one.tags),
+        "actor_id": one.actor_id,
+        "agent_id": one.agent_id,
+        "run_id": one.run_id,
+        "step_id": one.step_id,
+        "message_id": one.message_id,
+        "created_at": entity_time(one.created_at),
+    }
 
 
 class CreatePassageBody(Shape):

@@ -127,7 +127,7 @@ async def create_passages(
 async def delete_passage(
     archive_id: ArchiveId, passage_id: PassageId, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
-    await archives.forget(runtime.db, actor, archive_id, passage_id)
+    await archives.forget(runtime.db, actor, passage_id, archive_id=archive_id)
     return Response(status_code=204)
 
 

@@ -20,9 +20,11 @@ from eunoe.store.blocks import BlockFilter
 from eunoe.store.paging import Page
 from eunoe.wire.agents import AgentState, state
 from eunoe.wire.blocks import (
+    BlockDiff,
     BlockResponse,
     BlockVersionResponse,
     CreateBlockBody,
+    RevertBlockBody,
     UpdateBlockBody,
     block,
     version,
@@ -32,6 +34,7 @@ router = v1("/blocks", tag="blocks")
 of_agent = v1("/agents", tag="agents")
 
 Text = Annotated[str | None, Query(max_length=200)]
+Version = Annotated[int, Field(ge=1, le=2**53)]
 Count = Annotated[int, Field(ge=-(2**62), le=2**62)]
 
 
@@ -152,10 +155,46 @@ async def delete(block_id: BlockId, runtime: RuntimeDep, actor: ActorDep) -> Res
     operation_id="list_block_history",
     responses={200: {"model": list[BlockVersionResponse]}},
 )
-async def list_history(block_id: BlockId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def list_history(
+    block_id: BlockId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
+) -> Response:
     """List what the block has been, oldest first: by whom, in which run, and when."""
-    found = await blocks.history(runtime.db, actor, block_id)
+    found = await blocks.history(runtime.db, actor, block_id, page)
     return JsonReply([version(one) for one in found])
+
+
+@router.get("/{block_id}/diff", operation_id="diff_block", responses={200: {"model": BlockDiff}})
+async def diff(
+    block_id: BlockId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    since: Annotated[Version | None, Query(alias="from")] = None,
+    until: Annotated[Version | None, Query(alias="to")] = None,
+) -> Response:
+    """Show how the block changed between two versions; the newest change if none is named."""
+    found = await blocks.diff(runtime.db, actor, block_id, since=since, until=until)
+    shown: BlockDiff = {"diff": found}
+    return JsonReply(shown)
+
+
+@router.post(
+    "/{block_id}/revert", operation_id="revert_block", responses={200: {"model": BlockResponse}}
+)
+async def revert(
+    block_id: BlockId, body: RevertBlockBody, runtime: RuntimeDep, actor: ActorDep
+) -> Response:
+    """Make the block what it was at a version, as a new version."""
+    reverted = await blocks.revert(
+        runtime.db,
+        actor,
+        block_id,
+        version=body.version,
+        expected_version=body.expected_version,
+    )
+    return JsonReply(block(reverted))
 
 
 @router.get(

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from eunoe.domain.recall import PassageQuery
 from eunoe.errors import Invalid
 from eunoe.http.deps import ActorDep, RuntimeDep, given
-from eunoe.http.pages import After, Before, Limit, rows
-from eunoe.http.paths import AgentId
+from eunoe.http.pages import After, Before, Limit, page_of, rows
+from eunoe.http.paths import AgentId, PassageId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import v1
 from eunoe.ids import is_id
@@ -23,12 +23,14 @@ from eunoe.wire.passages import (
     CreateMemoryBody,
     Passage,
     PassageSearchResult,
+    PassageVersionResponse,
     SearchPassagesBody,
     TagMode,
     distinct,
     hit,
     memories,
     passage,
+    version,
 )
 
 router = v1("/passages", tag="passages")
@@ -69,6 +71,22 @@ async def search(body: SearchPassagesBody, runtime: RuntimeDep, actor: ActorDep)
         defaults=runtime.defaults,
     )
     return JsonReply([hit(one, organization_id=actor.organization_id) for one in found])
+
+
+@router.get(
+    "/{passage_id}/history",
+    operation_id="list_passage_history",
+    responses={200: {"model": list[PassageVersionResponse]}},
+)
+async def list_history(
+    passage_id: PassageId,
+    runtime: RuntimeDep,
+    actor: ActorDep,
+    page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
+) -> Response:
+    """List what became of the passage: by whom, in which run, and when, also once it is gone."""
+    found = await archives.history(runtime.db, actor, passage_id, page)
+    return JsonReply([version(one) for one in found])
 
 
 @of_agent.post(

@@ -23,6 +23,7 @@ REVISIONS: Final = (
     "0012",
     "0018",
     "0015",
+    "0016",
 )
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 

@@ -8,6 +8,7 @@ microseconds UTC end in `_at`, booleans are 0 or 1), reals. What one engine alon
 from eunoe.store.tables import (
     agents,
     archives,
+    audit,
     batches,
     callbacks,
     deadlines,
@@ -25,7 +26,7 @@ from eunoe.store.tables import (
 from eunoe.store.tables.columns import metadata
 
 __all__ = (
-    "agents", "archives", "batches", "callbacks", "deadlines", "folders", "groups", "identities",
-    "mcp_servers", "messages", "metadata", "runs", "sandboxes", "schedules", "secrets",
-    "templates",
+    "agents", "archives", "audit", "batches", "callbacks", "deadlines", "folders", "groups",
+    "identities", "mcp_servers", "messages", "metadata", "runs", "sandboxes", "schedules",
+    "secrets", "templates",
 )  # fmt: skip

@@ -84,6 +84,8 @@ blocks = Table(
     Column("char_limit", BigInteger, nullable=False),
     Column("description", Text),
     Column("read_only", Integer, nullable=False),
+    # Whether an agent's own changes of it wait for a person.
+    Column("approve_writes", Integer, nullable=False),
     Column("metadata_json", Text, nullable=False),
     Column("tags_json", Text, nullable=False),
     Column("hidden", Integer),
@@ -115,8 +117,14 @@ block_versions = Table(
     Column("agent_id", Text),
     Column("run_id", Text),
     Column("step_id", Text),
+    Column("message_id", Text),
+    Column("metadata_json", Text),
+    Column("tags_json", Text),
+    # "{block_id}:{version}", for pages of it.
+    Column("id", Text),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("block_id", "version"),
+    Index(None, "id", unique=True),
 )
 
 agents_blocks = Table(

@@ -69,6 +69,28 @@ passages = Table(
     ),
 )
 
+# What became of a passage. It outlives the passage, whose text it takes over at the end.
+passage_versions = Table(
+    "passage_versions",
+    metadata,
+    key(),  # "{passage_id}:{version}"
+    organization(),
+    Column("passage_id", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    to("archive_id", "archives.id"),
+    Column("deed", Text, nullable=False),  # domain.passages.Deed
+    Column("text", Text),
+    Column("tags_json", Text),
+    Column("actor_id", Text),
+    Column("agent_id", Text),
+    Column("run_id", Text),
+    Column("step_id", Text),
+    Column("message_id", Text),
+    Column("created_at", BigInteger, nullable=False),
+    Index(None, "passage_id", "version"),
+    Index(None, "archive_id"),
+)
+
 passage_tags = Table(
     "passage_tags",
     metadata,
