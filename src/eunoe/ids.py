@@ -8,6 +8,7 @@ PREFIXES: Final = {
     "access_token": "token",
     "agent": "agent",
     "archive": "archive",
+    "audit": "audit",
     "block": "block",
     "conversation": "conv",
     "deployment": "deployment",

@@ -62,7 +62,11 @@ class CountingTools:
         )
 
     def traits(self, name: str) -> ToolTraits:
-        return ToolTraits(parallel=name == "look", effectful=name not in {"look", *EDITS})
+        return ToolTraits(
+            parallel=name == "look",
+            effectful=name not in {"look", *EDITS},
+            tool_type="letta_core" if name in EDITS else "custom",
+        )
 
     async def call(
         self, call: ToolCall, *, arguments: Json, nested: Nested | None = None

@@ -59,7 +59,7 @@ class Asking:
 
 def waits(calls: Sequence[ToolCall], ruling: Ruling) -> bool:
     """Whether a reply with these calls stops at the gate (H2)."""
-    if not ruling.asking and not ruling.policies:
+    if not (ruling.asking or ruling.policies or ruling.careful):
         return False
     return any(ruling.asks(call) for call in calls)
 

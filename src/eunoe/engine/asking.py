@@ -9,6 +9,7 @@ from typing import Final
 
 from eunoe import ids, telemetry
 from eunoe.domain import window as windows
+from eunoe.domain.edits import BLOCK_TOOLS
 from eunoe.domain.events import Shown
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.runs import Step
@@ -117,13 +118,23 @@ def _with(system: Message, section: str) -> Message:
 
 
 def ruling_now(turn: Turn, ports: Ports) -> Ruling:
-    """Return what the agent's rules say at this moment of the turn."""
-    return ruling_of(
+    """Return what the agent's rules, and its guarded blocks, say at this moment of the turn."""
+    ruling = ruling_of(
         turn.window.agent,
         schemas=ports.toolbox.schemas(),
         history=turn.history,
         client_tools=turn.run.options.client_tools,
     )
+    blocks = turn.window.blocks
+    if not any(block.approve_writes for block in blocks):
+        return ruling
+    # A tool of that name that is not the server's own is not one of memory (X1).
+    careful = frozenset(
+        tool.name
+        for tool in ruling.tools
+        if tool.name in BLOCK_TOOLS and ports.toolbox.traits(tool.name).tool_type != "custom"
+    )
+    return replace(ruling, careful=careful, blocks=blocks)
 
 
 def _parallel(turn: Turn) -> bool:

@@ -20,7 +20,6 @@ from eunoe.engine.approvals import PAUSE, pause, waits
 from eunoe.engine.asking import asked, estimated, ruling_now
 from eunoe.engine.dialects import Act, Fail, Yield
 from eunoe.engine.failures import ending_of
-from eunoe.engine.ports import Settled
 from eunoe.engine.reply import Reply
 from eunoe.engine.room import is_full, make_room
 from eunoe.engine.tool_rules import prepared, reminder
@@ -230,7 +229,8 @@ async def _act(
     began = monotonic_ns()
     rules = ruling_now(turn, ports)
     ready = prepared(calls, rules, answered=answered)
-    settled: list[Settled] = await act(
+    consented = answered or {}
+    done = await act(
         ready.calls,
         toolbox=ports.toolbox,
         journal=ports.journal,
@@ -239,6 +239,7 @@ async def _act(
         cancellation=ports.cancellation,
         barred=rules.barred,
     )
+    settled = [replace(one, approved=one.call.id in consented) for one in done]
     turn.ledger = {}
     ending: Ending | None = None
     if ports.cancellation.requested:

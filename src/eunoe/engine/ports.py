@@ -130,10 +130,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """One call and what came of it, ready to be stored."""
+    """One call and what came of it, ready to be stored; `approved` by a person, if it was asked."""
 
     call: ToolCall
     outcome: Outcome
+    approved: bool = False
 
 
 Follow: TypeAlias = Callable[[Sequence[ToolReturn]], Aftermath]

@@ -12,8 +12,10 @@ from typing import Final
 from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.arguments import call_arguments, read_arguments
+from eunoe.domain.block_set import Blocks
 from eunoe.domain.call_policies import CallPolicy, deciding, foreseen
 from eunoe.domain.envelopes import heartbeat_envelope
+from eunoe.domain.guards import guarded_calls
 from eunoe.domain.messages import Json, Message, Text, ToolCall
 from eunoe.domain.prefilled import filled, prefills, problems
 from eunoe.domain.runs import Run, Step
@@ -47,6 +49,9 @@ class Ruling:
     client: frozenset[str] = frozenset()
     """The names of the tools that run on the client."""
     policies: tuple[CallPolicy, ...] = ()
+    careful: frozenset[str] = frozenset()
+    """The memory tools whose calls wait if they would change one of `blocks` that is guarded."""
+    blocks: Blocks = ()
 
     def policy(self, call: ToolCall) -> CallPolicy | None:
         """Return the policy that decides a call, as it would be run."""
@@ -59,8 +64,13 @@ class Ruling:
         return deciding(self.policies, call.name, arguments)
 
     def asks(self, call: ToolCall) -> bool:
-        """Whether a call waits for an answer (H1): a policy says so, or else the rules do."""
+        """Whether a call waits for an answer (H1): a policy says so, or else the rules do.
+
+        No policy allows a change of a block that a person guards; one can forbid it.
+        """
         policy = self.policy(call)
+        if (policy is None or policy.effect != "deny") and self._changes_guarded(call):
+            return True
         if policy is None or (call.name in self.client and policy.effect == "allow"):
             return call.name in self.asking
         return policy.effect == "ask" and self._offers(call.name)
@@ -74,6 +84,8 @@ class Ruling:
                 return self._offers(name)
             case CallPolicy(effect="deny"):
                 return False
+            case _ if name in self.careful and name not in self.asking:
+                return None
             case CallPolicy(effect="allow") if name not in self.client:
                 return False
             case _:
@@ -92,6 +104,11 @@ class Ruling:
         if kinds - {"continue_loop", "requires_approval"}:
             return _BY_ITSELF.format(name=call.name, why="has a rule of its own")
         return None
+
+    def _changes_guarded(self, call: ToolCall) -> bool:
+        if call.name not in self.careful:
+            return False
+        return bool(guarded_calls([_filled(call, self)[1]], self.blocks))
 
     def _offers(self, name: str) -> bool:
         return any(tool.name == name for tool in self.tools)

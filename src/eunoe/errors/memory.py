@@ -15,6 +15,12 @@ class BlockReadOnly(Invalid):
     code = "block_read_only"
 
 
+class BlockGuarded(Invalid):
+    """Changes of the block need a person's approval, and nobody has given it; try again."""
+
+    code = "block_guarded"
+
+
 class BlockIsolated(Invalid):
     """The block is a conversation's own and keeps its label as long as that lasts."""
 

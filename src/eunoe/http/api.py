@@ -20,6 +20,7 @@ from eunoe.http.routes import (
     agent_files,
     agents,
     archives,
+    audit,
     batches,
     blocks,
     call_policies,
@@ -106,6 +107,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     environments.router,
     admin.router,
     keys.router,
+    audit.router,
     health.router,
 )
 

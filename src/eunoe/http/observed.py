@@ -5,6 +5,7 @@ Nothing of a body, a header or a query is taken: they hold messages and keys.
 
 import re
 import time
+import uuid
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +14,7 @@ from eunoe import telemetry
 
 # The route is known only once it is served, and the name of a span as it begins.
 _ID: Final = re.compile(r"/[a-z_]+-[0-9a-f-]{36}(?=/|$)")
+_GIVEN: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _QUIET: Final = ("/v1/health", "/v1/ready")
 _MEASURED: Final = ("/messages", "/messages/stream", "/messages/async")
 
@@ -32,7 +34,10 @@ class Observed:
             return
         began = time.perf_counter()
         name = f"{scope['method']} {_ID.sub('/{id}', scope['path'])}"
-        with telemetry.span(name, kind="server") as span:
+        with (
+            telemetry.bind(request_id=_request_id(scope)),
+            telemetry.span(name, kind="server") as span,
+        ):
 
             async def started(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -44,6 +49,14 @@ class Observed:
                 await send(message)
 
             await self._app(scope, receive, started)
+
+
+def _request_id(scope: Scope) -> str:
+    """Return the id that a proxy or client gave the request, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _GIVEN.fullmatch(value):
+            return value.decode()
+    return uuid.uuid4().hex
 
 
 def _measure(scope: Scope, *, status: int, took_ms: float) -> None:

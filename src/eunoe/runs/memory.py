@@ -13,6 +13,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.edits import BlockEdit, Edited, PassageInsert, StateWrite, applied
 from eunoe.domain.files import FileOpening
+from eunoe.domain.guards import guarded
 from eunoe.domain.messages import ToolCall, ToolReturn
 from eunoe.domain.origins import Origin
 from eunoe.domain.overheard import ChunksKept
@@ -21,7 +22,7 @@ from eunoe.domain.runs import Run
 from eunoe.domain.times import stamp
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult, truncated
 from eunoe.engine.ports import Settled
-from eunoe.errors import BlockIsolated, EunoeError
+from eunoe.errors import BlockGuarded, BlockIsolated, EunoeError
 from eunoe.runs import files, overheard
 from eunoe.store import archives, blocks, groups, isolated_blocks, passage_versions, passages
 from eunoe.store.db import Tx
@@ -35,7 +36,12 @@ class Source:
     run: Run | None
     step_id: str | None
     message_id: str | None = None
+    approved: bool = False
     now: datetime
+
+    def of(self, one: Settled) -> "Source":
+        """Return the source of what a single call does."""
+        return replace(self, approved=one.approved)
 
     @property
     def origin(self) -> Origin:
@@ -79,9 +85,9 @@ async def settle(
             case FileOpening() as opening:
                 result = await files.carry_out(tx, opening, agent=source.agent, at=source.now)
             case BlockEdit() as edit:
-                result, attached = await _edit(tx, edit, attached or (), source=source)
+                result, attached = await _edit(tx, edit, attached or (), source=source.of(one))
             case StateWrite() as write:
-                result, attached = await _write(tx, write, attached or (), source=source)
+                result, attached = await _write(tx, write, attached or (), source=source.of(one))
         returns.append(returned(one.call, result, time=time))
     return returns, attached
 
@@ -128,6 +134,13 @@ async def _changed(
 ) -> tuple[Edited, tuple[Block, ...]]:
     """Store what `edit` comes to and return it with the blocks as they are then."""
     done = applied(edit, attached, new_id=lambda: ids.new("block"))
+    careful = None if source.approved else guarded(done, attached)
+    if careful is not None:
+        raise BlockGuarded(
+            f"Changes of the block `{careful.label}` need a person's approval, and this one was "
+            "not asked about; call a memory tool for it.",
+            label=careful.label,
+        )
     if source.conversation_id is not None:
         await _check_isolated(tx, done, attached, conversation_id=source.conversation_id)
     for block in done.changed:

@@ -62,7 +62,7 @@ class ToolCalls:
         source = memory.Source(agent=agent, run=None, step_id=None, now=datetime.now(UTC))
         async with self.db.write(actor) as tx:
             (made,), _ = await memory.settle(
-                tx, [Settled(call=call, outcome=outcome)], source=source
+                tx, [Settled(call=call, outcome=outcome, approved=True)], source=source
             )
         return ToolResult(
             ok=made.ok,

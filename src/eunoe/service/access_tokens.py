@@ -9,7 +9,7 @@ from typing import Final
 from eunoe import ids
 from eunoe.domain.access_tokens import AccessToken, Grant
 from eunoe.errors import Invalid, Missing
-from eunoe.store import access_tokens, agents
+from eunoe.store import access_tokens, agents, audit
 from eunoe.store.db import Actor, Database
 
 PREFIX: Final = "eunoe-at-"
@@ -50,6 +50,7 @@ async def create(
         if absent:
             raise Missing(f"There are no such agents: {', '.join(absent)}.")
         await access_tokens.insert(tx, made, digest=digest_of(text))
+        await audit.note(tx, "access_token.create", made.id)
     return text, made
 
 
@@ -64,6 +65,9 @@ async def revoke(db: Database, actor: Actor, token: str) -> None:
     async with db.write(actor) as tx:
         if not await access_tokens.delete(tx, token_id=token, digest=digest_of(token)):
             raise Missing("There is no such access token.")
+        # The text of a token is a secret; its digest says which it was to whoever has it.
+        named = token if ids.is_id("access_token", token) else digest_of(token)
+        await audit.note(tx, "access_token.revoke", named)
 
 
 def digest_of(text: str) -> str:

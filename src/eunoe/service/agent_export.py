@@ -30,6 +30,7 @@ from eunoe.service import places, states
 from eunoe.store import (
     agents,
     archives,
+    audit,
     block_versions,
     blocks,
     conversations,
@@ -72,6 +73,8 @@ async def export(db: Database, actor: Actor, agent_id: str, wanted: Wanted) -> A
         raise Invalid("A file with everything holds all conversations and messages; ask for less.")
     async with db.read(actor, long=True) as tx:
         found = await _gathered(tx, agent_id, wanted)
+    async with db.write(actor) as tx:
+        await audit.note(tx, "agent.export", agent_id)
     return await asyncio.to_thread(_local, replace(found, skills=wanted.skills))
 
 

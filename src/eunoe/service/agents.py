@@ -31,7 +31,7 @@ from eunoe.service.blocks import drafted
 from eunoe.service.models import Defaults, Models, changed_model, embedding_of, model_of
 from eunoe.service.opening import first_messages
 from eunoe.service.windows import rearrange
-from eunoe.store import agents, blocks, file_blocks, lists, search, secrets, tools
+from eunoe.store import agents, audit, blocks, file_blocks, lists, search, secrets, tools
 from eunoe.store import identities as stored_identities
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx
@@ -229,6 +229,7 @@ async def delete(db: Database, actor: Actor, agent_id: str) -> None:
             await agents.delete(tx, partner_id)
         if not await agents.delete(tx, agent_id):
             raise Missing(f"There is no agent {agent_id}.")
+        await audit.note(tx, "agent.delete", agent_id)
 
 
 async def _wanted_tools(tx: Tx, draft: AgentDraft) -> list[Tool]:

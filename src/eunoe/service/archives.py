@@ -17,7 +17,7 @@ from eunoe.domain.recall import PassageQuery, QueryVector
 from eunoe.errors import EunoeError, Invalid, Missing
 from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
-from eunoe.store import archives, passage_versions, passages, search
+from eunoe.store import archives, audit, passage_versions, passages, search
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
 
@@ -88,6 +88,7 @@ async def delete(db: Database, actor: Actor, archive_id: str) -> None:
     async with db.write(actor) as tx:
         if not await archives.delete(tx, archive_id):
             raise Missing(f"There is no archive {archive_id}.")
+        await audit.note(tx, "archive.delete", archive_id)
 
 
 async def attach(db: Database, actor: Actor, agent_id: str, archive_id: str) -> None:
@@ -159,6 +160,7 @@ async def forget(
             raise Invalid(f"The passage {passage_id} is not in the archive {archive_id}.")
         await passage_versions.record(tx, [passage], "deleted")
         await passages.delete(tx, passage_id)
+        await audit.note(tx, "passage.delete", passage_id)
 
 
 async def forget_of_agent(db: Database, actor: Actor, agent_id: str, passage_id: str) -> None:

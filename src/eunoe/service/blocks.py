@@ -24,7 +24,7 @@ from eunoe.domain.blocks import (
 from eunoe.domain.origins import Origin
 from eunoe.errors import BlockChanged, BlockMissing, Missing
 from eunoe.service import sleeptime, states
-from eunoe.store import agents, block_versions, blocks, isolated_blocks
+from eunoe.store import agents, audit, block_versions, blocks, isolated_blocks
 from eunoe.store.agents import AgentFilter
 from eunoe.store.blocks import BlockFilter
 from eunoe.store.db import Actor, Database, Tx
@@ -85,6 +85,7 @@ async def delete(db: Database, actor: Actor, block_id: str) -> None:
     async with db.write(actor) as tx:
         if not await blocks.delete(tx, block_id):
             raise Missing(f"There is no block {block_id}.")
+        await audit.note(tx, "block.delete", block_id)
 
 
 async def history(db: Database, actor: Actor, block_id: str, page: Page) -> list[BlockVersion]:
@@ -146,6 +147,7 @@ async def revert(
                 f"The block is at version {block.version} and not at {expected_version}; look at "
                 "what has changed and try again."
             )
+        await audit.note(tx, "block.revert", block_id)
         return await _stored(tx, block, restored(block, await _version(tx, block_id, version)))
 
 

@@ -13,7 +13,7 @@ from eunoe.domain.providers import Provider, ProviderDraft, ProviderPatch
 from eunoe.errors import Invalid, Missing, ModelError, ProviderExists, ProviderInvalid
 from eunoe.llm.brought import BroughtProviders, Load
 from eunoe.llm.providers import BASE_URLS, ProviderConfig, base_url
-from eunoe.store import providers
+from eunoe.store import audit, providers
 from eunoe.store.db import Actor, Database, Tx
 
 log: Final = logging.getLogger("eunoe.providers")
@@ -52,6 +52,7 @@ async def create(
     async with db.write(actor) as tx:
         if not await providers.insert(tx, made):
             raise ProviderExists(f"There is a provider {draft.name} already; change that one.")
+        await audit.note(tx, "provider.create", made.id)
     return await _synced(db, actor, draft.name, brought=brought)
 
 
@@ -67,6 +68,7 @@ async def update(
         )
         _check(changed)
         await providers.update(tx, changed)
+        await audit.note(tx, "provider.update", provider_id)
     return await _synced(db, actor, found.name, brought=brought)
 
 
@@ -75,6 +77,7 @@ async def delete(db: Database, actor: Actor, provider_id: str) -> None:
     async with db.write(actor) as tx:
         if not await providers.delete(tx, provider_id, at=datetime.now(UTC)):
             raise Missing(_UNKNOWN.format(provider_id))
+        await audit.note(tx, "provider.delete", provider_id)
 
 
 async def check(draft: ProviderDraft, *, brought: BroughtProviders) -> None:

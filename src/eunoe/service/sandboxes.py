@@ -9,7 +9,7 @@ from eunoe import ids
 from eunoe.domain.messages import Json
 from eunoe.domain.sandboxes import SandboxConfig, SandboxType, SandboxVariable, fingerprint
 from eunoe.errors import Conflict, EunoeError, Missing
-from eunoe.store import sandboxes
+from eunoe.store import audit, sandboxes
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
 from eunoe.tools.programs import Executor, Program, Ran, Requirement
 from eunoe.tools.sandbox import Sandbox
@@ -100,6 +100,7 @@ async def set_variable(
     now = datetime.now(UTC)
     async with db.write(actor) as tx:
         await known(tx, config_id)
+        await audit.note(tx, "sandbox_variable.set", f"{config_id}/{key}")
         return await sandboxes.put_variable(
             tx,
             SandboxVariable(
@@ -123,6 +124,7 @@ async def change_variable(
             before = await _known_variable(tx, variable_id)
             changed = replace(before, **changes, updated_at=datetime.now(UTC))
             await sandboxes.change_variable(tx, changed)
+            await audit.note(tx, "sandbox_variable.set", variable_id)
             return changed
     except UniqueViolated:
         raise Conflict(f"Another variable has the name {changes.get('key')}.") from None
@@ -132,6 +134,7 @@ async def delete_variable(db: Database, actor: Actor, variable_id: str) -> None:
     async with db.write(actor) as tx:
         await _known_variable(tx, variable_id)
         await sandboxes.delete_variable(tx, variable_id)
+        await audit.note(tx, "sandbox_variable.delete", variable_id)
 
 
 async def known(tx: Tx, config_id: str) -> SandboxConfig:

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from eunoe import ids
 from eunoe.domain.tools import Tool
 from eunoe.domain.users import Organization, User
 from eunoe.errors import DefaultStays, Missing, OrganizationOwns
 from eunoe.ids import DEFAULT_ORGANIZATION, DEFAULT_USER
-from eunoe.store import tools, users
+from eunoe.store import audit, tools, users
 from eunoe.store.db import Actor, Database, ReferenceMissing, Tx
 from eunoe.tools.catalog import builtin_tools
 
+_SERVER: Final = Actor()
 
-async def create(db: Database, *, name: str, organization_id: str) -> User:
+
+async def create(db: Database, *, name: str, organization_id: str, by: Actor = _SERVER) -> User:
     """Make a user; raise `Missing` for an unknown organization."""
     user = User(
         id=ids.new("user"),
@@ -25,36 +28,40 @@ async def create(db: Database, *, name: str, organization_id: str) -> User:
     try:
         async with db.write(Actor()) as tx:
             await users.insert(tx, user)
+            await audit.note(tx, "user.create", user.id, by=by)
     except ReferenceMissing as error:
         raise Missing(f"There is no organization {organization_id[:80]}.") from error
     return user
 
 
-async def rename(db: Database, user_id: str, name: str | None) -> User:
+async def rename(db: Database, user_id: str, name: str | None, *, by: Actor = _SERVER) -> User:
     """Give a user another name; null changes nothing."""
     async with db.write(Actor()) as tx:
         user = await _user(tx, user_id)
         if name is None:
             return user
         await users.rename(tx, user_id, name)
+        await audit.note(tx, "user.update", user_id, by=by)
     return replace(user, name=name)
 
 
-async def delete(db: Database, user_id: str) -> User:
+async def delete(db: Database, user_id: str, *, by: Actor = _SERVER) -> User:
     """Remove a user, whose things are the organization's and stay; raise `DefaultStays`."""
     if user_id == DEFAULT_USER:
         raise DefaultStays
     async with db.write(Actor()) as tx:
         user = await _user(tx, user_id)
         await users.delete(tx, user_id)
+        await audit.note(tx, "user.delete", user_id, by=by)
     return user
 
 
-async def create_organization(db: Database, *, name: str) -> Organization:
+async def create_organization(db: Database, *, name: str, by: Actor = _SERVER) -> Organization:
     """Make an organization, with the tools that come with the server."""
     made = Organization(id=ids.new("organization"), name=name, created_at=datetime.now(UTC))
     async with db.write(Actor(organization_id=made.id)) as tx:
         await users.insert_organization(tx, made)
+        await audit.note(tx, "organization.create", made.id, by=by)
         await tools.seed(tx, builtin_tools())
     return made
 
@@ -69,17 +76,22 @@ async def equip(db: Database, extra: Sequence[Tool]) -> None:
             await tools.seed(tx, (*builtin_tools(), *more))
 
 
-async def rename_organization(db: Database, organization_id: str, name: str | None) -> Organization:
+async def rename_organization(
+    db: Database, organization_id: str, name: str | None, *, by: Actor = _SERVER
+) -> Organization:
     """Give an organization another name; null changes nothing."""
     async with db.write(Actor()) as tx:
         found = await _organization(tx, organization_id)
         if name is None:
             return found
         await users.rename_organization(tx, organization_id, name)
+        await audit.note(tx, "organization.update", organization_id, by=by)
     return replace(found, name=name)
 
 
-async def delete_organization(db: Database, organization_id: str) -> Organization:
+async def delete_organization(
+    db: Database, organization_id: str, *, by: Actor = _SERVER
+) -> Organization:
     """Remove an organization that owns nothing; raise `DefaultStays` or `OrganizationOwns`."""
     if organization_id == DEFAULT_ORGANIZATION:
         raise DefaultStays
@@ -90,6 +102,7 @@ async def delete_organization(db: Database, organization_id: str) -> Organizatio
         if table is not None:
             raise OrganizationOwns(table=table)
         await users.delete_organization(tx, organization_id)
+        await audit.note(tx, "organization.delete", organization_id, by=by)
     return found
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from eunoe.errors import SecretUnreadable
+from eunoe.store import audit
 from eunoe.store.db import Actor, Database, Row, Tx
 
 SEALED: Final = (
@@ -48,6 +49,8 @@ async def rotate(db: Database) -> Rotation:
             if len(rows) < _BATCH:
                 break
             after = rows[-1][0]
+    async with db.write(Actor()) as tx:
+        await audit.note(tx, "secrets.rotate", "all")
     return done
 
 

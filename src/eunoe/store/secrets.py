@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from eunoe import ids
 from eunoe.domain.secrets import AgentSecret
-from eunoe.store import codec
+from eunoe.store import audit, codec
 from eunoe.store.db import Tx, among, from_micros, now_micros, unindexed
 
 
@@ -36,6 +36,7 @@ async def replace(tx: Tx, agent_id: str, values: Mapping[str, str]) -> None:
             for key, value in values.items()
         ],
     )
+    await audit.note(tx, "secrets.replace", agent_id)
 
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[AgentSecret]]:

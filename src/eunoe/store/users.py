@@ -98,7 +98,8 @@ async def delete_organization(tx: Tx, organization_id: str) -> None:
 async def first_table_of(tx: Tx, organization_id: str) -> str | None:
     """Return a table that has a row of the organization, null where none has.
 
-    The engine knows which tables there are to look at, so that none is forgotten.
+    The engine knows which tables there are to look at, so that none is forgotten. What was
+    done in it is no thing of its own, and is remembered after its end.
     """
     for (table,) in await tx.fetch(_OWNING[tx.dialect]):
         if await tx.fetch_value(
@@ -112,13 +113,15 @@ async def first_table_of(tx: Tx, organization_id: str) -> str | None:
 _OWNING: Final = {
     "sqlite": (
         "SELECT tables.name FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns"
-        " WHERE tables.type = 'table' AND columns.name = 'organization_id' ORDER BY tables.name"
+        " WHERE tables.type = 'table' AND columns.name = 'organization_id'"
+        " AND tables.name <> 'audit_entries' ORDER BY tables.name"
     ),
     "postgresql": (
         "SELECT columns.table_name::text FROM information_schema.columns AS columns"
         " JOIN information_schema.tables AS tables ON tables.table_name = columns.table_name"
         " AND tables.table_schema = columns.table_schema WHERE columns.table_schema = 'public'"
         " AND columns.column_name = 'organization_id' AND tables.table_type = 'BASE TABLE'"
+        " AND tables.table_name <> 'audit_entries'"
         " ORDER BY columns.table_name"
     ),
 }

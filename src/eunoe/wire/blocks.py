@@ -134,7 +134,7 @@ class BlockDiff(TypedDict):
     diff: str
 
 
-class RevertBlockBody(BaseModel):
+class RevertBlockBody(Shape):
     """`expected_version` is the one the caller has seen: a block past it is not touched."""
 
     model_config = ConfigDict(extra="forbid")
