@@ -25,11 +25,7 @@ from eunoe.errors import (
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint
-from eunoe.testing.anthropic_server import (
-    SIGNATURE,
-    AnthropicServer,
-    scripted_anthropic_server,
-)
+from eunoe.testing.anthropic_server import SIGNATURE, AnthropicServer
 from eunoe.testing.http_server import STREAM_END, STREAM_HEAD, chunk, serving
 from tests.llm.talk import (
     ECHO,
@@ -60,7 +56,7 @@ THINKING = replace(CONFIG, enable_reasoner=True, max_reasoning_tokens=1_024)
 
 @asynccontextmanager
 async def claude(server: AnthropicServer) -> AsyncGenerator[Model]:
-    async with scripted_anthropic_server(server) as url, at(url) as model:
+    async with serving(server.answer) as url, at(f"{url}/v1") as model:
         yield model
 
 
@@ -77,8 +73,8 @@ async def at(url: str) -> AsyncGenerator[Model]:
 
 
 async def test_its_models_are_listed_with_their_windows() -> None:
-    async with scripted_anthropic_server() as url:
-        provider = ProviderConfig(name="anthropic", provider_type="anthropic", base_url=url)
+    async with serving(AnthropicServer().answer) as url:
+        provider = ProviderConfig(name="anthropic", provider_type="anthropic", base_url=f"{url}/v1")
         registry = Registry([Endpoint(provider)])
         config = await registry.resolve("anthropic/claude-haiku-4-5")
         await registry.aclose()

@@ -3,8 +3,7 @@
 Text after THINK becomes a signed thinking block, text after HIDE a redacted one.
 """
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -12,13 +11,7 @@ import orjson
 
 from eunoe.testing.chat_wire import pieces
 from eunoe.testing.http_server import Request
-from eunoe.testing.provider_server import (
-    Exchange,
-    ProviderServer,
-    Wire,
-    last_said,
-    scripted_server,
-)
+from eunoe.testing.provider_server import Exchange, ProviderServer, Wire, last_said
 from eunoe.testing.script import Json, Plan, plan
 
 SIGNATURE: Final = "c2lnbmVkIGJ5IHRoZSBzY3JpcHQ="
@@ -178,12 +171,3 @@ _WIRE: Final = Wire(
 class AnthropicServer(ProviderServer):
     def __init__(self, *, models: Sequence[str] = ("claude-haiku-4-5",)) -> None:
         super().__init__(_WIRE, models=models)
-
-
-@asynccontextmanager
-async def scripted_anthropic_server(
-    server: AnthropicServer | None = None,
-) -> AsyncGenerator[str]:
-    """Run a server in this event loop and yield its base URL, `/v1` included."""
-    async with scripted_server(server or AnthropicServer()) as url:
-        yield f"{url}/v1"

@@ -4,8 +4,7 @@ Text after THINK becomes a thought part; where the model was allowed to think, t
 else the text, carries a thought signature.
 """
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, cast
 
@@ -13,13 +12,7 @@ import orjson
 
 from eunoe.testing.chat_wire import pieces
 from eunoe.testing.http_server import Request
-from eunoe.testing.provider_server import (
-    Exchange,
-    ProviderServer,
-    Wire,
-    last_said,
-    scripted_server,
-)
+from eunoe.testing.provider_server import Exchange, ProviderServer, Wire, last_said
 from eunoe.testing.script import Json, Plan, plan
 
 SIGNATURE: Final = "c2VlbiBieSBHb29nbGU="
@@ -152,10 +145,3 @@ _WIRE: Final = Wire(
 class GoogleServer(ProviderServer):
     def __init__(self, *, models: Sequence[str] = ("gemini-2.5-flash",)) -> None:
         super().__init__(_WIRE, models=models)
-
-
-@asynccontextmanager
-async def scripted_google_server(server: GoogleServer | None = None) -> AsyncGenerator[str]:
-    """Run a server in this event loop and yield its base URL."""
-    async with scripted_server(server or GoogleServer()) as url:
-        yield url

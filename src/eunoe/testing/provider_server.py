@@ -6,8 +6,7 @@ read from the cache, so that a test can tell whether a request began like the la
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -23,7 +22,6 @@ from eunoe.testing.http_server import (
     chunk,
     json_response,
     response,
-    serving,
 )
 from eunoe.testing.script import Json, Plan, unpacked
 
@@ -155,10 +153,3 @@ def last_said(messages: Sequence[Json], *, content: str) -> tuple[str, int]:
             return unpacked(text), turns
         turns += 1
     return "", turns
-
-
-@asynccontextmanager
-async def scripted_server(server: ProviderServer) -> AsyncGenerator[str]:
-    """Run a server in this event loop and yield its base URL, without a version."""
-    async with serving(server.answer) as url:
-        yield url

@@ -4,15 +4,14 @@ Text after THINK becomes a reasoning item with a summary, one part for each half
 content; HIDE gives an item that is sealed and has no summary.
 """
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import orjson
 
 from eunoe.testing.chat_wire import pieces, text_of
 from eunoe.testing.http_server import Request
-from eunoe.testing.provider_server import Exchange, ProviderServer, Wire, scripted_server
+from eunoe.testing.provider_server import Exchange, ProviderServer, Wire
 from eunoe.testing.script import Json, Plan, plan, unpacked
 
 SEALED: Final = "c2VhbGVkIGJ5IHRoZSBzY3JpcHQ="
@@ -186,12 +185,3 @@ _WIRE: Final = Wire(
 class ResponsesServer(ProviderServer):
     def __init__(self, *, models: Sequence[str] = ("gpt-5.1",)) -> None:
         super().__init__(_WIRE, models=models)
-
-
-@asynccontextmanager
-async def scripted_responses_server(
-    server: ResponsesServer | None = None,
-) -> AsyncGenerator[str]:
-    """Run a server in this event loop and yield its base URL, `/v1` included."""
-    async with scripted_server(server or ResponsesServer()) as url:
-        yield f"{url}/v1"
