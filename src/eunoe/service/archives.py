@@ -19,6 +19,7 @@ from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
 from eunoe.store import archives, audit, passage_versions, passages, search
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 from eunoe.store.paging import Page
 
 MAX_PASSAGE_BYTES: Final = 4 * 8_192
@@ -55,10 +56,7 @@ async def create(
 
 async def known(tx: Tx, archive_id: str) -> Archive:
     """Return the archive; raise `Missing` for an unknown or foreign one."""
-    archive = await archives.get(tx, archive_id)
-    if archive is None:
-        raise Missing(f"There is no archive {archive_id}.")
-    return archive
+    return there(await archives.get(tx, archive_id), "archive", archive_id)
 
 
 async def get(db: Database, actor: Actor, archive_id: str) -> Archive:

@@ -20,6 +20,7 @@ from eunoe.errors import (
 )
 from eunoe.store import tools
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 from eunoe.store.paging import Page
 from eunoe.store.tools import ToolFilter
 from eunoe.tools.builtin import builtin_tools
@@ -111,10 +112,7 @@ async def search(
 
 async def known(tx: Tx, tool_id: str) -> Tool:
     """Return the tool; raise `Missing` for an unknown or foreign one."""
-    tool = await tools.get(tx, tool_id)
-    if tool is None:
-        raise Missing(f"There is no tool {tool_id}.")
-    return tool
+    return there(await tools.get(tx, tool_id), "tool", tool_id)
 
 
 def told_of(draft: ToolDraft, *, name: str | None = None) -> Told:

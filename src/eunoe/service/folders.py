@@ -15,6 +15,7 @@ from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
 from eunoe.store import agents, folders
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +59,7 @@ async def create(
 
 async def known(tx: Tx, folder_id: str, *, held: bool = False) -> Folder:
     """Return the folder; raise `Missing` for an unknown or foreign one."""
-    folder = await folders.get(tx, folder_id, held=held)
-    if folder is None:
-        raise Missing(f"There is no folder {folder_id}.")
-    return folder
+    return there(await folders.get(tx, folder_id, held=held), "folder", folder_id)
 
 
 async def get(db: Database, actor: Actor, folder_id: str) -> Folder:
@@ -106,10 +104,7 @@ async def delete(db: Database, actor: Actor, folder_id: str) -> None:
 
 async def held(tx: Tx, agent_id: str) -> Agent:
     """Return the agent, kept from being changed until the commit; raise `Missing`."""
-    agent = await agents.get(tx, agent_id, held=True)
-    if agent is None:
-        raise Missing(f"There is no agent {agent_id}.")
-    return agent
+    return there(await agents.get(tx, agent_id, held=True), "agent", agent_id)
 
 
 async def attach(db: Database, actor: Actor, agent_id: str, folder_id: str) -> AgentState:

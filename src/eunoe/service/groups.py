@@ -16,6 +16,7 @@ from eunoe.runs import rounds
 from eunoe.service.blocks import known as known_block
 from eunoe.store import agents, blocks, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +87,7 @@ async def create(db: Database, actor: Actor, draft: GroupDraft) -> Group:
 
 async def known(tx: Tx, group_id: str, *, held: bool = False) -> Group:
     """Return the group; raise `Missing` for an unknown or foreign one."""
-    group = await groups.get(tx, group_id, held=held)
-    if group is None:
-        raise Missing(f"There is no group {group_id}.")
-    return group
+    return there(await groups.get(tx, group_id, held=held), "group", group_id)
 
 
 async def update(db: Database, actor: Actor, group_id: str, patch: GroupPatch) -> Group:

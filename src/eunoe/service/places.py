@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from eunoe.domain.agents import Agent
 from eunoe.domain.conversations import Conversation, voiced
 from eunoe.domain.models import ModelConfig
-from eunoe.errors import AgentUnnamed, Missing
+from eunoe.errors import AgentUnnamed
 from eunoe.ids import is_id
 from eunoe.service.models import Models
 from eunoe.store import conversations
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 
 DEFAULT = "default"
 
@@ -56,10 +57,9 @@ async def at(db: Database, actor: Actor, address: str, *, agent_id: str | None) 
 
 async def known(tx: Tx, conversation_id: str, *, held: bool = False) -> Conversation:
     """Return the conversation; raise `Missing` for an unknown, foreign or deleted one."""
-    conversation = await conversations.get(tx, conversation_id, held=held)
-    if conversation is None:
-        raise Missing(f"There is no conversation {conversation_id}.")
-    return conversation
+    return there(
+        await conversations.get(tx, conversation_id, held=held), "conversation", conversation_id
+    )
 
 
 async def with_model(place: Place, *, models: Models) -> Place:

@@ -8,9 +8,10 @@ from typing import Final
 from eunoe import ids
 from eunoe.domain.messages import Json
 from eunoe.domain.sandboxes import SandboxConfig, SandboxType, SandboxVariable, fingerprint
-from eunoe.errors import Conflict, EunoeError, Missing
+from eunoe.errors import Conflict, EunoeError
 from eunoe.store import audit, sandboxes
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
+from eunoe.store.own import there
 from eunoe.tools.programs import Executor, Program, Ran, Requirement
 from eunoe.tools.sandbox import Sandbox
 
@@ -138,17 +139,11 @@ async def delete_variable(db: Database, actor: Actor, variable_id: str) -> None:
 
 
 async def known(tx: Tx, config_id: str) -> SandboxConfig:
-    found = await sandboxes.get(tx, config_id)
-    if found is None:
-        raise Missing(f"There is no sandbox configuration {config_id}.")
-    return found
+    return there(await sandboxes.get(tx, config_id), "sandbox configuration", config_id)
 
 
 async def _known_variable(tx: Tx, variable_id: str) -> SandboxVariable:
-    found = await sandboxes.get_variable(tx, variable_id)
-    if found is None:
-        raise Missing(f"There is no sandbox variable {variable_id}.")
-    return found
+    return there(await sandboxes.get_variable(tx, variable_id), "sandbox variable", variable_id)
 
 
 def _new(kind: SandboxType, config: Json) -> SandboxConfig:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 
 from eunoe.domain.agent_states import ATTACHED, AgentState, Relation
 from eunoe.domain.agents import Agent
-from eunoe.errors import Missing
 from eunoe.store import (
     agents,
     blocks,
@@ -17,14 +16,12 @@ from eunoe.store import (
     tools,
 )
 from eunoe.store.db import Tx
+from eunoe.store.own import there
 
 
 async def known(tx: Tx, agent_id: str) -> Agent:
     """Return the agent; raise `Missing` for an unknown or foreign one."""
-    agent = await agents.get(tx, agent_id)
-    if agent is None:
-        raise Missing(f"There is no agent {agent_id}.")
-    return agent
+    return there(await agents.get(tx, agent_id), "agent", agent_id)
 
 
 async def one(tx: Tx, agent_id: str, *, include: Collection[Relation] = ATTACHED) -> AgentState:

@@ -12,6 +12,7 @@ from eunoe.errors import DefaultStays, Missing, OrganizationOwns
 from eunoe.ids import DEFAULT_ORGANIZATION, DEFAULT_USER
 from eunoe.store import audit, tools, users
 from eunoe.store.db import Actor, Database, ReferenceMissing, Tx
+from eunoe.store.own import there
 from eunoe.tools.catalog import builtin_tools
 
 _SERVER: Final = Actor()
@@ -107,14 +108,9 @@ async def delete_organization(
 
 
 async def _user(tx: Tx, user_id: str) -> User:
-    found = await users.get(tx, user_id)
-    if found is None:
-        raise Missing(f"There is no user {user_id[:80]}.")
-    return found
+    return there(await users.get(tx, user_id), "user", user_id[:80])
 
 
 async def _organization(tx: Tx, organization_id: str) -> Organization:
     found = await users.get_organization(tx, organization_id)
-    if found is None:
-        raise Missing(f"There is no organization {organization_id[:80]}.")
-    return found
+    return there(found, "organization", organization_id[:80])

@@ -1,11 +1,14 @@
 """What the queries of every noun share: the rows of one table, in the actor's organization."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
+from eunoe.errors import Missing
 from eunoe.store.codec import encode
 from eunoe.store.db import Row, Tx, among, unindexed
 from eunoe.store.paging import Listing
+
+T = TypeVar("T")
 
 _OWN: Final = "id = $1 AND organization_id = $2"
 
@@ -41,6 +44,13 @@ async def many(tx: Tx, what: Listing, ids: Sequence[str], *, also: str = "") -> 
         encode(list(ids)),
         tx.actor.organization_id,
     )
+
+
+def there(found: T | None, noun: str, row_id: str) -> T:
+    """Return what was found; raise `Missing` for null, which an unknown or foreign id gives."""
+    if found is None:
+        raise Missing(f"There is no {noun} {row_id}.")
+    return found
 
 
 async def count(tx: Tx, table: str) -> int:

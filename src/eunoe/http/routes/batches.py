@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from eunoe.domain.inputs import Ask
 from eunoe.domain.jobs import Job as DomainJob
-from eunoe.errors import Invalid, Missing
+from eunoe.errors import Invalid
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, agent_type
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.replies import JsonReply
@@ -20,6 +20,7 @@ from eunoe.store import jobs, messages
 from eunoe.store.db import Actor, Tx
 from eunoe.store.jobs import JobFilter
 from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.store.own import there
 from eunoe.store.paging import Page
 from eunoe.wire.jobs import CreateBatch, Job, LettaBatchMessages, LettaBatchRequest, shown
 from eunoe.wire.message_search import stored_form
@@ -107,10 +108,7 @@ async def _shown(tx: Tx, job: DomainJob) -> Job:
 
 async def _batch(tx: Tx, batch_id: str) -> DomainJob:
     _check(batch_id)
-    found = await jobs.get(tx, batch_id, kinds=("batch",))
-    if found is None:
-        raise Missing(f"There is no batch {batch_id}.")
-    return found
+    return there(await jobs.get(tx, batch_id, kinds=("batch",)), "batch", batch_id)
 
 
 def _check(batch_id: str) -> None:

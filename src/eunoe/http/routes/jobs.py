@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from eunoe.domain import jobs as domain
 from eunoe.domain.jobs import ACTIVE
-from eunoe.errors import Invalid, Missing
+from eunoe.errors import Invalid
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, ByCreation, Limit, Order, rows
 from eunoe.http.replies import JsonReply
@@ -19,6 +19,7 @@ from eunoe.runs import batches as running
 from eunoe.store import batches, jobs, runs
 from eunoe.store.db import Tx
 from eunoe.store.jobs import JobFilter
+from eunoe.store.own import there
 from eunoe.store.paging import Page
 from eunoe.wire.jobs import Job, shown
 
@@ -115,7 +116,4 @@ async def delete(job_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
 async def _job(tx: Tx, job_id: str) -> domain.Job:
     if not is_id("job", job_id) and not is_id("run", job_id):
         raise Invalid("The id of a job has the form job-{uuid4} or run-{uuid4}.")
-    found = await jobs.get(tx, job_id)
-    if found is None:
-        raise Missing(f"There is no job {job_id}.")
-    return found
+    return there(await jobs.get(tx, job_id), "job", job_id)

@@ -7,8 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 from starlette.responses import Response
 
-from eunoe.domain import runs as domain
-from eunoe.errors import Invalid, Missing
+from eunoe.errors import Invalid
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import StepId
@@ -16,6 +15,7 @@ from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.store import agents, messages, steps
 from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.store.own import there
 from eunoe.store.paging import Page
 from eunoe.store.steps import StepFilter
 from eunoe.wire.messages import WireMessage, listed_lens, shown
@@ -72,14 +72,14 @@ async def list_all(
 @router.get("/{step_id}", **answers("retrieve_step", Step))
 async def retrieve(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
-        step = _there(await steps.get(tx, step_id), step_id)
+        step = there(await steps.get(tx, step_id), "step", step_id)
     return JsonReply(shown_step(step, organization_id=actor.organization_id))
 
 
 @router.get("/{step_id}/metrics", **answers("retrieve_metrics_for_step", StepMetrics))
 async def retrieve_metrics(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     async with runtime.db.read(actor) as tx:
-        step = _there(await steps.get(tx, step_id), step_id)
+        step = there(await steps.get(tx, step_id), "step", step_id)
     return JsonReply(shown_metrics(step, organization_id=actor.organization_id))
 
 
@@ -105,7 +105,7 @@ async def list_messages(
     page: Annotated[MessagePage, Depends(message_page_of(order="asc"))],
 ) -> Response:
     async with runtime.db.read(actor) as tx:
-        step = _there(await steps.get(tx, step_id), step_id)
+        step = there(await steps.get(tx, step_id), "step", step_id)
         kind = await agents.type_of(tx, step.agent_id)
         found = await messages.list_messages(tx, MessageFilter(step_id=step_id), page)
     lens = listed_lens(agent_type=kind, types=None, speech=("send_message", "message"))
@@ -124,7 +124,7 @@ async def modify_feedback(
         changed = await steps.set_feedback(
             tx, step_id, feedback=body.feedback, tags=tuple(body.tags or ())
         )
-    step = _there(changed, step_id)
+    step = there(changed, "step", step_id)
     return JsonReply(shown_step(step, organization_id=actor.organization_id))
 
 
@@ -137,14 +137,8 @@ async def modify_transaction(
     """Note the caller's own transaction id on the step."""
     async with runtime.db.write(actor) as tx:
         changed = await steps.set_transaction(tx, step_id, transaction_id)
-    step = _there(changed, step_id)
+    step = there(changed, "step", step_id)
     return JsonReply(shown_step(step, organization_id=actor.organization_id))
-
-
-def _there(step: domain.Step | None, step_id: str) -> domain.Step:
-    if step is None:
-        raise Missing(f"There is no step {step_id}.")
-    return step
 
 
 def _date(text: str | None) -> datetime | None:
