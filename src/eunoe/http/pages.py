@@ -1,12 +1,15 @@
 """The parameters that every list takes, with the defaults of each list (api 5)."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal, TypeAlias
 
 from fastapi import Query
 
+from eunoe.domain.agents import AgentType
 from eunoe.store.messages import MessagePage
 from eunoe.store.paging import Page
+from eunoe.wire.messages import Lens, MessageType, listed_lens
 
 Order: TypeAlias = Literal["asc", "desc"]
 Limit: TypeAlias = Annotated[
@@ -15,8 +18,28 @@ Limit: TypeAlias = Annotated[
 After: TypeAlias = Annotated[str | None, Query(description="The id that the page comes after.")]
 Before: TypeAlias = Annotated[str | None, Query(description="The id that the page comes before.")]
 ByCreation: TypeAlias = Annotated[Literal["created_at"], Query(description="The sort field.")]
+Types: TypeAlias = Annotated[list[MessageType] | None, Query()]
 _ROWS: Final = 1_000
 _MESSAGES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How a list shows the messages in it (api 8.14)."""
+
+    include_return_message_types: Types = None
+    use_assistant_message: bool = True
+    assistant_message_tool_name: str = "send_message"
+    assistant_message_tool_kwarg: str = "message"
+
+    def lens(self, agent_type: AgentType | None) -> Lens:
+        """Return how messages of an agent of this type are shown; null for agents of any."""
+        speech = (self.assistant_message_tool_name, self.assistant_message_tool_kwarg)
+        return listed_lens(
+            agent_type=agent_type,
+            types=self.include_return_message_types,
+            speech=speech if self.use_assistant_message else None,
+        )
 
 
 def page_of(*, limit: int, order: Order) -> Callable[..., Awaitable[Page]]:

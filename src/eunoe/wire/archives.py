@@ -6,22 +6,14 @@ from typing_extensions import TypedDict
 
 from eunoe.domain import passages
 from eunoe.domain.messages import Json
-from eunoe.wire.models import EmbeddingConfigBody, EmbeddingConfigResponse, embedding_config
+from eunoe.wire.models import EmbeddedBody, EmbeddingConfigResponse, embedding_config
 from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time, optional_entity_time
 
 
-class CreateArchiveBody(Shape):
+class CreateArchiveBody(EmbeddedBody):
     name: str
     description: str | None = None
-    embedding: str | None = None
-    embedding_config: EmbeddingConfigBody | None = None
-
-    def embedding_handle(self) -> str | None:
-        """Return the handle asked for; the deprecated object counts where no handle was given."""
-        if self.embedding is None and self.embedding_config is not None:
-            return self.embedding_config.as_handle()
-        return self.embedding
 
 
 class UpdateArchiveBody(Shape):

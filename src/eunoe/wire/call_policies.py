@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.call_policies import CallPolicies, CallPolicy, Effect, Verdict
 from eunoe.domain.messages import Json, Message
 from eunoe.wire.sends import CallbackUrl
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time, optional_entity_time
 
 _MOST: Final = 100
@@ -18,7 +19,7 @@ Pattern = Annotated[str, StringConstraints(max_length=1_000)]
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/.*)?$", max_length=200)]
 
 
-class Policy(BaseModel):
+class Policy(Shape):
     """What becomes of the calls that it fits."""
 
     model_config = ConfigDict(extra="forbid")
@@ -45,7 +46,7 @@ class Policy(BaseModel):
         return self
 
 
-class PoliciesOfCalls(BaseModel):
+class PoliciesOfCalls(Shape):
     """Policies in order, the first that fits deciding, and who is told of what waits."""
 
     model_config = ConfigDict(extra="forbid")

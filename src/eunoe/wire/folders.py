@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from eunoe.domain import folders
 from eunoe.domain.messages import Json
 from eunoe.wire.models import (
+    EmbeddedBody,
     EmbeddingConfigBody,
     EmbeddingConfigResponse,
     embedding_config,
@@ -17,16 +18,14 @@ from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 
-class CreateFolderBody(Shape):
+class CreateFolderBody(EmbeddedBody):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     instructions: str | None = None
     metadata: dict[str, Any] | None = None
-    embedding: str | None = None
     embedding_chunk_size: Annotated[int, Field(ge=1)] | None = None
-    embedding_config: EmbeddingConfigBody | None = None
 
     @field_validator("embedding")
     @classmethod
@@ -34,12 +33,6 @@ class CreateFolderBody(Shape):
         if embedding is not None and "/" not in embedding:
             raise ValueError("an embedding handle is written provider/model")
         return embedding
-
-    def embedding_handle(self) -> str | None:
-        """Return the handle asked for; the deprecated object counts where no handle was given."""
-        if self.embedding is None and self.embedding_config is not None:
-            return self.embedding_config.as_handle()
-        return self.embedding
 
 
 class UpdateFolderBody(Shape):

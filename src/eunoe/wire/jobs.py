@@ -13,7 +13,7 @@ from eunoe.domain.jobs import JobStatus, JobType
 from eunoe.domain.messages import Json
 from eunoe.ids import pattern
 from eunoe.wire.content import FetchImage
-from eunoe.wire.runs import shown_callback
+from eunoe.wire.runs import Callback, shown_callback
 from eunoe.wire.sends import (
     CallbackUrl,
     LettaRequest,
@@ -26,7 +26,7 @@ from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time, optional_entity_time
 
 
-class Job(TypedDict):
+class Job(Callback):
     id: str
     status: JobStatus
     job_type: JobType
@@ -35,9 +35,6 @@ class Job(TypedDict):
     background: bool
     agent_id: str | None
     callback_url: str | None
-    callback_sent_at: str | None
-    callback_status_code: int | None
-    callback_error: str | None
     ttft_ns: int | None
     total_duration_ns: int | None
     created_by_id: str | None

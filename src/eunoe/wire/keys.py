@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import keys
 from eunoe.domain.keys import Scope
 from eunoe.ids import pattern
+from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
 
-class CreateKeyBody(BaseModel):
+class CreateKeyBody(Shape):
     """What a key is to open, and whose it is; the default user's where neither is named."""
 
     model_config = ConfigDict(extra="forbid")
@@ -22,7 +23,7 @@ class CreateKeyBody(BaseModel):
     scope: Scope = "write"
     agent_ids: Annotated[
         list[Annotated[str, Field(pattern=pattern("agent"))]], Field(max_length=1000)
-    ] = []
+    ] = Field([])
     organization_id: Annotated[str | None, Field(pattern=pattern("organization"))] = None
     user_id: Annotated[str | None, Field(pattern=pattern("user"))] = None
     expires_at: datetime | None = None

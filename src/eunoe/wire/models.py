@@ -99,6 +99,19 @@ class EmbeddingConfigBody(Shape):
         return self.handle or f"{self.embedding_endpoint_type}/{self.embedding_model}"
 
 
+class EmbeddedBody(Shape):
+    """What names an embedding model, by its handle or in the deprecated way."""
+
+    embedding: str | None = None
+    embedding_config: EmbeddingConfigBody | None = None
+
+    def embedding_handle(self) -> str | None:
+        """Return the handle asked for; the deprecated object counts where no handle was given."""
+        if self.embedding is None and self.embedding_config is not None:
+            return self.embedding_config.as_handle()
+        return self.embedding
+
+
 # Answers
 
 

@@ -1,14 +1,11 @@
 """The context window on the wire: its parts, their sizes, and the messages as they are stored."""
 
 from eunoe.domain.drafts import CompactionPatch
-from eunoe.domain.heartbeats import kept_arguments
-from eunoe.domain.messages import Json, Message, ToolReturn
+from eunoe.domain.messages import Json
 from eunoe.domain.overview import Overview, Part
 from eunoe.wire.agent_requests import CompactionBody
-from eunoe.wire.approvals import stored_answers
-from eunoe.wire.content import part_bodies
+from eunoe.wire.message_search import stored_form
 from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time
 
 
 class CompactBody(Shape):
@@ -50,7 +47,7 @@ def context_window(one: Overview) -> Json:
         "num_tokens_functions_definitions": one.function_tokens,
         "functions_definitions": one.functions,
         "num_tokens_messages": one.message_tokens,
-        "messages": [stored_message(message) for message in one.messages],
+        "messages": [stored_form(message) for message in one.messages],
     }
 
 
@@ -60,49 +57,3 @@ def _tokens(part: Part | None) -> int:
 
 def _text(part: Part | None) -> str | None:
     return None if part is None else part.text
-
-
-def stored_message(message: Message) -> Json:
-    """Return a message in the stored form, which fans nothing out."""
-    return {
-        "id": message.id,
-        "agent_id": message.agent_id,
-        "model": message.model,
-        "role": message.role,
-        "content": list(part_bodies(message.content)),
-        "name": message.name,
-        "tool_calls": [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": kept_arguments(call)},
-            }
-            for call in message.calls
-        ]
-        or None,
-        "tool_call_id": message.returns[0].call_id if message.returns else None,
-        "tool_returns": [_tool_return(one) for one in message.returns],
-        "step_id": message.step_id,
-        "run_id": message.run_id,
-        "otid": message.otid,
-        "group_id": message.group_id,
-        "sender_id": message.sender_id,
-        "batch_item_id": None,
-        "conversation_id": message.conversation_id,
-        "is_err": message.is_err,
-        **stored_answers(message),
-        "created_by_id": None,
-        "last_updated_by_id": None,
-        "created_at": entity_time(message.created_at),
-        "updated_at": None,
-    }
-
-
-def _tool_return(one: ToolReturn) -> Json:
-    return {
-        "tool_call_id": one.call_id,
-        "status": "success" if one.ok else "error",
-        "stdout": list(one.stdout),
-        "stderr": list(one.stderr),
-        "func_response": one.output if isinstance(one.output, str) else str(one.output),
-    }

@@ -15,7 +15,13 @@ class LettaRequestConfig(TypedDict):
     include_return_message_types: list[str] | None
 
 
-class Run(TypedDict):
+class Callback(TypedDict):
+    callback_sent_at: str | None
+    callback_status_code: int | None
+    callback_error: str | None
+
+
+class Run(Callback):
     id: str
     status: RunStatus
     created_at: str
@@ -28,17 +34,8 @@ class Run(TypedDict):
     request_config: LettaRequestConfig
     stop_reason: StopReason | None
     callback_url: str | None
-    callback_sent_at: str | None
-    callback_status_code: int | None
-    callback_error: str | None
     ttft_ns: int | None
     total_duration_ns: int | None
-
-
-class Callback(TypedDict):
-    callback_sent_at: str | None
-    callback_status_code: int | None
-    callback_error: str | None
 
 
 class RunMetrics(TypedDict):

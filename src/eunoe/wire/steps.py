@@ -7,16 +7,11 @@ from typing_extensions import TypedDict
 from eunoe.domain import runs
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StepStatus, StopReason
-from eunoe.wire.runs import (
-    UsageStatisticsCompletionTokenDetails,
-    UsageStatisticsPromptTokenDetails,
-    completion_details,
-    prompt_details,
-)
+from eunoe.wire.runs import RunUsage, shown_usage
 from eunoe.wire.shape import Shape
 
 
-class Step(TypedDict):
+class Step(RunUsage):
     id: str
     origin: str | None
     organization_id: str
@@ -29,14 +24,9 @@ class Step(TypedDict):
     model_handle: str | None
     model_endpoint: str | None
     context_window_limit: int | None
-    completion_tokens: int
-    prompt_tokens: int
-    total_tokens: int
     cached_input_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
-    completion_tokens_details: UsageStatisticsCompletionTokenDetails | None
-    prompt_tokens_details: UsageStatisticsPromptTokenDetails | None
     stop_reason: StopReason | None
     tags: list[str]
     tid: str | None
@@ -88,14 +78,10 @@ def shown(step: runs.Step, *, organization_id: str) -> Step:
         "model_handle": step.model_handle,
         "model_endpoint": step.model_endpoint,
         "context_window_limit": step.context_window_limit,
-        "completion_tokens": usage.completion_tokens,
-        "prompt_tokens": usage.prompt_tokens,
-        "total_tokens": usage.total_tokens,
+        **shown_usage(usage),
         "cached_input_tokens": usage.cached_input_tokens,
         "cache_write_tokens": usage.cache_write_tokens,
         "reasoning_tokens": usage.reasoning_tokens,
-        "completion_tokens_details": completion_details(usage),
-        "prompt_tokens_details": prompt_details(usage),
         "stop_reason": step.stop_reason,
         "tags": list(step.tags),
         "tid": step.tid,

@@ -1,6 +1,5 @@
 """Groups of agents, the blocks they share, and what was said in them (api 21.10)."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query
@@ -11,7 +10,7 @@ from eunoe.domain.groups import ManagerType
 from eunoe.domain.runs import Run
 from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
 from eunoe.http.document import STREAM
-from eunoe.http.pages import message_page_of, page_of
+from eunoe.http.pages import Shown, message_page_of, page_of
 from eunoe.http.paths import AgentId, GroupId, MessageId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
@@ -23,7 +22,7 @@ from eunoe.store.db import Actor
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
 from eunoe.wire.groups import CreateGroupBody, Group, UpdateGroupBody, group
-from eunoe.wire.messages import MessageType, WireMessage, listed_lens, shown
+from eunoe.wire.messages import WireMessage, shown
 from eunoe.wire.sends import AgentMessageRequest, LettaStreamingRequest
 from eunoe.wire.stream import LettaResponse
 
@@ -33,16 +32,6 @@ of_agent = v1("/agents", tag="agents")
 Oldest = Annotated[Page, Depends(page_of(limit=50, order="asc"))]
 Newest = Annotated[Page, Depends(page_of(limit=100, order="desc"))]
 NewestSaid = Annotated[MessagePage, Depends(message_page_of(order="desc", limit=10))]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Which messages of a group are to be listed, and how."""
-
-    include_return_message_types: Annotated[list[MessageType] | None, Query()] = None
-    use_assistant_message: bool = True
-    assistant_message_tool_name: str = "send_message"
-    assistant_message_tool_kwarg: str = "message"
 
 
 @router.get("/", **answers("list_groups", list[Group]))
@@ -163,18 +152,13 @@ async def list_messages(
     runtime: RuntimeDep,
     actor: ActorDep,
     page: NewestSaid,
-    asked: Annotated[Asked, Depends(given(Asked))],
+    asked: Annotated[Shown, Depends(given(Shown))],
 ) -> Response:
     """List what was said in a group, always oldest first; `order` says from which end."""
     async with runtime.db.read(actor) as tx:
         await groups.known(tx, group_id)
         found = await messages.list_messages(tx, MessageFilter(group_id=group_id), page)
-    speech = (asked.assistant_message_tool_name, asked.assistant_message_tool_kwarg)
-    lens = listed_lens(
-        agent_type=None,
-        types=asked.include_return_message_types,
-        speech=speech if asked.use_assistant_message else None,
-    )
+    lens = asked.lens(None)
     return JsonReply([body for message in found for body in shown(message, lens)])
 
 

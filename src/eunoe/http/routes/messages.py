@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Body, Depends, Query
+from fastapi import Body, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,7 +11,7 @@ from eunoe.domain.messages import Message
 from eunoe.errors import Missing
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.document import STREAM
-from eunoe.http.pages import message_page_of
+from eunoe.http.pages import Shown, Types, message_page_of
 from eunoe.http.paths import AgentId, MessageId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
@@ -20,11 +20,11 @@ from eunoe.store import agents
 from eunoe.store import messages as stored
 from eunoe.store.db import Tx
 from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.store.own import there
 from eunoe.wire.messages import (
     Lens,
     MessageType,
     WireMessage,
-    listed_lens,
     shown,
 )
 from eunoe.wire.runs import Run
@@ -41,11 +41,10 @@ router = v1("/agents", tag="agents")
 everywhere = v1("/messages", tag="messages")
 
 Newest = Annotated[MessagePage, Depends(message_page_of(order="desc"))]
-Types = Annotated[list[MessageType] | None, Query()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Shown):
     """What is to be listed of an agent's messages, and how (api 8.14).
 
     `include_err` changes nothing: messages of failed turns are listed either way.
@@ -54,15 +53,6 @@ class Asked:
     conversation_id: str | None = None
     group_id: str | None = None
     include_err: bool | None = None
-    include_return_message_types: Types = None
-    use_assistant_message: bool = True
-    assistant_message_tool_name: str = "send_message"
-    assistant_message_tool_kwarg: str = "message"
-
-    def speech(self) -> tuple[str, str] | None:
-        if not self.use_assistant_message:
-            return None
-        return self.assistant_message_tool_name, self.assistant_message_tool_kwarg
 
 
 @router.post(
@@ -162,10 +152,7 @@ async def list_of_agent(
         if kind is None:
             raise Missing(f"There is no agent {agent_id}.")
         found = await stored.list_messages(tx, where, page)
-    lens = listed_lens(
-        agent_type=kind, types=asked.include_return_message_types, speech=asked.speech()
-    )
-    return _listed(found, lens)
+    return _listed(found, asked.lens(kind))
 
 
 @router.patch("/{agent_id}/messages/{message_id}", operation_id="modify_message", deprecated=True)
@@ -199,10 +186,7 @@ async def retrieve(message_id: MessageId, runtime: RuntimeDep, actor: ActorDep) 
 
 
 async def _message(tx: Tx, message_id: str) -> Message:
-    message = await stored.get(tx, message_id)
-    if message is None:
-        raise Missing(f"There is no message {message_id}.")
-    return message
+    return there(await stored.get(tx, message_id), "message", message_id)
 
 
 def _types(types: list[MessageType] | None) -> frozenset[str] | None:

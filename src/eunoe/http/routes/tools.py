@@ -105,16 +105,8 @@ async def count(
 
 
 @router.post("/", **answers("create_tool", Tool))
+@router.put("/", summary="Upsert", **answers("upsert_tool", Tool))
 async def create(
-    body: CreateToolBody, runtime: RuntimeDep, actor: ActorDep, project_id: ProjectId = None
-) -> Response:
-    """Store a tool by its source; one of the same name is changed."""
-    made = await custom_tools.put(runtime.db, actor, body.draft(project_id=project_id))
-    return JsonReply(tool(made))
-
-
-@router.put("/", **answers("upsert_tool", Tool))
-async def upsert(
     body: CreateToolBody, runtime: RuntimeDep, actor: ActorDep, project_id: ProjectId = None
 ) -> Response:
     """Store a tool by its source; one of the same name is changed."""
