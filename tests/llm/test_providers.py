@@ -1,16 +1,18 @@
 """Which providers an environment makes, and where they live."""
 
+from typing import get_args
+
 import pytest
 
 from eunoe.llm.providers import (
     BASE_URLS,
-    PROVIDER_TYPES,
     base_url,
     family_of,
     providers_from,
     split_handle,
     variable_names,
 )
+from eunoe.wire.providers import ProviderType
 
 
 def test_an_empty_environment_has_no_providers() -> None:
@@ -113,6 +115,11 @@ def test_only_the_first_slash_of_a_handle_separates() -> None:
 
 @pytest.mark.rule("P1", "P3")
 def test_every_type_has_a_family_and_unknown_ones_speak_chat_completions() -> None:
-    assert set(BASE_URLS) <= set(PROVIDER_TYPES)
-    assert {family_of(t) for t in PROVIDER_TYPES} == {"chat", "anthropic", "google", "bedrock"}
+    assert set(BASE_URLS) <= set(get_args(ProviderType))
+    assert {family_of(t) for t in get_args(ProviderType)} == {
+        "chat",
+        "anthropic",
+        "google",
+        "bedrock",
+    }
     assert family_of("something-new") == "chat"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 from eunoe.domain.messages import Json
 from eunoe.errors import Invalid
@@ -10,7 +10,6 @@ from eunoe.errors import Invalid
 ManagerType: TypeAlias = Literal[
     "round_robin", "supervisor", "dynamic", "sleeptime", "voice_sleeptime", "swarm"
 ]
-MANAGER_TYPES: Final[tuple[ManagerType, ...]] = get_args(ManagerType)
 SLEEPTIME_FREQUENCY: Final = 5
 VOICE_BUFFER: Final = (30, 15)
 """How many messages a voice agent's window has at most, and how many stay when it has more."""

@@ -7,12 +7,9 @@ from eunoe.domain.messages import Json
 
 GLOBAL_CONTEXT_CAP: Final = 128_000
 UNKNOWN_CONTEXT_WINDOW: Final = 30_000
-MIN_CONTEXT_WINDOW: Final = 4_096
 
 Category: TypeAlias = Literal["base", "byok"]
 """Whose a provider is: the server's own, or one that a caller brought."""
-
-Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Final
 
@@ -41,6 +41,9 @@ class Snapshot:
     max_files_open: int | None
     per_file_view_window_char_limit: int | None
     project_id: str | None
+
+
+_TAKEN: Final = tuple(one.name for one in fields(Snapshot) if one.name not in {"blocks", "tools"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,26 +87,11 @@ class Instance:
 
 def snapshot_of(state: AgentState) -> Snapshot:
     """Return what an agent is like, its blocks and tools included."""
-    agent = state.agent
+    taken = {name: getattr(state.agent, name) for name in _TAKEN}
     return Snapshot(
-        agent_type=agent.agent_type,
-        system=agent.system,
-        model=agent.model,
-        embedding=agent.embedding,
-        compaction=agent.compaction,
+        **taken,
         blocks=tuple(_block(block) for block in state.blocks),
         tools=tuple(sorted(tool.name for tool in state.tools)),
-        tool_rules=agent.tool_rules,
-        tags=agent.tags,
-        description=agent.description,
-        metadata=agent.metadata,
-        timezone=agent.timezone,
-        message_buffer_autoclear=agent.message_buffer_autoclear,
-        enable_sleeptime=agent.enable_sleeptime,
-        response_format=agent.response_format,
-        max_files_open=agent.max_files_open,
-        per_file_view_window_char_limit=agent.per_file_view_window_char_limit,
-        project_id=agent.project_id,
     )
 
 

@@ -28,14 +28,6 @@ BASE_URLS: Final[dict[str, str]] = {
 }
 """Where each provider type lives unless the operator says otherwise (P4)."""
 
-PROVIDER_TYPES: Final = (
-    "anthropic", "azure", "baseten", "bedrock", "cerebras", "chatgpt_oauth", "deepseek",
-    "fireworks", "google_ai", "google_vertex", "groq", "hugging-face", "letta",
-    "lmstudio_openai", "minimax", "mistral", "ollama", "openai", "together", "vllm", "sglang",
-    "openrouter", "xai", "zai", "zai_coding",
-)  # fmt: skip
-"""Every type that a caller may name (P1); one that is not here speaks chat completions (P3)."""
-
 LISTING_ORDER: Final = (
     "letta", "openai", "anthropic", "ollama", "google_ai", "google_vertex", "azure", "groq",
     "together", "vllm", "bedrock", "deepseek", "xai", "lmstudio_openai", "zai", "zai_coding",

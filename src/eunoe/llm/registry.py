@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -119,7 +119,7 @@ class Registry:
         shelf = self._shelf(name)
         if not model:
             raise ModelUnknown(f"{handle} names no model; write provider/model.")
-        listing = await self._found(shelf, handle)
+        listing = await self._found(shelf, handle, among=lambda listed: listed.models)
         if listing is not None:
             return _config(listing)
         if not shelf.source.is_open and shelf.listed is not None:
@@ -143,7 +143,7 @@ class Registry:
         shelf = self._shelves.get(name)
         if shelf is None:
             raise EmbeddingUnknown(f"There is no provider {name} for the handle {handle}.")
-        listing = await self._found_embedding(shelf, handle)
+        listing = await self._found(shelf, handle, among=lambda listed: listed.embeddings)
         if listing is not None:
             dimensions = listing.dimensions
         elif shelf.listed is None and embeds(model) and (known := known_dimensions(model)):
@@ -189,19 +189,11 @@ class Registry:
             await asyncio.wait(missing)
         return [shelf.listed for shelf in shelves if shelf.listed is not None]
 
-    async def _found(self, shelf: _Shelf, handle: str) -> ModelListing | None:
+    async def _found(
+        self, shelf: _Shelf, handle: str, *, among: Callable[[Listed], Sequence[L]]
+    ) -> L | None:
         for _ in range(2):
-            for listing in (shelf.listed or Listed()).models:
-                if listing.handle == handle:
-                    return listing
-            if shelf.age_s() < self._recheck_s:
-                break
-            await asyncio.wait([shelf.ask()])
-        return None
-
-    async def _found_embedding(self, shelf: _Shelf, handle: str) -> EmbeddingListing | None:
-        for _ in range(2):
-            for listing in (shelf.listed or Listed()).embeddings:
+            for listing in among(shelf.listed or Listed()):
                 if listing.handle == handle:
                     return listing
             if shelf.age_s() < self._recheck_s:
