@@ -110,8 +110,9 @@ async def check(db: Database) -> list[Finding]:
 async def _check(db: Database) -> list[Finding]:
     async with db.read(Actor(), long=True) as tx:
         stored = await stored_revision(tx)
-        older = stored is None or stored in REVISIONS
-        if stored != HEAD and (older or not await is_only_wider(tx, stored or "")):
+        if stored != HEAD and (
+            stored is None or stored in REVISIONS or not await is_only_wider(tx, stored)
+        ):
             return [_version_finding(stored)]
         match tx.dialect:
             case "sqlite":

@@ -1,0 +1,113 @@
+"""A process hears from PostgreSQL what others do, on one connection, and looks when that was lost."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any, cast
+
+import pytest
+
+from eunoe.domain.events import Shown
+from eunoe.runs import feed as feeds
+from eunoe.runs import watch as watching
+from eunoe.runs.feed import Feed
+from eunoe.runs.outcome import folded
+from eunoe.runs.queue_driver import Ears, PatientDriver
+from eunoe.store.db import Dialect
+from eunoe.store.notices import SAID
+from eunoe.store.postgresql_connection import session
+from tests.runs.conftest import ACTOR, World
+
+pytestmark = pytest.mark.anyio
+
+_SOON_S = 20
+_NEVER_S = 3_600
+_CUT_OFF = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+)
+
+
+@pytest.fixture(params=["postgresql"])
+def dialect(request: pytest.FixtureRequest) -> Dialect:
+    """The engine of several processes."""
+    return request.param
+
+
+@pytest.fixture
+async def elsewhere(world: World, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Feed]:
+    """The feed of a process that carries nothing out, and that never looks without being told."""
+    monkeypatch.setattr(feeds, "_LOOK_S", _NEVER_S)
+    monkeypatch.setattr(feeds, "_POLL_S", _NEVER_S)
+    feed = Feed(world.db)
+
+    def grown(run_id: str | bytes | bytearray) -> None:
+        feed.grown(str(run_id))
+
+    driver = PatientDriver(
+        cast("Any", world.db).pool, Ears(heard={SAID: grown}, listening=feed.listening)
+    )
+    async with driver:
+        await driver.add_listener("nothing", lambda _: None)
+        yield feed
+
+
+@pytest.mark.rule("G-4", "G-25", "streaming-4.6")
+@pytest.mark.parametrize("opened", [True, False])
+async def test_a_reader_is_woken_by_notices_alone(
+    world: World, elsewhere: Feed, opened: bool
+) -> None:
+    agent = await world.agent()
+    submitted = await world.submit(agent, "SLOW 20 SAY one two three", stream_tokens=True)
+    if opened:  # As where the request came in and another process took the run.
+        elsewhere.open(submitted.run)
+    async with asyncio.timeout(_SOON_S):
+        outcome = await folded(elsewhere.read(ACTOR, submitted.run.id), submitted.run.id)
+    assert outcome == await world.runner.fold(ACTOR, submitted.run.id)
+    assert outcome.reason == "end_turn"
+
+
+@pytest.mark.rule("G-4", "G-8")
+async def test_what_was_said_while_nobody_listened_is_read(world: World, elsewhere: Feed) -> None:
+    agent = await world.agent()
+    submitted = await world.submit(agent, "SLOW 20 SAY one two three", stream_tokens=True)
+    cut = False
+    async with asyncio.timeout(_SOON_S):
+        async for _, event in elsewhere.read(ACTOR, submitted.run.id):
+            if isinstance(event, Shown) and not cut:
+                cut = True
+                async with session(world.db.url) as other:
+                    await other.execute(_CUT_OFF)
+                await world.runner.fold(ACTOR, submitted.run.id)
+    assert cut
+
+
+@pytest.mark.rule("G-7", "G-8")
+async def test_a_reader_of_a_process_that_stops_is_told_and_the_run_goes_on(
+    world: World, elsewhere: Feed
+) -> None:
+    agent = await world.agent()
+    submitted = await world.submit(agent, "CALL wait {}")
+    reading = asyncio.create_task(folded(elsewhere.read(ACTOR, submitted.run.id), submitted.run.id))
+    await world.tools.entered.wait()
+    elsewhere.close()
+    with pytest.raises(feeds.ServerStopping):
+        await asyncio.wait_for(reading, _SOON_S)
+    world.tools.gate.set()
+    assert (await world.runner.fold(ACTOR, submitted.run.id)).reason == "end_turn"
+
+
+@pytest.mark.rule("G-11", "streaming-4.7")
+async def test_a_run_stops_at_once_when_another_process_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_EVERY_S", _NEVER_S)
+    await world.runner.stop()
+    runner = world.successor()
+    await runner.start()
+    agent = await world.agent()
+    submitted = await world.submit(agent, "CALL wait {}")
+    await asyncio.wait_for(world.tools.entered.wait(), _SOON_S)
+    await world.successor().cancel(ACTOR, agent_id=agent.id)
+    async with asyncio.timeout(_SOON_S):
+        assert (await runner.fold(ACTOR, submitted.run.id)).reason == "cancelled"
+    await runner.stop()
