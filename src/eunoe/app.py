@@ -37,6 +37,7 @@ from eunoe.runs.mcp_calls import McpCalls
 from eunoe.runs.outbound import Outbound
 from eunoe.runs.ports import Providers, Toolboxes
 from eunoe.runs.recall import StoreRecall
+from eunoe.runs.retention import Retention
 from eunoe.runs.runner import Runner
 from eunoe.runs.schedules import Schedules
 from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
@@ -136,7 +137,10 @@ async def open_runtime(
             db,
             models=brought,
             toolboxes=boxes,
-            retention=timedelta(hours=settings.event_retention_hours),
+            retention=Retention(
+                events=timedelta(hours=settings.event_retention_hours),
+                audit=timedelta(days=settings.audit_retention_days),
+            ),
             grace_s=settings.shutdown_grace_s,
         )
         _undertake(stack, db, runner, settings)

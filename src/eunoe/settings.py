@@ -159,6 +159,8 @@ class Settings(BaseSettings):
     """Keys that seal stored secrets, the newest first; kept in the data folder when not set"""
     event_retention_hours: Seconds = 24
     """Hours after the end of a run during which its stream can be read again"""
+    audit_retention_days: Seconds = 365
+    """Days for which is kept who administered what"""
 
     default_model: str | None = None
     """Handle of the model for agents that name none"""
@@ -182,8 +184,7 @@ class Settings(BaseSettings):
     tool_private_network: bool = False
     """Whether tools may reach addresses that are not public, this machine's among them"""
     tools_unsandboxed: bool = False
-    """Whether custom code may run without a sandbox, with all rights of this server, where none \
-can be made"""
+    """Whether custom code may run with all rights of this server where no sandbox can be made"""
 
     mcp_stdio: bool = False
     """Whether MCP servers may be commands; they run on this machine, with this server's rights"""

@@ -93,13 +93,13 @@ class Client:
 
     def served(self) -> Served:
         return Served(
-            models=tuple(entry["handle"] for entry in self._list("/v1/models/")),
-            embeddings=tuple(entry["handle"] for entry in self._list("/v1/models/embedding")),
+            models=tuple(entry["handle"] for entry in self.listed("/v1/models/")),
+            embeddings=tuple(entry["handle"] for entry in self.listed("/v1/models/embedding")),
         )
 
     def agents(self) -> list[AgentSummary]:
         """Return the agents, the newest first."""
-        entries = self._list("/v1/agents/", {"limit": 200, "order": "desc"})
+        entries = self.listed("/v1/agents/", {"limit": 200, "order": "desc"})
         return [_summary(entry) for entry in entries]
 
     def create_agent(
@@ -112,11 +112,11 @@ class Client:
             body["name"] = name
         if model is not None:
             body["model"] = model
-        return _summary(cast("Json", self._json("POST", "/v1/agents/", json=body)))
+        return _summary(cast("Json", self.ask("POST", "/v1/agents/", json=body)))
 
     def blocks(self, agent_id: str) -> dict[str, str]:
         """Return the text of each memory block, by label."""
-        entries = self._list(f"/v1/agents/{agent_id}/core-memory/blocks")
+        entries = self.listed(f"/v1/agents/{agent_id}/core-memory/blocks")
         return {entry["label"]: entry["value"] for entry in reversed(entries)}
 
     def send(self, agent_id: str, text: str) -> Iterator[Piece]:
@@ -199,10 +199,11 @@ class Client:
                 _refuse(answer)
             yield answer
 
-    def _list(self, path: str, query: Mapping[str, str | int] | None = None) -> list[Json]:
-        return cast("list[Json]", self._json("GET", path, params=query))
+    def listed(self, path: str, query: Mapping[str, str | int] | None = None) -> list[Json]:
+        """Return what a list of the API answers."""
+        return cast("list[Json]", self.ask("GET", path, params=query))
 
-    def _json(
+    def ask(
         self,
         method: Literal["GET", "POST"],
         path: str,
@@ -210,6 +211,7 @@ class Client:
         json: Json | None = None,
         params: Mapping[str, str | int] | None = None,
     ) -> object:
+        """Return what the API answers; raise `Refused` where it does not."""
         answer = self._request(method, path, json=json, params=params)
         _refuse(answer)
         return answer.json()

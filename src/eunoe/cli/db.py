@@ -1,64 +1,73 @@
-"""`eunoe db`: bring the database up to date, look for damage, copy it."""
+"""`eunoe db`: bring the database up to date, look for damage, copy it and put a copy back."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias, TypeVar
 
 import typer
 
 from eunoe import settings
 from eunoe.cli.failure import FAILED
 from eunoe.store import database
+from eunoe.store import restore as copies
+from eunoe.store import verify as verification
+from eunoe.store.postgresql import PostgresqlDatabase
+from eunoe.store.sqlite import SqliteDatabase
+
+T = TypeVar("T")
+_Opened: TypeAlias = SqliteDatabase | PostgresqlDatabase
+
+
+def _with_database(work: Callable[[_Opened], Awaitable[T]]) -> tuple[str, T]:
+    """Do something with the configured database; return what it is called, and what came of it."""
+    configured = settings.load()
+
+    async def run() -> T:
+        db = await database.open_database(configured.database_url)
+        try:
+            return await work(db)
+        finally:
+            await db.close()
+
+    return configured.database_label, asyncio.run(run())
 
 
 def upgrade() -> int:
     """Bring the schema up to this version."""
-    configured = settings.load()
 
-    async def run() -> tuple[str | None, str | None]:
-        db = await database.open_database(configured.database_url)
-        try:
-            before = await database.version(db)
-            await database.upgrade(db)
-            return before, await database.version(db)
-        finally:
-            await db.close()
+    async def work(db: _Opened) -> tuple[str | None, str | None]:
+        before = await database.version(db)
+        await database.upgrade(db)
+        return before, await database.version(db)
 
-    before, after = asyncio.run(run())
+    label, (before, after) = _with_database(work)
     done = "was up to date" if before == after else f"upgraded from {before or 'nothing'}"
-    typer.echo(f"{configured.database_label}: {done}, now at {after}")
+    typer.echo(f"{label}: {done}, now at {after}")
     return 0
 
 
-def check() -> int:
-    """Print what is wrong with the database; 1 when something is."""
-    configured = settings.load()
-
-    async def run() -> list[database.Finding]:
-        db = await database.open_database(configured.database_url)
-        try:
-            return await database.check(db)
-        finally:
-            await db.close()
-
-    findings = asyncio.run(run())
+def verify(*, repair: bool = False) -> int:
+    """Print what is wrong with the database, and what was done about it; 1 when any is left."""
+    label, findings = _with_database(lambda db: verification.verify(db, repair=repair))
     for finding in findings:
-        typer.echo(f"{finding.code}: {finding.message}")
+        mended = f" {finding.mended}" if finding.mended else ""
+        typer.echo(f"{finding.code}: {finding.message}{mended}")
     if not findings:
-        typer.echo(f"{configured.database_label}: nothing is wrong")
-    return FAILED if findings else 0
+        typer.echo(f"{label}: nothing is wrong")
+    return FAILED if any(finding.mended is None for finding in findings) else 0
 
 
 def backup(*, path: Path) -> int:
     """Copy the database to `path`, in use or not."""
-    configured = settings.load()
-
-    async def run() -> None:
-        db = await database.open_database(configured.database_url)
-        try:
-            await database.backup(db, path)
-        finally:
-            await db.close()
-
-    asyncio.run(run())
+    _with_database(lambda db: copies.backup(db, path))
     typer.echo(f"{path}: {path.stat().st_size:,} bytes")
+    return 0
+
+
+def restore(*, path: Path, force: bool) -> int:
+    """Put the backup at `path` in the place of the database."""
+    configured = settings.load()
+    asyncio.run(copies.restore(configured.database_url, path, force=force))
+    typer.echo(f"{configured.database_label}: is what {path} holds")
     return 0

@@ -22,7 +22,7 @@ _FORMS: Final[tuple[tuple[str, str, Callable[[Json], Talk | None]], ...]] = (
 
 def export(*, agent: str, output: Path | None, everything: bool, url: str | None) -> int:
     """Write an agent to a file, or to the standard output."""
-    with _client(url) as client:
+    with connected(url) as client:
         chosen, _ = choose(client, agent, model=None)
         text = client.export(chosen.id, everything=everything)
     if output is None:
@@ -41,7 +41,7 @@ def bring_in(*, path: Path, name: str | None, model: str | None, url: str | None
         form["name"] = name
     if model is not None:
         form["model"] = model
-    with _client(url) as client:
+    with connected(url) as client:
         made = client.import_file(text, form=form)
         names = {one.id: one.name for one in client.agents()}
     for agent_id in made["agent_ids"]:
@@ -51,7 +51,7 @@ def bring_in(*, path: Path, name: str | None, model: str | None, url: str | None
     return 0
 
 
-def _client(url: str | None) -> Client:
+def connected(url: str | None) -> Client:
     configured = settings.load()
     return Client(url or configured.url, password=configured.credential)
 

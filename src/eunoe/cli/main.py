@@ -23,14 +23,17 @@ db: Final = typer.Typer(help="Look after the database.", no_args_is_help=True)
 models: Final = typer.Typer(help="The models that run on this machine.", no_args_is_help=True)
 secrets: Final = typer.Typer(help="The keys that seal stored secrets.", no_args_is_help=True)
 keys: Final = typer.Typer(help="The keys that open the server.", no_args_is_help=True)
+memory: Final = typer.Typer(help="What memory blocks have been.", no_args_is_help=True)
 app.add_typer(db, name="db")
 app.add_typer(keys, name="keys")
+app.add_typer(memory, name="memory")
 app.add_typer(models, name="models")
 app.add_typer(secrets, name="secrets")
 
 _Url = Annotated[
     str | None, typer.Option("--url", help="The server, if it is not the configured one.")
 ]
+_Block = Annotated[str, typer.Argument(help="A block's id, or a label that only one has.")]
 _Model = Annotated[str | None, typer.Option("--model", help="Handle of the model to use.")]
 
 
@@ -114,6 +117,14 @@ def import_(
 
 
 @app.command()
+def audit(
+    limit: Annotated[int, typer.Option(help="How many entries at most.")] = 50, url: _Url = None
+) -> None:
+    """List what was administered on the running server, the newest first."""
+    _do("memory", "audit", limit=limit, url=url)
+
+
+@app.command()
 def doctor() -> None:
     """Check everything a server needs, and say how to mend what is wrong."""
     _do("doctor", "doctor")
@@ -131,17 +142,11 @@ def db_upgrade() -> None:
     _do("db", "upgrade")
 
 
-@db.command("check")
-def db_check() -> None:
-    """Look for damage; exits with 1 when there is some."""
-    _do("db", "check")
-
-
 @db.command("backup")
 def db_backup(
     path: Annotated[Path, typer.Argument(help="A file that does not exist yet.")],
 ) -> None:
-    """Copy the database to a file, while the server runs."""
+    """Copy the database to a file, while the server runs; PostgreSQL needs pg_dump."""
     _do("db", "backup", path=path)
 
 
@@ -181,6 +186,61 @@ def keys_list() -> None:
 def keys_revoke(key: Annotated[str, typer.Argument(help="The id of the key.")]) -> None:
     """Revoke a key; the next request with it is refused."""
     _do("keys", "revoke", key=key)
+
+
+@db.command("check", hidden=True)
+@db.command("verify")
+def db_verify(
+    *, repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False
+) -> None:
+    """Look for damage and for what does not fit together; exits with 1 when there is some."""
+    _do("db", "verify", repair=repair)
+
+
+@db.command("restore")
+def db_restore(
+    path: Annotated[Path, typer.Argument(help="What `eunoe db backup` wrote.")],
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also in the place of a database that is there.")
+    ] = False,
+) -> None:
+    """Put a backup where the database is; no server may be running on it."""
+    _do("db", "restore", path=path, force=force)
+
+
+@memory.command("history")
+def memory_history(
+    block: _Block,
+    limit: Annotated[int, typer.Option(help="How many versions at most.")] = 20,
+    url: _Url = None,
+) -> None:
+    """List the versions of a block: when, by whom, and what it became."""
+    _do("memory", "history", block=block, limit=limit, url=url)
+
+
+@memory.command("diff")
+def memory_diff(
+    block: _Block,
+    since: Annotated[int | None, typer.Option("--from", help="The older version.")] = None,
+    until: Annotated[int | None, typer.Option("--to", help="The newer version.")] = None,
+    url: _Url = None,
+) -> None:
+    """Show how a block changed between two versions; the newest change if none is named."""
+    _do("memory", "diff", block=block, since=since, until=until, url=url)
+
+
+@memory.command("revert")
+def memory_revert(
+    block: _Block,
+    version: Annotated[int, typer.Argument(help="The version to go back to.")],
+    expected: Annotated[
+        int | None, typer.Option("--expected", help="Only if it is at this version.")
+    ] = None,
+    url: _Url = None,
+) -> None:
+    """Make a block what it was at a version, as a new version."""
+    _do("memory", "revert", block=block, version=version, expected=expected, url=url)
 
 
 @models.command("pull")

@@ -111,6 +111,21 @@ def _returns_by_call(
     return found
 
 
+def unpaired(messages: Sequence[Message]) -> list[Message]:
+    """Return the messages with a call that no return in these messages came for."""
+    found = _returns_by_call(messages)
+    return [one for one in messages if any((one.id, call.id) not in found for call in one.calls)]
+
+
+def unknown_returns(message: Message, messages: Sequence[Message]) -> tuple[ToolReturn, ...]:
+    """Return what stands for the results of the message's calls that never came."""
+    found = _returns_by_call(messages)
+    lost = {call.id: call for call in message.calls if (message.id, call.id) not in found}
+    return tuple(
+        replace(_unknown(message), call_id=call.id, name=call.name) for call in lost.values()
+    )
+
+
 def _unknown(message: Message) -> ToolReturn:
     """Return what stands for a result that was never recorded; the time is the call's."""
     at = stamp(message.created_at, timezone="UTC")

@@ -40,10 +40,28 @@ class DiskFull(Unavailable):
     code = "disk_full"
 
 
-class BackupElsewhere(Invalid):
-    """A PostgreSQL database is backed up with its own tools; run pg_dump against it."""
+class BackupUnreadable(Invalid):
+    """The file is no backup of this server's database, or it is damaged."""
 
-    code = "backup_elsewhere"
+    code = "backup_unreadable"
+
+
+class DatabaseExists(Conflict):
+    """There is a database already; a backup takes its place only with --force."""
+
+    code = "database_exists"
+
+
+class DatabaseInUse(Conflict):
+    """A server or another command has the database open; stop it, then try again."""
+
+    code = "database_in_use"
+
+
+class PostgresqlToolFailed(Unavailable):
+    """One of PostgreSQL's own programs is missing, or has failed."""
+
+    code = "postgresql_tool_failed"
 
 
 class BackupExists(Conflict):

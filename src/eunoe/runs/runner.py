@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 
 import structlog
@@ -27,18 +27,17 @@ from eunoe.runs.peers import RunPeers
 from eunoe.runs.ports import Providers, Toolboxes
 from eunoe.runs.queue_driver import Ears
 from eunoe.runs.recall import embed_pending
+from eunoe.runs.retention import Retention, sweep
 from eunoe.runs.submit import Claim, Submission, Submitted
 from eunoe.runs.tool_calls import ToolCalls
 from eunoe.runs.watch import watch
 from eunoe.runs.windows import Windows
 from eunoe.runs.worker import Worker
-from eunoe.store import agents, events, followups, runs
+from eunoe.store import agents, followups, runs
 from eunoe.store.db import Actor, Database
 from eunoe.store.notices import SAID, STOP
 
 _log = structlog.get_logger("eunoe.runner")
-
-_SWEEP_RUNS = 100
 
 
 class Runner:
@@ -50,11 +49,11 @@ class Runner:
         *,
         models: Providers,
         toolboxes: Toolboxes,
-        retention: timedelta = timedelta(hours=24),
+        retention: Retention | None = None,
         grace_s: float = 10.0,
     ) -> None:
         self._db = db
-        self._retention = retention
+        self._retention = retention or Retention()
         self._grace_s = grace_s
         self._feed = Feed(db)
         self._asked = asyncio.Event()
@@ -163,12 +162,8 @@ class Runner:
         return [run_id for run_id in left if run_id not in self._worker.running]
 
     async def sweep(self) -> None:
-        """Delete the event logs of runs that ended longer ago than they are kept (G-22)."""
-        before = datetime.now(UTC) - self._retention
-        pruned = _SWEEP_RUNS
-        while pruned == _SWEEP_RUNS:
-            async with self._db.write(Actor()) as tx:
-                pruned = await events.prune(tx, ended_before=before, limit=_SWEEP_RUNS)
+        """Delete the logs that are older than they are kept (G-22)."""
+        await sweep(self._db, self._retention)
 
     def _peers(
         self, *, actor: Actor, agent: Agent, run: Run, cancellation: Cancellation

@@ -71,5 +71,6 @@ async def revoke(db: Database, actor: Actor, token: str) -> None:
 
 
 def digest_of(text: str) -> str:
+    """Return what a token is known by where its text is not kept."""
     # It has 256 bits of chance in it: nothing slower than a plain digest protects it better.
     return hashlib.sha256(text.encode()).hexdigest()

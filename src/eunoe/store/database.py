@@ -8,7 +8,6 @@ from typing import Final, assert_never
 from urllib.parse import urlsplit
 
 from eunoe.errors import (
-    BackupElsewhere,
     DatabaseNewer,
     DatabaseUnreachable,
     DatabaseUrlInvalid,
@@ -24,10 +23,14 @@ _SQLITE: Final = "sqlite:///"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something wrong with a database: a stable `code`, and a sentence that says what."""
+    """Something wrong with a database: a stable `code`, and a sentence that says what.
+
+    `mended` is a sentence that says what was done about it, null where nothing was.
+    """
 
     code: str
     message: str
+    mended: str | None = None
 
 
 async def open_database(
@@ -39,13 +42,22 @@ async def open_database(
     made; the schema is not looked at (`upgrade`).
     Without a `sealer` secrets can be neither read nor stored.
     """
+    match located(url):
+        case str() as normal:
+            return await postgresql.connect(normal, sealer=sealer)
+        case path:
+            return sqlite.SqliteDatabase(path, sealer=sealer)
+
+
+def located(url: str) -> str | Path:
+    """Return the file that a URL names, or PostgreSQL's own form of it."""
     scheme = urlsplit(url).scheme.partition("+")[0]
     if scheme in {"postgresql", "postgres"}:
-        return await postgresql.connect("postgresql:" + url.partition(":")[2], sealer=sealer)
+        return "postgresql:" + url.partition(":")[2]
     path = url.removeprefix(_SQLITE)
     if scheme != "sqlite" or path in {url, "", ":memory:"}:
         raise DatabaseUrlInvalid
-    return sqlite.SqliteDatabase(_file(path), sealer=sealer)
+    return _file(path)
 
 
 def _file(path: str) -> Path:
@@ -176,17 +188,3 @@ async def _check_rows(tx: Tx) -> list[Finding]:
         Finding(code="message_lost", message=f"List {row[0]} has {row[1]} messages that are gone.")
         for row in lost
     ]
-
-
-async def backup(db: sqlite.SqliteDatabase | postgresql.PostgresqlDatabase, path: Path) -> None:
-    """Copy the database as it is now to a new file, while it is in use.
-
-    Raises `BackupExists`, `DiskFull`, and `BackupElsewhere` on PostgreSQL.
-    """
-    match db:
-        case postgresql.PostgresqlDatabase():
-            raise BackupElsewhere
-        case sqlite.SqliteDatabase():
-            await db.copy(path)
-        case _:
-            assert_never(db)

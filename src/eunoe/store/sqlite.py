@@ -7,6 +7,7 @@ a savepoint inside that shared transaction, so one that fails takes back only it
 """
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from eunoe.errors import DatabaseUnreachable
 from eunoe.store.db import Actor, Dialect, Row, Value
 from eunoe.store.sealing import NO_KEYS, Sealer
 from eunoe.store.sqlite_connection import Connection, begin_patiently, connect, copy, meaning
+from eunoe.store.sqlite_lock import hold
 
 T = TypeVar("T")
 
@@ -111,6 +113,7 @@ class SqliteDatabase:
         self.sealer = sealer
         self.url = f"sqlite:///{path}"
         self._writer = connect(path)
+        self._lock = hold(path, alone=False)
         self._turn = asyncio.Lock()
         self._holder: asyncio.Task[Any] | None = None
         # Those whose statements are in the open transaction and who wait for its commit.
@@ -269,6 +272,7 @@ class SqliteDatabase:
                 return
             await self._commit_now()
             self._closed = True
+            os.close(self._lock)
             for connection in self._idle:
                 connection.close()
             self._idle.clear()

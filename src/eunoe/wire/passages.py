@@ -1,6 +1,7 @@
 """Passages on the wire (api 14.2 to 14.5)."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -22,41 +23,10 @@ from eunoe.wire.times import entity_time, optional_entity_time
 TagMode = Literal["any", "all"]
 
 
-class PassageVersionResponse(TypedDict):
-    """One entry of what became of a passage; this server's own addition."""
-
-    id: str
-    passage_id: str
-    version: int
-    archive_id: str
-    deed: passages.Deed
-    text: str
-    tags: list[str]
-    actor_id: str | None
-    agent_id: str | None
-    run_id: str | None
-    step_id: str | None
-    message_id: str | None
-    created_at: str
-
-
-def version(one: PassageVersion) -> PassageVersionResponse:
+def version(one: PassageVersion) -> Json:
     """Return one deed on a passage: what it said then, by whom, in which run, and when."""
-    return {
-        "id": f"{one.passage_id}:{one.version}",
-        "passage_id": one.passage_id,
-        "version": one.version,
-        "archive_id": one.archive_id,
-        "deed": one.deed,
-        "text": one.text,
-        "tags": list(one.tags),
-        "actor_id": one.actor_id,
-        "agent_id": one.agent_id,
-        "run_id": one.run_id,
-        "step_id": one.step_id,
-        "message_id": one.message_id,
-        "created_at": entity_time(one.created_at),
-    }
+    told = {"id": f"{one.passage_id}:{one.version}", **asdict(one)}
+    return {**told, "created_at": entity_time(one.created_at)}
 
 
 class CreatePassageBody(Shape):

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from eunoe.domain.passages import PassageVersion
 from eunoe.domain.recall import PassageQuery
 from eunoe.errors import Invalid
 from eunoe.http.deps import ActorDep, RuntimeDep, given
@@ -23,7 +24,6 @@ from eunoe.wire.passages import (
     CreateMemoryBody,
     Passage,
     PassageSearchResult,
-    PassageVersionResponse,
     SearchPassagesBody,
     TagMode,
     distinct,
@@ -76,7 +76,7 @@ async def search(body: SearchPassagesBody, runtime: RuntimeDep, actor: ActorDep)
 @router.get(
     "/{passage_id}/history",
     operation_id="list_passage_history",
-    responses={200: {"model": list[PassageVersionResponse]}},
+    responses={200: {"model": list[PassageVersion]}},
 )
 async def list_history(
     passage_id: PassageId,

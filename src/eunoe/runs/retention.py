@@ -1,0 +1,36 @@
+"""What is kept for a while only: logs of events and of what was administered (G-22).
+
+It is swept in batches of a transaction each, so that nobody waits long for the writer.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from eunoe.store import audit, events
+from eunoe.store.db import Actor, Database, Tx
+
+_BATCH: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long each is kept: events from the end of their run, entries from when they were made."""
+
+    events: timedelta = timedelta(hours=24)
+    audit: timedelta = timedelta(days=365)
+
+
+async def sweep(db: Database, kept: Retention, *, now: datetime | None = None) -> None:
+    """Delete what is older than it is kept."""
+    now = now or datetime.now(UTC)
+    await _all(db, lambda tx: events.prune(tx, ended_before=now - kept.events, limit=_BATCH))
+    await _all(db, lambda tx: audit.prune(tx, before=now - kept.audit, limit=_BATCH))
+
+
+async def _all(db: Database, prune: Callable[[Tx], Awaitable[int]]) -> None:
+    pruned = _BATCH
+    while pruned == _BATCH:
+        async with db.write(Actor()) as tx:
+            pruned = await prune(tx)
