@@ -44,14 +44,15 @@ def run_node(
     )
 
 
-def run_npm(*args: str) -> int:
-    """Run npm in this directory and return its exit code.
+def npm() -> Path:
+    """Return npm's script, for node to run: its own link is nothing that a wheel can hold."""
+    return _PACKAGE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
-    The package's own `npm` is a link that a wheel cannot hold, so node is given npm's script.
-    """
-    script = _PACKAGE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+def run_npm(*args: str) -> int:
+    """Run npm in this directory and return its exit code."""
     return subprocess.run(
-        [str(node()), str(script), *args], cwd=HERE, env=environment(), check=False
+        [str(node()), str(npm()), *args], cwd=HERE, env=environment(), check=False
     ).returncode
 
 

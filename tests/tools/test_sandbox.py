@@ -302,14 +302,6 @@ async def test_where_no_sandbox_can_be_made_nothing_runs_unless_the_operator_opt
         assert "timeout" in str((await sandbox.run(slow, arguments={})).output)
 
 
-@pytest.mark.rule("X3")
-async def test_a_source_in_typescript_is_not_run_as_python(sandbox: Sandbox) -> None:
-    asked = replace(program("def act(): return 'ran'"), language="typescript")
-    ran = await sandbox.run(asked, arguments={})
-    assert not ran.ok
-    assert "TypeScript tools are not run by this server yet" in str(ran.output)
-
-
 @pytest.mark.rule("X22")
 @pytest.mark.parametrize(
     ("name", "version", "reason"),

@@ -93,3 +93,10 @@ class SearchFailed(Unavailable):
     """The search engine did not answer with results."""
 
     code = "search_failed"
+
+
+class NodeMissing(Unavailable):
+    """Tools in TypeScript need Node 22.13 or newer as `node` on the server's PATH."""
+
+    code = "node_missing"
+    heals = False

@@ -11,16 +11,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import structlog
 
 from eunoe.domain.messages import Json
-from eunoe.errors import PackagesRefused, SandboxUnavailable
+from eunoe.errors import NodeMissing, PackagesRefused, SandboxUnavailable
 from eunoe.tools import inside
-from eunoe.tools.programs import Program, Ran
-from eunoe.tools.sandbox_bubblewrap import PACKAGES, SHARED, bubblewrap, shared_folders, walls
-from eunoe.tools.sandbox_packages import Packages
+from eunoe.tools.programs import Language, Program, Ran
+from eunoe.tools.sandbox_bubblewrap import NODE, PACKAGES, SHARED, bubblewrap, shared_folders, walls
+from eunoe.tools.sandbox_node import by_place, node, node_options
+from eunoe.tools.sandbox_packages import NPM, PYTHON, Packages
 from eunoe.tools.sandbox_results import ran, refused
 from eunoe.tools.sandbox_system import nameservers, write_system_files
 from eunoe.tools.sandbox_zygote import Zygote
@@ -32,6 +33,8 @@ _MOST_ZYGOTES: Final = 8
 _OUTPUT_BYTES: Final = 256 * 1024
 _RESULT_BYTES: Final = 8 * MEBIBYTE
 _ANSWER_BYTES: Final = 64 * MEBIBYTE
+_RESERVED_BYTES: Final[Mapping[Language, int]] = {"python": 0, "typescript": 512 * MEBIBYTE}
+"""What a runtime lays claim to, beside what it uses."""
 _SCRATCH_FILES: Final = 10_000
 _OPEN_FILES: Final = 256
 _WARMING: Final = """
@@ -40,10 +43,6 @@ from pydantic import BaseModel, Field
 class Warming(BaseModel):
     field: int = Field(0)
 """
-_NOT_PYTHON: Final = (
-    "TypeScript tools are not run by this server yet; write the tool in Python. "
-    "Nothing was changed."
-)
 _TRIAL_S: Final = 10.0
 _GRACE_S: Final = 10.0
 _ALWAYS: Final = {
@@ -77,6 +76,14 @@ class Limits:
     unsandboxed: bool = False
 
 
+class _Kind(NamedTuple):
+    """What the programs of one zygote have in common."""
+
+    packages: Path | None = None
+    network: bool = False
+    language: Language = "python"
+
+
 @dataclass(slots=True)
 class _Place:
     """One zygote, made when it is first needed."""
@@ -94,10 +101,13 @@ class Sandbox:
         self._limits = limits
         self._hidden = (folder, *hidden)
         self._program = bubblewrap() if sys.platform == "linux" else None
-        self._places: dict[tuple[Path | None, bool], _Place] = {}
+        self._places: dict[_Kind, _Place] = {}
         self._room = asyncio.Semaphore(_CALLS_AT_ONCE)
         self._calling_room = asyncio.Semaphore(_CALLING_AT_ONCE)
-        self._packages = Packages(folder / "packages")
+        self._packages = Packages(folder / "packages", PYTHON)
+        self._npm_packages = Packages(folder / "npm", NPM)
+        self._node = node()
+        self._options: list[str] = []
         self._clock = 0
         self._walled = True
 
@@ -125,7 +135,7 @@ class Sandbox:
     async def why_not(self) -> str | None:
         """Make a sandbox around a program that does nothing; return what is against it, or null."""
         try:
-            walls = await asyncio.to_thread(self._walls, None, network=False)
+            walls = await asyncio.to_thread(self._walls, _Kind())
             process = await asyncio.create_subprocess_exec(
                 *(*walls, "true"),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -141,11 +151,12 @@ class Sandbox:
 
     async def forget_packages(self) -> None:
         """Have the packages of tools installed anew when they are needed next."""
-        for key in [key for key in self._places if key[0] is not None]:
+        for key in [key for key in self._places if key.packages is not None]:
             gone = self._places.pop(key).zygote
             if gone is not None:
                 await gone.close()
         await self._packages.remove_all()
+        await self._npm_packages.remove_all()
 
     async def run(
         self,
@@ -155,8 +166,6 @@ class Sandbox:
         variables: Mapping[str, str] = MappingProxyType({}),
     ) -> Ran:
         """Run the program with the variables, over which its own win (X30). Never raises for it."""
-        if program.language != "python":
-            return refused(program, _NOT_PYTHON)
         limits = self._limits
         timeout_s = min(program.timeout_s or limits.timeout_s, limits.timeout_s)
         request = self._request(program, arguments, variables, timeout_s=timeout_s)
@@ -164,18 +173,37 @@ class Sandbox:
         # Calls that a program makes are never in the way of itself.
         async with self._room if program.call is None else self._calling_room:
             try:
-                packages = await self._packages.having(program.requirements)
+                packages = await self._installed(program)
+                options = await self._node_options(program)
+                kind = _Kind(packages, network[limits.network], program.language)
+                zygote = await self._zygote(kind)
                 request["paths"] = [] if packages is None else self._paths(packages)
-                zygote = await self._zygote(packages, network=network[limits.network])
+                if program.language == "typescript":
+                    request["node"] = NODE if self._walled else str(self._node)
+                    request["node_options"] = options
+                    request["by_place"] = by_place(program, arguments)
                 answer = await asyncio.wait_for(
                     zygote.call(request, most_bytes=_ANSWER_BYTES, made=program.call),
                     timeout_s + _GRACE_S,
                 )
             except TimeoutError:
                 return refused(program, f"it was not over after {timeout_s:g} s")
-            except (SandboxUnavailable, PackagesRefused) as error:
+            except (SandboxUnavailable, NodeMissing, PackagesRefused) as error:
                 return refused(program, str(error))
         return ran(program, answer, timeout_s=timeout_s, memory_bytes=limits.memory_bytes)
+
+    async def _installed(self, program: Program) -> Path | None:
+        match program.language:
+            case "python":
+                return await self._packages.having(program.requirements)
+            case "typescript":
+                return await self._npm_packages.having(program.npm_requirements)
+
+    async def _node_options(self, program: Program) -> list[str]:
+        if program.language == "typescript" and not self._options:
+            memory = self._limits.memory_bytes
+            self._options = await node_options(self._node, memory_bytes=memory)
+        return self._options
 
     async def close(self) -> None:
         places, self._places = self._places, {}
@@ -205,21 +233,21 @@ class Sandbox:
     def _paths(self, packages: Path) -> list[str]:
         return [PACKAGES] if self._walled else [str(packages)]
 
-    async def _zygote(self, packages: Path | None, *, network: bool) -> Zygote:
+    async def _zygote(self, kind: _Kind) -> Zygote:
         """Return the zygote that has the packages, a new one if there is none that lives."""
-        place = self._places.setdefault((packages, network), _Place())
+        place = self._places.setdefault(kind, _Place())
         self._clock += 1
         place.used = self._clock
         async with place.lock:
             if place.zygote is None or not place.zygote.is_alive:
-                place.zygote = await self._started(packages, network=network)
+                place.zygote = await self._started(kind)
                 await self._retire()
         return place.zygote
 
-    async def _started(self, packages: Path | None, *, network: bool) -> Zygote:
-        terms = self._terms(packages, network=network)
+    async def _started(self, kind: _Kind) -> Zygote:
+        terms = self._terms(kind)
         try:
-            walls = await asyncio.to_thread(self._walls, packages, network=network)
+            walls = await asyncio.to_thread(self._walls, kind)
             return await Zygote.start(walls, terms=terms)
         except SandboxUnavailable as error:
             if not self._limits.unsandboxed:
@@ -231,30 +259,32 @@ class Sandbox:
         bare = {**terms, "walled": False, "paths": shared_folders()}
         return await Zygote.start((), terms=bare, inside=Path(inside.__file__).parents[1])
 
-    def _walls(self, packages: Path | None, *, network: bool) -> list[str]:
+    def _walls(self, kind: _Kind) -> list[str]:
         if self._program is None:
             raise SandboxUnavailable("No sandbox can be made here: bubblewrap is missing.")
         return walls(
             self._program,
             system_files=write_system_files(self._folder / "system"),
-            packages=packages,
-            network=network,
+            packages=kind.packages,
+            node=self._node if kind.language == "typescript" else None,
+            network=kind.network,
             hidden=self._hidden,
         )
 
-    def _terms(self, packages: Path | None, *, network: bool) -> Json:
+    def _terms(self, kind: _Kind) -> Json:
         limits = self._limits
         return {
-            "network": network,
+            "network": kind.network,
             "paths": [SHARED],
             # Packages may hold another version of what is loaded, and then theirs counts.
-            "warming": _WARMING if packages is None else "",
+            "warming": _WARMING if kind.packages is None else "",
             "allowed": {
                 "private": limits.private_network,
                 "places": [[host, 53] for host in nameservers()],
             },
             "limits": {
                 "memory_bytes": limits.memory_bytes,
+                "data_bytes": limits.memory_bytes + _RESERVED_BYTES[kind.language],
                 "scratch_bytes": limits.scratch_bytes,
                 "scratch_files": _SCRATCH_FILES,
                 "processes": limits.processes,

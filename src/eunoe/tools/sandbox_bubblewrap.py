@@ -13,6 +13,7 @@ from eunoe.tools import inside
 INSIDE: Final = "/run/eunoe"
 PACKAGES: Final = "/run/packages"
 SHARED: Final = "/run/shared"
+NODE: Final = "/run/node"
 
 _SYSTEM: Final = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _DEVICES: Final = ("null", "zero", "full", "random", "urandom")
@@ -73,13 +74,14 @@ def walls(
     *,
     system_files: Path,
     packages: Path | None,
+    node: Path | None,
     network: bool,
     hidden: Sequence[Path],
 ) -> list[str]:
     """Return the command of a sandbox, up to the program that is to run in it.
 
-    It sees the system and the interpreter, read-only, `system_files` as the files of /etc and
-    `packages`; what is `hidden` it does not, wherever that lies.
+    It sees the system, the interpreter and `node`, read-only, `system_files` as the files of /etc
+    and `packages`; what is `hidden` it does not, wherever that lies.
     """
     return [
         program,
@@ -100,6 +102,7 @@ def walls(
         *_read_only(Path(inside.__file__).parent, f"{INSIDE}/inside"),
         *(part for path in _shared() for part in _read_only(path, f"{SHARED}/{path.name}")),
         *(() if packages is None else _read_only(packages, PACKAGES)),
+        *(() if node is None else _read_only(node, NODE)),
         *(part for path in hidden if _is_shown(path) for part in ("--tmpfs", str(path))),
         *("--proc", "/proc", "--dir", "/tmp", "--remount-ro", "/", "--chdir", "/"),  # noqa: S108 -- the sandbox's own
     ]

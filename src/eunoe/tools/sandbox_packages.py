@@ -9,7 +9,8 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,20 +20,41 @@ from eunoe.tools.sandbox_bubblewrap import interpreter
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?(?:\[[A-Za-z0-9._,\s-]+\])?")
 _CLAUSE: Final = re.compile(r"\s*(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+\s*")
+_NPM_NAME: Final = re.compile(r"(?:@[a-z0-9][a-z0-9._~-]*/)?[a-z0-9][a-z0-9._~-]*")
+_NPM_VERSION: Final = re.compile(r"(?:[\^~]|[<>]?=|[<>])?[A-Za-z0-9*][A-Za-z0-9.*+-]*")
 _INSTALL_S: Final = 600.0
 _MOST_TOLD: Final = 600
-_PASSED_ON: Final = ("UV_", "SSL_CERT_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_PASSED_ON: Final = (
+    "UV_",
+    "NPM_CONFIG_",
+    "SSL_CERT_",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+)
 """Beginnings of the variables that the installer needs of the server's; it gets no others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installer:
+    """How a requirement is written, and the command that installs such lines under a folder."""
+
+    version: str
+    line: Callable[[Requirement], str]
+    command: Callable[[Sequence[str], Path], list[str]]
 
 
 class Packages:
     """Installs sets of packages under a folder.
 
-    Nothing of a package runs when it is installed: only built ones (wheels) are taken.
+    Nothing of a package runs when it is installed: only built ones (wheels) are taken, and the
+    scripts of npm's are passed over.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, installer: Installer) -> None:
         self._folder = folder
+        self._installer = installer
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def having(self, requirements: Sequence[Requirement]) -> Path | None:
@@ -42,9 +64,8 @@ class Packages:
         """
         if not requirements:
             return None
-        lines = sorted({_line(one) for one in requirements})
-        version = f"{sys.implementation.cache_tag}-{sys.platform}"
-        key = hashlib.sha256(json.dumps([version, lines]).encode()).hexdigest()[:32]
+        lines = sorted({self._installer.line(one) for one in requirements})
+        key = hashlib.sha256(json.dumps([self._installer.version, lines]).encode()).hexdigest()[:32]
         place = self._folder / key
         async with self._locks.setdefault(key, asyncio.Lock()):
             if not place.is_dir():
@@ -60,7 +81,7 @@ class Packages:
         self._folder.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(dir=self._folder, prefix=".new-"))
         try:
-            await _run(_command(lines, aside))
+            await _run(self._installer.command(lines, aside))
             await asyncio.to_thread(_publish, aside, place)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -98,6 +119,34 @@ def _command(lines: Sequence[str], target: Path) -> list[str]:
         *("--python", str(interpreter()), "--target", str(target), "--link-mode", "copy"),
         *("--", *lines),
     ]
+
+
+PYTHON: Final = Installer(
+    version=f"{sys.implementation.cache_tag}-{sys.platform}", line=_line, command=_command
+)
+
+
+def _npm_line(requirement: Requirement) -> str:
+    name, version = requirement.name.strip(), (requirement.version or "latest").strip()
+    if _NPM_NAME.fullmatch(name) is None:
+        raise PackagesRefused(f"`{name}` is not the name of a package.")
+    if _NPM_VERSION.fullmatch(version) is None:
+        raise PackagesRefused(f"`{version}` is not a version of the package `{name}`.")
+    return f"{name}@{version}"
+
+
+def _npm_command(lines: Sequence[str], target: Path) -> list[str]:
+    installer = shutil.which("npm")
+    if installer is None:
+        raise PackagesRefused(
+            "This server cannot install packages for TypeScript tools: its operator has to install "
+            "`npm`."
+        )
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    return [installer, "install", "--prefix", str(target), *quiet, "--", *lines]
+
+
+NPM: Final = Installer(version=sys.platform, line=_npm_line, command=_npm_command)
 
 
 def _brought_along() -> str | None:

@@ -57,6 +57,7 @@ RULES: Final = {
     "FIX-54": "Custom code has no environment but its own, and runs in a sandbox or not at all.",
     "FIX-55": "A text stays the text that it was, whatever it looks like.",
     "FIX-56": "What the server fills in is no argument for a model.",
+    "FIX-57": "Tools in TypeScript run locally, or say what is missing.",
     "FIX-58": "Cut arguments are not repaired by guessing.",
     "FIX-59": "The lines of a file have the numbers that they have in the file.",
     "FIX-60": "An expression that never ends is ended from outside.",

@@ -114,6 +114,8 @@ RULES: Final = {
     "X32": "A configuration has a fingerprint, which differs where it does.",
     "X33": "A source is run without an agent, and what is wrong with it is a result.",
     "X34": "An attached tool is run by name, memory edits included, and no message is written.",
+    "X35": "A tool in TypeScript runs on this machine, in the sandbox that Python has.",
+    "X36": "The exported function of a tool in TypeScript is called with its arguments by place.",
     "X37": "The web is searched by who an agent's secrets name, or else the server's variables.",
     "X38": "A search can be for one kind of result, of those that there are.",
     "X39": "A page is read as markdown, with bounds on its size, its time and its redirects.",

@@ -50,7 +50,6 @@ UNTESTED: Final = {
     "FIX-8": "held by G-2.",
     "FIX-38": "no test of its own: the number is in the schema of the tool.",
     "FIX-41": "held by M25.",
-    "FIX-57": "not built: TypeScript.",
     "G6": "done better: members get lines with names, and no persona is rewritten.",
     "G11": "held by FIX-63.",
     "G20": "held by C6: it compacts like any agent.",
@@ -121,7 +120,5 @@ UNTESTED: Final = {
     "X7": "no test of its own: metrics are tested as a whole.",
     "X13": "held by X12.",
     "X29": "done better: FIX-55.",
-    "X35": "not built: TypeScript.",
-    "X36": "not built: TypeScript.",
     "X55": "held by FIX-62: sessions are kept.",
 }

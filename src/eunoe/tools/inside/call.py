@@ -17,6 +17,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, NoReturn
 
 from . import arguments, results, states
+from .node import become_node
 from .tools import callable_tools
 
 _FILE: Final = "<{name}>"
@@ -35,6 +36,9 @@ def answer(
 
     Whatever the code left running ends with this process.
     """
+    if "node" in request:
+        resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_s"], request["cpu_s"]))
+        become_node(request)
     _prepare(request)
     resource.setrlimit(resource.RLIMIT_CPU, (request["cpu_s"], request["cpu_s"]))
     filename = _FILE.format(name=request["name"])

@@ -12,7 +12,7 @@ from . import filters, kernel
 NOBODY: Final = 65534
 _LIMITED: Final = {
     "cpu_s": resource.RLIMIT_CPU,
-    "memory_bytes": resource.RLIMIT_DATA,
+    "data_bytes": resource.RLIMIT_DATA,
     "scratch_bytes": resource.RLIMIT_FSIZE,
     "open_files": resource.RLIMIT_NOFILE,
     "processes": resource.RLIMIT_NPROC,

@@ -1,0 +1,61 @@
+"""Turns this process into Node, which runs the exported function of a tool in TypeScript."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+_RUNNER: Final = """
+import fs from "node:fs";
+
+const { name, given } = JSON.parse(fs.readFileSync("request.json", "utf8"));
+const plain = (value) => JSON.parse(JSON.stringify(value) ?? "null");
+
+async function called() {
+  const module = await import(`${process.cwd()}/tool.mts`);
+  const found = module[name] ?? module.default;
+  if (typeof found !== "function") {
+    throw new ReferenceError(`the source exports no function \\`${name}\\``);
+  }
+  const value = plain(await found(...given.map((one) => one ?? undefined)));
+  const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
+  const output = typeof value === "string" || isObject ? value : JSON.stringify(value);
+  return { ok: true, output };
+}
+
+function failed(error) {
+  const trace = String(error?.stack ?? error);
+  const message = String(error?.message ?? error);
+  return { ok: false, error: error?.name ?? "Error", message, trace };
+}
+
+const said = Buffer.from(JSON.stringify(await called().catch(failed)));
+for (let at = 0; at < said.length; ) {
+  at += fs.writeSync(3, said, at);
+}
+process.exit(0);
+"""
+
+
+def become_node(request: dict[str, Any]) -> NoReturn:
+    """Run the tool's function with its arguments by place; the answer goes to descriptor 3."""
+    folder = Path.cwd()
+    packages = request["paths"][:1]
+    if packages:
+        Path("node_modules").symlink_to(Path(packages[0], "node_modules"))
+    Path("tool.mts").write_text(request["source"], encoding="utf-8", errors="surrogatepass")
+    Path("run.mjs").write_text(_RUNNER, encoding="utf-8")
+    asked = {"name": request["function"], "given": request["by_place"]}
+    Path("request.json").write_text(json.dumps(asked), encoding="utf-8")
+    readable = [f"--allow-fs-read={path}/*" for path in (folder, *packages)]
+    os.execve(  # noqa: S606 -- it is what runs the tool
+        request["node"],
+        [
+            "node",
+            *request["node_options"],
+            *readable,
+            f"--allow-fs-write={folder}/*",
+            str(folder / "run.mjs"),
+        ],
+        request["environment"],
+    )
