@@ -149,7 +149,7 @@ async def test_a_key_of_one_agent_opens_nothing_beside_it(
         agent: (await api.made(f"/v1/conversations/?agent_id={agent}"))["id"]
         for agent in (mine, other)
     }
-    kept = {
+    kept: dict[str, Any] = {
         agent: (await api.made(f"/v1/agents/{agent}/archival-memory", text="x"))
         for agent in (mine, other)
     }
@@ -167,7 +167,7 @@ async def test_a_key_of_one_agent_opens_nothing_beside_it(
         client.conversations.create(agent_id=mine),
     ):
         with pytest.raises(PermissionDeniedError):
-            await refused  # pyright: ignore[reportGeneralTypeIssues] -- each can be awaited
+            await refused
     headers = client.auth_headers
     for path in (
         f"/v1/agents/{mine}/archival-memory/{kept[other][0]['id']}",

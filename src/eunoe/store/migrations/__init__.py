@@ -21,13 +21,13 @@ REVISIONS: Final = (
     "0010",
     "0011",
     "0012",
-    "0018",
+    "0013",
+    "0014",
     "0015",
-    "0016",
 )
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 
-EXPANSIONS: Final = frozenset({"0011", "0012"})
+EXPANSIONS: Final = frozenset({"0011", "0012", "0014", "0015"})
 """Revisions that only add what the code before them need not know: it works on after them."""
 
 HEAD: Final = REVISIONS[-1]

@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision: Final = "0018"
-down_revision: Final = "0012"
+revision: Final = "0015"
+down_revision: Final = "0014"
 
 _STATEMENTS: Final = (
     "ALTER TABLE agents ADD COLUMN call_policies_json TEXT",

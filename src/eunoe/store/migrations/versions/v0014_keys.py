@@ -4,8 +4,8 @@ from typing import Final
 
 from alembic import op
 
-revision: Final = "0015"
-down_revision: Final = "0012"
+revision: Final = "0014"
+down_revision: Final = "0013"
 
 _STATEMENTS: Final = (
     """

@@ -4,7 +4,7 @@ from typing import Final
 
 from alembic import op
 
-revision: Final = "0016"
+revision: Final = "0013"
 down_revision: Final = "0012"
 
 _STATEMENTS: Final = (
