@@ -192,7 +192,7 @@ class Settings(BaseSettings):
     """Whether MCP servers may be at private addresses; only of a server on loopback when not set"""
 
     batch_concurrency: Count = 8
-    """Requests of batches that one server answers at a time"""
+    """Requests of batches that are answered at a time, by all processes together"""
     callback_private_hosts: bool = False
     """Whether callbacks may go to private and loopback addresses"""
     callback_secret: Annotated[SecretStr, AfterValidator(_signing)] | None = None

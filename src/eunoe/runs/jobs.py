@@ -170,8 +170,7 @@ class Engine:
         try:
             # The engine waits for a database that is away; who is to end cannot.
             async with asyncio.timeout(_HAND_OVER_S):
-                for kind, name in self._cut:
-                    await self.due(kind, name)
+                await self._queue_up(self._cut)
         except Exception as error:  # noqa: BLE001 -- they are found by a scan all the same
             _log.warning("jobs.not_handed_over", error=type(error).__name__)
 
@@ -192,32 +191,34 @@ class Engine:
     async def enqueue_here(self, run_id: str) -> None:
         """Queue a stored run that nobody owns, where the queue lives in this process."""
         if self._memory is not None:
-            await self._memory.enqueue(_RUN, run_id.encode(), dedupe_key=run_id, on_conflict="skip")
+            await self.due(_RUN, run_id)
 
     async def embed_later(self, who: str) -> None:
         """Give vectors to what `who` has said, once it was quiet for a moment.
 
         A request that is lost is made good by the next one: it does whatever is left.
         """
-        if self._queue is not None and self._queue.queries is not None:
-            await self._queue.queries.enqueue(
-                _EMBED,
-                who.encode(),
-                execute_after=_QUIET,
-                dedupe_key=f"embed:{who}",
-                on_conflict="skip",
-            )
+        await self.due(_EMBED, who, delay=_QUIET)
 
     async def due(self, duty: str, name: str, *, delay: timedelta = timedelta()) -> None:
         """Have a duty carried out without waiting for the next scan; call it after the commit."""
-        if self._queue is not None and self._queue.queries is not None:
-            await self._queue.queries.enqueue(
-                duty,
-                name.encode(),
-                execute_after=delay,
-                dedupe_key=name if duty == _RUN else f"{duty}:{name}",
-                on_conflict="skip",
-            )
+        await self._queue_up([(duty, name)], delay=delay)
+
+    async def _queue_up(
+        self, jobs: Sequence[tuple[str, str]], *, delay: timedelta = timedelta()
+    ) -> None:
+        """Queue what is not queued yet, (kind, name) each, in one statement."""
+        if not jobs or self._queue is None or self._queue.queries is None:
+            return
+        delays: list[timedelta | None] = [delay for _ in jobs]
+        await self._queue.queries.enqueue(
+            [kind for kind, _ in jobs],
+            [name.encode() for _, name in jobs],
+            [0] * len(jobs),
+            execute_after=delays,
+            dedupe_key=[name if kind == _RUN else f"{kind}:{name}" for kind, name in jobs],
+            on_conflict="skip",
+        )
 
     def warn(self, run_id: str) -> None:
         """Let a run that waits here for its worker know that it is to stop."""
@@ -227,11 +228,10 @@ class Engine:
 
     async def _enqueue_unfinished(self) -> None:
         """Queue the unfinished runs that nobody carries out and that are not queued yet."""
-        for run_id in await self._unfinished():
-            await self.due(_RUN, run_id)
+        left = [(_RUN, run_id) for run_id in await self._unfinished()]
         for duty in self._duties:
-            for name in await duty.pending():
-                await self.due(duty.name, name)
+            left.extend((duty.name, name) for name in await duty.pending())
+        await self._queue_up(left)
 
     async def _scan_on(self) -> None:
         while True:
