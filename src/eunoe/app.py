@@ -120,7 +120,12 @@ async def open_runtime(
         await equip(db, [function.tool for function in functions.values()])
         registry = Registry(_sources(settings, providers))
         stack.push_async_callback(registry.aclose)
-        brought = BroughtProviders(registry, load=loader(db), timeouts=_timeouts(settings))
+        brought = BroughtProviders(
+            registry,
+            load=loader(db),
+            timeouts=_timeouts(settings),
+            private=_private(settings, settings.provider_private_hosts),
+        )
         stack.push_async_callback(brought.aclose)
         images = ImageFetcher()
         stack.push_async_callback(images.close)
@@ -268,11 +273,13 @@ def _web(stack: AsyncExitStack, settings: Settings) -> Web:
 
 
 def _hosts(settings: Settings) -> Hosts:
-    """Return how far MCP servers may reach: a server for its own machine may reach that."""
-    private = settings.mcp_private_hosts
-    return Hosts(
-        private=settings.is_local if private is None else private, stdio=settings.mcp_stdio
-    )
+    private = _private(settings, settings.mcp_private_hosts)
+    return Hosts(private=private, stdio=settings.mcp_stdio)
+
+
+def _private(settings: Settings, given: bool | None) -> bool:
+    """Return whether callers may name private addresses: of a server for its own machine, yes."""
+    return settings.is_local if given is None else given
 
 
 def _sources(settings: Settings, providers: Sequence[ProviderConfig]) -> list[Source]:

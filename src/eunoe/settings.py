@@ -182,7 +182,7 @@ class Settings(BaseSettings):
     tool_network: Literal["off", "asked", "on"] = "asked"
     """Which custom tools get a network: none, all, or those whose metadata has `"network": true`"""
     tool_private_network: bool = False
-    """Whether tools may reach addresses that are not public, this machine's among them"""
+    """Whether tools with a network may reach addresses that are not public, as this machine's"""
     tools_unsandboxed: bool = False
     """Whether custom code may run with all rights of this server where no sandbox can be made"""
 
@@ -190,6 +190,8 @@ class Settings(BaseSettings):
     """Whether MCP servers may be commands; they run on this machine, with this server's rights"""
     mcp_private_hosts: bool | None = None
     """Whether MCP servers may be at private addresses; only of a server on loopback when not set"""
+    provider_private_hosts: bool | None = None
+    """Whether providers that callers bring may be; only of a server on loopback when not set"""
 
     batch_concurrency: Count = 8
     """Requests of batches that are answered at a time, by all processes together"""

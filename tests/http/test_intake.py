@@ -1,16 +1,19 @@
 """What every request passes before a route sees it (api 1.1, 1.6)."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from eunoe.http.intake import Intake, cleaned
+from eunoe.http.intake import Intake, cleaned, is_too_deep
 from eunoe.http.replies import JsonReply, encoded
 
 pytestmark = pytest.mark.anyio
@@ -99,3 +102,57 @@ async def test_headers_without_end_are_refused() -> None:
         refused = await http.get("/v1/x", headers={"x-long": "y" * 70_000})
         assert (refused.status_code, "headers" in refused.json()["detail"]) == (431, True)
         assert (await http.get("/v1/x", headers={"x-long": "y" * 7_000})).status_code == 200
+
+
+@pytest.mark.rule("api-3.2")
+async def test_more_headers_than_anybody_needs_are_refused() -> None:
+    async with client() as http:
+        many = {f"x-{number}": "y" for number in range(200)}
+        assert (await http.get("/v1/x", headers=many)).status_code == 431
+
+
+@pytest.mark.rule("api-3.2")
+@pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data"])
+async def test_a_body_that_does_not_arrive_is_not_waited_for(content_type: str) -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield b'{"a":'
+        await asyncio.Event().wait()
+
+    app = Starlette(routes=[Route("/v1/{rest:path}", echo, methods=["POST"])])
+    transport = httpx.ASGITransport(Intake(app, timeout_s=0.05))
+    headers = {"content-type": content_type}
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as http:
+        slow = await http.post("/v1/x", content=pieces(), headers=headers)
+    assert (slow.status_code, slow.headers["connection"]) == (408, "close")
+    assert "0.05 seconds" in slow.text
+
+
+def nested(depth: int) -> bytes:
+    opening = b"".join(b'{"a":[' for _ in range(depth // 2)) + b"[" * (depth % 2)
+    return opening + b'"]}"' + b"]" * (depth % 2) + b"]}" * (depth // 2)
+
+
+@pytest.mark.rule("api-3.2")
+async def test_a_body_that_is_nested_without_end_is_refused() -> None:
+    headers = {"content-type": "application/json"}
+    async with client() as http:
+        deep = await http.post("/v1/x", content=b"[" * 300 + b"]" * 300, headers=headers)
+    assert (deep.status_code, "254 levels" in deep.text) == (400, True)
+
+
+@given(st.integers(1, 600))
+def test_how_deep_is_too_deep(depth: int) -> None:
+    assert json.loads(nested(depth)) is not None
+    assert is_too_deep(nested(depth)) == (depth > 254)
+
+
+@given(
+    st.recursive(
+        st.text() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_what_is_flat_or_broken_is_left_to_who_reads_it(value: object) -> None:
+    body = json.dumps([value, *[[{}, "[{\\"]] * 300]).encode()
+    assert not is_too_deep(body)
+    assert not is_too_deep(body[: len(body) // 2])
+    assert not is_too_deep(b"[" * 1000)

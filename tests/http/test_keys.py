@@ -150,7 +150,7 @@ async def test_a_key_of_one_agent_opens_nothing_beside_it(
         for agent in (mine, other)
     }
     kept: dict[str, Any] = {
-        agent: (await api.made(f"/v1/agents/{agent}/archival-memory", text="x"))
+        agent: await api.made(f"/v1/agents/{agent}/archival-memory", text="x")
         for agent in (mine, other)
     }
     client = client_of(http, await key_for(api, "write", agent_ids=[mine]))

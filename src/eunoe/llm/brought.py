@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from eunoe.domain.events import ModelEvent
@@ -11,6 +11,7 @@ from eunoe.domain.models import EmbeddingConfig, EmbeddingListing, ModelConfig, 
 from eunoe.engine.ports import Embedder, Model, ModelRequest
 from eunoe.llm.connection import Timeouts
 from eunoe.llm.providers import ProviderConfig, split_handle
+from eunoe.llm.reach import Reach
 from eunoe.llm.registry import Registry, in_order
 from eunoe.llm.sources import Endpoint, Listed
 
@@ -31,13 +32,17 @@ class BroughtProviders:
     """The server's providers with those of every organization beside them.
 
     What is stored is the truth, and is looked at whenever a brought provider is used: another
-    process may have changed it. A handle of the server's own costs nothing more.
+    process may have changed it. A handle of the server's own costs nothing more. `private` says
+    whether what callers bring may be at private and loopback addresses.
     """
 
-    def __init__(self, shared: Registry, *, load: Load, timeouts: Timeouts) -> None:
+    def __init__(
+        self, shared: Registry, *, load: Load, timeouts: Timeouts, private: bool = True
+    ) -> None:
         self.shared = shared
         self._load = load
         self._timeouts = timeouts
+        self._reach = Reach(private=private)
         self._owned: dict[str, _Own] = {}
 
     def of(self, organization_id: str) -> "OrganizationModels":
@@ -53,13 +58,13 @@ class BroughtProviders:
                 await own.registry.drop(name)
             for name, config in stored.items():
                 if own.configs.get(name) != config:
-                    await own.registry.put(Endpoint(config, timeouts=self._timeouts))
+                    await own.registry.put(self._endpoint(config))
             own.configs = stored
         return own.registry
 
     async def check(self, config: ProviderConfig) -> None:
         """Ask a provider for its models, once; raise the `ModelError` it gave."""
-        registry = Registry([Endpoint(config, timeouts=self._timeouts)])
+        registry = Registry([self._endpoint(config)])
         try:
             await registry.refresh(config.name)
         finally:
@@ -68,6 +73,9 @@ class BroughtProviders:
     async def refresh(self, organization_id: str, name: str) -> Listed:
         """Read a provider's list anew. Raises `ModelUnknown`, or the `ModelError` it gave."""
         return await (await self.registry(organization_id)).refresh(name)
+
+    def _endpoint(self, config: ProviderConfig) -> Endpoint:
+        return Endpoint(replace(config, reach=self._reach), timeouts=self._timeouts)
 
     async def aclose(self) -> None:
         """Close what organizations have brought; the server's own are not this one's to close."""

@@ -11,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from eunoe.errors import ModelReplyInvalid
+from eunoe.llm.reach import Reach
 from eunoe.llm.transport import KeptTransport
 
 MAX_BODY_BYTES: Final = 64 * 1024 * 1024
@@ -65,9 +66,17 @@ class Client(httpx.AsyncClient):
 
 
 def client(
-    *, base_url: str, headers: dict[str, str], params: dict[str, str], timeouts: Timeouts
+    *,
+    base_url: str,
+    headers: dict[str, str],
+    params: dict[str, str],
+    timeouts: Timeouts,
+    reach: Reach | None = None,
 ) -> Client:
-    """Return a client that keeps its connections; whoever made it closes it."""
+    """Return a client that keeps its connections; whoever made it closes it.
+
+    `reach` bounds where they go, but for those of a proxy, which is the operator's.
+    """
     url = httpx.URL(base_url)
     trusted = _trust() if url.scheme == "https" else None
     return Client(
@@ -80,7 +89,7 @@ def client(
         follow_redirects=False,
         kept=None
         if _is_proxied(url)
-        else KeptTransport(tls=trusted, most=_MAX_CONNECTIONS, keep_s=_KEEP_ALIVE_S),
+        else KeptTransport(tls=trusted, most=_MAX_CONNECTIONS, keep_s=_KEEP_ALIVE_S, reach=reach),
     )
 
 

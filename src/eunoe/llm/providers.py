@@ -6,6 +6,7 @@ from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from eunoe.domain.models import Category
+from eunoe.llm.reach import Reach
 
 Family: TypeAlias = Literal["chat", "anthropic", "google", "bedrock"]
 
@@ -46,7 +47,10 @@ _LOCAL: Final = frozenset({"ollama", "vllm", "sglang", "lmstudio_openai"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderConfig:
-    """One provider. `name` begins its handles; `category` is `byok` where a caller made it."""
+    """One provider. `name` begins its handles; `category` is `byok` where a caller made it.
+
+    `reach` is how far requests to such a one may go; null asks wherever the operator says.
+    """
 
     name: str
     provider_type: str
@@ -59,6 +63,7 @@ class ProviderConfig:
     api_version: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     category: Category = "base"
+    reach: Reach | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,7 @@ class Endpoint:
             headers=_headers(provider),
             params=_params(provider),
             timeouts=self._timeouts,
+            reach=provider.reach,
         )
         self._chats: dict[str, ChatModel] = {}
         self._vendors: dict[Wire, VendorModel] = {}

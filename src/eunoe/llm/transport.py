@@ -14,6 +14,8 @@ from typing import Final, TypeAlias, cast
 import httptools
 import httpx
 
+from eunoe.llm.reach import Reach
+
 _PAUSE_BYTES: Final = 1024 * 1024
 _INFORMATIONAL: Final = range(100, 200)
 
@@ -27,8 +29,16 @@ class KeptTransport(httpx.AsyncBaseTransport):
     At most `most` connections are open at once; who comes later waits. Closing it closes all.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None, most: int, keep_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext | None,
+        most: int,
+        keep_s: float,
+        reach: Reach | None = None,
+    ) -> None:
         self._tls = tls
+        self._reach = reach
         self._keep_s = keep_s
         self._free = asyncio.Semaphore(most)
         self._idle: defaultdict[Address, deque[_Connection]] = defaultdict(deque)
@@ -81,11 +91,13 @@ class KeptTransport(httpx.AsyncBaseTransport):
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(wait_s):
+                to = host if self._reach is None else await self._reach.address(host, port)
                 _, connection = await loop.create_connection(
                     lambda: _Connection(address, self._open),
-                    host,
+                    to,
                     port,
                     ssl=self._tls if is_tls else None,
+                    server_hostname=host if is_tls else None,
                 )
         except TimeoutError as error:
             raise httpx.ConnectTimeout(f"No connection to {host}:{port} in time.") from error

@@ -5,6 +5,8 @@ from typing import Any, TypeAlias
 
 import httpx2
 
+from eunoe.llm.reach import Reach
+
 Catch: TypeAlias = Callable[[bytes], None]
 """Takes the body of a request in place of the network."""
 
@@ -22,9 +24,34 @@ class _Catching(httpx2.AsyncBaseTransport):
         raise httpx2.ConnectError("nothing was sent", request=request)
 
 
-def transport(catch: Catch | None) -> httpx2.AsyncBaseTransport | None:
-    """Return what catches requests, null where they are to be sent."""
-    return None if catch is None else _Catching(catch)
+class _Reaching(httpx2.AsyncHTTPTransport):
+    """Sends requests to the addresses that `reach` has checked, and to no other."""
+
+    def __init__(self, reach: Reach) -> None:
+        super().__init__()
+        self._reach = reach
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        url = request.url
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            address = await self._reach.address(url.host, port)
+        except OSError as error:
+            raise httpx2.ConnectError(str(error), request=request) from error
+        request.headers.setdefault("Host", url.netloc.decode("ascii"))
+        request.extensions = {**request.extensions, "sni_hostname": url.host}
+        request.url = url.copy_with(host=address)
+        try:
+            return await super().handle_async_request(request)
+        finally:
+            request.url = url
+
+
+def transport(catch: Catch | None, reach: Reach | None) -> httpx2.AsyncBaseTransport | None:
+    """Return what catches requests or bounds where they go, null where neither is wanted."""
+    if catch is not None:
+        return _Catching(catch)
+    return None if reach is None else _Reaching(reach)
 
 
 def hooked(client: Any, catch: Catch | None) -> None:  # noqa: ANN401 - a client of boto3, untyped

@@ -45,7 +45,7 @@ def _anthropic(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None
     from pydantic_ai.providers.anthropic import AnthropicProvider  # noqa: PLC0415 - slow to load
 
     client = AsyncAnthropic(
-        http_client=_catching(catch),
+        http_client=_own(provider, timeouts, catch),
         api_key=provider.api_key or "none",
         # The library appends the version itself.
         base_url=provider.base_url.removesuffix("/v1"),
@@ -67,7 +67,7 @@ def _google(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -
     # Google's library leaves a client of its own open, so it is given ours.
     client = httpx2.AsyncClient(
         timeout=httpx2.Timeout(timeouts.silence_s, connect=timeouts.connect_s),
-        transport=transport(catch),
+        transport=transport(catch, provider.reach),
     )
     if provider.provider_type == "google_vertex":
         vendor: Any = GoogleCloudProvider(
@@ -84,12 +84,15 @@ def _google(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -
     return lambda name: GoogleModel(name, provider=vendor), client.aclose
 
 
-def _catching(catch: Catch | None) -> Any:  # noqa: ANN401 - null is the library's own client
-    if catch is None:
+def _own(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -> Any:  # noqa: ANN401 - null is the library's own client
+    if catch is None and provider.reach is None:
         return None
     import httpx2  # noqa: PLC0415 - comes with the vendors' libraries only
 
-    return httpx2.AsyncClient(transport=transport(catch))
+    return httpx2.AsyncClient(
+        transport=transport(catch, provider.reach),
+        timeout=httpx2.Timeout(timeouts.silence_s, connect=timeouts.connect_s),
+    )
 
 
 def _google_credentials() -> Any:  # noqa: ANN401 - a type of Google's, which has no stubs
@@ -113,7 +116,7 @@ def _responses(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None
     from pydantic_ai.providers.openai import OpenAIProvider  # noqa: PLC0415 - slow to load
 
     client = AsyncOpenAI(
-        http_client=_catching(catch),
+        http_client=_own(provider, timeouts, catch),
         api_key=provider.api_key or "none",
         base_url=provider.base_url,
         max_retries=0,

@@ -136,12 +136,20 @@ _NO_ADDRESS: Final = frozenset({"bedrock"})
 def _check(provider: Provider) -> None:
     """Raise `ProviderInvalid` for what can never be asked.
 
-    Private addresses pass, because models live there; those that machines ask for their own
-    credentials do not.
+    Private addresses pass, because models live there and `llm/reach` knows whether they may be
+    asked; those that machines ask for their own credentials do not.
     """
+    if provider.provider_type == "google_vertex":
+        # It would take them to whatever address the caller names.
+        raise ProviderInvalid(
+            "Google Cloud is asked with the credentials of this machine, which its operator alone "
+            "may set up; bring google_ai with a key instead."
+        )
     if provider.provider_type in _NO_ADDRESS:
         if not provider.region or not provider.access_key:
             raise ProviderInvalid("Bedrock needs `access_key` and `region` beside `api_key`.")
+        if provider.base_url is not None:
+            raise ProviderInvalid("The address of Bedrock is its region's; leave `base_url` out.")
         return
     if provider.base_url is None and provider.provider_type not in BASE_URLS:
         raise ProviderInvalid(f"A provider of type {provider.provider_type} needs `base_url`.")
