@@ -1,10 +1,11 @@
 """`eunoe memory` and `eunoe audit`: what blocks have been, who changed what, and going back."""
 
+import sys
 from typing import Final, cast
 
 from rich.console import Console
 from rich.syntax import Syntax
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from eunoe.cli.client import Client, Json
@@ -13,6 +14,7 @@ from eunoe.cli.files import connected
 from eunoe.ids import is_id
 
 _SHOWN: Final = 60
+_PIPED: Final = 1_000
 
 
 def history(*, block: str, limit: int, url: str | None) -> int:
@@ -83,9 +85,9 @@ def _start(value: str) -> str:
 
 
 def _print(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    # An id is folded rather than cut, and a pipe gets each row on one line.
+    columns = [Column(heading, overflow="fold") for heading in headings]
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    # A pipe gets whole lines: ids that are cut help nobody.
-    console.print(table, soft_wrap=not console.is_terminal, crop=console.is_terminal)
+    Console(width=None if sys.stdout.isatty() else _PIPED).print(table)

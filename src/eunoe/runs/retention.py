@@ -1,6 +1,7 @@
 """What is kept for a while only: logs of events and of what was administered (G-22).
 
-It is swept in batches of a transaction each, so that nobody waits long for the writer.
+It is swept in batches of a transaction each, so that nobody waits long for the writer, and the
+room is given back to the disk.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from eunoe.store import audit, events
-from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.db import Actor, Database, Tx, give_back
 
 _BATCH: Final = 100
 
@@ -27,6 +28,7 @@ async def sweep(db: Database, kept: Retention, *, now: datetime | None = None) -
     now = now or datetime.now(UTC)
     await _all(db, lambda tx: events.prune(tx, ended_before=now - kept.events, limit=_BATCH))
     await _all(db, lambda tx: audit.prune(tx, before=now - kept.audit, limit=_BATCH))
+    await _all(db, lambda tx: give_back(tx, pages=_BATCH))
 
 
 async def _all(db: Database, prune: Callable[[Tx], Awaitable[int]]) -> None:

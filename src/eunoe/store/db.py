@@ -24,6 +24,7 @@ Value: TypeAlias = str | int | float | bytes | None
 Row: TypeAlias = Sequence[Any]
 """A row by position, in the order of the SELECT list."""
 
+_INCREMENTAL: Final = 2
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -167,6 +168,18 @@ def each(tx: Tx, column: str) -> str:
             return f"json_each({column}) AS item"
         case "postgresql":
             return f"jsonb_array_elements_text({column}::jsonb) AS item(value)"
+
+
+async def give_back(tx: Tx, *, pages: int) -> int:
+    """Cut at most `pages` free pages off an SQLite file; return how many (PostgreSQL: none).
+
+    A file of before it could be done keeps its free pages, and fills them again.
+    """
+    if tx.dialect == "postgresql" or await tx.fetch_value("PRAGMA auto_vacuum") != _INCREMENTAL:
+        return 0
+    before: int = await tx.fetch_value("PRAGMA freelist_count")
+    await tx.fetch(f"PRAGMA incremental_vacuum({pages})")
+    return before - await tx.fetch_value("PRAGMA freelist_count")
 
 
 def containing(tx: Tx, column: str, placeholder: str) -> str:

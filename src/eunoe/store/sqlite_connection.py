@@ -98,6 +98,8 @@ def _prepare(connection: Connection, *, read_only: bool) -> None:
         connection.execute(f"PRAGMA mmap_size = {_READER_MAP_BYTES}")
         return
     connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
+    # Of a new file only: what is deleted can be given back to the disk, as `db.give_back` does.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
