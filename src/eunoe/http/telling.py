@@ -49,4 +49,5 @@ class Telling:
             request = approvals.pending(newest)
             if request is None or request.message.id != subject_id:
                 return None
-            return {**approval_waits(asked, expires_at=await deadlines.at(tx, subject_id))}
+            found = await deadlines.get(tx, subject_id)
+            return {**approval_waits(asked, expires_at=None if found is None else found[1].at)}

@@ -15,11 +15,11 @@ from eunoe.domain.approvals import asks
 from eunoe.domain.call_policies import Deadline
 from eunoe.domain.inputs import Answers
 from eunoe.domain.messages import Message
-from eunoe.domain.runs import RunOptions
-from eunoe.errors import ApprovalNotAwaited, ApprovalRefused
+from eunoe.domain.runs import Run, RunOptions
+from eunoe.errors import ApprovalRefused
 from eunoe.runs.jobs import Duty
 from eunoe.runs.schedules import Entrance
-from eunoe.runs.submit import Submission, Taken
+from eunoe.runs.submit import Claim, Submission, Taken
 from eunoe.store import callbacks, deadlines, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx
 
@@ -61,39 +61,43 @@ class Deadlines:
     async def carry_out(self, request_id: str) -> None:
         """Answer a request whose time has come; raise what keeps its list from being answered."""
         async with self.db.read(Actor()) as tx:
-            found = await deadlines.passed(tx, request_id, now=self.now())
-        if found is None:
+            found = await deadlines.get(tx, request_id)
+        if found is None or found[1].at > self.now():
             return
-        actor, given = found
+        actor, deadline = found
         async with self.db.read(actor) as tx:
-            request = await messages.get(tx, request_id)
-            asker = None
-            if request is not None and request.run_id is not None:
-                asker = await runs.get(tx, request.run_id)
-        options = RunOptions() if asker is None else asker.options
-        options = replace(options, callers=(), turn=None, overheard=None)
-
-        async def claim(tx: Tx, run_id: str) -> bool:
-            del run_id
-            assert request is not None  # noqa: S101 -- or there is nothing to submit
-            list_id = request.conversation_id or request.agent_id
-            (answer,) = await lists.newest(tx, list_id, limit=1)
-            return answer.request_id == request_id and await deadlines.remove(tx, request_id)
-
+            asked = await messages.get(tx, request_id)
+            asker = None if asked is None else await runs.get(tx, asked.run_id or "")
         try:
-            if request is not None:
-                submission = Submission(
-                    agent_id=request.agent_id,
-                    conversation_id=request.conversation_id,
-                    messages=(),
-                    answers=Answers(given=tuple(given)),
-                    options=options,
-                    background=True,
-                    run_type=_RUN_TYPE,
-                )
-                await self.entrance.submit(actor, submission, claim=claim)
+            if asked is not None:
+                answering = _answering(asked, deadline, asker)
+                await self.entrance.submit(actor, answering, claim=_claim(asked))
                 return
-        except (ApprovalNotAwaited, ApprovalRefused, Taken):
+        except (ApprovalRefused, Taken):
             pass  # It has been answered, or another request stands in its place.
         async with self.db.write(actor) as tx:
             await deadlines.remove(tx, request_id)
+
+
+def _answering(asked: Message, deadline: Deadline, asker: Run | None) -> Submission:
+    """Return the answer to a request, with what its run was asked to be."""
+    options = RunOptions() if asker is None else asker.options
+    return Submission(
+        agent_id=asked.agent_id,
+        conversation_id=asked.conversation_id,
+        messages=(),
+        answers=Answers(given=deadline.answers),
+        options=replace(options, callers=(), turn=None, overheard=None),
+        background=True,
+        run_type=_RUN_TYPE,
+    )
+
+
+def _claim(asked: Message) -> Claim:
+    async def claim(tx: Tx, run_id: str) -> bool:
+        """Whether it is this request that was answered just now, and by its deadline."""
+        del run_id
+        (answer,) = await lists.newest(tx, asked.conversation_id or asked.agent_id, limit=1)
+        return answer.request_id == asked.id and await deadlines.remove(tx, asked.id)
+
+    return claim

@@ -1,11 +1,9 @@
 """Queries on deadlines: a request that nobody answers is decided once, by whoever comes first."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from eunoe.domain.call_policies import Deadline
-from eunoe.domain.messages import Answer
 from eunoe.store import codec
 from eunoe.store.db import Actor, Tx, from_micros, to_micros
 
@@ -33,28 +31,15 @@ async def due(tx: Tx, *, now: datetime) -> list[str]:
     return [row[0] for row in rows]
 
 
-async def at(tx: Tx, request_id: str) -> datetime | None:
-    """Return when a request is decided by itself, null for never."""
-    found: int | None = await tx.fetch_value(
-        "SELECT due_at FROM deadlines WHERE id = $1 AND organization_id = $2",
-        request_id,
-        tx.actor.organization_id,
-    )
-    return None if found is None else from_micros(found)
-
-
-async def passed(
-    tx: Tx, request_id: str, *, now: datetime
-) -> tuple[Actor, Sequence[Answer]] | None:
-    """Return how a request whose time has come is decided, and for whom."""
+async def get(tx: Tx, request_id: str) -> tuple[Actor, Deadline] | None:
+    """Return when and how a request is decided by itself, and for whom; null for never."""
     row = await tx.fetch_one(
-        "SELECT organization_id, answers_json FROM deadlines WHERE id = $1 AND due_at <= $2",
-        request_id,
-        to_micros(now),
+        "SELECT organization_id, answers_json, due_at FROM deadlines WHERE id = $1", request_id
     )
     if row is None:
         return None
-    return Actor(organization_id=row[0]), codec.answers.validate_json(row[1])
+    answers = codec.answers.validate_json(row[1])
+    return Actor(organization_id=row[0]), Deadline(at=from_micros(row[2]), answers=answers)
 
 
 async def remove(tx: Tx, request_id: str) -> bool:

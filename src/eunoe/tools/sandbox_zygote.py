@@ -93,6 +93,7 @@ class Zygote:
             answering.cancel()
             # What went wrong there is not this call's failure: its code has heard of it.
             await asyncio.gather(answering, return_exceptions=True)
+            told.close()
         if not answer:
             raise SandboxUnavailable("The sandbox was lost.")
         return cast("Json", json.loads(answer))
@@ -121,8 +122,8 @@ class Zygote:
 async def _answering(told: socket.socket, made: Call | None) -> None:
     """Answer the calls of tools that code makes, one by one; where that fails, hang up."""
     loop = asyncio.get_running_loop()
+    told.setblocking(False)
     with told:
-        told.setblocking(False)
         while made is not None and (head := await _exactly(told, _LENGTH.size)):
             (length,) = _LENGTH.unpack(head)
             if length > _MOST_ASKED:
