@@ -10,6 +10,8 @@ from typing import Final
 import httpx
 import pytest
 
+from eunoe.runs.feed import Feed
+from eunoe.store import runs
 from eunoe.store.database import opened
 from eunoe.store.db import Actor, Dialect
 from tests.crash.invariants import faults
@@ -79,18 +81,19 @@ async def test_a_server_that_stops_gives_its_runs_to_a_worker_at_once(
         assert said[-1] == DONE
         assert body_of(said[-2])["error_type"] == "stream_incomplete"
         seen = max(body_of(one).get("seq_id") or 0 for one in said[:-1])
-        async with opened(database_url) as db, asyncio.timeout(_AT_ONCE_S):
-            fence = 1
-            while fence == 1:
-                async with db.read(ACTOR) as tx:
-                    fence = await tx.fetch_value("SELECT fence FROM runs WHERE id = $1", run_id)
-        with serving(database_url, folder=tmp_path, **given) as next_one:
-            async with asking(next_one) as second:
-                rest = [frame for frame, _ in await second.read(run_id, after=seen)]
-                run = await second.got(f"/v1/runs/{run_id}")
-        assert rest[-1] == DONE
-        assert (run["status"], run["stop_reason"]) == ("completed", "end_turn")
-        assert body_of(rest[0])["seq_id"] == seen + 1
+        async with opened(database_url) as db:
+            async with asyncio.timeout(_AT_ONCE_S):
+                fence = 1
+                while fence == 1:
+                    async with db.read(ACTOR) as tx:
+                        fence = await tx.fetch_value("SELECT fence FROM runs WHERE id = $1", run_id)
+            async with asyncio.timeout(PATIENCE_S):
+                rest = [seq async for seq, _ in Feed(db).read(ACTOR, run_id, after=seen)]
+            assert rest == list(range(seen + 1, seen + 1 + len(rest)))
+            async with db.read(ACTOR) as tx:
+                run = await runs.get(tx, run_id)
+        assert run is not None
+        assert (run.status, run.stop_reason, run.fence) == ("completed", "end_turn", 2)
         assert worker.stop() == 0
         assert worker.faults() == server.faults() == []
     async with opened(database_url) as db:
