@@ -124,7 +124,7 @@ async def open_runtime(
             registry,
             load=loader(db),
             timeouts=_timeouts(settings),
-            private=_private(settings, settings.provider_private_hosts),
+            private=_private(settings, settings.byok_private_hosts),
         )
         stack.push_async_callback(brought.aclose)
         images = ImageFetcher()

@@ -190,7 +190,7 @@ class Settings(BaseSettings):
     """Whether MCP servers may be commands; they run on this machine, with this server's rights"""
     mcp_private_hosts: bool | None = None
     """Whether MCP servers may be at private addresses; only of a server on loopback when not set"""
-    provider_private_hosts: bool | None = None
+    byok_private_hosts: bool | None = None
     """Whether providers that callers bring may be; only of a server on loopback when not set"""
 
     batch_concurrency: Count = 8

@@ -81,6 +81,8 @@ async def test_a_provider_is_listed_with_its_models_and_never_its_key(
         ({"colour": "red"}, 422),
         ({"provider_type": "vllm", "base_url": ""}, 400),
         ({"provider_type": "bedrock"}, 400),
+        ({"provider_type": "bedrock", "access_key": "a", "region": "r"}, 400),
+        ({"provider_type": "google_vertex"}, 400),
         ({"base_url": "file:///etc/passwd"}, 400),
         ({"base_url": "http://169.254.169.254/latest"}, 400),
         ({"base_url": "http://[::ffff:169.254.169.254]"}, 400),

@@ -30,7 +30,7 @@ class Reach:
             text = (
                 f"The host {host} of the provider is not at an address that may be asked; "
                 "the operator of this server allows private ones with "
-                "EUNOE_PROVIDER_PRIVATE_HOSTS=true"
+                "EUNOE_BYOK_PRIVATE_HOSTS=true"
             )
             raise OSError(text)
         return addresses[0]
