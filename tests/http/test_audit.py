@@ -80,7 +80,7 @@ async def keys(api: Api) -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.rule("api-4.8", "api-26")
+@pytest.mark.rule("api-26")
 @pytest.mark.parametrize("deeds", [organizations_and_users, agents_and_memory, keys])
 async def test_what_is_administered_is_written_down_without_secrets(
     api: Api, deeds: Callable[[Api], Awaitable[list[tuple[str, str]]]]
