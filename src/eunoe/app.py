@@ -173,6 +173,7 @@ async def open_runtime(
             default_model=settings.default_model or local.get("chat"),
             default_embedding=settings.default_embedding or local.get("embedding"),
             keepalive_s=settings.keepalive_s,
+            busy=settings.when_busy,
             executors=executors,
             sandbox=sandbox,
         )

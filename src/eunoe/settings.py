@@ -193,6 +193,8 @@ class Settings(BaseSettings):
     byok_private_hosts: bool | None = None
     """Whether providers that callers bring may be; only of a server on loopback when not set"""
 
+    when_busy: Literal["reject", "queue", "interrupt"] = "reject"
+    """What becomes of messages to agents at work: refused, in line, or in the work's place"""
     batch_concurrency: Count = 8
     """Requests of batches that are answered at a time, by all processes together"""
     callback_private_hosts: bool = False

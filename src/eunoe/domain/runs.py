@@ -17,6 +17,8 @@ StopReason: TypeAlias = Literal[
     "invalid_llm_response", "invalid_tool_call", "no_tool_call", "max_tokens_exceeded",
     "context_window_overflow_in_system_prompt", "insufficient_credits", "cancelled",
 ]  # fmt: skip
+Busy: TypeAlias = Literal["reject", "queue", "interrupt"]
+"""What becomes of a message to a list at work: refused, next in line, or in the run's place."""
 DEFAULT_MAX_STEPS: Final = 50
 ACTIVE: Final = ("created", "running")
 
@@ -97,7 +99,10 @@ class CalledBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """`list_id` is the message list it works on: the conversation, else the agent itself."""
+    """`list_id` is the message list it works on: the conversation, else the agent itself.
+
+    One that waits for that list to be free has its own id there meanwhile, which nobody claims.
+    """
 
     id: str
     agent_id: str
@@ -121,6 +126,10 @@ class Run:
     """What was told of its replies' tokens, by their messages' ids, since this owner has it; it
     is not stored."""
     called_back: CalledBack | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self.list_id == self.id and not is_terminal(self.status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

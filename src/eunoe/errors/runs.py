@@ -13,6 +13,32 @@ class ListBusy(Conflict):
         self.run_id = run_id
 
 
+class LineFull(Conflict):
+    """Too many messages wait for this message list already; send it again when it is quieter."""
+
+    code = "line_full"
+    heals = True
+
+
+class KeyReused(Invalid):
+    """The Idempotency-Key was sent with another body before; take a new key for a new request."""
+
+    code = "idempotency_key_reused"
+
+
+class KeyInUse(Conflict):
+    """The first request with this Idempotency-Key is still being answered; ask again soon."""
+
+    code = "idempotency_key_in_use"
+    heals = True
+
+
+class AnswerLost(Conflict):
+    """The answer to this Idempotency-Key was not kept; look what it did before you ask anew."""
+
+    code = "idempotent_answer_lost"
+
+
 class AgentUnnamed(Invalid):
     """The conversation `default` is an agent's own; say with agent_id whose."""
 

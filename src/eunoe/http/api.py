@@ -14,6 +14,7 @@ from eunoe.http.deps import Runtime
 from eunoe.http.intake import DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT_S, Intake
 from eunoe.http.observed import Observed
 from eunoe.http.rates import Rates
+from eunoe.http.repeats import Repeats
 from eunoe.http.routes import (
     access_tokens,
     admin,
@@ -158,6 +159,7 @@ def _guard(app: FastAPI, policy: Policy) -> None:
     if policy.rate_per_minute is not None:
         burst = policy.rate_burst or policy.rate_per_minute
         app.add_middleware(Rates, per_minute=policy.rate_per_minute, burst=burst)
+    app.add_middleware(Repeats)
     app.add_middleware(TokenGate)
     app.add_middleware(Intake, limit=policy.body_limit, timeout_s=policy.body_timeout_s)
     if policy.password is not None or policy.require_key:

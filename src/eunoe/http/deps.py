@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeAlias, TypeVar
 from fastapi import Depends, Header, Request
 
 from eunoe.domain.agents import AgentType
+from eunoe.domain.runs import Busy
 from eunoe.errors import Invalid, Missing
 from eunoe.http.sse import KEEPALIVE_S
 from eunoe.http.token_gate import ACTOR_KEY
@@ -46,6 +47,8 @@ class Runtime:
     default_model: str | None = None
     default_embedding: str | None = None
     keepalive_s: float = KEEPALIVE_S
+    busy: Busy = "reject"
+    """What becomes of a message to a list at work where the request does not say."""
     executors: Executors = no_executor
     """Who runs custom tools, for each organization."""
     sandbox: Sandbox | None = None

@@ -40,6 +40,8 @@ _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     errors.RunExpired: 410,
     errors.BlockFull: 422,
     errors.AgentUnnamed: 422,
+    errors.KeyReused: 422,
+    errors.LineFull: 429,
     errors.CompletionFailed: 502,
     errors.McpAddressRefused: 422,
     errors.McpTimedOut: 408,

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,11 +11,12 @@ from starlette.responses import Response
 from eunoe import ids
 from eunoe.domain.events import Ended, Ending, RunEvent, Stopped, Used
 from eunoe.domain.followups import begins_round
-from eunoe.domain.runs import Run, Usage, is_terminal
+from eunoe.domain.runs import Busy, Run, Usage, is_terminal
 from eunoe.engine.failures import ending_of
-from eunoe.errors import ApprovalPending, ApprovalRefused, RunExpired
+from eunoe.errors import ApprovalPending, ApprovalRefused, Invalid, RunExpired
 from eunoe.http.deps import Runtime, agent_type
 from eunoe.http.errors import answer_of_failed
+from eunoe.http.repeats import KEY
 from eunoe.http.replies import JsonReply
 from eunoe.http.sse import Chunks, EventStream, Form
 from eunoe.runs.submit import Submission
@@ -35,6 +36,7 @@ from eunoe.wire.sends import (
 from eunoe.wire.stream import answer
 
 _DIGITS: Final = 9
+BUSY: Final = "X-Eunoe-Busy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,8 @@ async def submission_of(
         otids=client_otids(items),
         request_hash=await _request_hash(request, actor),
         retry_count=_retry_count(request),
+        keyed=KEY in request.headers,
+        busy=_busy(request, runtime),
     )
 
 
@@ -173,11 +177,23 @@ async def lens_for(runtime: Runtime, actor: Actor, run: Run) -> Lens:
 
 
 async def _request_hash(request: Request, actor: Actor) -> str:
-    """Return what an SDK's own retry of this request shares with it: actor, path and body."""
+    """Return what an SDK's own retry of this request shares with it: actor, path, body and key."""
     digest = hashlib.sha256()
-    for part in (actor.user_id.encode(), request.url.path.encode(), await request.body()):
+    key = request.headers.get(KEY)
+    keyed = () if key is None else (key.encode(),)
+    for part in (actor.user_id.encode(), request.url.path.encode(), await request.body(), *keyed):
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
+
+
+def _busy(request: Request, runtime: Runtime) -> Busy:
+    """Return what is to become of a message to a list at work: what the request says, or we do."""
+    asked = request.headers.get(BUSY)
+    if asked is None:
+        return runtime.busy
+    if asked not in get_args(Busy):
+        raise Invalid(f"The header {BUSY} is reject, queue or interrupt.")
+    return cast("Busy", asked)
 
 
 def _retry_count(request: Request) -> int:

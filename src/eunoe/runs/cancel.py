@@ -1,18 +1,29 @@
 """Stopping runs: a row that whoever owns the run sees, and a wake-up where that is this process."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from eunoe.domain.runs import ACTIVE, Run, is_terminal
 from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import Missing, NothingToCancel
+from eunoe.runs import line
 from eunoe.runs.approvals import withdrawn
-from eunoe.store import agents, lists, runs
+from eunoe.store import agents, lists, runs, waiting
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
 from eunoe.store.runs import RunFilter
 
 _AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancelled:
+    """What became of each run; which of them waited, and which get the lists that are free now."""
+
+    outcomes: dict[str, str]
+    unsaid: Sequence[str]
+    following: Sequence[str]
 
 
 async def cancel(
@@ -24,7 +35,7 @@ async def cancel(
     agent_id: str | None,
     conversation_id: str | None,
     run_ids: Sequence[str] | None,
-) -> dict[str, str]:
+) -> Cancelled:
     """Ask the chosen runs to stop; return each run's id with `cancelled`, or `failed`.
 
     `failed` is said of a run that is not there to be cancelled. Repeating the call
@@ -39,12 +50,20 @@ async def cancel(
         if not chosen:
             raise NothingToCancel
         outcomes = {run_id: await _ask(tx, run, agent_id) for run_id, run in chosen.items()}
+        freed = {
+            run.list_id for run in chosen.values() if run is not None and is_terminal(run.status)
+        }
+        following = [await waiting.first(tx, list_id) for list_id in freed]
     for run_id, outcome in outcomes.items():
         if outcome == "cancelled":  # Nobody works on one that waited, so that nobody hears it.
             warn(run_id)
             if run_id in running:
                 running[run_id].request()
-    return outcomes
+    return Cancelled(
+        outcomes=outcomes,
+        unsaid=[run.id for run in chosen.values() if run is not None and run.waits],
+        following=[run_id for run_id in following if run_id is not None],
+    )
 
 
 async def _chosen(
@@ -85,5 +104,7 @@ async def _ask(tx: Tx, run: Run | None, agent_id: str | None) -> str:
         return "cancelled" if await withdrawn(tx, run, now=datetime.now(UTC)) else "failed"
     if is_terminal(run.status):
         return "cancelled" if run.status == "cancelled" else "failed"
+    if run.waits and await line.left(tx, run):
+        return "cancelled"
     await runs.request_cancel(tx, run.id)
     return "cancelled"

@@ -21,7 +21,7 @@ from eunoe.domain.messages import Message, Text
 from eunoe.domain.overheard import Overheard, leaving, overheard_text
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import EunoeError, ListBusy
-from eunoe.runs import rounds
+from eunoe.runs import line, rounds
 from eunoe.runs.overheard import lines_overheard
 from eunoe.store import followups, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
@@ -82,7 +82,7 @@ class FollowUps:
         async with self.db.read(Actor()) as tx:
             actor = await followups.actor_of(tx, run_id)
         if actor is None:
-            return False
+            return await line.begun(self.db, self.queue().enqueue_in, run_id)
         try:
             async with self.db.write(actor) as tx:
                 due = await followups.take(tx, run_id)

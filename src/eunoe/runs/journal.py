@@ -60,6 +60,8 @@ class RunJournal:
     directories: tuple[Directory, ...] = ()
     on_record: bool = False
     """Whether the ledger holds calls of the reply that is being acted on."""
+    following: str | None = None
+    """The run that waited for the list which the end has left."""
 
     @property
     def window(self) -> Window:
@@ -245,7 +247,7 @@ class RunJournal:
         done = finished(run, reason=ending.reason, at=now, duration_ns=duration_ns)
         if ending.error is not None:
             done = replace(done, metadata={**run.metadata, "error": metadata_of(ending.error)})
-        await runs.end(tx, done)
+        self.following = await runs.end(tx, done)
         if run.options.callback_url is not None:
             await callbacks.insert(tx, run.id, run.options.callback_url, at=now)
         telemetry.record_run_finished(
@@ -268,7 +270,7 @@ class RunJournal:
         if followed and ending.reason in _WELL:
             due = await self.follow_ups.plan(tx, run, agent=self.agent, said=kept.messages)
         self.recorder.add(rows, _last_words(run, ending, due, kept.messages))
-        return due
+        return due if self.following is None else (*due, self.following)
 
     async def _appended(
         self, tx: Tx, run: Run, said: Sequence[Message], *, onto: Kept | None = None

@@ -1,4 +1,4 @@
-"""What is kept for a while only: logs of events and of what was administered (G-22).
+"""What is kept for a while only: logs of events and of administration, answers to keys (G-22).
 
 It is swept in batches of a transaction each, so that nobody waits long for the writer, and the
 room is given back to the disk.
@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from eunoe.store import audit, events
+from eunoe.store import audit, events, kept_answers
 from eunoe.store.db import Actor, Database, Tx, give_back
 
 _BATCH: Final = 100
+_ANSWERS: Final = timedelta(hours=24)
+"""How long the answer to an idempotency key is given again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ async def sweep(db: Database, kept: Retention, *, now: datetime | None = None) -
     now = now or datetime.now(UTC)
     await _all(db, lambda tx: events.prune(tx, ended_before=now - kept.events, limit=_BATCH))
     await _all(db, lambda tx: audit.prune(tx, before=now - kept.audit, limit=_BATCH))
+    await _all(db, lambda tx: kept_answers.prune(tx, before=now - _ANSWERS, limit=_BATCH))
     await _all(db, lambda tx: give_back(tx, pages=_BATCH))
 
 

@@ -33,7 +33,7 @@ from eunoe.runs.tool_calls import ToolCalls
 from eunoe.runs.watch import watch
 from eunoe.runs.windows import Windows
 from eunoe.runs.worker import Worker
-from eunoe.store import agents, followups, runs
+from eunoe.store import agents, followups, runs, waiting
 from eunoe.store.db import Actor, Database
 from eunoe.store.notices import SAID, STOP
 
@@ -158,11 +158,15 @@ class Runner:
 
     async def _unfinished(self) -> list[str]:
         async with self._db.read(Actor()) as tx:
-            left = [*await runs.unfinished(tx), *await followups.pending(tx)]
+            left = [
+                *await runs.unfinished(tx),
+                *await followups.pending(tx),
+                *await waiting.first_of_free(tx),
+            ]
         return [run_id for run_id in left if run_id not in self._worker.running]
 
     async def sweep(self) -> None:
-        """Delete the logs that are older than they are kept (G-22)."""
+        """Delete the logs and the kept answers that are older than they are kept (G-22)."""
         await sweep(self._db, self._retention)
 
     def _peers(
@@ -206,9 +210,17 @@ class Runner:
         Raises `ListBusy`, `OtidReused` or `Missing`, and then nothing has happened; so does
         `claim`, which says in the same transaction whether there is to be a run at all.
         """
-        return await submit.submit(
+        made = await submit.submit(
             self._db, self._engine, self._feed, actor, submission, claim=claim
         )
+        if made.stops is not None and made.stops in self._worker.running:
+            self._worker.running[made.stops].request()
+        if made.stops is not None:
+            self._engine.warn(made.stops)
+        if made.waits:
+            # Who had the list may have left it before there was anybody to hand it to.
+            await self._follow_ups.begin([made.run.id])
+        return made
 
     async def call_tool(
         self, actor: Actor, agent_id: str, name: str, *, arguments: Json
@@ -245,7 +257,7 @@ class Runner:
 
         Returns each run's id with `cancelled` or `failed`; raises `NothingToCancel`.
         """
-        return await cancel.cancel(
+        done = await cancel.cancel(
             self._db,
             self._worker.running,
             self._engine.warn,
@@ -254,3 +266,7 @@ class Runner:
             conversation_id=conversation_id,
             run_ids=run_ids,
         )
+        for run_id in done.unsaid:
+            self._feed.forget(run_id)
+        await self._follow_ups.begin(done.following)
+        return done.outcomes

@@ -9,8 +9,9 @@ from typing import Final, TypeAlias
 from eunoe import ids, telemetry
 from eunoe.domain.inputs import Answers, InputMessage
 from eunoe.domain.messages import Json, Message
-from eunoe.domain.runs import Run, RunOptions
+from eunoe.domain.runs import Busy, Run, RunOptions
 from eunoe.errors import Invalid, ListBusy, Missing, OtidReused
+from eunoe.runs import line
 from eunoe.runs.approvals import admitted
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Jobs
@@ -50,14 +51,22 @@ class Submission:
     otids: tuple[str, ...] = ()
     request_hash: str | None = None
     retry_count: int = 0
+    keyed: bool = False
+    """Whether `request_hash` stands for this one request, however often it is sent."""
+    busy: Busy = "reject"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """`repeated` says that the run is an earlier one of the same request (G-5, G-6)."""
+    """`repeated` says that the run is an earlier one of the same request (G-5, G-6).
+
+    `waits` says that it begins when its list is free, and `stops` which run makes room for it.
+    """
 
     run: Run
     repeated: bool
+    waits: bool = False
+    stops: str | None = None
 
 
 async def submit(
@@ -71,11 +80,64 @@ async def submit(
 ) -> Submitted:
     """Claim the message list, store run and input, queue the run; or find the run it repeats.
 
-    Raises `ListBusy` before any effect when another run holds the list (G-12), `Missing` for
-    an unknown agent, and what `admitted` raises; `Taken` where `claim` finds nothing.
+    Raises `ListBusy` before any effect when another run holds the list (G-12) and the
+    submission is not to wait, `Missing` for an unknown agent, and what `admitted` raises;
+    `LineFull` where too many wait; `Taken` where `claim` finds nothing.
     """
+    try:
+        return await _begun(db, jobs, feed, actor, submission, claim=claim)
+    except ListBusy:
+        # What is to be answered now cannot wait for what it answers.
+        if submission.busy == "reject" or submission.answers is not None or claim is not None:
+            raise
+        return await _waiting(db, feed, actor, submission)
+
+
+async def _waiting(db: Database, feed: Feed, actor: Actor, submission: Submission) -> Submitted:
+    """Store run and input to begin when the list is free; raise `LineFull`."""
+    run = _run(submission)
+    origin = _origin(run, submission)
+    said = [_message(run, given) for given in submission.messages]
+    urgent = submission.busy == "interrupt"
+    try:
+        async with db.write(actor) as tx:
+            repeated = await _earlier(tx, submission, origin, now=run.created_at)
+            if repeated is not None:
+                return Submitted(run=repeated, repeated=True)
+            waiting = await line.join(tx, run, origin, said, urgent=urgent)
+            if run.conversation_id is not None:
+                await _note(tx, run, run.conversation_id)
+            if submission.otids:
+                await runs.claim_otids(tx, run, submission.otids)
+            holder = await runs.active_on(tx, run.list_id) if urgent else None
+            if holder is not None:
+                await runs.request_cancel(tx, holder.id)
+    except UniqueViolated as clash:
+        repeated = await _after_clash(db, actor, run, origin, clash, submission.otids)
+        if repeated is None:
+            raise
+        return Submitted(run=repeated, repeated=True)
+    telemetry.record_run_started(submission.run_type)
+    feed.open(waiting)
+    stops = None if holder is None else holder.id
+    return Submitted(run=waiting, repeated=False, waits=True, stops=stops)
+
+
+def _origin(run: Run, submission: Submission) -> Origin:
+    return Origin(request_hash=submission.request_hash, otids_token=_otids_token(run, submission))
+
+
+async def _begun(
+    db: Database,
+    jobs: Jobs,
+    feed: Feed,
+    actor: Actor,
+    submission: Submission,
+    *,
+    claim: Claim | None,
+) -> Submitted:
     run = jobs.taken(_run(submission))
-    origin = Origin(request_hash=submission.request_hash, otids_token=_otids_token(run, submission))
+    origin = _origin(run, submission)
     said = [_message(run, given) for given in submission.messages]
     for _ in range(_ATTEMPTS):
         try:
@@ -83,6 +145,8 @@ async def submit(
                 repeated = await _earlier(tx, submission, origin, now=run.created_at)
                 if repeated is not None:
                     return Submitted(run=repeated, repeated=True)
+                if submission.busy == "queue" and await line.is_waited_for(tx, run.list_id):
+                    raise ListBusy(run_id=None)
                 await _insert(tx, run, origin, submission, said)
                 if claim is not None and not await claim(tx, run.id):
                     raise Taken
@@ -133,9 +197,10 @@ async def _note(tx: Tx, run: Run, conversation_id: str) -> None:
 
 async def _earlier(tx: Tx, submission: Submission, origin: Origin, *, now: datetime) -> Run | None:
     """Return the run that an SDK's own retry repeats; a first try is always a new request."""
-    if submission.retry_count == 0 or origin.request_hash is None:
+    if origin.request_hash is None or not (submission.retry_count or submission.keyed):
         return None
-    return await runs.by_origin(tx, replace(origin, otids_token=None), since=now - _RETRY_WINDOW)
+    window = _OTID_RETENTION if submission.keyed else _RETRY_WINDOW
+    return await runs.by_origin(tx, replace(origin, otids_token=None), since=now - window)
 
 
 async def _after_clash(

@@ -9,6 +9,7 @@ from eunoe.store.db import Actor, Database, Row, Tx
 
 SEALED: Final = (
     ("agent_secrets", "sealed"),
+    ("kept_answers", "body_sealed"),
     ("mcp_oauth_sessions", "answer_sealed"),
     ("mcp_oauth_sessions", "grant_sealed"),
     ("mcp_servers", "config_sealed"),

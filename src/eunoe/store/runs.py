@@ -171,10 +171,14 @@ async def by_origin(tx: Tx, origin: Origin, *, since: datetime) -> Run | None:
 
 
 async def claim(tx: Tx, run_id: str) -> tuple[Run, Actor] | None:
-    """Become the run's owner: raise its fence, mark it running; null when it has ended."""
+    """Become the run's owner: raise its fence, mark it running; null when it has ended.
+
+    A run that waits for its list (`Run.waits`) has no owner either.
+    """
     row = await tx.fetch_one(
         "UPDATE runs SET fence = fence + 1, status = 'running'"
-        f" WHERE id = $1 AND {_ACTIVE} RETURNING {_COLUMNS}, organization_id, user_id",
+        f" WHERE id = $1 AND {_ACTIVE} AND list_id <> id"
+        f" RETURNING {_COLUMNS}, organization_id, user_id",
         run_id,
     )
     if row is None:
@@ -207,12 +211,17 @@ async def hold(tx: Tx, run: Run) -> None:
         raise FenceLost(run_id=run.id)
 
 
-async def end(tx: Tx, run: Run) -> None:
-    """Store how the run ended, on its agent too; raise `FenceLost` when it is not ours."""
-    owned = await tx.execute(
+async def end(tx: Tx, run: Run) -> str | None:
+    """Store how the run ended, on its agent too; raise `FenceLost` when it is not ours.
+
+    Returns the run that waits for its list, the first of them, null where none does.
+    """
+    owned = await tx.fetch_one(
         "UPDATE runs SET status = $1, stop_reason = $2, metadata_json = $3, usage_json = $4,"
         " step_count = $5, context_tokens = $6, completed_at = $7, ttft_ns = $8,"
-        f" total_duration_ns = $9 WHERE id = $10 AND fence = $11 AND {_ACTIVE}",
+        f" total_duration_ns = $9 WHERE id = $10 AND fence = $11 AND {_ACTIVE}"
+        " RETURNING (SELECT w.run_id FROM waiting_runs w WHERE w.list_id = runs.list_id"
+        " ORDER BY w.urgent, w.created_at, w.run_id LIMIT 1)",
         run.status,
         run.stop_reason,
         codec.encode(run.metadata),
@@ -225,7 +234,7 @@ async def end(tx: Tx, run: Run) -> None:
         run.id,
         run.fence,
     )
-    if not owned:
+    if owned is None:
         raise FenceLost(run_id=run.id)
     await tx.execute(
         "UPDATE agents SET last_stop_reason = $1, last_run_completion = $2,"
@@ -241,6 +250,8 @@ async def end(tx: Tx, run: Run) -> None:
             to_micros(run.completed_at),
             run.conversation_id,
         )
+    following: str | None = owned[0]
+    return following
 
 
 async def request_cancel(tx: Tx, run_id: str) -> bool:
@@ -278,8 +289,10 @@ async def to_go_on(tx: Tx, run_ids: Sequence[str]) -> dict[str, int]:
 
 
 async def unfinished(tx: Tx) -> list[str]:
-    """Return the ids of all runs that are not terminal, of every organization, oldest first."""
-    rows = await tx.fetch(f"SELECT id FROM runs WHERE {_ACTIVE} ORDER BY created_at, id")
+    """Return the ids of all runs that hold a list, of every organization, oldest first."""
+    rows = await tx.fetch(
+        f"SELECT id FROM runs WHERE {_ACTIVE} AND list_id <> id ORDER BY created_at, id"
+    )
     return [row[0] for row in rows]
 
 

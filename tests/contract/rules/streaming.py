@@ -63,6 +63,7 @@ RULES: Final = {
     "streaming-4.6": "Any run can be followed from any place for as long as its events are kept.",
     "streaming-4.7": "Runs are cancelled by agent or by id, repeatedly and without harm.",
     "streaming-4.10": "A run whose process died or hangs is taken over within a minute.",
+    "streaming-4.9": "A message to a list at work is refused, waits in line, or takes the place of what goes on, as is asked for.",
     "streaming-5.1": "A step has its model, tokens and outcome.",
     "streaming-5.3": "The metrics of a step tell how long the model and the tools took.",
     "streaming-5.4": "Steps are listed by run and by what is known of them.",

@@ -24,6 +24,7 @@ REVISIONS: Final = (
     "0013",
     "0014",
     "0015",
+    "0016",
 )
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 

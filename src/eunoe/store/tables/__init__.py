@@ -15,6 +15,7 @@ from eunoe.store.tables import (
     folders,
     groups,
     identities,
+    kept_answers,
     mcp_servers,
     messages,
     runs,
@@ -22,11 +23,12 @@ from eunoe.store.tables import (
     schedules,
     secrets,
     templates,
+    waiting,
 )
 from eunoe.store.tables.columns import metadata
 
 __all__ = (
     "agents", "archives", "audit", "batches", "callbacks", "deadlines", "folders", "groups",
-    "identities", "mcp_servers", "messages", "metadata", "runs", "sandboxes", "schedules",
-    "secrets", "templates",
+    "identities", "kept_answers", "mcp_servers", "messages", "metadata", "runs", "sandboxes",
+    "schedules", "secrets", "templates", "waiting",
 )  # fmt: skip

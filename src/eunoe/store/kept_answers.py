@@ -1,0 +1,120 @@
+"""Queries on the first answers to requests with an idempotency key.
+
+An answer may show a secret once, as that to a new key does, so all of them are sealed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from eunoe.store.db import Tx, from_micros, to_micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """`status` is null while the request is being answered, `body` where it was not kept."""
+
+    body_hash: str
+    owner: str
+    held_until: datetime
+    status: int | None
+    run_id: str | None
+    content_type: str | None
+    body: str | None
+
+
+async def begin(
+    tx: Tx, key_hash: str, body_hash: str, *, owner: str, at: datetime, until: datetime
+) -> bool:
+    """Note a request before it is answered; false where one with its key was noted before."""
+    return bool(
+        await tx.execute(
+            "INSERT INTO kept_answers (id, body_hash, owner, held_until, created_at)"
+            " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            key_hash,
+            body_hash,
+            owner,
+            to_micros(until),
+            to_micros(at),
+        )
+    )
+
+
+async def get(tx: Tx, key_hash: str) -> Kept | None:
+    row = await tx.fetch_one(
+        "SELECT body_hash, owner, held_until, status, run_id, content_type, body_sealed"
+        " FROM kept_answers WHERE id = $1",
+        key_hash,
+    )
+    if row is None:
+        return None
+    return Kept(
+        body_hash=row[0],
+        owner=row[1],
+        held_until=from_micros(row[2]),
+        status=row[3],
+        run_id=row[4],
+        content_type=row[5],
+        body=None if row[6] is None else tx.sealer.open(row[6]),
+    )
+
+
+async def take_over(tx: Tx, key_hash: str, kept: Kept, *, owner: str, until: datetime) -> bool:
+    """Answer in the place of one that died over it; false where somebody else does."""
+    return bool(
+        await tx.execute(
+            "UPDATE kept_answers SET owner = $1, held_until = $2, status = NULL"
+            " WHERE id = $3 AND owner = $4",
+            owner,
+            to_micros(until),
+            key_hash,
+            kept.owner,
+        )
+    )
+
+
+async def hold(tx: Tx, key_hash: str, *, owner: str, until: datetime) -> None:
+    """Say that the request is still being answered."""
+    await tx.execute(
+        "UPDATE kept_answers SET held_until = $1 WHERE id = $2 AND owner = $3",
+        to_micros(until),
+        key_hash,
+        owner,
+    )
+
+
+async def keep(
+    tx: Tx,
+    key_hash: str,
+    *,
+    owner: str,
+    status: int,
+    run_id: str | None,
+    content_type: str | None,
+    body: str | None,
+) -> None:
+    """Store the answer, unless somebody else answers by now."""
+    await tx.execute(
+        "UPDATE kept_answers SET status = $1, run_id = $2, content_type = $3, body_sealed = $4"
+        " WHERE id = $5 AND owner = $6",
+        status,
+        run_id,
+        content_type,
+        None if body is None else tx.sealer.seal(body),
+        key_hash,
+        owner,
+    )
+
+
+async def release(tx: Tx, key_hash: str, *, owner: str) -> None:
+    """Forget a request that came to nothing, so that it can be sent again."""
+    await tx.execute("DELETE FROM kept_answers WHERE id = $1 AND owner = $2", key_hash, owner)
+
+
+async def prune(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Delete at most `limit` answers that are older; return how many."""
+    return await tx.execute(
+        "DELETE FROM kept_answers WHERE id IN"
+        " (SELECT id FROM kept_answers WHERE created_at < $1 LIMIT $2)",
+        to_micros(before),
+        limit,
+    )

@@ -1,0 +1,134 @@
+"""A message to a list at work: refused, next in line, or in the place of what goes on."""
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from eunoe import ids
+from eunoe.domain.agents import Agent
+from eunoe.domain.inputs import InputMessage
+from eunoe.domain.messages import Text
+from eunoe.domain.runs import Busy, Run, RunOptions
+from eunoe.errors import LineFull, ListBusy
+from eunoe.runs.line import MOST_WAITING
+from eunoe.runs.submit import Submission
+from eunoe.store import runs
+from tests.http.reading import frames
+from tests.runs.conftest import ACTOR, World, running
+
+pytestmark = pytest.mark.anyio
+
+
+async def held(world: World) -> tuple[Agent, Run]:
+    """Return an agent that is in the middle of a tool call, and the run that is."""
+    agent = await world.agent()
+    run = (await world.submit(agent, "CALL wait {}")).run
+    await world.tools.entered.wait()
+    return agent, run
+
+
+async def sent(world: World, agent: Agent, text: str, busy: Busy, **changes: Any) -> Run:
+    said = (InputMessage(role="user", content=(Text(text=text),), otid=ids.new("message")),)
+    submission = Submission(agent_id=agent.id, messages=said, options=RunOptions(), busy=busy)
+    return (await world.runner.submit(ACTOR, replace(submission, **changes))).run
+
+
+async def stored(world: World, run_id: str) -> Run:
+    async with world.db.read(ACTOR) as tx:
+        found = await runs.get(tx, run_id)
+    assert found is not None
+    return found
+
+
+@pytest.mark.rule("streaming-4.9", "G-3", "G-12")
+async def test_messages_in_line_are_answered_in_their_order(world: World) -> None:
+    agent, first = await held(world)
+    waiting = [await sent(world, agent, f"SAY {n}", "queue") for n in range(4)]
+    assert {(await stored(world, run.id)).status for run in waiting} == {"created"}
+    world.tools.gate.set()
+    for run in (first, *waiting):
+        assert (await world.runner.fold(ACTOR, run.id)).reason == "end_turn"
+    answers = [m.run_id for m in await world.window(agent) if m.role == "user"]
+    assert answers == [first.id, *(run.id for run in waiting)]
+    ended = [await stored(world, run.id) for run in waiting]
+    assert [run.list_id for run in ended] == [agent.id] * 4
+
+
+@pytest.mark.rule("streaming-4.9", "G-11")
+async def test_a_run_in_the_place_of_another(world: World) -> None:
+    agent, first = await held(world)
+    patient = await sent(world, agent, "SAY patient", "queue")
+    urgent = await sent(world, agent, "SAY urgent", "interrupt")
+    assert (await world.runner.fold(ACTOR, first.id)).reason == "cancelled"
+    assert (await world.runner.fold(ACTOR, urgent.id)).reason == "end_turn"
+    assert (await world.runner.fold(ACTOR, patient.id)).reason == "end_turn"
+    said_by = [m.run_id for m in await world.window(agent) if m.role == "user"]
+    assert said_by == [first.id, urgent.id, patient.id]
+
+
+@pytest.mark.rule("streaming-4.9", "G-9")
+async def test_who_waits_is_answered_after_a_restart(world: World) -> None:
+    agent, first = await held(world)
+    waiting = await sent(world, agent, "SAY later", "queue")
+    await world.runner.stop()
+    world.tools.gate.set()
+    async with running(world.successor()) as runner:
+        assert (await runner.fold(ACTOR, first.id)).reason == "end_turn"
+        assert (await runner.fold(ACTOR, waiting.id)).reason == "end_turn"
+
+
+@pytest.mark.rule("streaming-4.9", "G-11")
+async def test_who_waits_can_be_stopped(world: World) -> None:
+    agent, first = await held(world)
+    waiting = await sent(world, agent, "SAY nothing", "queue")
+    following = asyncio.create_task(world.runner.fold(ACTOR, waiting.id))
+    outcome = await world.runner.cancel(ACTOR, run_ids=[waiting.id])
+    assert outcome == {waiting.id: "cancelled"}
+    assert (await following).reason == "cancelled"
+    assert (await stored(world, waiting.id)).status == "cancelled"
+    world.tools.gate.set()
+    assert (await world.runner.fold(ACTOR, first.id)).reason == "end_turn"
+    assert waiting.id not in {m.run_id for m in await world.window(agent)}
+    assert (await world.say(agent, "SAY on")).reason == "end_turn"
+
+
+@pytest.mark.rule("streaming-4.9")
+async def test_a_line_has_an_end(world: World) -> None:
+    agent, _ = await held(world)
+    with pytest.raises(ListBusy):
+        await sent(world, agent, "SAY no", "reject")
+    for _ in range(MOST_WAITING):
+        await sent(world, agent, "SAY me too", "queue")
+    with pytest.raises(LineFull):
+        await sent(world, agent, "SAY me too", "queue")
+    await world.runner.cancel(ACTOR, agent_id=agent.id)
+
+
+@pytest.mark.rule("streaming-4.9", "G-5", "G-6")
+async def test_a_repeat_finds_the_run_that_waits(world: World) -> None:
+    agent, _ = await held(world)
+    once = await sent(world, agent, "SAY once", "queue", request_hash="h", otids=("mine",))
+    again = await sent(world, agent, "SAY once", "queue", request_hash="h", retry_count=1)
+    same = await sent(world, agent, "SAY once", "queue", otids=("mine",))
+    assert once.id == again.id == same.id
+
+
+@pytest.mark.rule("streaming-4.9")
+@pytest.mark.parametrize("path", ["", "/stream", "/async"])
+async def test_a_request_says_what_it_wants(
+    world: World, http: httpx.AsyncClient, path: str
+) -> None:
+    agent, first = await held(world)
+    url, body = f"/v1/agents/{agent.id}/messages{path}", {"input": "SAY Well."}
+    refused = await http.post(url, json=body)
+    assert refused.status_code == 409
+    odd = await http.post(url, json=body, headers={"X-Eunoe-Busy": "shout"})
+    assert odd.status_code == 400
+    answer = await http.post(url, json=body, headers={"X-Eunoe-Busy": "interrupt"})
+    assert answer.status_code == 200, answer.text
+    if path == "/stream":
+        assert frames(answer.content)[-1] == "[DONE]"
+    assert (await world.runner.fold(ACTOR, first.id)).reason == "cancelled"
