@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.contract.callers import called_in_node, called_in_python  # noqa: E402 - found only from here on
+from tests.contract.databases import cases, on_databases  # noqa: E402 - found only from here on
 from tests.contract.differences import LEFT_OUT, NOT_SERVED  # noqa: E402 - found only from here on
 from tests.contract.holders import holders  # noqa: E402 - found only from here on
 from tests.contract.official import methods  # noqa: E402 - found only from here on
@@ -163,6 +164,33 @@ def rules() -> str:
     return _page("Rules", "\n\n".join(parts))
 
 
+def guarantees() -> str:
+    """Return the guarantees, each with what proves it, where, and how often it is tried."""
+    by_rule = holders()
+    intro = (
+        "What the server promises whatever happens to it, its clients, its providers and its "
+        "database. Each promise stands with the tests that hold the server to it. `both` says that "
+        "a test runs on SQLite and again on PostgreSQL, `-` that it needs no database. The tests "
+        "that kill the server do so again and again while many agents are at work through several "
+        "entrances: the numbers say how often by default, and how often in `make chaos`. The seed "
+        "of such a test is printed, and `EUNOE_CRASH_SEED` repeats it."
+    )
+    parts = [intro]
+    for rule, sentence in sorted(AREAS["streaming"].items(), key=lambda item: order(item[0])):
+        if rule.startswith("G-"):
+            rows = [_proof(place) for place in by_rule.get(rule, [])]
+            head = "| Test | Databases | Kills | In `make chaos` |\n| --- | --- | --- | --- |\n"
+            parts += [f"## {rule}", sentence, head + "\n".join(rows)]
+    return _page("Guarantees", "\n\n".join(parts))
+
+
+def _proof(place: str) -> str:
+    kills = cases(place)
+    default, often = ("-", "-") if kills is None else map(str, kills)
+    where = "both" if on_databases(place) else "-"
+    return f"| {_tests([place])[0]} | {where} | {default} | {often} |"
+
+
 def _tests(places: list[str]) -> list[str]:
     return [f"`{place.removeprefix('tests/')}`" for place in places]
 
@@ -174,6 +202,7 @@ def _cell(text: str) -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "adr/README.md": decisions,
     "compatibility.md": compatibility,
+    "guarantees.md": guarantees,
     "reference/errors.md": error_codes,
     "reference/rules.md": rules,
     "reference/settings.md": setting_variables,
