@@ -28,7 +28,7 @@ REVISIONS: Final = (
 )
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 
-EXPANSIONS: Final = frozenset({"0011", "0012", "0014", "0015"})
+EXPANSIONS: Final = frozenset({"0011", "0012", "0014", "0015", "0016"})
 """Revisions that only add what the code before them need not know: it works on after them."""
 
 HEAD: Final = REVISIONS[-1]
