@@ -7,13 +7,19 @@ import sys
 import threading
 import time
 import timeit
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NoReturn, cast
 
 import pytest
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace import StatusCode
 
 from eunoe import telemetry
+from eunoe.telemetry.guarded import Guarded
+from eunoe.telemetry.switch import Backend, switch
 from tests.collecting import Collected
 
 pytestmark = pytest.mark.anyio
@@ -251,6 +257,114 @@ def test_a_collector_that_is_gone_delays_nobody() -> None:
     assert (time.perf_counter() - started) / 200 < 0.005
     stop()
     assert time.perf_counter() - started < 20
+
+
+class Faulty(SpanProcessor):
+    """Raises as a span begins, as it ends, or both."""
+
+    def __init__(self, *, start: bool, end: bool) -> None:
+        self._start, self._end = start, end
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        if self._start:
+            raise RuntimeError
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if self._end:
+            raise RuntimeError
+
+
+@pytest.mark.rule("G-23")
+@pytest.mark.parametrize(("start", "end"), [(True, False), (False, True), (True, True)])
+def test_a_collector_that_raises_changes_nothing(
+    collected: Collected, *, start: bool, end: bool
+) -> None:
+    def work(*, fail: bool) -> str:
+        with telemetry.span("agent_run"), telemetry.span("agent_step") as span:
+            span.set_attribute("step_id", "step-1")
+            telemetry.add_event("tool_execution_started")
+            telemetry.record_ttft_ms(1.0, model="gpt")
+            if fail:
+                raise KeyError
+            return "done"
+
+    collected.tracers.add_span_processor(Faulty(start=start, end=end))
+    assert work(fail=False) == "done"
+    with pytest.raises(KeyError):
+        work(fail=True)
+    assert telemetry.trace_id() is None
+
+
+class _Broken:
+    """A backend that cannot do a thing."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise RuntimeError(name)
+
+
+@pytest.mark.rule("G-23")
+def test_a_backend_that_cannot_do_a_thing_is_told_of_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    telemetry.configure_logging(level="info", format="json")
+    switch.backend = Guarded(cast(Backend, _Broken()))
+    try:
+        with telemetry.span("agent_run", step_id="step-1"):
+            telemetry.count("run_recovered_total")
+            telemetry.measure("hist_ttft_ms", 1.0)
+            telemetry.record_ttft_ms(1.0, model="gpt")
+            assert telemetry.trace_id() is None
+    finally:
+        telemetry.stop_telemetry()
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("telemetry.failed") == 1
+
+
+class Stuck(SpanExporter):
+    """Takes what it is sent and is not done with it before it is let go."""
+
+    def __init__(self) -> None:
+        self.taken, self.free = threading.Event(), threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.taken.set()
+        self.free.wait()
+        return SpanExportResult.SUCCESS
+
+
+@pytest.mark.rule("G-23")
+def test_a_collector_that_is_stuck_holds_nobody_up(collected: Collected) -> None:
+    stuck = Stuck()
+    batches = BatchSpanProcessor(
+        stuck, schedule_delay_millis=1, max_queue_size=8, max_export_batch_size=8
+    )
+    collected.tracers.add_span_processor(batches)
+    try:
+        with telemetry.span("agent_step"):
+            pass
+        assert stuck.taken.wait(10)
+        started = time.perf_counter()
+        for _ in range(200):
+            with telemetry.span("agent_step"):
+                telemetry.record_step(model="gpt", llm_ms=1.0, step_ms=2.0)
+        assert (time.perf_counter() - started) / 200 < 0.005
+    finally:
+        stuck.free.set()
+        batches.shutdown()
+
+
+@pytest.mark.rule("streaming-8.3")
+def test_a_scraper_and_a_collector_are_both_told(receiver: Receiver) -> None:
+    stop = telemetry.configure_telemetry(
+        endpoint=f"http://{receiver.address}", version="0", prometheus=True
+    )
+    telemetry.record_run_started("send_message")
+    exposed = telemetry.exposed()
+    stop()
+    assert exposed is not None
+    assert b'run_started_total{run_type="send_message"} 1.0' in exposed[0]
+    assert b"run_started_total" in dict(receiver.received)["/v1/metrics"]
+    assert telemetry.exposed() is None
 
 
 REPORTING = """

@@ -22,7 +22,7 @@ from eunoe.engine.reply import Reply
 from eunoe.engine.room import make_room
 from eunoe.engine.tool_rules import Ruling, ruling_of
 from eunoe.engine.turn import Ports, Turn
-from eunoe.errors import ContextOverflow, ModelError
+from eunoe.errors import ContextOverflow, ModelError, ModelTimedOut
 
 _COMPACTIONS_PER_STEP: Final = 3
 _FAULT: Final = 500
@@ -41,6 +41,8 @@ async def asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tup
             await make_room(turn, ports, trigger=OVERFLOW)
             continue
         except ModelError as error:
+            if isinstance(error, ModelTimedOut):
+                telemetry.count("provider_timeout_total", provider=turn.config.provider_type)
             # Its run tells the caller, whose status may be 200 already; nobody else is told (S26).
             if error.status >= _FAULT:
                 telemetry.report(error)

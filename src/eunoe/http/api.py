@@ -40,6 +40,7 @@ from eunoe.http.routes import (
     mcp_servers,
     message_search,
     messages,
+    metrics,
     models,
     passages,
     previews,
@@ -110,6 +111,7 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     keys.router,
     audit.router,
     health.router,
+    metrics.router,
 )
 
 

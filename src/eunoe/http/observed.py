@@ -15,7 +15,7 @@ from eunoe import telemetry
 # The route is known only once it is served, and the name of a span as it begins.
 _ID: Final = re.compile(r"/[a-z_]+-[0-9a-f-]{36}(?=/|$)")
 _GIVEN: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_QUIET: Final = ("/v1/health", "/v1/ready")
+_QUIET: Final = ("/v1/health", "/v1/ready", "/metrics")
 _MEASURED: Final = ("/messages", "/messages/stream", "/messages/async")
 
 

@@ -230,6 +230,7 @@ async def _after_clash(
             raise OtidReused(run_id=used_by)
         holder = await runs.active_on(tx, run.list_id)
     if holder is not None:
+        telemetry.count("lock_conflict_total")
         raise ListBusy(run_id=holder.id)
     return None
 

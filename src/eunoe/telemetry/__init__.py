@@ -20,7 +20,7 @@ from eunoe.telemetry.metrics import (
     watch_event_loop,
 )
 from eunoe.telemetry.reports import adopt_reports, configure_reports, flush_reports, report
-from eunoe.telemetry.setup import configure_telemetry, stop_telemetry, use_providers
+from eunoe.telemetry.setup import configure_telemetry, exposed, stop_telemetry, use_providers
 from eunoe.telemetry.switch import Span
 from eunoe.telemetry.traces import add_event, span, trace_id, traceparent
 
@@ -34,6 +34,7 @@ __all__ = [
     "configure_reports",
     "configure_telemetry",
     "count",
+    "exposed",
     "flush_reports",
     "measure",
     "observe_sse",

@@ -1,6 +1,6 @@
 """Where spans and measurements go: nowhere, until a backend is put in."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Final, Literal, Protocol, TypeAlias
 
@@ -46,6 +46,8 @@ class Backend(Protocol):
 
 class _Switch:
     backend: Backend | None = None
+    exposition: Callable[[], tuple[bytes, str]] | None = None
+    """Returns the measurements as Prometheus reads them, and that form's media type."""
 
 
 switch: Final = _Switch()

@@ -27,7 +27,7 @@ class _Off:
     ) -> None: ...
 
 
-_OFF: Final = _Off()
+OFF: Final[Span] = _Off()
 
 
 def span(
@@ -44,7 +44,7 @@ def span(
     it becomes a link (streaming 8.2). Never hold one across the `yield` of a generator.
     """
     if switch.backend is None:
-        return _OFF
+        return OFF
     return switch.backend.span(name, {**(attributes or {}), **more}, kind=kind, follows=follows)
 
 

@@ -7,6 +7,7 @@ from fastapi import Body, Depends, Path, Query
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from eunoe import telemetry
 from eunoe.domain import runs as domain
 from eunoe.domain.followups import run_of
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
@@ -200,6 +201,7 @@ async def stream(
     asked = body or RetrieveStreamRequest()
     async with runtime.db.read(actor) as tx:
         run = await _run(tx, run_id)
+    telemetry.count("stream_reattach_total")
     return await resumed(runtime, actor, run, asked)
 
 
