@@ -25,6 +25,7 @@ MEASURED = (
     "hist_step_execution_time_ms",
     "hist_tool_execution_time_ms",
     "hist_ttft_ms",
+    "in_flight_foreground",
     "run_finished_total",
     "run_started_total",
     "sse_active_sessions",
@@ -54,6 +55,7 @@ async def test_a_scraper_sees_what_was_measured_and_no_id(
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     for name in MEASURED:
         assert re.search(rf"^# TYPE {name}", answer.text, re.MULTILINE), name
+    assert 'in_flight_foreground{route_class="runs"} 0.0' in answer.text
     assert not re.search(r"\b(agent|run|step|tool|message)-[0-9a-f-]{36}", answer.text)
 
 

@@ -116,7 +116,8 @@ class Worker:
             with telemetry.bind(run_id=run.id, agent_id=run.agent_id), telemetry.span("agent_run"):
                 if run.fence > 1:
                     telemetry.count("run_recovered_total")
-                await self._carry_out(run, actor, cancellation)
+                with telemetry.in_flight(background=run.background, route_class="runs"):
+                    await self._carry_out(run, actor, cancellation)
         except FenceLost:
             _log.warning("run.fence_lost", run_id=run_id)
         except DiskFull as full:

@@ -7,6 +7,7 @@ from eunoe.telemetry.context import bind, bound
 from eunoe.telemetry.logs import configure_logging
 from eunoe.telemetry.metrics import (
     count,
+    in_flight,
     measure,
     observe_sse,
     record_no_token,
@@ -36,6 +37,7 @@ __all__ = [
     "count",
     "exposed",
     "flush_reports",
+    "in_flight",
     "measure",
     "observe_sse",
     "record_no_token",

@@ -109,6 +109,17 @@ def record_run_finished(*, status: str, stop_reason: str, run_type: str) -> None
     count("run_finished_total", status=status, stop_reason=stop_reason, run_type=run_type)
 
 
+@contextmanager
+def in_flight(*, background: bool, route_class: str) -> Generator[None]:
+    """Count a run as going on, for as long as the block lasts."""
+    level: Level = "in_flight_background" if background else "in_flight_foreground"
+    shift(level, 1, route_class=route_class)
+    try:
+        yield
+    finally:
+        shift(level, -1, route_class=route_class)
+
+
 def record_step(
     *,
     model: str,
