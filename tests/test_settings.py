@@ -179,7 +179,11 @@ def test_the_reference_page_has_every_variable_and_no_other() -> None:
 
 def test_every_setting_is_read_by_something() -> None:
     """A setting that nothing reads is a promise that nothing keeps."""
-    readers = [SERVER / "app.py", *(SERVER / "cli").glob("*.py"), *(SERVER / "settings").glob("*.py")]
+    readers = [
+        SERVER / "app.py",
+        *(SERVER / "cli").glob("*.py"),
+        *(SERVER / "settings").glob("*.py"),
+    ]
     code = "\n".join(path.read_text(encoding="utf-8") for path in readers if path.exists())
     unread = {
         name

@@ -325,5 +325,5 @@ def _watched(settings: Settings) -> Callable[[], None]:
         version=VERSION,
         environment=settings.environment,
         content=settings.log_content,
-        prometheus=settings.prometheus,
+        prometheus=settings.metrics,
     )

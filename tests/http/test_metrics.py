@@ -63,7 +63,7 @@ async def test_a_scraper_sees_what_was_measured_and_no_id(
 async def test_while_it_is_off_there_is_no_such_page(http: httpx.AsyncClient) -> None:
     answer = await http.get("/metrics")
     assert answer.status_code == 404
-    assert "EUNOE_PROMETHEUS" in answer.text
+    assert "EUNOE_METRICS" in answer.text
 
 
 @pytest.mark.rule("streaming-8.3")

@@ -157,8 +157,8 @@ class Settings(BaseSettings):
     """Whether logs and traces may hold the text of messages"""
     otlp_endpoint: str | None = None
     """OpenTelemetry collector (OTLP over HTTP) for traces and metrics; needs the extra `otel`"""
-    prometheus: bool = False
-    """Whether `GET /metrics` shows the metrics to a scraper; needs the extra `otel`"""
+    metrics: bool = False
+    """Whether `GET /metrics` shows the metrics to Prometheus; needs the extra `otel`"""
     environment: str | None = None
     """Name of this deployment in traces and error reports"""
     sentry_dsn: SecretStr | None = None

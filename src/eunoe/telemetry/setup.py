@@ -36,7 +36,7 @@ def configure_telemetry(
     _demand("EUNOE_OTLP_ENDPOINT", "opentelemetry.exporter.otlp.proto.http")
     readers: list[MetricReader] = []
     if prometheus:
-        _demand("EUNOE_PROMETHEUS", "opentelemetry.exporter.prometheus")
+        _demand("EUNOE_METRICS", "opentelemetry.exporter.prometheus")
         from eunoe.telemetry.prometheus import Exposition  # noqa: PLC0415 - as below
 
         switch.exposition = exposition = Exposition()

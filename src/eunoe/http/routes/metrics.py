@@ -16,9 +16,9 @@ router = APIRouter(tags=["health"])
 
 @router.get("/metrics", operation_id="read_metrics")
 async def read() -> Response:
-    """Get what is measured, in Prometheus' text form; 404 while `EUNOE_PROMETHEUS` is off."""
+    """Get what is measured, in Prometheus' text form; 404 while `EUNOE_METRICS` is off."""
     exposed = await asyncio.to_thread(telemetry.exposed)
     if exposed is None:
-        raise Missing("Metrics are not shown here; set EUNOE_PROMETHEUS=true to show them.")
+        raise Missing("Metrics are not shown here; set EUNOE_METRICS=true to show them.")
     body, media_type = exposed
     return Response(body, media_type=None, headers={"content-type": media_type})
