@@ -32,8 +32,8 @@ UNCHECKED: Final = [
 ]
 NOT_KEPT: Final = {501}
 """The one status from 500 up that is an answer: there is no trace store."""
-NOT_THERE: Final = "llm_connection"
-"""The code where a request names a vendor of models, whom nobody reaches from a test."""
+GOES_OUT: Final = {"POST /v1/providers/check"}
+"""What asks the vendor that a request names; no test leaves this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ def target(server: Server, letta: Letta) -> Target:
 def operations(server: Server) -> list[Any]:
     document = httpx.get(f"{server.url}/openapi.json", timeout=PATIENCE_S).json()
     schema: Any = schemathesis.openapi.from_dict(document)
-    return [one.ok() for one in schema.get_all_operations()]
+    found = [one.ok() for one in schema.get_all_operations()]
+    return [one for one in found if f"{one.method.upper()} {one.path}" not in GOES_OUT]
 
 
 def known_ids(agent: AgentState, letta: Letta) -> dict[str, str]:
@@ -68,10 +69,6 @@ def known_ids(agent: AgentState, letta: Letta) -> dict[str, str]:
         "tool_id": agent.tools[0].id,
         "message_id": (agent.message_ids or [""])[0],
     }
-
-
-def is_an_answer(failed: Any) -> bool:
-    return failed.status_code in NOT_KEPT or NOT_THERE in failed.text
 
 
 def faults_of(operation: Any, targets: Sequence[Target]) -> list[str]:
@@ -101,7 +98,7 @@ def faults_of(operation: Any, targets: Sequence[Target]) -> list[str]:
                 names = to.known.keys() & case.path_parameters.keys()
                 case.path_parameters.update({name: to.known[name] for name in names})
             answer = case.call(base_url=to.server.url, timeout=PATIENCE_S)
-            if answer.status_code >= 500 and not is_an_answer(answer):
+            if answer.status_code >= 500 and answer.status_code not in NOT_KEPT:
                 said = f"{case.method} {case.formatted_path} {case.body}: {answer.text[:200]}"
                 faults.append(said)
 
@@ -121,5 +118,4 @@ def test_no_request_made_from_the_document_is_a_server_error(
     assert len(found) > 60
     faults = [faults_of(one, targets) for one in found[part::PARTS]]
     assert list(itertools.chain.from_iterable(faults)) == []
-    logged = [one for server in servers for one in server.faults()]
-    assert [one for one in logged if not one["message"].endswith(NOT_THERE)] == []
+    assert [one for server in servers for one in server.faults()] == []
