@@ -14,7 +14,7 @@ from eunoe.domain.messages import Json
 from eunoe.domain.runs import ACTIVE
 from tests.crash.servers import Servers
 
-Kind = Literal["blocking", "steps", "tokens", "background", "async"]
+Kind = Literal["blocking", "steps", "tokens", "background", "async", "conversation"]
 RECOVERY_S: Final = 60
 DONE: Final = b"data: [DONE]"
 _REQUEST_S: Final = 30
@@ -163,6 +163,10 @@ class Load:
                 self._accepted(turn, reply)
                 turn.run_id = reply.json()["id"]
                 await self._rest(turn)
+            case "conversation":
+                # The agent's own list by its other address, where streaming is the default.
+                body["agent_id"] = turn.agent_id
+                await self._read(turn, "/v1/conversations/default/messages", body)
             case "steps" | "tokens" | "background":
                 body |= {
                     "stream_tokens": turn.kind != "steps",

@@ -64,6 +64,7 @@ async def test_killed_at_any_point_it_loses_nothing_and_does_nothing_twice(
         load.stop()
     interrupted = [turn for turn in load.turns if turn.readings > 1]
     print(f"{len(load.turns)} turns on {len(load.agents)} agents, {len(interrupted)} re-attached")  # noqa: T201 -- how to repeat it, and what it tried
+    print(dict(Counter(turn.kind for turn in load.turns)))  # noqa: T201 -- how to repeat it, and what it tried
     print(dict(sorted(ways.items())))  # noqa: T201 -- how to repeat it, and what it tried
     counts = await check(load, database_url)
     print(counts)  # noqa: T201 -- how to repeat it, and what it tried

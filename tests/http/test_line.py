@@ -21,6 +21,8 @@ from tests.runs.conftest import ACTOR, World, running
 
 pytestmark = pytest.mark.anyio
 
+_MANY = 50
+
 
 async def held(world: World) -> tuple[Agent, Run]:
     """Return an agent that is in the middle of a tool call, and the run that is."""
@@ -64,7 +66,7 @@ async def test_a_run_in_the_place_of_another(world: World) -> None:
     urgent = await sent(world, agent, "SAY urgent", "interrupt")
     assert (await world.runner.fold(ACTOR, first.id)).reason == "cancelled"
     assert (await world.runner.fold(ACTOR, urgent.id)).reason == "end_turn"
-    assert (await world.runner.fold(ACTOR, patient.id)).reason == "end_turn"
+    assert (await asyncio.wait_for(world.runner.fold(ACTOR, patient.id), 9)).reason == "end_turn"
     said_by = [m.run_id for m in await world.window(agent) if m.role == "user"]
     assert said_by == [first.id, urgent.id, patient.id]
 
@@ -132,3 +134,43 @@ async def test_a_request_says_what_it_wants(
     if path == "/stream":
         assert frames(answer.content)[-1] == "[DONE]"
     assert (await world.runner.fold(ACTOR, first.id)).reason == "cancelled"
+
+
+@pytest.mark.rule("streaming-4.9", "G-3", "G-12")
+async def test_fifty_at_once_are_all_answered(world: World, http: httpx.AsyncClient) -> None:
+    agent = await world.agent()
+    url, patient = f"/v1/agents/{agent.id}/messages", {"X-Eunoe-Busy": "queue"}
+    answers = await asyncio.gather(
+        *(http.post(url, json={"input": f"SAY answer {n}"}, headers=patient) for n in range(_MANY))
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    for n, answer in enumerate(answers):
+        assert answer.json()["messages"][0]["content"] == f"answer {n}"
+    window = [m for m in await world.window(agent) if m.role in {"user", "assistant"}]
+    assert [m.role for m in window] == ["user", "assistant"] * _MANY
+    pairs = zip(window[::2], window[1::2], strict=True)
+    assert all(said.run_id == answered.run_id for said, answered in pairs)
+
+
+@pytest.mark.rule("streaming-4.9", "agent-4.5", "G-3", "G-14")
+async def test_who_waits_lets_an_approval_go_first(world: World, http: httpx.AsyncClient) -> None:
+    agent = await world.agent()
+    url, tool = f"/v1/agents/{agent.id}/messages", {"name": "ask", "parameters": {}}
+    calls = '[{"name": "wait", "arguments": {}}, {"name": "ask", "arguments": {}}]'
+    body = {"input": f"CALLS {calls}", "client_tools": [tool]}
+    blocked = (await world.submit(agent, "CALL wait {}")).run
+    await world.tools.entered.wait()
+    asking = await http.post(f"{url}/async", json=body, headers={"X-Eunoe-Busy": "queue"})
+    patient = await sent(world, agent, "SAY at last", "queue")
+    world.tools.gate.set()
+    assert (await world.runner.fold(ACTOR, blocked.id)).reason == "end_turn"
+    run_id = asking.json()["id"]
+    assert (
+        await asyncio.wait_for(world.runner.fold(ACTOR, run_id), 9)
+    ).reason == "requires_approval"
+    assert (await stored(world, patient.id)).waits
+    refused = await http.post(url, json={"input": "Hello."}, headers={"X-Eunoe-Busy": "queue"})
+    assert refused.status_code == 409
+    assert refused.json()["detail"]["code"] == "PENDING_APPROVAL"
+    assert await world.runner.cancel(ACTOR, run_ids=[run_id]) == {run_id: "cancelled"}
+    assert (await asyncio.wait_for(world.runner.fold(ACTOR, patient.id), 9)).reason == "end_turn"

@@ -69,7 +69,8 @@ class FollowUps:
         """
         for run_id in run_ids:
             try:
-                await self.begun(run_id)
+                if not await self.begun(run_id):
+                    continue  # It has begun elsewhere, or waits for its list to be handed on.
             except (EunoeError, UniqueViolated) as error:
                 _log.info("follow_up.put_off", run_id=run_id, error=type(error).__name__)
             await self.queue().enqueue_here(run_id)

@@ -104,13 +104,16 @@ async def _waiting(db: Database, feed: Feed, actor: Actor, submission: Submissio
             repeated = await _earlier(tx, submission, origin, now=run.created_at)
             if repeated is not None:
                 return Submitted(run=repeated, repeated=True)
+            holder = await runs.active_on(tx, run.list_id)
+            if holder is None:  # Those in line wait for an approval, which nobody may join.
+                role = await lists.last_role(tx, run.list_id, agent_id=run.agent_id)
+                await admitted(tx, run, None, said, last_role=role or "")
             waiting = await line.join(tx, run, origin, said, urgent=urgent)
             if run.conversation_id is not None:
                 await _note(tx, run, run.conversation_id)
             if submission.otids:
                 await runs.claim_otids(tx, run, submission.otids)
-            holder = await runs.active_on(tx, run.list_id) if urgent else None
-            if holder is not None:
+            if urgent and holder is not None:
                 await runs.request_cancel(tx, holder.id)
     except UniqueViolated as clash:
         repeated = await _after_clash(db, actor, run, origin, clash, submission.otids)
@@ -119,7 +122,7 @@ async def _waiting(db: Database, feed: Feed, actor: Actor, submission: Submissio
         return Submitted(run=repeated, repeated=True)
     telemetry.record_run_started(submission.run_type)
     feed.open(waiting)
-    stops = None if holder is None else holder.id
+    stops = holder.id if urgent and holder is not None else None
     return Submitted(run=waiting, repeated=False, waits=True, stops=stops)
 
 
