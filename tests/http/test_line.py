@@ -10,7 +10,7 @@ import pytest
 from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.inputs import InputMessage
-from eunoe.domain.messages import Text
+from eunoe.domain.messages import Json, Text
 from eunoe.domain.runs import Busy, Run, RunOptions
 from eunoe.errors import LineFull, ListBusy
 from eunoe.runs.line import MOST_WAITING
@@ -155,9 +155,10 @@ async def test_fifty_at_once_are_all_answered(world: World, http: httpx.AsyncCli
 @pytest.mark.rule("streaming-4.9", "agent-4.5", "G-3", "G-14")
 async def test_who_waits_lets_an_approval_go_first(world: World, http: httpx.AsyncClient) -> None:
     agent = await world.agent()
-    url, tool = f"/v1/agents/{agent.id}/messages", {"name": "ask", "parameters": {}}
+    url = f"/v1/agents/{agent.id}/messages"
+    tool: Json = {"name": "ask", "parameters": {}}
     calls = '[{"name": "wait", "arguments": {}}, {"name": "ask", "arguments": {}}]'
-    body = {"input": f"CALLS {calls}", "client_tools": [tool]}
+    body: Json = {"input": f"CALLS {calls}", "client_tools": [tool]}
     blocked = (await world.submit(agent, "CALL wait {}")).run
     await world.tools.entered.wait()
     asking = await http.post(f"{url}/async", json=body, headers={"X-Eunoe-Busy": "queue"})
