@@ -92,10 +92,11 @@ def test_guards_stand_in_the_right_order() -> None:
     policy = Policy(password="x", cors_origins=("http://a",))  # noqa: S106 - for this test
     app: FastAPI = build_api(never, version="1", policy=policy)
     names = [getattr(one.cls, "__name__", "") for one in app.user_middleware]
-    assert names == ["Observed", "CORSMiddleware", "PasswordGate", "Intake", "TokenGate"]
+    assert names == ["Observed", "CORSMiddleware", "PasswordGate", "Intake", "TokenGate", "Repeats"]
     plain = build_api(never, version="1")
     assert [getattr(one.cls, "__name__", "") for one in plain.user_middleware] == [
         "Observed",
         "Intake",
         "TokenGate",
+        "Repeats",
     ]

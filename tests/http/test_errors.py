@@ -110,7 +110,7 @@ def test_failures_of_a_model() -> None:
         (
             429,
             {"error": {"type": "llm_rate_limit", "message": "Often.", "detail": "Often."}},
-            {"retry-after": "2"},
+            {"retry-after": "3"},
         )
     )
     assert told(errors.ModelReplyEmpty("Nothing.")) == snapshot(

@@ -20,7 +20,7 @@ async def forgotten(db: Database) -> None:
     """Make it look as if whoever answered had died over it, half a minute ago."""
     async with db.write(Actor()) as tx:
         await tx.execute(
-            "UPDATE kept_answers SET status = NULL, body = NULL, run_id = NULL, held_until = $1",
+            "UPDATE kept_answers SET status = NULL, body_sealed = NULL, run_id = NULL, held_until = $1",
             to_micros(datetime.now(UTC) - timedelta(seconds=1)),
         )
 

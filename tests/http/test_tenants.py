@@ -55,6 +55,8 @@ BODIES: Final[dict[str, Any]] = {
     "POST /v1/passages/search": {"query": "zebra"},
     "POST /v1/responses": {"input": "x"},
     "POST /v1/sandbox-config/{sandbox_config_id}/environment-variable": {"key": "K", "value": "v"},
+    "PATCH /v1/templates/{template_name}": {"agent_file_json": {"agents": [{"id": "agent-0"}]}},
+    "POST /v1/blocks/{block_id}/revert": {"version": 1},
     "POST /v1/templates": {"type": "agent", "name": "x"},
     "POST /v1/templates/{template_name}/rollback": {"version": "latest"},
     "POST /v1/tools/search": {"query": "zebra"},
@@ -72,7 +74,6 @@ _NOBODYS: Final[dict[str, tuple[int, str | None]]] = {
     "GET /v1/tools/mcp/oauth/callback": (200, None),
     "PATCH /v1/agents/{agent_id}/messages/{message_id}": (405, None),
     "PATCH /v1/groups/{group_id}/messages/{message_id}": (405, None),
-    "PATCH /v1/templates/{template_name}": (501, None),
     "POST /v1/environments/{connection_id}/messages": (501, None),
 }
 """Routes that say the same of every id, there or not; all else is 404."""

@@ -40,7 +40,7 @@ class Process:
             os.kill(self.server.process.pid, signal.SIGCONT)
 
     async def got(self, path: str, **params: Any) -> Any:
-        reply = await self.client.get(path, params=params)
+        reply = await self.client.get(path, params=params or None)
         assert reply.status_code == 200, reply.text
         return reply.json()
 

@@ -26,8 +26,8 @@ _HEADERS_TOO_LARGE: Final = (
 )
 _TOO_LARGE: Final = "The body has more than {limit} bytes; send less at a time."
 _TOO_SLOW: Final = "The body did not arrive within {seconds:g} seconds; send it again, faster."
-# As deep as what is stored can be, and less than what readers of JSON can bear.
-_DEPTH: Final = 254
+# What is stored may be 254 deep, in a body around it; readers of JSON bear some more.
+_DEPTH: Final = 300
 _TOO_DEEP: Final = f"The body is nested more than {_DEPTH} levels deep; send flatter values."
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _EMPTY: Final = re.compile(rb"\{\}|\[\]")
@@ -40,7 +40,7 @@ class Intake:
     """Serves `/latest` as `/v1` (api 1.1) and refuses bodies past `limit` bytes with 413.
 
     Headers past 64 KiB or 128 in number are refused with 431, a body that takes longer than
-    `timeout_s` to arrive with 408, JSON nested past 254 levels with 400.
+    `timeout_s` to arrive with 408, JSON nested past 300 levels with 400.
     NULs and lone surrogates are dropped from JSON bodies, paths and queries (api 1.6).
     """
 

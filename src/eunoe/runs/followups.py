@@ -83,7 +83,7 @@ class FollowUps:
         async with self.db.read(Actor()) as tx:
             actor = await followups.actor_of(tx, run_id)
         if actor is None:
-            return await line.begun(self.db, self.queue().enqueue_in, run_id)
+            return await line.begun(self.db, self._enqueue_in, run_id)
         try:
             async with self.db.write(actor) as tx:
                 due = await followups.take(tx, run_id)
@@ -94,6 +94,9 @@ class FollowUps:
             raise ListBusy(run_id=None) from clash
         telemetry.record_run_started(str(run.metadata["run_type"]))
         return True
+
+    async def _enqueue_in(self, tx: Tx, run_id: str) -> None:
+        await self.queue().enqueue_in(tx, run_id)
 
 
 async def _sleeptime(tx: Tx, run: Run, *, upto: str) -> list[FollowUp]:

@@ -144,9 +144,11 @@ def _folders(found: Iterable[AgentState]) -> tuple[Folder, ...]:
     return tuple(sorted(held.values(), key=lambda folder: folder.name))
 
 
-async def _files(tx: Tx, held: Iterable[Folder]) -> tuple[FileRecord, ...]:
+async def _files(tx: Tx, held: Sequence[Folder]) -> tuple[FileRecord, ...]:
     """Return what is in the folders, as far as it has been read, with its text."""
-    found = [one for folder in held for one in await files.readable(tx, folder.id)]
+    read = [one for folder in held for one in await files.readable(tx, folder.id)]
+    places = {folder.id: place for place, folder in enumerate(held)}
+    found = sorted(read, key=lambda one: (places[one.folder_id], one.name))
     texts = [await file_texts.whole(tx, one.id) for one in found]
     return tuple(FileRecord(file=one, content=text) for one, text in zip(found, texts, strict=True))
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -99,7 +100,8 @@ def _prepare(connection: Connection, *, read_only: bool) -> None:
         return
     connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
     # Of a new file only: what is deleted can be given back to the disk, as `db.give_back` does.
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    with suppress(apsw.BusyError):  # Who makes the file at this moment has said so already.
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
