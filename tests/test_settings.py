@@ -61,7 +61,7 @@ def test_the_environment_wins_over_the_file(
     [
         ("EUNOE_HOTS", "did you mean EUNOE_HOST?"),
         ("EUNOE_DATABASE", "did you mean EUNOE_DATABASE_URL?"),
-        ("EUNOE_PROVIDER_VALUES", "docs/reference/settings.md"),
+        ("EUNOE_PROVIDER_VALUES", "did you mean EUNOE_PROVIDER_TRACES?"),
         ("EUNOE_XYZZY", "docs/reference/settings.md"),
     ],
 )

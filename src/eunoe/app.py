@@ -41,6 +41,7 @@ from eunoe.runs.retention import Retention
 from eunoe.runs.runner import Runner
 from eunoe.runs.schedules import Schedules
 from eunoe.runs.surroundings import Executors, StoreSurroundings, no_executor
+from eunoe.runs.traces import tracing
 from eunoe.service import mcp_servers
 from eunoe.service.images import ImageFetcher
 from eunoe.service.ingest import Ingest
@@ -147,6 +148,7 @@ async def open_runtime(
                 audit=timedelta(days=settings.audit_retention_days),
             ),
             grace_s=settings.shutdown_grace_s,
+            trace=tracing(settings.secrets) if settings.provider_traces else None,
         )
         _undertake(stack, db, runner, settings)
         runner.undertake(Ingest(db=db, models=brought).duty())

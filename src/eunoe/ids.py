@@ -26,6 +26,7 @@ PREFIXES: Final = {
     "passage": "passage",
     "ping": "ping",
     "provider": "provider",
+    "provider_trace": "provider_trace",
     "run": "run",
     "secret": "agent-env",
     "sandbox": "sandbox",

@@ -6,7 +6,6 @@ The page of compatibility shows these; a test holds the document to everything e
 from typing import Final
 
 _DEVICES: Final = "501: environments are computers of a hosted service, and this server has none."
-_NOT_KEPT: Final = "The answer is null, for what is exchanged with a model provider is not kept."
 _BY_TEMPLATE: Final = "Ignored: an agent of a template is made by `templates.agents.create`."
 
 NOT_SERVED: Final[dict[str, str]] = {
@@ -30,26 +29,16 @@ LEFT_OUT: Final[dict[str, dict[str, str]]] = {
     },
     "steps.trace.retrieve": dict.fromkeys(
         (
-            "agent_id",
             "agent_tags",
             "billing_context",
-            "call_type",
             "compaction_settings",
-            "created_at",
             "created_by_id",
-            "id",
             "last_updated_by_id",
-            "latency_ms",
             "llm_config",
-            "org_id",
-            "request_json",
-            "response_json",
-            "run_id",
             "source",
-            "step_id",
             "updated_at",
         ),
-        _NOT_KEPT,
+        "Left out: a trace holds the call itself, and the step and the agent say the rest.",
     ),
 }
 """Parameters and fields of answers that the document leaves out, by method."""

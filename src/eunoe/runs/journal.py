@@ -29,14 +29,15 @@ from eunoe.domain.tools import ToolResult
 from eunoe.domain.views import views
 from eunoe.engine.ports import Follow, Settled, Window
 from eunoe.engine.tool_rules import told
-from eunoe.runs import memory
+from eunoe.runs import memory, traces
 from eunoe.runs.deadlines import noted
 from eunoe.runs.feed import Numbered, Recorder
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.windows import Kept, Windows, window_of
-from eunoe.store import callbacks, events, facts, file_blocks, lists, runs, search, steps
+from eunoe.store import callbacks, facts, file_blocks, lists, runs, search
 from eunoe.store import messages as stored
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.events import append as log
 
 _WELL: Final = frozenset({"end_turn", "tool_rule", "max_steps"})
 
@@ -60,6 +61,8 @@ class RunJournal:
     directories: tuple[Directory, ...] = ()
     on_record: bool = False
     """Whether the ledger holds calls of the reply that is being acted on."""
+    traced: traces.Traced | None = None
+    """The model, where what it is asked and answers is kept."""
     following: str | None = None
     """The run that waited for the list which the end has left."""
 
@@ -90,11 +93,11 @@ class RunJournal:
         async with self.recorder.writing(events) as rows:
             async with self.db.write(self.actor) as tx:
                 await self._advance(tx, run, ending)
-                await steps.insert(tx, step)
+                await traces.store(tx, step, self.traced)
                 kept = await self._appended(tx, run, said)
                 await noted(tx, self.agent, said, deadline, now=self.now())
                 due = await self._closed(tx, run, ending, kept, rows)
-                await _log(tx, run, rows)
+                await log(tx, run.id, rows)
             self.kept, self.unindexed = kept, []
             await self.follow_ups.begin(due)
         return self.window
@@ -144,7 +147,7 @@ class RunJournal:
                 if self.on_record:
                     await runs.calls_settled(tx, run.id)
                 if step is not None:
-                    await steps.insert(tx, step)
+                    await traces.store(tx, step, self.traced)
                 kept = await self._appended(tx, run, said, onto=kept)
                 blocks = self.blocks if blocks is None else blocks
                 directories = await self._directories(tx, settled)
@@ -153,7 +156,7 @@ class RunJournal:
                         tx, run, kept, blocks=blocks, directories=directories
                     )
                 due = await self._closed(tx, run, ending, kept, rows)
-                await _log(tx, run, rows)
+                await log(tx, run.id, rows)
             self.kept, self.blocks, self.directories = kept, blocks, directories
             self.unindexed, self.on_record = [], False
             await self.follow_ups.begin(due)
@@ -202,7 +205,7 @@ class RunJournal:
                 await lists.evict(tx, run.list_id, evicted, summary=summary)
                 kept = await self.windows.load(tx, run.list_id)
                 kept = await self._rebuilt(tx, run, kept)
-                await _log(tx, run, rows)
+                await log(tx, run.id, rows)
             self.kept = kept
         return self.window
 
@@ -213,10 +216,10 @@ class RunJournal:
             async with self.db.write(self.actor) as tx:
                 await self._advance(tx, run, ending)
                 if step is not None:
-                    await steps.insert(tx, step)
+                    await traces.store(tx, step, self.traced)
                 kept = await self._appended(tx, run, closing)
                 due = await self._closed(tx, run, ending, kept, rows)
-                await _log(tx, run, rows)
+                await log(tx, run.id, rows)
             self.kept = kept
             await self.follow_ups.begin(due)
 
@@ -389,11 +392,6 @@ def _tokens(run: Run, said: Sequence[Message]) -> Json:
         "logprobs": None if wanted.top is None else last,
         "turns": tuple(turns_of(own, told)) if wanted.ids else None,
     }
-
-
-async def _log(tx: Tx, run: Run, rows: Sequence[tuple[int, RunEvent]]) -> None:
-    if rows:
-        await events.append(tx, run.id, rows)
 
 
 def _text(message: Message) -> str:

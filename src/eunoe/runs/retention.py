@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from eunoe.store import audit, events, kept_answers
+from eunoe.store import audit, events, kept_answers, provider_traces
 from eunoe.store.db import Actor, Database, Tx, give_back
 
 _BATCH: Final = 100
@@ -19,7 +19,10 @@ _ANSWERS: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:
-    """How long each is kept: events from the end of their run, entries from when they were made."""
+    """How long each is kept: events from the end of their run, the rest from when it was made.
+
+    Traces of providers are kept as long as events.
+    """
 
     events: timedelta = timedelta(hours=24)
     audit: timedelta = timedelta(days=365)
@@ -29,6 +32,7 @@ async def sweep(db: Database, kept: Retention, *, now: datetime | None = None) -
     """Delete what is older than it is kept."""
     now = now or datetime.now(UTC)
     await _all(db, lambda tx: events.prune(tx, ended_before=now - kept.events, limit=_BATCH))
+    await _all(db, lambda tx: provider_traces.prune(tx, before=now - kept.events, limit=_BATCH))
     await _all(db, lambda tx: audit.prune(tx, before=now - kept.audit, limit=_BATCH))
     await _all(db, lambda tx: kept_answers.prune(tx, before=now - _ANSWERS, limit=_BATCH))
     await _all(db, lambda tx: give_back(tx, pages=_BATCH))

@@ -15,7 +15,7 @@ from eunoe.domain.runs import Run
 from eunoe.domain.tools import ToolResult
 from eunoe.engine.asking import request
 from eunoe.engine.cancellation import Cancellation
-from eunoe.engine.ports import Previewed
+from eunoe.engine.ports import Model, Previewed
 from eunoe.errors import EmbeddingUnknown, ModelError, PreviewUnknown
 from eunoe.runs import cancel, rounds, submit
 from eunoe.runs.callbacks import CALLBACK
@@ -30,6 +30,7 @@ from eunoe.runs.recall import embed_pending
 from eunoe.runs.retention import Retention, sweep
 from eunoe.runs.submit import Claim, Submission, Submitted
 from eunoe.runs.tool_calls import ToolCalls
+from eunoe.runs.traces import Traced
 from eunoe.runs.watch import watch
 from eunoe.runs.windows import Windows
 from eunoe.runs.worker import Worker
@@ -51,6 +52,7 @@ class Runner:
         toolboxes: Toolboxes,
         retention: Retention | None = None,
         grace_s: float = 10.0,
+        trace: Callable[[Model], Traced] | None = None,
     ) -> None:
         self._db = db
         self._retention = retention or Retention()
@@ -70,6 +72,7 @@ class Runner:
             peers=self._peers,
             follow_ups=self._follow_ups,
             tell=self._tell,
+            trace=trace,
         )
         self._tool_calls = ToolCalls(db=db, models=models, toolboxes=toolboxes, peers=self._peers)
         self._engine = Engine(
@@ -166,7 +169,7 @@ class Runner:
         return [run_id for run_id in left if run_id not in self._worker.running]
 
     async def sweep(self) -> None:
-        """Delete the logs and the kept answers that are older than they are kept (G-22)."""
+        """Delete the logs, traces and kept answers that are older than they are kept (G-22)."""
         await sweep(self._db, self._retention)
 
     def _peers(

@@ -28,6 +28,7 @@ from eunoe.engine.compact import Speaker
 from eunoe.engine.dialects import dialect_of
 from eunoe.engine.failures import crash_ending, ending_of, restart_ending
 from eunoe.engine.loop import run_turn
+from eunoe.engine.ports import Model
 from eunoe.engine.turn import Ports, Turn
 from eunoe.errors import (
     DatabaseUnreachable,
@@ -43,6 +44,7 @@ from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Owned
 from eunoe.runs.journal import Rehearsal, RunJournal
 from eunoe.runs.ports import MakePeers, Models, Providers, Toolboxes, embedder_of
+from eunoe.runs.traces import Traced
 from eunoe.runs.windows import Kept, Windows, closed
 from eunoe.store import (
     agents,
@@ -93,6 +95,8 @@ class Worker:
     follow_ups: FollowUps
     tell: Callable[[str], Awaitable[None]]
     """Called after the end of a run whose caller wants to be told of it."""
+    trace: Callable[[Model], Traced] | None = None
+    """Has what a model is asked and answers kept, where that is wanted."""
     now: Callable[[], datetime] = _now
     running: dict[str, Cancellation] = field(default_factory=dict[str, Cancellation])
 
@@ -212,6 +216,9 @@ class Worker:
         turn: Turn | None = None
         try:
             turn, ports = await self._prepared(run, actor, loaded, journal, cancellation)
+            if self.trace is not None:
+                journal.traced = self.trace(ports.model)
+                ports = replace(ports, model=journal.traced)
             await run_turn(turn, ports)
         except (FenceLost, DatabaseUnreachable, DiskFull, WriteConflict, UniqueViolated):
             # A commit whose answer got lost may have been made: only the store knows.

@@ -155,6 +155,8 @@ class Settings(BaseSettings):
     """`auto` writes text on a terminal and JSON elsewhere"""
     log_content: bool = False
     """Whether logs and traces may hold the text of messages"""
+    provider_traces: bool = False
+    """Whether what models are asked and answer is kept for a while, as the traces of steps"""
     otlp_endpoint: str | None = None
     """OpenTelemetry collector (OTLP over HTTP) for traces and metrics; needs the extra `otel`"""
     metrics: bool = False

@@ -14,6 +14,8 @@ async def append(tx: Tx, run_id: str, events: Sequence[tuple[int, RunEvent]]) ->
 
     Readers in other processes hear of it with the commit.
     """
+    if not events:
+        return
     await tx.execute_many(
         "INSERT INTO run_events (run_id, seq, event_json) VALUES ($1, $2, $3)"
         + notifying(tx, SAID, "$1"),

@@ -4,7 +4,7 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from eunoe.domain import runs
+from eunoe.domain import provider_traces, runs
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StepStatus, StopReason
 from eunoe.wire.runs import RunUsage, shown_usage
@@ -54,6 +54,19 @@ class StepMetrics(TypedDict):
     base_template_id: str | None
     template_id: str | None
     project_id: str | None
+
+
+class ProviderTrace(TypedDict):
+    id: str
+    request_json: Json
+    response_json: Json
+    step_id: str
+    agent_id: str | None
+    call_type: Literal["agent_step"]
+    run_id: str | None
+    org_id: str
+    latency_ms: int
+    created_at: str
 
 
 class ModifyFeedbackRequest(Shape):
@@ -111,4 +124,19 @@ def shown_metrics(step: runs.Step, *, organization_id: str) -> StepMetrics:
         "base_template_id": None,
         "template_id": None,
         "project_id": None,
+    }
+
+
+def shown_trace(trace: provider_traces.ProviderTrace, *, organization_id: str) -> ProviderTrace:
+    return {
+        "id": trace.id,
+        "request_json": trace.request,
+        "response_json": trace.response,
+        "step_id": trace.step_id,
+        "agent_id": trace.agent_id,
+        "call_type": "agent_step",
+        "run_id": trace.run_id,
+        "org_id": organization_id,
+        "latency_ms": trace.latency_ms,
+        "created_at": trace.created_at.isoformat(),
     }

@@ -67,7 +67,7 @@ RULES: Final = {
     "streaming-5.1": "A step has its model, tokens and outcome.",
     "streaming-5.3": "The metrics of a step tell how long the model and the tools took.",
     "streaming-5.4": "Steps are listed by run and by what is known of them.",
-    "streaming-5.5": "The trace of a step is null where none is kept, never 404.",
+    "streaming-5.5": "The trace of a step is what its model was asked and answered, without secrets and bounded, or null where none is kept.",
     "streaming-6.1": "A deleted conversation is gone with its own blocks and with what no other list shows.",
     "streaming-6.2": "Each conversation has its own list, and shares the agent's tools, archive and blocks.",
     "streaming-6.3": "An address that does not say whose list it is, is 422.",

@@ -13,13 +13,20 @@ from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import StepId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.store import agents, messages, steps
+from eunoe.store import agents, messages, provider_traces, steps
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.own import there
 from eunoe.store.paging import Page
 from eunoe.store.steps import StepFilter
 from eunoe.wire.messages import WireMessage, listed_lens, shown
-from eunoe.wire.steps import ModifyFeedbackRequest, Step, StepMetrics, shown_metrics
+from eunoe.wire.steps import (
+    ModifyFeedbackRequest,
+    ProviderTrace,
+    Step,
+    StepMetrics,
+    shown_metrics,
+    shown_trace,
+)
 from eunoe.wire.steps import shown as shown_step
 
 router = v1("/steps", tag="steps")
@@ -83,18 +90,20 @@ async def retrieve_metrics(step_id: StepId, runtime: RuntimeDep, actor: ActorDep
     return JsonReply(shown_metrics(step, organization_id=actor.organization_id))
 
 
-@router.get("/{step_id}/trace", operation_id="retrieve_trace_for_step")
-async def retrieve_trace(step_id: StepId) -> Response:
-    """Get what was sent to and received from the provider: null, for it is not kept."""
-    del step_id  # An unknown step has no trace either; this is never 404.
-    return JsonReply(None)
+@router.get("/{step_id}/trace", **answers("retrieve_trace_for_step", ProviderTrace | None))
+async def retrieve_trace(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+    """Get what was sent to and received from the provider: null where it is not kept, never 404."""
+    async with runtime.db.read(actor) as tx:
+        found = await provider_traces.of_step(tx, step_id)
+    return JsonReply(found and shown_trace(found, organization_id=actor.organization_id))
 
 
-@telemetry.get("/{step_id}", operation_id="retrieve_provider_trace", deprecated=True)
-async def retrieve_provider_trace(step_id: str) -> Response:
+@telemetry.get(
+    "/{step_id}", deprecated=True, **answers("retrieve_provider_trace", ProviderTrace | None)
+)
+async def retrieve_provider_trace(step_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Get the trace of a step by its old name."""
-    del step_id
-    return JsonReply(None)
+    return await retrieve_trace(step_id, runtime, actor)
 
 
 @router.get("/{step_id}/messages", **answers("list_messages_for_step", list[WireMessage]))

@@ -18,6 +18,7 @@ from eunoe.store.tables import (
     kept_answers,
     mcp_servers,
     messages,
+    provider_traces,
     runs,
     sandboxes,
     schedules,
@@ -29,6 +30,6 @@ from eunoe.store.tables.columns import metadata
 
 __all__ = (
     "agents", "archives", "audit", "batches", "callbacks", "deadlines", "folders", "groups",
-    "identities", "kept_answers", "mcp_servers", "messages", "metadata", "runs", "sandboxes",
-    "schedules", "secrets", "templates", "waiting",
+    "identities", "kept_answers", "mcp_servers", "messages", "metadata", "provider_traces",
+    "runs", "sandboxes", "schedules", "secrets", "templates", "waiting",
 )  # fmt: skip
