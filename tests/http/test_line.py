@@ -152,7 +152,7 @@ async def test_fifty_at_once_are_all_answered(world: World, http: httpx.AsyncCli
     assert all(said.run_id == answered.run_id for said, answered in pairs)
 
 
-@pytest.mark.rule("streaming-4.9", "agent-4.5", "G-3", "G-14")
+@pytest.mark.rule("streaming-4.9", "G-3", "G-14")
 async def test_who_waits_lets_an_approval_go_first(world: World, http: httpx.AsyncClient) -> None:
     agent = await world.agent()
     url = f"/v1/agents/{agent.id}/messages"

@@ -21,7 +21,7 @@ from eunoe.store.runs import Origin
 
 _OTID_RETENTION: Final = timedelta(hours=24)
 _RETRY_WINDOW: Final = timedelta(minutes=10)
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 20
 """How often a list is asked for that was taken and is free again when one looks."""
 
 

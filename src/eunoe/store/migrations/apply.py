@@ -32,9 +32,15 @@ async def apply(db: SqliteDatabase | PostgresqlDatabase) -> None:
 async def _apply_sqlite(db: SqliteDatabase) -> None:
     async with db.write(Actor()) as tx:
         since = await stored_revision(tx)
-        if since != HEAD:
-            # Read to its end: SQLite stops at a statement that returns rows, as Alembic's do.
-            await tx.fetch(script("sqlite", since=since))
+    while since != HEAD:
+        # To write it takes seconds, for which nobody else has to wait.
+        revisions = script("sqlite", since=since)
+        async with db.write(Actor()) as tx:
+            before, since = since, await stored_revision(tx)
+            if since == before:
+                # Read to its end: SQLite stops at a statement that returns rows, as Alembic's do.
+                await tx.fetch(revisions)
+                since = HEAD
 
 
 async def _apply_postgresql(db: PostgresqlDatabase) -> None:
