@@ -100,8 +100,10 @@ def _prepare(connection: Connection, *, read_only: bool) -> None:
         return
     connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
     # Of a new file only: what is deleted can be given back to the disk, as `db.give_back` does.
+    connection.set_busy_timeout(0)
     with suppress(apsw.BusyError):  # Who makes the file at this moment has said so already.
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -1,5 +1,6 @@
 """Revisions as a script of SQL, made by Alembic without a connection."""
 
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
@@ -18,6 +19,7 @@ def configuration(dialect: Dialect, *, into: StringIO) -> Config:
     return config
 
 
+@cache
 def script(dialect: Dialect, *, since: str | None) -> str:
     """Return the SQL from revision `since` (null for an empty database) to the newest.
 
