@@ -180,6 +180,8 @@ class Feed:
             return None
         if is_terminal(run.status):
             return [(after + 1, Ended())]
+        if self._closed:  # While one looked, before there was anybody to be woken.
+            return None
         with suppress(TimeoutError):
             await asyncio.wait_for(news.wait(), self._look_s)
         return None
