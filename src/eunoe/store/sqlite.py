@@ -122,6 +122,7 @@ class SqliteDatabase:
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
         self._scans = ThreadPoolExecutor(_READERS, thread_name_prefix="sqlite-scan")
         self._idle: list[Connection] = []
+        self._idle_mapped: list[Connection] = []
         self._closed = False
 
     @asynccontextmanager
@@ -232,21 +233,21 @@ class SqliteDatabase:
     @asynccontextmanager
     async def read(self, actor: Actor, *, long: bool = False) -> AsyncGenerator[SqliteTx]:
         self._check_open()
-        connection = self._idle.pop() if self._idle else connect(self.path, read_only=True)
-        scans = self._scans if long else None
-        tx = SqliteTx(connection, actor, sealer=self.sealer, scans=scans)
+        idle = self._idle_mapped if long else self._idle
+        connection = idle.pop() if idle else connect(self.path, read_only=True, mapped=long)
+        tx = SqliteTx(connection, actor, sealer=self.sealer, scans=self._scans if long else None)
         try:
             connection.execute("BEGIN")
             yield tx
         finally:
             tx.end()
-            self._return(connection)
+            self._return(connection, idle)
 
-    def _return(self, connection: Connection) -> None:
+    def _return(self, connection: Connection, idle: list[Connection]) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        if len(self._idle) < _READERS and not self._closed:
-            self._idle.append(connection)
+        if len(idle) < _READERS and not self._closed:
+            idle.append(connection)
         else:
             connection.close()
 
@@ -273,9 +274,9 @@ class SqliteDatabase:
             await self._commit_now()
             self._closed = True
             os.close(self._lock)
-            for connection in self._idle:
-                connection.close()
-            self._idle.clear()
+            for idle in (self._idle, self._idle_mapped):
+                while idle:
+                    idle.pop().close()
             # Closing copies the journal into the file, which may wait for the disk.
             await _finished(_start(self._committer, self._writer.close))
         if self._commit is not None:

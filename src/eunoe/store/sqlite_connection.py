@@ -43,6 +43,7 @@ class Connection(Protocol):
     def total_changes(self) -> int: ...
     def interrupt(self) -> None: ...
     def set_busy_timeout(self, milliseconds: int) -> None: ...
+    def config(self, op: int, value: int, /) -> int: ...
     def enable_load_extension(self, enable: bool) -> None: ...
     def load_extension(self, filename: str) -> None: ...
     def create_scalar_function(
@@ -61,12 +62,12 @@ def _vector_extension() -> str:
     return str(Path(spec.origin).with_name("vec0"))
 
 
-def connect(path: Path, *, read_only: bool = False) -> Connection:
+def connect(path: Path, *, read_only: bool = False, mapped: bool = False) -> Connection:
     """Open the file with the settings and extensions that the schema relies on.
 
-    Raises `DatabaseUnreachable` where there is no such file to open or it is not a
-    database. A writer never waits for another process's lock by itself: it would do
-    so on the event loop's thread (see `begin_patiently`).
+    A reader that looks at many pages is better `mapped`. Raises `DatabaseUnreachable` where
+    there is no such file to open or it is not a database. A writer never waits for another
+    process's lock by itself: it would do so on the event loop's thread (see `begin_patiently`).
     """
     try:
         if not read_only:
@@ -76,7 +77,7 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
         connection = cast(
             "Connection", apsw.Connection(str(path), flags=flags, statementcachesize=512)
         )
-        _prepare(connection, read_only=read_only)
+        _prepare(connection, read_only=read_only, mapped=mapped)
     except (OSError, apsw.Error) as error:
         raise DatabaseUnreachable(
             f"SQLite cannot open {path}: {error}. Check EUNOE_DATABASE_URL, that the folder "
@@ -85,8 +86,10 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     return connection
 
 
-def _prepare(connection: Connection, *, read_only: bool) -> None:
+def _prepare(connection: Connection, *, read_only: bool, mapped: bool) -> None:
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    # Else a statement is planned anew at each execution, for the values bound to it (STAT4).
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.enable_load_extension(True)
     connection.load_extension(_vector_extension())
     connection.enable_load_extension(False)
@@ -95,8 +98,10 @@ def _prepare(connection: Connection, *, read_only: bool) -> None:
     connection.execute("PRAGMA temp_store = MEMORY")
     if read_only:
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
-        # A search looks at more pages than a cache holds; mapped ones are not copied first.
-        connection.execute(f"PRAGMA mmap_size = {_READER_MAP_BYTES}")
+        if mapped:
+            # A search looks at more pages than a cache holds; mapped ones are not copied first.
+            # After each commit of another the map is made anew, which short readings would feel.
+            connection.execute(f"PRAGMA mmap_size = {_READER_MAP_BYTES}")
         return
     connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
     # Of a new file only: what is deleted can be given back to the disk, as `db.give_back` does.
