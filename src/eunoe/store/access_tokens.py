@@ -4,15 +4,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
-from pydantic import TypeAdapter
-
 from eunoe.domain.access_tokens import AccessToken, Grant
 from eunoe.store import codec
 from eunoe.store.db import Row, Tx, from_micros, to_micros
 from eunoe.store.where import of_organization
 
 _COLUMNS: Final = "id, organization_id, user_id, hostname, policy_json, expires_at, created_at"
-_grants: Final = TypeAdapter(tuple[Grant, ...])
+_grants: Final = codec.Reader(tuple[Grant, ...])
 
 
 async def insert(tx: Tx, token: AccessToken, *, digest: str) -> None:

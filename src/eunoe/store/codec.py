@@ -5,8 +5,8 @@ a row that does not fit its type fails loudly instead of travelling on.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any, Final, TypeVar
+from functools import cached_property, lru_cache
+from typing import Any, Final, Generic, TypeVar, cast
 
 import orjson
 from pydantic import TypeAdapter
@@ -25,30 +25,47 @@ from eunoe.errors import Invalid
 T = TypeVar("T")
 
 
-def _kept(adapter: TypeAdapter[T]) -> Callable[[str], T]:
+class Reader(Generic[T]):
+    """Reads values of one type. It is made when the first is read: a start need not wait for it."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._kind = kind
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[T]:
+        return TypeAdapter(self._kind)
+
+    def validate_json(self, text: str) -> T:
+        return self._adapter.validate_json(text)
+
+    def validate_python(self, value: object) -> T:
+        return self._adapter.validate_python(value)
+
+
+def _kept(kind: type[T]) -> Callable[[str], T]:
     """Return a reader that remembers: thousands of agents are configured with a few texts.
 
     What it returns is shared, which frozen values may be.
     """
-    return lru_cache(maxsize=1_000)(adapter.validate_json)
+    return lru_cache(maxsize=1_000)(Reader(kind).validate_json)
 
 
-run_event: Final[TypeAdapter[RunEvent]] = TypeAdapter(RunEvent)
-model_config: Final = _kept(TypeAdapter(ModelConfig))
-embedding_config: Final = _kept(TypeAdapter(EmbeddingConfig))
-compaction_settings: Final = _kept(TypeAdapter(CompactionSettings))
-call_policies: Final = _kept(TypeAdapter(CallPolicies))
-answers: Final = TypeAdapter(tuple[Answer, ...])
-ask: Final = TypeAdapter(Ask)
-run_options: Final = TypeAdapter(RunOptions)
-usage: Final = TypeAdapter(Usage)
-message: Final = TypeAdapter(Message)
-messages: Final = TypeAdapter(tuple[Message, ...])
-step: Final = TypeAdapter(Step)
-snapshot: Final = TypeAdapter(Snapshot)
-tool: Final = TypeAdapter(Tool)
-tool_result: Final = TypeAdapter(ToolResult)
-_object: Final = TypeAdapter(Json)
+run_event: Final = Reader(cast("type[RunEvent]", RunEvent))
+model_config: Final = _kept(ModelConfig)
+embedding_config: Final = _kept(EmbeddingConfig)
+compaction_settings: Final = _kept(CompactionSettings)
+call_policies: Final = _kept(CallPolicies)
+answers: Final = Reader(tuple[Answer, ...])
+ask: Final = Reader(Ask)
+run_options: Final = Reader(RunOptions)
+usage: Final = Reader(Usage)
+message: Final = Reader(Message)
+messages: Final = Reader(tuple[Message, ...])
+step: Final = Reader(Step)
+snapshot: Final = Reader(Snapshot)
+tool: Final = Reader(Tool)
+tool_result: Final = Reader(ToolResult)
+_object: Final = Reader(Json)
 
 
 def encode(value: Any) -> str:

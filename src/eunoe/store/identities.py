@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, TypeAlias
 
-from pydantic import TypeAdapter
-
 from eunoe.domain.identities import Identity, Property
 from eunoe.errors import IdentityExists
 from eunoe.store import codec, own
@@ -29,7 +27,7 @@ _UPDATE: Final = (
 _LISTING: Final = Listing(
     noun="identity", table="identities", columns=_COLUMNS, unknown_cursor="missing"
 )
-_properties: Final = TypeAdapter(tuple[Property, ...])
+_properties: Final = codec.Reader(tuple[Property, ...])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

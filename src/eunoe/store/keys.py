@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Final, Literal
 
-from pydantic import TypeAdapter
-
 from eunoe.domain.keys import Key
 from eunoe.store import codec
 from eunoe.store.db import Row, Tx, from_micros, optional_micros, optional_time, to_micros
@@ -19,7 +17,7 @@ _COLUMNS: Final = ", ".join(f"api_keys.{name.strip()}" for name in _NAMES.split(
 _KEYS: Final = Listing(
     noun="key", table="api_keys", columns=_COLUMNS, scoped=False, unknown_cursor="missing"
 )
-_texts: Final = TypeAdapter(tuple[str, ...])
+_texts: Final = codec.Reader(tuple[str, ...])
 _OWNED: Final = {
     "conversation": "SELECT agent_id FROM conversations WHERE id = $1 AND organization_id = $2",
     "run": "SELECT agent_id FROM runs WHERE id = $1 AND organization_id = $2",

@@ -5,9 +5,7 @@ A configuration is sealed whole: a URL or an argument may hold a secret as well 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-from pydantic import TypeAdapter
+from typing import Any, Final, cast
 
 from eunoe import ids
 from eunoe.domain.mcp_servers import McpConfig, McpServer
@@ -16,7 +14,7 @@ from eunoe.errors import McpServerNameTaken
 from eunoe.store import codec
 from eunoe.store.db import Row, Tx, UniqueViolated, among, from_micros, now_micros, to_micros
 
-_config: Final[TypeAdapter[McpConfig]] = TypeAdapter(McpConfig)
+_config: Final = codec.Reader(cast("type[McpConfig]", McpConfig))
 _COLUMNS: Final = ", ".join(
     f"mcp_servers.{name}"
     for name in (

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pydantic import TypeAdapter
-
 from eunoe.domain.messages import Answer, Message, Part, Role, ToolCall, ToolReturn
 from eunoe.errors import Missing
-from eunoe.store.codec import encode
+from eunoe.store.codec import Reader, encode
 from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
 from eunoe.store.where import of_organization
 
@@ -34,7 +32,7 @@ class _Body:
     order: tuple[str, ...] = ()
 
 
-_body: Final = TypeAdapter(_Body)
+_body: Final = Reader(_Body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

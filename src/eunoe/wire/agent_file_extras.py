@@ -6,9 +6,10 @@ file, and `details` say of each what that form leaves out.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field
+from pydantic_core import to_jsonable_python
 
 from eunoe.domain.agent_files import AgentFile, AgentRecord, ConversationRecord
 from eunoe.domain.blocks import Block, BlockVersion
@@ -23,14 +24,6 @@ from eunoe.wire.times import entity_time
 
 FORMAT: Final = 1
 """The one form of the key; a reader refuses the others."""
-
-_conversation: Final = TypeAdapter(Conversation)
-_archive: Final = TypeAdapter(Archive)
-_passage: Final = TypeAdapter(Passage)
-_run: Final = TypeAdapter(Run)
-_step: Final = TypeAdapter(Step)
-_version: Final = TypeAdapter(BlockVersion)
-_block: Final = TypeAdapter(Block)
 
 
 class ConversationEntry(Shape):
@@ -95,25 +88,20 @@ def extras(file: AgentFile) -> Json:
         "archive_ids": {
             record.agent.id: record.archive_id for record in file.agents if record.archive_id
         },
-        "blocks": [_dumped(_block, one) for one in file.blocks if one.id in own],
+        "blocks": [to_jsonable_python(one) for one in file.blocks if one.id in own],
         "conversations": [_conversation_entry(one) for one in file.conversations],
-        "archives": [_dumped(_archive, one) for one in file.archives],
+        "archives": [to_jsonable_python(one) for one in file.archives],
         "passages": [_passage_entry(one) for one in file.passages],
-        "runs": [_dumped(_run, one) for one in file.runs],
-        "steps": [_dumped(_step, one) for one in file.steps],
-        "block_versions": [_dumped(_version, one) for one in file.versions],
+        "runs": [to_jsonable_python(one) for one in file.runs],
+        "steps": [to_jsonable_python(one) for one in file.steps],
+        "block_versions": [to_jsonable_python(one) for one in file.versions],
         "groups": {group.id: _count(group) for group in file.groups},
     }
 
 
-def _dumped(adapter: TypeAdapter[Any], value: object) -> Json:
-    found: Json = adapter.dump_python(value, mode="json")
-    return found
-
-
 def _conversation_entry(one: ConversationRecord) -> Json:
     return {
-        "conversation": _dumped(_conversation, one.conversation),
+        "conversation": to_jsonable_python(one.conversation),
         "block_ids": list(one.block_ids),
         "in_context_message_ids": list(one.window),
         "listed": list(one.listed),
