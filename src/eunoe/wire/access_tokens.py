@@ -1,7 +1,6 @@
 """Access tokens on the wire, in camel case (25.3)."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ from eunoe.domain import access_tokens
 from eunoe.domain.access_tokens import Access, Grant
 from eunoe.ids import pattern
 from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time
+from eunoe.wire.times import Moment, entity_time
 
 
 class PolicyBody(Shape):
@@ -24,7 +23,7 @@ class PolicyBody(Shape):
 class CreateAccessTokenBody(Shape):
     hostname: str
     policy: Annotated[list[PolicyBody], Field(min_length=1, max_length=1000)]
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
 
     @field_validator("hostname")
     @classmethod
@@ -33,11 +32,6 @@ class CreateAccessTokenBody(Shape):
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("write it with its scheme, as https://app.example.org")
         return hostname
-
-    def expiry(self) -> datetime | None:
-        """Return when it is to expire; a time without a zone is UTC."""
-        at = self.expires_at
-        return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
     def grants(self) -> list[Grant]:
         return [
@@ -73,7 +67,7 @@ def access_token(one: access_tokens.AccessToken, *, text: str | None = None) -> 
     return {
         "token": one.id if text is None else text,
         "hostname": one.hostname,
-        "expiresAt": entity_time(one.expires_at.astimezone(UTC)),
+        "expiresAt": entity_time(one.expires_at),
         "policy": {
             "version": "1",
             "data": [

@@ -22,6 +22,7 @@ from eunoe.wire.models import (
     llm_config,
 )
 from eunoe.wire.secrets import AgentEnvironmentVariable, secret
+from eunoe.wire.shape import shown_as
 from eunoe.wire.times import entity_time, optional_entity_time
 
 Include: TypeAlias = Literal[
@@ -189,15 +190,7 @@ def memory(one: agent_states.AgentState, held: list[blocks.BlockResponse] | None
 
 
 def compaction_settings(settings: CompactionSettings) -> CompactionSettingsResponse:
-    return {
-        "mode": settings.mode,
-        "model": settings.model,
-        "model_settings": settings.model_settings,
-        "prompt": settings.prompt,
-        "prompt_acknowledgement": settings.prompt_acknowledgement,
-        "clip_chars": settings.clip_chars,
-        "sliding_window_percentage": settings.sliding_window_percentage,
-    }
+    return shown_as(CompactionSettingsResponse, settings)
 
 
 def relations(

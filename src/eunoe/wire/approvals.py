@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias, assert_never, cast
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.approvals import text_of_parts
@@ -11,15 +11,13 @@ from eunoe.domain.inputs import Answers
 from eunoe.domain.messages import Answer, ClientReturn, Decision, Image, Json, Message, Text
 from eunoe.domain.tools import ToolSchema
 from eunoe.wire.content import Content, FetchImage, TextContent, part_bodies, parts_of
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, Strict
 
 RETURNABLE = frozenset({"text", "image"})
 
 
-class ApprovalReturn(Shape):
+class ApprovalReturn(Strict):
     """What is asked is decided as it stands: fields that would change a call are refused."""
-
-    model_config = ConfigDict(extra="forbid")
 
     type: Literal["approval"] = "approval"
     tool_call_id: str
@@ -58,9 +56,7 @@ Approval: TypeAlias = Annotated[
 ]
 
 
-class ApprovalCreate(Shape):
-    model_config = ConfigDict(extra="forbid")
-
+class ApprovalCreate(Strict):
     type: Literal["approval"] = "approval"
     approvals: list[Approval] | None = None
     approve: bool | None = None

@@ -7,8 +7,7 @@ from typing_extensions import TypedDict
 from eunoe.domain import passages
 from eunoe.domain.messages import Json
 from eunoe.wire.models import EmbeddedBody, EmbeddingConfigResponse, embedding_config
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time, optional_entity_time
+from eunoe.wire.shape import Shape, shown_as
 
 
 class CreateArchiveBody(EmbeddedBody):
@@ -36,16 +35,10 @@ class Archive(TypedDict):
 
 
 def archive(one: passages.Archive, *, organization_id: str) -> Archive:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "description": one.description,
-        "organization_id": organization_id,
-        "vector_db_provider": "native",
-        "embedding_config": embedding_config(one.embedding),
-        "metadata": one.metadata,
-        "created_by_id": one.created_by_id,
-        "last_updated_by_id": one.last_updated_by_id,
-        "created_at": entity_time(one.created_at),
-        "updated_at": optional_entity_time(one.updated_at),
-    }
+    return shown_as(
+        Archive,
+        one,
+        organization_id=organization_id,
+        vector_db_provider="native",
+        embedding_config=embedding_config(one.embedding),
+    )

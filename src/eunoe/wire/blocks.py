@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.blocks import (
@@ -14,8 +14,7 @@ from eunoe.domain.blocks import (
     built_in_description,
 )
 from eunoe.domain.messages import Json
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time
+from eunoe.wire.shape import Shape, Strict, shown_as
 
 Limit = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -134,10 +133,8 @@ class BlockDiff(TypedDict):
     diff: str
 
 
-class RevertBlockBody(Shape):
+class RevertBlockBody(Strict):
     """`expected_version` is the one the caller has seen: a block past it is not touched."""
-
-    model_config = ConfigDict(extra="forbid")
 
     version: Annotated[int, Field(ge=1, le=2**53)]
     expected_version: Annotated[int, Field(ge=1, le=2**53)] | None = None
@@ -145,47 +142,10 @@ class RevertBlockBody(Shape):
 
 def block(one: Block) -> BlockResponse:
     """Return a block, every field present; `human` and `persona` always say what they are for."""
-    return {
-        "id": one.id,
-        "label": one.label,
-        "value": one.value,
-        "limit": one.limit,
-        "description": one.description or built_in_description(one.label),
-        "read_only": one.read_only,
-        "approve_writes": one.approve_writes,
-        "metadata": one.metadata,
-        "tags": list(one.tags),
-        "hidden": one.hidden,
-        "is_template": one.is_template,
-        "template_name": one.template_name,
-        "template_id": one.template_id,
-        "base_template_id": one.base_template_id,
-        "deployment_id": one.deployment_id,
-        "entity_id": one.entity_id,
-        "preserve_on_migration": one.preserve_on_migration,
-        "project_id": one.project_id,
-        "created_by_id": one.created_by_id,
-        "last_updated_by_id": one.last_updated_by_id,
-    }
+    described = one.description or built_in_description(one.label)
+    return shown_as(BlockResponse, one, description=described)
 
 
 def version(one: BlockVersion) -> BlockVersionResponse:
     """Return one entry of a block's history: what it became, by whom, in which run, and when."""
-    return {
-        "id": f"{one.block_id}:{one.version}",
-        "block_id": one.block_id,
-        "version": one.version,
-        "label": one.label,
-        "value": one.value,
-        "limit": one.limit,
-        "description": one.description,
-        "read_only": one.read_only,
-        "metadata": one.metadata,
-        "tags": None if one.tags is None else list(one.tags),
-        "actor_id": one.actor_id,
-        "agent_id": one.agent_id,
-        "run_id": one.run_id,
-        "step_id": one.step_id,
-        "message_id": one.message_id,
-        "created_at": entity_time(one.created_at),
-    }
+    return shown_as(BlockVersionResponse, one, id=f"{one.block_id}:{one.version}")

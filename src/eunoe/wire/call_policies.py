@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Final, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain.call_policies import CallPolicies, CallPolicy, Effect, Verdict
 from eunoe.domain.messages import Json, Message
 from eunoe.wire.sends import CallbackUrl
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Strict
 from eunoe.wire.times import entity_time, optional_entity_time
 
 _MOST: Final = 100
@@ -19,10 +19,8 @@ Pattern = Annotated[str, StringConstraints(max_length=1_000)]
 Pointer = Annotated[str, StringConstraints(pattern=r"^(/.*)?$", max_length=200)]
 
 
-class Policy(Shape):
+class Policy(Strict):
     """What becomes of the calls that it fits."""
-
-    model_config = ConfigDict(extra="forbid")
 
     effect: Effect
     tool: Pattern = Field(
@@ -46,10 +44,8 @@ class Policy(Shape):
         return self
 
 
-class PoliciesOfCalls(Shape):
+class PoliciesOfCalls(Strict):
     """Policies in order, the first that fits deciding, and who is told of what waits."""
-
-    model_config = ConfigDict(extra="forbid")
 
     policies: list[Policy] = Field(default=[], max_length=_MOST)
     webhook_url: CallbackUrl | None = None

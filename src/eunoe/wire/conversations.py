@@ -11,8 +11,8 @@ from eunoe.domain.messages import Json
 from eunoe.errors import Invalid
 from eunoe.wire.model_settings import ModelSettingsBody
 from eunoe.wire.overviews import CompactBody
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time, optional_entity_time
+from eunoe.wire.shape import Shape, shown_as
+from eunoe.wire.times import Moment
 
 Tokens = Annotated[int, Field(ge=1, le=2**53)]
 
@@ -76,18 +76,8 @@ class CreateConversation(_ConversationBody):
 
 
 class UpdateConversation(_ConversationBody):
-    last_message_at: datetime | None = None
+    last_message_at: Moment | None = None
     archived: bool | None = None
-
-    @field_validator("last_message_at")
-    @classmethod
-    def _time_is_utc(cls, at: datetime | None) -> datetime | None:
-        if at is None or at.tzinfo is None:
-            return at and at.replace(tzinfo=UTC)
-        try:
-            return at.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("the time is not in the calendar of UTC") from None
 
     def patch(self) -> Json:
         """Return the fields to change; a null `context_window_limit` takes the agent's again."""
@@ -115,21 +105,10 @@ class CompactionResponse(TypedDict):
 
 def shown(state: ConversationState) -> Conversation:
     one = state.conversation
-    return {
-        "id": one.id,
-        "agent_id": one.agent_id,
-        "summary": one.summary,
-        "description": one.description,
-        "in_context_message_ids": list(state.message_ids),
-        "isolated_block_ids": list(state.block_ids),
-        "model": one.model,
-        "model_settings": one.model_settings,
-        "context_window_limit": one.context_window_limit,
-        "archived": one.archived_at is not None,
-        "archived_at": optional_entity_time(one.archived_at),
-        "last_message_at": optional_entity_time(one.last_message_at),
-        "created_at": entity_time(one.created_at),
-        "updated_at": entity_time(one.updated_at),
-        "created_by_id": one.created_by_id,
-        "last_updated_by_id": one.last_updated_by_id,
-    }
+    return shown_as(
+        Conversation,
+        one,
+        in_context_message_ids=state.message_ids,
+        isolated_block_ids=state.block_ids,
+        archived=one.archived_at is not None,
+    )

@@ -8,6 +8,7 @@ from eunoe.domain import files
 from eunoe.domain.agents import Agent
 from eunoe.domain.files import FileStatus, file_limits
 from eunoe.domain.messages import Json
+from eunoe.wire.shape import shown_as
 from eunoe.wire.times import entity_time
 
 
@@ -58,25 +59,22 @@ def file(
     content: str | None = None,
 ) -> File:
     """Return a file; its name is that in its folder, or whole where that is named (15.3)."""
-    return {
-        "id": one.id,
-        "source_id": one.folder_id,
-        "file_name": one.name if folder_name is None else f"{folder_name}/{one.name}",
-        "original_file_name": one.original_name,
-        "file_path": None,
-        "file_type": one.type,
-        "file_size": one.size,
-        "file_creation_date": None,
-        "file_last_modified_date": None,
-        "processing_status": one.status,
-        "error_message": one.error,
-        "total_chunks": one.total_chunks,
-        "chunks_embedded": one.chunks_embedded,
-        "content": content,
-        "organization_id": organization_id,
-        "created_at": entity_time(one.created_at),
-        "updated_at": entity_time(one.updated_at),
-    }
+    return shown_as(
+        File,
+        one,
+        source_id=one.folder_id,
+        file_name=one.name if folder_name is None else f"{folder_name}/{one.name}",
+        original_file_name=one.original_name,
+        file_path=None,
+        file_type=one.type,
+        file_size=one.size,
+        file_creation_date=None,
+        file_last_modified_date=None,
+        processing_status=one.status,
+        error_message=one.error,
+        content=content,
+        organization_id=organization_id,
+    )
 
 
 def agent_files(found: Sequence[files.FileBlock], *, limit: int) -> AgentFiles:
@@ -90,18 +88,13 @@ def agent_files(found: Sequence[files.FileBlock], *, limit: int) -> AgentFiles:
 
 
 def _agent_file(one: files.FileBlock) -> AgentFile:
-    return {
-        "id": one.id,
-        "file_id": one.file_id,
-        "file_name": one.name,
-        "folder_id": one.folder_id,
-        "folder_name": one.folder_name,
-        "is_open": one.is_open,
-        "last_accessed_at": entity_time(one.last_accessed_at),
-        "visible_content": one.visible,
-        "start_line": None if one.start_line is None else one.start_line + 1,
-        "end_line": one.end_line,
-    }
+    return shown_as(
+        AgentFile,
+        one,
+        file_name=one.name,
+        visible_content=one.visible,
+        start_line=None if one.start_line is None else one.start_line + 1,
+    )
 
 
 def file_block(one: files.FileBlock, *, agent: Agent) -> Json:

@@ -14,8 +14,7 @@ from eunoe.wire.models import (
     EmbeddingConfigResponse,
     embedding_config,
 )
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time
+from eunoe.wire.shape import Strict, shown_as
 
 
 class CreateFolderBody(EmbeddedBody):
@@ -35,10 +34,8 @@ class CreateFolderBody(EmbeddedBody):
         return embedding
 
 
-class UpdateFolderBody(Shape):
+class UpdateFolderBody(Strict):
     """Null says nothing, as an absent field does (api 6.40)."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(min_length=1)] | None = None
     description: str | None = None
@@ -91,18 +88,7 @@ class FolderTotals(TypedDict):
 
 
 def folder(one: folders.Folder) -> Folder:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "description": one.description,
-        "instructions": one.instructions,
-        "metadata": one.metadata,
-        "embedding_config": embedding_config(one.embedding),
-        "created_by_id": one.created_by_id,
-        "last_updated_by_id": one.last_updated_by_id,
-        "created_at": entity_time(one.created_at),
-        "updated_at": entity_time(one.updated_at),
-    }
+    return shown_as(Folder, one, embedding_config=embedding_config(one.embedding))
 
 
 def source(one: folders.Folder) -> Source:

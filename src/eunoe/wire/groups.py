@@ -16,7 +16,7 @@ from eunoe.domain.groups import (
 )
 from eunoe.domain.messages import Json
 from eunoe.ids import pattern
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, shown_as
 
 AgentId: TypeAlias = Annotated[str, Field(pattern=pattern("agent"))]
 BlockId: TypeAlias = Annotated[str, Field(pattern=pattern("block"))]
@@ -46,26 +46,7 @@ class Group(TypedDict):
 
 def group(one: groups.Group) -> Group:
     """Return a group, every field present."""
-    return {
-        "id": one.id,
-        "manager_type": one.manager_type,
-        "agent_ids": one.agent_ids,
-        "description": one.description,
-        "project_id": one.project_id,
-        "template_id": one.template_id,
-        "base_template_id": one.base_template_id,
-        "deployment_id": one.deployment_id,
-        "shared_block_ids": one.shared_block_ids,
-        "manager_agent_id": one.manager_agent_id,
-        "termination_token": one.termination_token,
-        "max_turns": one.max_turns,
-        "sleeptime_agent_frequency": one.sleeptime_agent_frequency,
-        "turns_counter": one.turns_counter,
-        "last_processed_message_id": one.last_processed_message_id,
-        "max_message_buffer_length": one.max_message_buffer_length,
-        "min_message_buffer_length": one.min_message_buffer_length,
-        "hidden": one.hidden,
-    }
+    return shown_as(Group, one)
 
 
 class _Config(Shape):

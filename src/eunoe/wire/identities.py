@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import identities
@@ -14,7 +14,7 @@ from eunoe.domain.identities import (
     PropertyType,
 )
 from eunoe.ids import pattern
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Strict, shown_as
 
 AgentId: TypeAlias = Annotated[str, Field(pattern=pattern("agent"))]
 BlockId: TypeAlias = Annotated[str, Field(pattern=pattern("block"))]
@@ -22,10 +22,8 @@ IdentityId: TypeAlias = Annotated[str, Field(pattern=pattern("identity"))]
 Key: TypeAlias = Annotated[str, Field(min_length=1)]
 
 
-class PropertyBody(Shape):
+class PropertyBody(Strict):
     """One property; its value is of the type that it names."""
-
-    model_config = ConfigDict(extra="forbid")
 
     key: Key
     value: str | int | float | bool | dict[str, Any]
@@ -53,9 +51,7 @@ def _type_of(value: object) -> PropertyType:
             return "json"
 
 
-class CreateIdentityBody(Shape):
-    model_config = ConfigDict(extra="forbid")
-
+class CreateIdentityBody(Strict):
     identifier_key: Key
     name: str
     identity_type: IdentityType
@@ -76,9 +72,7 @@ class CreateIdentityBody(Shape):
         )
 
 
-class UpdateIdentityBody(Shape):
-    model_config = ConfigDict(extra="forbid")
-
+class UpdateIdentityBody(Strict):
     identifier_key: Key | None = None
     name: str | None = None
     identity_type: IdentityType | None = None
@@ -121,16 +115,5 @@ def properties(bodies: list[PropertyBody]) -> tuple[Property, ...]:
 
 def identity(one: identities.Identity) -> Identity:
     """Return an identity; who belongs to it is asked for by the lists beside it."""
-    return {
-        "id": one.id,
-        "identifier_key": one.identifier_key,
-        "name": one.name,
-        "identity_type": one.identity_type,
-        "project_id": one.project_id,
-        "organization_id": one.organization_id,
-        "properties": [
-            {"key": held.key, "value": held.value, "type": held.type} for held in one.properties
-        ],
-        "agent_ids": [],
-        "block_ids": [],
-    }
+    held = [shown_as(IdentityProperty, one) for one in one.properties]
+    return shown_as(Identity, one, properties=held, agent_ids=[], block_ids=[])

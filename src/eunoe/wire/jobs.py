@@ -22,8 +22,7 @@ from eunoe.wire.sends import (
     items_of,
     options_of,
 )
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time, optional_entity_time
+from eunoe.wire.shape import Shape, shown_as
 
 
 class Job(Callback):
@@ -69,24 +68,15 @@ class CreateBatch(Shape):
 def shown(job: jobs.Job, results: Sequence[ItemResult] | None = None) -> Job:
     """Return a job; a batch tells what has become of each item (streaming 7.8)."""
     told = {} if results is None else {"items": [_item(one) for one in results]}
-    return {
-        "id": job.id,
-        "status": job.status,
-        "job_type": job.job_type,
-        "stop_reason": job.stop_reason,
-        "metadata": {**job.metadata, **told},
-        "background": job.background,
-        "agent_id": job.agent_id,
-        "callback_url": job.callback_url,
+    return shown_as(
+        Job,
+        job,
+        metadata={**job.metadata, **told},
+        created_by_id=job.user_id,
+        last_updated_by_id=job.user_id,
+        updated_at=job.completed_at,
         **shown_callback(job.called_back),
-        "ttft_ns": job.ttft_ns,
-        "total_duration_ns": job.total_duration_ns,
-        "created_by_id": job.user_id,
-        "last_updated_by_id": job.user_id,
-        "created_at": entity_time(job.created_at),
-        "updated_at": optional_entity_time(job.completed_at),
-        "completed_at": optional_entity_time(job.completed_at),
-    }
+    )
 
 
 def _item(result: ItemResult) -> Json:

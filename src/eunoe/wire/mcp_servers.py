@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import mcp_servers as domain
@@ -12,15 +12,11 @@ from eunoe.domain.mcp_servers import HttpServer, McpConfig, McpServer, StdioServ
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import Invalid
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Strict
 from eunoe.wire.tools import tool
 
 
-class _Body(Shape):
-    model_config = ConfigDict(extra="forbid")
-
-
-class CreateStdio(_Body):
+class CreateStdio(Strict):
     mcp_server_type: Literal["stdio"] = "stdio"
     command: str
     args: list[str]
@@ -30,7 +26,7 @@ class CreateStdio(_Body):
         return StdioServer(command=self.command, args=tuple(self.args), env=self.env)
 
 
-class _CreateHttp(_Body):
+class _CreateHttp(Strict):
     server_url: str
     auth_header: str | None = None
     auth_token: str | None = None
@@ -61,14 +57,14 @@ def _http(given: _CreateHttp, kind: domain.HttpKind) -> HttpServer:
     )
 
 
-class CreateBody(_Body):
+class CreateBody(Strict):
     """A server to be stored; a configuration of no type is told by its fields."""
 
     server_name: str
     config: CreateStdio | CreateStreamableHttp | CreateSse
 
 
-class UpdateStdio(_Body):
+class UpdateStdio(Strict):
     mcp_server_type: Literal["stdio"] = "stdio"
     command: str | None
     args: list[str] | None
@@ -84,7 +80,7 @@ class UpdateStdio(_Body):
         )
 
 
-class _UpdateHttp(_Body):
+class _UpdateHttp(Strict):
     server_url: str | None
     auth_header: str | None = None
     auth_token: str | None = None
@@ -110,7 +106,7 @@ class UpdateSse(_UpdateHttp):
     mcp_server_type: Literal["sse"] = "sse"
 
 
-class UpdateBody(_Body):
+class UpdateBody(Strict):
     server_name: str | None = None
     config: UpdateStdio | UpdateStreamableHttp | UpdateSse
 
@@ -128,7 +124,7 @@ def _other_type() -> Invalid:
     return Invalid("The type of an MCP server cannot be changed; make another server.")
 
 
-class RunBody(_Body):
+class RunBody(Strict):
     args: Json = Field({})
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal, TypeAlias
 
 from pydantic import Field
@@ -16,7 +16,7 @@ from eunoe.wire.approvals import stored_answers
 from eunoe.wire.content import part_bodies
 from eunoe.wire.messages import Lens, shown
 from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time
+from eunoe.wire.times import Moment, entity_time
 
 SearchMode: TypeAlias = Literal["vector", "fts", "hybrid"]
 MessageRole: TypeAlias = Literal["assistant", "user", "tool", "function", "system", "approval"]
@@ -41,8 +41,8 @@ class SearchAllMessagesRequest(Shape):
     search_mode: SearchMode = "hybrid"
     agent_id: str | None = None
     conversation_id: str | None = None
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
     limit: int = Field(default=50, ge=1, le=100)
 
 
@@ -54,8 +54,8 @@ class MessageSearchRequest(Shape):
     project_id: str | None = None
     template_id: str | None = None
     conversation_id: str | None = None
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
     limit: int = Field(default=50, ge=1, le=100)
 
 
@@ -86,14 +86,14 @@ def query_of(request: SearchAllMessagesRequest | MessageSearchRequest) -> Messag
         outside = request.project_id is not None or request.template_id is not None
         if outside or (wanted and not roles):
             return None
-    start = _utc(request.start_date)
+    start = request.start_date
     return MessageQuery(
         text=request.query or "",
         agent_id=request.agent_id,
         conversation_id=request.conversation_id,
         roles=roles,
         since=None if start is None else start + _MOMENT,
-        until=_utc(request.end_date),
+        until=request.end_date,
         limit=request.limit,
     )
 
@@ -169,9 +169,3 @@ def stored_form(message: Message) -> Json:
         "created_at": entity_time(message.created_at),
         "updated_at": None,
     }
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    if at is None:
-        return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -17,8 +17,8 @@ from eunoe.domain.passages import PassageHit, PassageVersion
 from eunoe.domain.recall import PassageQuery
 from eunoe.errors import Invalid
 from eunoe.wire.models import EmbeddingConfigResponse, embedding_config
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time, optional_entity_time
+from eunoe.wire.shape import Shape, shown_as
+from eunoe.wire.times import Moment, entity_time, in_utc
 
 TagMode = Literal["any", "all"]
 
@@ -53,15 +53,10 @@ class CreatePassagesBody(Shape):
 class CreateMemoryBody(Shape):
     text: str
     tags: list[str] | None = None
-    created_at: datetime | None = None
+    created_at: Moment | None = None
 
     def draft(self) -> PassageDraft:
-        at = self.created_at
-        return PassageDraft(
-            text=self.text,
-            tags=distinct(self.tags),
-            created_at=None if at is None else in_utc(at),
-        )
+        return PassageDraft(text=self.text, tags=distinct(self.tags), created_at=self.created_at)
 
 
 class SearchPassagesBody(Shape):
@@ -71,8 +66,8 @@ class SearchPassagesBody(Shape):
     tags: list[str] | None = None
     tag_match_mode: TagMode = "any"
     limit: Annotated[int, Field(ge=1, le=100)] = 50
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Moment | None = None
+    end_date: Moment | None = None
 
     def asked(self) -> PassageQuery:
         """Return the search; `agent_id` is looked up by the service and wins (14.5)."""
@@ -81,8 +76,8 @@ class SearchPassagesBody(Shape):
             archive_id=self.archive_id,
             tags=distinct(self.tags),
             tag_match=self.tag_match_mode,
-            since=None if self.start_date is None else in_utc(self.start_date),
-            until=None if self.end_date is None else in_utc(self.end_date),
+            since=self.start_date,
+            until=self.end_date,
             limit=self.limit,
         )
 
@@ -126,24 +121,17 @@ class ArchivalMemorySearchResponse(TypedDict):
 
 def passage(one: passages.Passage, *, organization_id: str) -> Passage:
     """Return a passage with its own vector; it is not padded (14.2, ours)."""
-    return {
-        "id": one.id,
-        "text": one.text,
-        "embedding": one.vector,
-        "embedding_config": embedding_config(one.embedding),
-        "archive_id": one.archive_id if one.file_id is None else None,
-        "source_id": None if one.file_id is None else folder_of(one.archive_id),
-        "file_id": one.file_id,
-        "file_name": one.file_name,
-        "metadata": one.metadata,
-        "tags": list(one.tags),
-        "organization_id": organization_id,
-        "is_deleted": False,
-        "created_at": entity_time(one.created_at),
-        "updated_at": optional_entity_time(one.updated_at),
-        "created_by_id": one.created_by_id,
-        "last_updated_by_id": one.last_updated_by_id,
-    }
+    of_file = one.file_id is not None
+    return shown_as(
+        Passage,
+        one,
+        embedding=one.vector,
+        embedding_config=embedding_config(one.embedding),
+        archive_id=None if of_file else one.archive_id,
+        source_id=folder_of(one.archive_id) if of_file else None,
+        organization_id=organization_id,
+        is_deleted=False,
+    )
 
 
 def hit(found: PassageHit, *, organization_id: str) -> PassageSearchResult:
@@ -178,15 +166,10 @@ def distinct(tags: list[str] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tags or ()))
 
 
-def in_utc(at: datetime) -> datetime:
-    """Return `at` in UTC; without an offset it is read as UTC (4.1)."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
 def _moment(text: str) -> datetime:
     try:
         return in_utc(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
+    except ValueError:
         raise Invalid(
             f"created_at is `{text[:60]}`; write an ISO 8601 time such as 2025-04-01T09:30:00Z."
         ) from None

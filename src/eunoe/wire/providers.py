@@ -9,8 +9,7 @@ from typing_extensions import TypedDict
 from eunoe.domain import providers
 from eunoe.domain.providers import ProviderDraft, ProviderPatch
 from eunoe.errors import ProviderInvalid
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time, optional_entity_time
+from eunoe.wire.shape import Shape, shown_as
 
 ProviderType: TypeAlias = Literal[
     "anthropic", "azure", "baseten", "bedrock", "cerebras", "chatgpt_oauth", "deepseek",
@@ -103,19 +102,5 @@ class Provider(TypedDict):
 
 def provider(one: providers.Provider) -> Provider:
     """Return a provider; its keys never leave the server (18.1)."""
-    return {
-        "id": one.id,
-        "name": one.name,
-        "provider_type": one.provider_type,
-        "provider_category": "byok",
-        "base_url": one.base_url,
-        "region": one.region,
-        "api_version": one.api_version,
-        "organization_id": one.organization_id,
-        "updated_at": entity_time(one.updated_at),
-        "last_synced": optional_entity_time(one.last_synced),
-        "api_key": None,
-        "access_key": None,
-        "api_key_enc": None,
-        "access_key_enc": None,
-    }
+    keys = dict.fromkeys(("api_key", "access_key", "api_key_enc", "access_key_enc"))
+    return shown_as(Provider, one, provider_category="byok", **keys)

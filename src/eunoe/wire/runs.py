@@ -5,7 +5,8 @@ from typing_extensions import TypedDict
 from eunoe.domain import runs
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import CalledBack, RunStatus, StopReason, Usage
-from eunoe.wire.times import entity_time, optional_entity_time
+from eunoe.wire.shape import shown_as
+from eunoe.wire.times import entity_time
 
 
 class LettaRequestConfig(TypedDict):
@@ -71,30 +72,16 @@ class RunUsage(TypedDict):
 
 def shown(run: runs.Run) -> Run:
     options = run.options
-    return {
-        "id": run.id,
-        "status": run.status,
-        "created_at": entity_time(run.created_at),
-        "completed_at": optional_entity_time(run.completed_at),
-        "agent_id": run.agent_id,
-        "conversation_id": run.conversation_id,
-        "base_template_id": None,
-        "background": run.background,
-        "metadata": run.metadata,
-        "request_config": {
-            "use_assistant_message": options.use_assistant_message,
-            "assistant_message_tool_name": options.assistant_message_tool_name,
-            "assistant_message_tool_kwarg": options.assistant_message_tool_kwarg,
-            "include_return_message_types": None
-            if options.return_types is None
-            else list(options.return_types),
-        },
-        "stop_reason": run.stop_reason,
-        "callback_url": options.callback_url,
+    return shown_as(
+        Run,
+        run,
+        base_template_id=None,
+        request_config=shown_as(
+            LettaRequestConfig, options, include_return_message_types=options.return_types
+        ),
+        callback_url=options.callback_url,
         **shown_callback(run.called_back),
-        "ttft_ns": run.ttft_ns,
-        "total_duration_ns": run.total_duration_ns,
-    }
+    )
 
 
 def shown_callback(told: CalledBack | None) -> Callback:

@@ -2,14 +2,13 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import sandboxes
 from eunoe.domain.messages import Json
 from eunoe.domain.sandboxes import SandboxType
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time
+from eunoe.wire.shape import Strict, shown_as
 
 Name: TypeAlias = Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$", max_length=255)]
 
@@ -37,42 +36,20 @@ class SandboxEnvironmentVariable(TypedDict):
 
 
 def config(one: sandboxes.SandboxConfig) -> SandboxConfig:
-    return {
-        "id": one.id,
-        "type": one.type,
-        "config": one.config,
-        "created_by_id": one.created_by_id,
-        "last_updated_by_id": one.last_updated_by_id,
-        "created_at": entity_time(one.created_at),
-        "updated_at": entity_time(one.updated_at),
-    }
+    return shown_as(SandboxConfig, one)
 
 
 def variable(one: sandboxes.SandboxVariable) -> SandboxEnvironmentVariable:
     """Return a variable, its value in clear (23.3)."""
-    return {
-        "id": one.id,
-        "key": one.key,
-        "value": one.value,
-        "description": one.description,
-        "sandbox_config_id": one.sandbox_config_id,
-        "created_by_id": one.created_by_id,
-        "last_updated_by_id": one.last_updated_by_id,
-        "created_at": entity_time(one.created_at),
-        "updated_at": entity_time(one.updated_at),
-    }
+    return shown_as(SandboxEnvironmentVariable, one)
 
 
-class _Strict(Shape):
-    model_config = ConfigDict(extra="forbid")
-
-
-class PipRequirement(_Strict):
+class PipRequirement(Strict):
     name: str = Field(min_length=1)
     version: str | None = None
 
 
-class LocalSandboxConfig(_Strict):
+class LocalSandboxConfig(Strict):
     """`pip_requirements` are for all tools. The others are kept and have no effect here."""
 
     sandbox_dir: str | None = None
@@ -81,7 +58,7 @@ class LocalSandboxConfig(_Strict):
     pip_requirements: list[PipRequirement] = Field(default_factory=list[PipRequirement])
 
 
-class E2bSandboxConfig(_Strict):
+class E2bSandboxConfig(Strict):
     """Kept, and of no effect here."""
 
     timeout: int = 300
@@ -89,7 +66,7 @@ class E2bSandboxConfig(_Strict):
     pip_requirements: list[str] | None = None
 
 
-class ModalSandboxConfig(_Strict):
+class ModalSandboxConfig(Strict):
     """Kept, and of no effect here."""
 
     timeout: int = 60
@@ -111,11 +88,11 @@ def type_of(given: Config) -> SandboxType:
             return "modal"
 
 
-class SandboxConfigBody(_Strict):
+class SandboxConfigBody(Strict):
     config: Config
 
 
-class UpdateSandboxConfigBody(_Strict):
+class UpdateSandboxConfigBody(Strict):
     config: Config | None = None
 
     def changes(self) -> tuple[SandboxType | None, Json]:
@@ -126,13 +103,13 @@ class UpdateSandboxConfigBody(_Strict):
         return type_of(self.config), self.config.model_dump(include=given)
 
 
-class VariableBody(_Strict):
+class VariableBody(Strict):
     key: Name
     value: str
     description: str | None = None
 
 
-class UpdateVariableBody(_Strict):
+class UpdateVariableBody(Strict):
     """Null for the name or the value says nothing."""
 
     key: Name | None = None

@@ -7,7 +7,7 @@ from pydantic import Field, SecretStr
 from typing_extensions import TypedDict
 
 from eunoe.domain.secrets import AgentSecret
-from eunoe.wire.times import entity_time
+from eunoe.wire.shape import shown_as
 
 SecretKey: TypeAlias = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^=\x00]+$")]
 SecretsBody: TypeAlias = dict[SecretKey, SecretStr]
@@ -29,19 +29,7 @@ class AgentEnvironmentVariable(TypedDict):
 
 def secret(one: AgentSecret) -> AgentEnvironmentVariable:
     """Return a secret in clear, for whoever asked for it; never as it is stored."""
-    return {
-        "id": one.id,
-        "key": one.key,
-        "value": one.value,
-        "value_enc": None,
-        "description": None,
-        "organization_id": one.organization_id,
-        "agent_id": one.agent_id,
-        "created_by_id": one.created_by_id,
-        "last_updated_by_id": one.last_updated_by_id,
-        "created_at": entity_time(one.created_at),
-        "updated_at": entity_time(one.updated_at),
-    }
+    return shown_as(AgentEnvironmentVariable, one, value_enc=None, description=None)
 
 
 def first_sent(*bodies: SecretsBody | None) -> Mapping[str, str] | None:

@@ -1,9 +1,45 @@
-"""What every shape of the wire has in common."""
+"""What all shapes of the wire have in common, requests and answers."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import datetime
+from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
+
+from eunoe.wire.times import entity_time
+
+A = TypeVar("A")
+
+_FORMS: Final[dict[type, Callable[[Any], object]]] = {datetime: entity_time, tuple: list}
 
 
 class Shape(BaseModel):
     """A shape whose validator is made when it is first used."""
 
     model_config = ConfigDict(defer_build=True)
+
+    def shared(self, kind: type) -> dict[str, Any]:
+        """Return the fields that a dataclass of the domain has by the same name."""
+        names = type(self).model_fields
+        return {one.name: getattr(self, one.name) for one in fields(kind) if one.name in names}
+
+
+class Strict(Shape):
+    """A request that is refused for a field that nobody knows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def shown_as(kind: type[A], one: object, **differing: object) -> A:
+    """Return `one` as an answer of this kind: each field from its attribute of the same name.
+
+    Fields for which there is none, or that say something else, are given as `differing`. Times
+    look as they do in entities (api 4.1).
+    """
+    shown: dict[str, object] = {}
+    for name in kind.__annotations__:
+        value: object = differing[name] if name in differing else getattr(one, name)
+        form = _FORMS.get(type(value))
+        shown[name] = value if form is None else form(value)
+    return cast("A", shown)

@@ -8,7 +8,7 @@ from eunoe.domain import provider_traces, runs
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StepStatus, StopReason
 from eunoe.wire.runs import RunUsage, shown_usage
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, shown_as
 
 
 class Step(RunUsage):
@@ -78,35 +78,19 @@ class ModifyFeedbackRequest(Shape):
 
 def shown(step: runs.Step, *, organization_id: str) -> Step:
     usage = step.usage
-    return {
-        "id": step.id,
-        "origin": None,
-        "organization_id": organization_id,
-        "provider_id": None,
-        "run_id": step.run_id,
-        "agent_id": step.agent_id,
-        "provider_name": step.provider_name,
-        "provider_category": step.provider_category,
-        "model": step.model,
-        "model_handle": step.model_handle,
-        "model_endpoint": step.model_endpoint,
-        "context_window_limit": step.context_window_limit,
+    return shown_as(
+        Step,
+        step,
         **shown_usage(usage),
-        "cached_input_tokens": usage.cached_input_tokens,
-        "cache_write_tokens": usage.cache_write_tokens,
-        "reasoning_tokens": usage.reasoning_tokens,
-        "stop_reason": step.stop_reason,
-        "tags": list(step.tags),
-        "tid": step.tid,
-        "trace_id": step.trace_id,
-        "request_id": step.request_id,
-        "messages": [],
-        "feedback": step.feedback,
-        "project_id": None,
-        "error_type": step.error_type,
-        "error_data": step.error_data,
-        "status": step.status,
-    }
+        cached_input_tokens=usage.cached_input_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        organization_id=organization_id,
+        messages=[],
+        origin=None,
+        provider_id=None,
+        project_id=None,
+    )
 
 
 def shown_metrics(step: runs.Step, *, organization_id: str) -> StepMetrics:

@@ -15,7 +15,7 @@ from eunoe.domain.tools import ToolSchema, ToolType
 from eunoe.errors import Invalid
 from eunoe.wire.content import part_bodies
 from eunoe.wire.messages import ToolReturnMessage, WireToolReturn
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, Strict, shown_as
 from eunoe.wire.times import message_date
 
 ReturnLimit: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -100,10 +100,8 @@ class UpdateToolBody(_ToolBody):
         return self._draft(source_code=self.source_code, metadata=self.metadata_)
 
 
-class SearchToolsBody(Shape):
+class SearchToolsBody(Strict):
     """Tools are found by words, whatever the mode asks for."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: str | None = None
     search_mode: Literal["vector", "fts", "hybrid"] = "hybrid"
@@ -141,18 +139,14 @@ class WishBody(Shape):
         )
 
 
-class RunToolBody(Shape):
+class RunToolBody(Strict):
     """The arguments of one call."""
-
-    model_config = ConfigDict(extra="forbid")
 
     args: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
-class RunSourceBody(Shape):
+class RunSourceBody(Strict):
     """A source to be run once (X33)."""
-
-    model_config = ConfigDict(extra="forbid")
 
     source_code: str
     args: dict[str, Any]
@@ -224,26 +218,15 @@ class ToolExecution(TypedDict):
 
 def tool(one: tools.Tool) -> Tool:
     """Return a tool, every field present; its free metadata is called `metadata_` (4.5)."""
-    return {
-        "id": one.id,
-        "name": one.name,
-        "description": one.description,
-        "tool_type": one.tool_type,
-        "source_type": one.source_type,
-        "source_code": one.source_code,
-        "json_schema": {**(one.json_schema or schema(one.schema)), **_health(one)},
-        "args_json_schema": one.args_json_schema,
-        "tags": list(one.tags),
-        "return_char_limit": one.return_char_limit,
-        "pip_requirements": list(one.pip_requirements) or None,
-        "npm_requirements": list(one.npm_requirements) or None,
-        "default_requires_approval": one.default_requires_approval,
-        "enable_parallel_execution": one.parallel,
-        "metadata_": one.metadata,
-        "project_id": one.project_id,
-        "created_by_id": one.created_by_id,
-        "last_updated_by_id": one.last_updated_by_id,
-    }
+    return shown_as(
+        Tool,
+        one,
+        json_schema={**(one.json_schema or schema(one.schema)), **_health(one)},
+        pip_requirements=one.pip_requirements or None,
+        npm_requirements=one.npm_requirements or None,
+        enable_parallel_execution=one.parallel,
+        metadata_=one.metadata,
+    )
 
 
 def schema(told: ToolSchema) -> Json:

@@ -2,36 +2,29 @@
 
 from typing import Annotated, TypeAlias
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import users
 from eunoe.ids import pattern
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time
+from eunoe.wire.shape import Strict, shown_as
 
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class UserCreate(Shape):
-    model_config = ConfigDict(extra="forbid")
-
+class UserCreate(Strict):
     name: Name
     organization_id: str
 
 
-class UserUpdate(Shape):
-    model_config = ConfigDict(extra="forbid")
-
+class UserUpdate(Strict):
     id: Annotated[str, Field(pattern=pattern("user"))]
     name: Name | None = None
     organization_id: None = Field(default=None, description="A user stays where he is.")
 
 
-class OrganizationBody(Shape):
+class OrganizationBody(Strict):
     """What an organization is to be like; no tool has privileges here."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
     privileged_tools: bool | None = False
@@ -61,20 +54,8 @@ class Organization(TypedDict):
 
 
 def user(one: users.User) -> User:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "organization_id": one.organization_id,
-        "created_at": entity_time(one.created_at),
-        "updated_at": None,
-        "is_deleted": False,
-    }
+    return shown_as(User, one, updated_at=None, is_deleted=False)
 
 
 def organization(one: users.Organization) -> Organization:
-    return {
-        "id": one.id,
-        "name": one.name,
-        "created_at": entity_time(one.created_at),
-        "privileged_tools": False,
-    }
+    return shown_as(Organization, one, privileged_tools=False)

@@ -31,7 +31,7 @@ async def create(body: CreateAccessTokenBody, runtime: RuntimeDep, actor: ActorD
         actor,
         hostname=body.hostname,
         grants=body.grants(),
-        expires_at=body.expiry(),
+        expires_at=body.expires_at,
     )
     return JsonReply(access_token(made, text=text), status=201)
 

@@ -32,7 +32,7 @@ async def create(body: CreateKeyBody, runtime: RuntimeDep) -> Response:
         agent_ids=body.agent_ids,
         organization_id=body.organization_id,
         user_id=body.user_id,
-        expires_at=body.expiry(),
+        expires_at=body.expires_at,
     )
     return JsonReply(created_key(made, text), status=201)
 
