@@ -6,19 +6,29 @@ a tool differ by the value that the loop is given.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from eunoe.domain.agents import PLAIN_TEXT, Agent
-from eunoe.domain.heartbeats import Aftermath, Situation, aftermath, formed, with_heartbeat
+from eunoe.domain.heartbeats import (
+    SEND_MESSAGE,
+    Aftermath,
+    Situation,
+    aftermath,
+    formed,
+    with_heartbeat,
+)
 from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.runs import RunOptions, StopReason
+from eunoe.domain.spoken import as_sent, as_spoken
 from eunoe.domain.tool_rules import named
 from eunoe.domain.tools import ToolSchema
 from eunoe.engine.hearing import Hearing
 from eunoe.engine.ports import Follow, ToolChoice
 from eunoe.engine.tool_rules import Ruling
 from eunoe.errors import ModelCalledNothing, ModelError
+
+_ANSWER: Final = "The tool is done. Tell the person now, in words to be spoken, what came of it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,47 +56,51 @@ Verdict: TypeAlias = Act | Yield | Fail
 Finish: TypeAlias = Literal["stop", "tool_calls", "length", "content_filter"]
 
 
-class Dialect(Protocol):
-    @property
-    def parallel(self) -> bool:
-        """Whether a reply may hold several calls."""
-        ...
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How an agent speaks: as it stands here text is the answer, and a tool call goes on.
 
-    @property
-    def heartbeats(self) -> bool:
-        """Whether each reply must call, and the agent goes on by heartbeats."""
-        ...
+    That is what `letta_v1_agent` and `sleeptime_agent` do (L36, L47).
+    """
+
+    parallel: bool = True
+    """Whether a reply may hold several calls."""
+    heartbeats: bool = False
+    """Whether each reply must call, and the agent goes on by heartbeats."""
 
     @property
     def words_of_thought(self) -> bool:
         """Whether thoughts are wanted as words, no argument taking them."""
-        ...
+        return False
 
     def hearing(self, options: RunOptions) -> Hearing | None:
         """Return how calls are read where they also speak to the loop or the user, else null."""
-        ...
+        return None
 
     def offered(self, ruling: Ruling) -> tuple[ToolSchema, ...]:
         """Return the tools as the model sees them."""
-        ...
+        return ruling.tools
 
-    def choice(self, ruling: Ruling) -> ToolChoice: ...
+    def choice(self, ruling: Ruling) -> ToolChoice:
+        return ruling.choice
 
     def retold(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """Return a conversation as the model is to remember it."""
-        ...
+        return messages
 
     def taken(self, reply: Message, *, finish: Finish) -> Message:
         """Return a whole reply as it is stored."""
-        ...
+        return reply
 
     def judged(self, reply: Message, *, finish: Finish) -> Verdict:
         """Return what a whole reply asks for."""
-        ...
+        if finish == "length":
+            return Yield(reason="max_tokens_exceeded")
+        return Act(calls=reply.calls) if reply.calls else Yield(reason="end_turn")
 
     def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
         """Return why the turn stops once `calls` have run, null when the model goes on."""
-        ...
+        return "tool_rule" if ruling.ends(calls) else None
 
     def follow(
         self,
@@ -100,54 +114,11 @@ class Dialect(Protocol):
 
         `refused` are the ids of those that were not run.
         """
-        ...
-
-
-class PlainText:
-    """Text is the answer, a tool call goes on (`letta_v1_agent`, `sleeptime_agent`; L36, L47)."""
-
-    parallel = True
-    heartbeats = False
-    words_of_thought = False
-
-    def hearing(self, options: RunOptions) -> Hearing | None:
-        return None
-
-    def offered(self, ruling: Ruling) -> tuple[ToolSchema, ...]:
-        return ruling.tools
-
-    def choice(self, ruling: Ruling) -> ToolChoice:
-        return ruling.choice
-
-    def retold(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        return messages
-
-    def taken(self, reply: Message, *, finish: Finish) -> Message:
-        return reply
-
-    def judged(self, reply: Message, *, finish: Finish) -> Verdict:
-        if finish == "length":
-            return Yield(reason="max_tokens_exceeded")
-        if not reply.calls:
-            return Yield(reason="end_turn")
-        return Act(calls=reply.calls)
-
-    def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
-        return "tool_rule" if ruling.ends(calls) else None
-
-    def follow(
-        self,
-        calls: Sequence[ToolCall],
-        *,
-        refused: Collection[str],
-        ruling: Ruling,
-        last_step: bool,
-    ) -> Follow | None:
         return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeats:
+class Heartbeats(Dialect):
     """One call a step, that says whether another is wanted (L53 to L60).
 
     `thinking` is whether the model is asked for its thoughts as an argument, `response_format`
@@ -183,18 +154,10 @@ class Heartbeats:
     def choice(self, ruling: Ruling) -> ToolChoice:
         return replace(ruling, forced=True).choice
 
-    def retold(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        return messages
-
-    def taken(self, reply: Message, *, finish: Finish) -> Message:
-        return reply
-
     def judged(self, reply: Message, *, finish: Finish) -> Verdict:
-        if finish == "length":
-            return Yield(reason="max_tokens_exceeded")
-        if not reply.calls:
+        if finish != "length" and not reply.calls:
             return Fail(error=ModelCalledNothing())
-        return Act(calls=reply.calls)
+        return Dialect.judged(self, reply, finish=finish)
 
     def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
         return None
@@ -207,24 +170,74 @@ class Heartbeats:
         ruling: Ruling,
         last_step: bool,
     ) -> Follow | None:
-        ran = [call.name for call in calls if call.id not in refused]
-        situation = Situation(
-            rules=ruling.rules,
-            refused=refused,
-            unmet=ruling.unmet(ran) if ruling.rules else (),
-            last_step=last_step,
-        )
+        return _woken(calls, refused=refused, ruling=ruling, last_step=last_step)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aloud(Dialect):
+    """How a voice agent speaks when it is spoken to: text is the answer, as it comes (G23).
+
+    It is woken after each tool it calls. `sends` is whether it has the tool that it speaks
+    through elsewhere.
+    """
+
+    sends: bool
+    parallel: bool = False
+
+    def offered(self, ruling: Ruling) -> tuple[ToolSchema, ...]:
+        return tuple(tool for tool in ruling.tools if tool.name != SEND_MESSAGE)
+
+    def choice(self, ruling: Ruling) -> ToolChoice:
+        return ruling.choice if self.offered(ruling) else ToolChoice()
+
+    def retold(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        return as_spoken(messages)
+
+    def taken(self, reply: Message, *, finish: Finish) -> Message:
+        return as_sent(reply) if self.sends and finish != "length" else reply
+
+    def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
+        return None
+
+    def follow(
+        self,
+        calls: Sequence[ToolCall],
+        *,
+        refused: Collection[str],
+        ruling: Ruling,
+        last_step: bool,
+    ) -> Follow | None:
+        decide = _woken(calls, refused=refused, ruling=ruling, last_step=last_step)
 
         def followed(returns: Sequence[ToolReturn]) -> Aftermath:
-            return aftermath(calls, returns, situation)
+            after = decide(returns)
+            return replace(after, told=_ANSWER) if after.stop is None and after.ok else after
 
         return followed
+
+
+def _woken(
+    calls: Sequence[ToolCall], *, refused: Collection[str], ruling: Ruling, last_step: bool
+) -> Follow:
+    """Return what decides whether the agent is woken after `calls`."""
+    ran = [call.name for call in calls if call.id not in refused]
+    situation = Situation(
+        rules=ruling.rules,
+        refused=refused,
+        unmet=ruling.unmet(ran) if ruling.rules else (),
+        last_step=last_step,
+    )
+
+    def followed(returns: Sequence[ToolReturn]) -> Aftermath:
+        return aftermath(calls, returns, situation)
+
+    return followed
 
 
 def dialect_of(agent: Agent, config: ModelConfig) -> Dialect:
     """Return how the agent speaks through the model of `config` (A1)."""
     if agent.agent_type in PLAIN_TEXT:
-        return PlainText()
+        return Dialect()
     return Heartbeats(
         thinking=config.put_inner_thoughts_in_kwargs, response_format=agent.response_format
     )

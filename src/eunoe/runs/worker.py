@@ -22,10 +22,9 @@ from eunoe.domain.recall import CONVERSATION_SEARCHES
 from eunoe.domain.runs import Run
 from eunoe.domain.tool_rules import History
 from eunoe.domain.tools import Tool, ToolResult
-from eunoe.engine.aloud import Aloud
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.compact import Speaker
-from eunoe.engine.dialects import dialect_of
+from eunoe.engine.dialects import Aloud, dialect_of
 from eunoe.engine.failures import crash_ending, ending_of, restart_ending
 from eunoe.engine.loop import run_turn
 from eunoe.engine.ports import Model
