@@ -8,11 +8,12 @@ until the answers are there. They are an `approval` message without calls.
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, assert_never, cast
+from typing import Final, assert_never
 
 from eunoe.domain.messages import Answer, ClientReturn, Decision, Image, Message, Text, ToolCall
 from eunoe.domain.tool_rules import DENIED
 from eunoe.domain.tools import ToolResult
+from eunoe.domain.wellformed import json_object
 from eunoe.errors import ApprovalEmpty, ApprovalIdsWrong, ClientReturnWanted
 from eunoe.ids import request_id
 
@@ -190,11 +191,7 @@ def _cut_packaged(text: str, limit: int) -> str:
     """Cut a text, of a packaged one only the message in it."""
     if len(text) <= limit:
         return text
-    try:
-        value: object = json.loads(text) if text.lstrip().startswith("{") else None
-    except (ValueError, RecursionError):
-        value = None
-    package = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+    package = json_object(text)
     message = package.get("message")
     if not isinstance(message, str) or len(text) - len(message) > limit:
         return _cut(text, limit)

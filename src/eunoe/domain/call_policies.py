@@ -4,14 +4,13 @@ The first policy that fits a call decides it, whatever the agent's rules say of 
 that none fits is left to the rules. A client's tool waits for its client in any case but denial.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final, Literal, TypeAlias, cast
 
-from eunoe.domain.messages import Answer, Decision, Json, ToolCall
+from eunoe.domain.messages import Answer, Decision, Json, ToolCall, words_of
 from eunoe.domain.tool_rules import DENIED
 
 Effect: TypeAlias = Literal["allow", "ask", "deny"]
@@ -67,7 +66,7 @@ def _fits(policy: CallPolicy, name: str, arguments: Json | None) -> bool:
     if not fnmatchcase(name, policy.tool):
         return False
     return all(
-        (found := _at(pointer, arguments)) is not _NOTHING and fnmatchcase(_text(found), pattern)
+        (found := _at(pointer, arguments)) is not _NOTHING and fnmatchcase(words_of(found), pattern)
         for pointer, pattern in policy.arguments.items()
     )
 
@@ -84,10 +83,6 @@ def _at(pointer: str, value: object) -> object:
         else:
             return _NOTHING
     return _NOTHING if value is None and not pointer else value
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 # Requests that nobody answers

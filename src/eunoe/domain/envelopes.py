@@ -2,11 +2,10 @@
 
 import json
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
-from eunoe.domain.messages import Json
 from eunoe.domain.times import stamp
-from eunoe.domain.wellformed import well_formed, with_strings
+from eunoe.domain.wellformed import json_object, well_formed, with_strings
 
 _AUTOMATIC: Final = "[A notice of the system, which the user does not see]"
 _NEVER: Final = "Never (this is the first time)"
@@ -90,13 +89,7 @@ def is_heartbeat(text: str) -> bool:
 
 def _kind(text: str) -> str | None:
     """Return the type of an envelope, null for a text that is none."""
-    if not text.lstrip().startswith("{"):
-        return None
-    try:
-        envelope: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    kind = cast("Json", envelope).get("type") if isinstance(envelope, dict) else None
+    kind = json_object(text).get("type")
     return kind if isinstance(kind, str) else None
 
 

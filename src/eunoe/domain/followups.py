@@ -1,12 +1,11 @@
 """A run that follows on another: what a sleeptime agent is shown of a conversation (G17, G18)."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from eunoe.domain.messages import Message, Reasoning, Text, ToolReturn
+from eunoe.domain.messages import Message, Reasoning, Text, ToolReturn, words_of
 from eunoe.domain.peers import sent_text
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.domain.summaries import unwrapped
@@ -94,7 +93,6 @@ def _lines(message: Message) -> Iterator[str]:
 
 
 def _returned(returned: ToolReturn) -> Iterator[str]:
-    output = returned.output
-    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    text = words_of(returned.output)
     if text not in {"None", ""}:
         yield f"{returned.name} {'returns' if returned.ok else 'fails'}: {text}"

@@ -1,5 +1,6 @@
 """What is said in a message list, in our own shape: stored as it is, shown and sent by others."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -155,6 +156,11 @@ class Message:
 def text_of(message: Message) -> str:
     """Return the message's text parts, joined by a blank line; one may hold a signature alone."""
     return "\n\n".join(p.text for p in message.content if isinstance(p, Text) and p.text)
+
+
+def words_of(output: object) -> str:
+    """Return what a tool gave as text: as JSON, where it is not text by itself."""
+    return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 
 def unanswered(messages: Sequence[Message]) -> list[ToolCall]:

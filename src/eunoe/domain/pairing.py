@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Final, cast
 
 from eunoe.domain.heartbeats import as_written
-from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
+from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn, words_of
 from eunoe.domain.times import stamp
 from eunoe.domain.wellformed import well_formed, well_formed_json
 
@@ -82,7 +82,7 @@ class Pairing:
     def _fitting(self, result: ToolReturn, *, source: Message) -> ToolReturn:
         """Return `result` with at most the limit of characters, and where the rest is (L32)."""
         output = cast("str | Json", well_formed_json(result.output))
-        text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+        text = words_of(output)
         left_out = len(text) - self._limit
         if left_out > 0:
             output = (

@@ -1,14 +1,13 @@
 """What an agent can find again: which messages are searchable, and how a search is asked."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, TypeAlias, assert_never, cast
+from typing import Final, Literal, TypeAlias, assert_never
 
 from eunoe.domain.edits import BLOCK_TOOLS
-from eunoe.domain.messages import Message, Role, text_of
-from eunoe.domain.wellformed import well_formed
+from eunoe.domain.messages import Message, Role, text_of, words_of
+from eunoe.domain.wellformed import json_object, well_formed
 
 CONVERSATION_SEARCHES: Final = frozenset(
     {"conversation_search", "conversation_search_date", "search_memory"}
@@ -116,7 +115,7 @@ def day(at: datetime) -> str:
 def _unwrapped(text: str) -> str:
     """Return the message inside an envelope (api 9.14), empty for one that nobody said."""
     # Only what may be an envelope is parsed: a user's own JSON can be a megabyte.
-    envelope = _object(text) if '"type"' in text[:_ENVELOPE_HEAD] else {}
+    envelope = json_object(text) if '"type"' in text[:_ENVELOPE_HEAD] else {}
     kind = envelope.get("type")
     if kind in _SILENT_ENVELOPES:
         return ""
@@ -129,7 +128,7 @@ def _said(message: Message) -> str:
     if any(call.name in CONVERSATION_SEARCHES for call in message.calls):
         return ""
     sent = [
-        str(_object(call.arguments).get("message") or "")
+        str(json_object(call.arguments).get("message") or "")
         for call in message.calls
         if call.name == SPEAKING_TOOL
     ]
@@ -138,18 +137,6 @@ def _said(message: Message) -> str:
 
 def _returned(message: Message) -> Iterator[str]:
     for one in message.returns:
-        output = one.output
-        if not isinstance(output, str):
-            output = json.dumps(output, ensure_ascii=False)
+        output = words_of(one.output)
         if one.name not in _SILENT_TOOLS and output != "None":
             yield output
-
-
-def _object(text: str) -> dict[str, Any]:
-    if not text.lstrip().startswith("{"):
-        return {}
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

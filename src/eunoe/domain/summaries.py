@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Final, cast
+from typing import Final
 
-from eunoe.domain.messages import Json, Message, Text, ToolReturn, text_of
-from eunoe.domain.wellformed import well_formed
+from eunoe.domain.messages import Json, Message, Text, ToolReturn, text_of, words_of
+from eunoe.domain.wellformed import json_object, well_formed
 
 MARKER: Final = "The following is a summary of the previous messages:"
 ACKNOWLEDGEMENT: Final = "Understood. I will read the transcript and answer with the summary alone."
@@ -98,13 +98,7 @@ def summary_of(message: Message) -> str:
 
 def unwrapped(text: str) -> str:
     """Return the `message` of an envelope of JSON, or `text` itself where it is none."""
-    if not text.lstrip().startswith("{"):
-        return text
-    try:
-        parsed: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    message = cast("Json", parsed).get("message") if isinstance(parsed, dict) else None
+    message = json_object(text).get("message")
     return message if isinstance(message, str) else text
 
 
@@ -124,8 +118,7 @@ def _rows(message: Message, *, return_chars: int | None) -> list[str]:
 
 
 def _returned(result: ToolReturn, *, chars: int | None) -> str:
-    output = result.output
-    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    text = words_of(result.output)
     if chars is not None and len(text) > chars:
         text = f"{text[:chars]}… [{len(text) - chars} characters more]"
     return f"[tool] {result.name}{'' if result.ok else ' failed'}: {text}"

@@ -1,10 +1,9 @@
 """The tokens of a model's replies, for whoever trains on them: ids, and how likely each was."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from eunoe.domain.messages import Json, Message, ToolReturn, text_of
+from eunoe.domain.messages import Json, Message, text_of, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ def _turns(message: Message, told: Mapping[str, Tokens]) -> Iterator[Json]:
     for returned in message.returns:
         yield {
             "role": "tool",
-            "content": _words(returned),
+            "content": words_of(returned.output),
             "output_ids": None,
             "output_token_logprobs": None,
             "tool_name": returned.name,
@@ -60,8 +59,3 @@ def _pairs(tokens: Tokens) -> list[list[object]] | None:
     if not rows or tokens.ids is None or len(rows) != len(tokens.ids):
         return None
     return [[row["logprob"], one] for row, one in zip(rows, tokens.ids, strict=True)]
-
-
-def _words(returned: ToolReturn) -> str:
-    output = returned.output
-    return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)

@@ -4,14 +4,13 @@ The history is read from the run's stored messages, so a run that another proces
 over goes on under the same rules (FIX-15).
 """
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias, assert_never
 
-from eunoe.domain.messages import Json, Message, ToolReturn
+from eunoe.domain.messages import Json, Message, ToolReturn, words_of
 from eunoe.domain.rule_texts import rule_text
 
 REFUSED: Final = "[ToolConstraintError]"
@@ -195,7 +194,7 @@ def _among(names: tuple[str, ...], chosen: Sequence[str]) -> tuple[str, ...]:
 
 def _chosen(rule: Conditional, output: str | Json | None) -> tuple[str, ...] | None:
     """Return the tool that the output picks, none, or null for any (TR10, FIX-17)."""
-    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    text = words_of(output)
     for key, child in rule.mapping:
         if _matches(key, text):
             return (child,)

@@ -1,8 +1,11 @@
 """Text that any database and any provider can take."""
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
+
+from eunoe.domain.messages import Json
 
 _LONE: Final = re.compile("[\ud800-\udfff]")
 
@@ -29,3 +32,14 @@ def with_strings(value: object, change: Callable[[str], str]) -> object:
 def well_formed_json(value: object) -> object:
     """Return a JSON value with `well_formed` applied to every string in it, keys included."""
     return with_strings(value, well_formed)
+
+
+def json_object(text: str) -> Json:
+    """Return the JSON object that `text` is, empty where it is anything else."""
+    if not text.lstrip().startswith("{"):
+        return {}
+    try:
+        value: object = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return cast("Json", value) if isinstance(value, dict) else {}

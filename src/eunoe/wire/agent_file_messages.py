@@ -24,6 +24,7 @@ from eunoe.domain.messages import (
     Text,
     ToolCall,
     ToolReturn,
+    words_of,
 )
 from eunoe.domain.times import stamp
 from eunoe.domain.window import packaged
@@ -82,8 +83,7 @@ class _Function(Shape):
     arguments: str | dict[str, Any] = "{}"
 
     def text(self) -> str:
-        given = self.arguments
-        return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+        return words_of(self.arguments)
 
 
 class _Call(Shape):
@@ -190,7 +190,7 @@ class MessageEntry(Shape):
         found = [(one.id, one.function.name, one.function.text()) for one in self.tool_calls or ()]
         if not found:
             found = [
-                (part.id, part.name, json.dumps(part.input, ensure_ascii=False))
+                (part.id, part.name, words_of(part.input))
                 for part in self._content()
                 if isinstance(part, ToolCallContent)
             ]

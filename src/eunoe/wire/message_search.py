@@ -1,6 +1,5 @@
 """Searching messages: the requests, and what was found in both of its forms (api 8.20)."""
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final, Literal, TypeAlias
@@ -9,7 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from eunoe.domain.heartbeats import kept_arguments
-from eunoe.domain.messages import Json, Message
+from eunoe.domain.messages import Json, Message, words_of
 from eunoe.domain.passages import MessageHit
 from eunoe.domain.recall import MessageQuery, SearchedRole
 from eunoe.wire.approvals import stored_answers
@@ -149,9 +148,7 @@ def stored_form(message: Message) -> Json:
                 "status": "success" if one.ok else "error",
                 "stdout": list(one.stdout) or None,
                 "stderr": list(one.stderr) or None,
-                "func_response": one.output
-                if isinstance(one.output, str)
-                else json.dumps(one.output, ensure_ascii=False),
+                "func_response": words_of(one.output),
             }
             for one in message.returns
         ],

@@ -1,6 +1,5 @@
 """Messages as the wire shows them: the shapes, and how a view becomes one (api 9)."""
 
-import json
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from typing_extensions import TypedDict
 
 from eunoe.domain.agents import PLAIN_TEXT, AgentType
-from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn
+from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn, words_of
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.sieve import value_of
 from eunoe.domain.views import (
@@ -347,7 +346,7 @@ def _returned(view: View, returns: Sequence[ToolReturn]) -> Json:
         **_common(view),
         "message_type": "tool_return_message",
         "name": view.name or returns[0].name,
-        "tool_return": _words(returns[0]),
+        "tool_return": words_of(returns[0].output),
         "status": first["status"],
         "tool_call_id": first["tool_call_id"],
         "stdout": first["stdout"],
@@ -359,17 +358,12 @@ def _returned(view: View, returns: Sequence[ToolReturn]) -> Json:
 def _tool_return(given: ToolReturn) -> WireToolReturn:
     return {
         "type": "tool",
-        "tool_return": list(part_bodies(given.parts)) or _words(given),
+        "tool_return": list(part_bodies(given.parts)) or words_of(given.output),
         "status": "success" if given.ok else "error",
         "tool_call_id": given.call_id,
         "stdout": list(given.stdout) or None,
         "stderr": list(given.stderr) or None,
     }
-
-
-def _words(given: ToolReturn) -> str:
-    output = given.output
-    return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 
 def _summary(view: View, envelope: str) -> Json:

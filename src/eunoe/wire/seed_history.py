@@ -20,6 +20,7 @@ from eunoe.domain.messages import (
     ToolCall,
     ToolReturn,
     text_of,
+    words_of,
 )
 from eunoe.domain.window import packaged
 from eunoe.wire.content import envelope_of
@@ -96,9 +97,7 @@ def _unwrapped(message: Message) -> Message:
     envelope = envelope_of(first.text)
     if "message" not in envelope:
         return message
-    said = envelope["message"]
-    text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    return replace(message, content=(Text(text=text),))
+    return replace(message, content=(Text(text=words_of(envelope["message"])),))
 
 
 # One message in OpenAI's form (S56)

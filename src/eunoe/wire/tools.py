@@ -1,6 +1,5 @@
 """Tools on the wire (api 13)."""
 
-import json
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias, cast, get_args
 
@@ -8,7 +7,7 @@ from pydantic import AliasChoices, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import tools
-from eunoe.domain.messages import Json
+from eunoe.domain.messages import Json, words_of
 from eunoe.domain.tool_drafts import SourceType, ToolDraft, ToolWish, Trial, WrittenTool
 from eunoe.domain.tool_search import ToolHit
 from eunoe.domain.tools import ToolSchema, ToolType
@@ -272,8 +271,7 @@ def execution(result: tools.ToolResult) -> ToolExecution:
 
 def returned(result: tools.ToolResult, *, name: str | None, at: datetime) -> ToolReturnMessage:
     """Return what a source came to as the message of a call that was never made (13.5)."""
-    output = result.output
-    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+    text = words_of(result.output)
     one: WireToolReturn = {
         "type": "tool",
         "tool_return": list(part_bodies(result.parts)) or text,
