@@ -6,9 +6,19 @@ from typing import Annotated, Any, Literal, TypeAlias, assert_never, cast
 from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 from typing_extensions import TypedDict
 
+from eunoe.domain import messages
 from eunoe.domain.approvals import text_of_parts
 from eunoe.domain.inputs import Answers
-from eunoe.domain.messages import Answer, ClientReturn, Decision, Image, Json, Message, Text
+from eunoe.domain.messages import (
+    Answer,
+    ClientReturn,
+    Decision,
+    Image,
+    Json,
+    Message,
+    Text,
+    words_of,
+)
 from eunoe.domain.tools import ToolSchema
 from eunoe.wire.content import Content, FetchImage, TextContent, part_bodies, parts_of
 from eunoe.wire.shape import Shape, Strict
@@ -168,16 +178,21 @@ def _shown_answer(answer: Answer) -> WireDecision | WireToolReturn:
                 "reason": answer.reason,
             }
         case ClientReturn():
-            return {
-                "type": "tool",
-                "tool_return": list(part_bodies(answer.parts)) or answer.output,
-                "status": "success" if answer.ok else "error",
-                "tool_call_id": answer.call_id,
-                "stdout": list(answer.stdout) or None,
-                "stderr": list(answer.stderr) or None,
-            }
+            return shown_return(answer)
         case _:
             assert_never(answer)
+
+
+def shown_return(given: messages.ToolReturn | ClientReturn) -> WireToolReturn:
+    """Return what a call came to, wherever it ran."""
+    return {
+        "type": "tool",
+        "tool_return": list(part_bodies(given.parts)) or words_of(given.output),
+        "status": "success" if given.ok else "error",
+        "tool_call_id": given.call_id,
+        "stdout": list(given.stdout) or None,
+        "stderr": list(given.stderr) or None,
+    }
 
 
 def stored_answers(message: Message) -> Json:

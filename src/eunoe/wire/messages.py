@@ -27,8 +27,8 @@ from eunoe.domain.views import (
     views,
 )
 from eunoe.ids import part_otid
-from eunoe.wire.approvals import WireDecision, WireToolReturn, shown_answers
-from eunoe.wire.content import envelope_of, part_bodies, shown_content
+from eunoe.wire.approvals import WireDecision, WireToolReturn, shown_answers, shown_return
+from eunoe.wire.content import envelope_of, shown_content
 from eunoe.wire.times import message_date
 
 MessageType: TypeAlias = Literal[
@@ -340,7 +340,7 @@ def _heard(returns: Sequence[ToolReturn], lens: Lens) -> list[ToolReturn]:
 
 
 def _returned(view: View, returns: Sequence[ToolReturn]) -> Json:
-    made = [_tool_return(one) for one in returns]
+    made = [shown_return(one) for one in returns]
     first = made[0]
     return {
         **_common(view),
@@ -352,17 +352,6 @@ def _returned(view: View, returns: Sequence[ToolReturn]) -> Json:
         "stdout": first["stdout"],
         "stderr": first["stderr"],
         "tool_returns": made,
-    }
-
-
-def _tool_return(given: ToolReturn) -> WireToolReturn:
-    return {
-        "type": "tool",
-        "tool_return": list(part_bodies(given.parts)) or words_of(given.output),
-        "status": "success" if given.ok else "error",
-        "tool_call_id": given.call_id,
-        "stdout": list(given.stdout) or None,
-        "stderr": list(given.stderr) or None,
     }
 
 

@@ -92,11 +92,11 @@ def chunks(event: RunEvent, lens: Lens, *, seq: int, pings: bool) -> list[Json]:
     return made
 
 
-def ping(ping_id: str, *, at: str, run_id: str, seq: int | None) -> Json:
+def ping(ping_id: str, *, at: str, run_id: str | None, seq: int | None) -> Json:
     """Return a sign of life that also hands out the run's id (streaming 2.14); `at` is ISO."""
     return {
         "id": ping_id,
-        "date": _date(at),
+        "date": message_date(datetime.fromisoformat(at)),
         "name": None,
         "message_type": "ping",
         "otid": None,
@@ -141,16 +141,8 @@ def failure(failed: Failed, *, seq: int | None) -> Json:
 
 def _compacting(event: Compacting, *, seq: int | None) -> Json:
     return {
-        "id": event.id,
-        "date": _date(event.at),
-        "name": None,
+        **ping(event.id, at=event.at, run_id=event.run_id, seq=seq),
         "message_type": "event_message",
-        "otid": None,
-        "sender_id": None,
-        "step_id": None,
-        "is_err": None,
-        "seq_id": seq,
-        "run_id": event.run_id,
         "event_type": "compaction",
         "event_data": {
             "trigger": event.trigger,
@@ -158,10 +150,6 @@ def _compacting(event: Compacting, *, seq: int | None) -> Json:
             "context_window": event.context_window,
         },
     }
-
-
-def _date(at: str) -> str:
-    return message_date(datetime.fromisoformat(at))
 
 
 def answer(

@@ -7,15 +7,14 @@ from pydantic import AliasChoices, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import tools
-from eunoe.domain.messages import Json, words_of
+from eunoe.domain.messages import Json, ToolReturn
 from eunoe.domain.tool_drafts import SourceType, ToolDraft, ToolWish, Trial, WrittenTool
 from eunoe.domain.tool_search import ToolHit
 from eunoe.domain.tools import ToolSchema, ToolType
+from eunoe.domain.views import Returned, View
 from eunoe.errors import Invalid
-from eunoe.wire.content import part_bodies
-from eunoe.wire.messages import ToolReturnMessage, WireToolReturn
+from eunoe.wire.messages import Lens, ToolReturnMessage, bodies
 from eunoe.wire.shape import Shape, Strict, shown_as
-from eunoe.wire.times import message_date
 
 ReturnLimit: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 _NO_ID: Final = "null"
@@ -271,33 +270,19 @@ def execution(result: tools.ToolResult) -> ToolExecution:
 
 def returned(result: tools.ToolResult, *, name: str | None, at: datetime) -> ToolReturnMessage:
     """Return what a source came to as the message of a call that was never made (13.5)."""
-    text = words_of(result.output)
-    one: WireToolReturn = {
-        "type": "tool",
-        "tool_return": list(part_bodies(result.parts)) or text,
-        "status": "success" if result.ok else "error",
-        "tool_call_id": _NO_ID,
-        "stdout": list(result.stdout) or None,
-        "stderr": list(result.stderr) or None,
-    }
-    return {
-        "id": _NO_ID,
-        "date": message_date(at),
-        "name": name,
-        "otid": None,
-        "sender_id": None,
-        "step_id": None,
-        "is_err": None,
-        "seq_id": None,
-        "run_id": None,
-        "message_type": "tool_return_message",
-        "tool_return": text,
-        "status": one["status"],
-        "tool_call_id": _NO_ID,
-        "stdout": one["stdout"],
-        "stderr": one["stderr"],
-        "tool_returns": [one],
-    }
+    given = ToolReturn(
+        call_id=_NO_ID,
+        name=name or "",
+        ok=result.ok,
+        output=result.output,
+        time="",
+        stdout=result.stdout,
+        stderr=result.stderr,
+        parts=result.parts,
+    )
+    view = View(message_id=_NO_ID, otid=None, at=at, body=Returned(returns=(given,)))
+    (shown,) = bodies(view, Lens())
+    return cast("ToolReturnMessage", {**shown, "name": name})
 
 
 def _source_type(given: str | None) -> SourceType | None:
