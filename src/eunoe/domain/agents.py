@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from eunoe.domain.call_policies import CallPolicies
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
+from eunoe.domain.origins import Stored
 from eunoe.domain.runs import StopReason
 
 AgentType: TypeAlias = Literal[
@@ -43,7 +44,7 @@ class CompactionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
+class Agent(Stored):
     """`tool_rules` are the rule objects as the wire has them, validated on the way in."""
 
     id: str
@@ -75,7 +76,3 @@ class Agent:
     last_stop_reason: StopReason | None = None
     last_run_completion: datetime | None = None
     last_run_duration_ms: int | None = None
-    created_by_id: str | None = None
-    last_updated_by_id: str | None = None
-    created_at: datetime
-    updated_at: datetime

@@ -1,7 +1,7 @@
 """A memory block: a labelled text that is always in an agent's prompt."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -106,7 +106,7 @@ def overlaid(blocks: Sequence[Block], copies: Sequence[Block]) -> tuple[Block, .
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BlockVersion:
+class BlockVersion(Origin):
     """One change of a block: what it became, by whom, whose call it was, and when.
 
     `metadata` and `tags` are null in the oldest records, which did not keep them.
@@ -120,11 +120,7 @@ class BlockVersion:
     description: str | None
     read_only: bool
     actor_id: str | None
-    agent_id: str | None
-    run_id: str | None
-    step_id: str | None
     created_at: datetime
-    message_id: str | None = None
     metadata: Json | None = None
     tags: tuple[str, ...] | None = None
 
@@ -133,7 +129,6 @@ def remembered(
     block: Block, *, actor_id: str | None, at: datetime, origin: Origin | None = None
 ) -> BlockVersion:
     """Return the record of what a block has just become."""
-    origin = origin or Origin()
     return BlockVersion(
         block_id=block.id,
         version=block.version,
@@ -145,11 +140,8 @@ def remembered(
         metadata=block.metadata,
         tags=block.tags,
         actor_id=actor_id,
-        agent_id=origin.agent_id,
-        run_id=origin.run_id,
-        step_id=origin.step_id,
-        message_id=origin.message_id,
         created_at=at,
+        **asdict(origin or Origin()),
     )
 
 

@@ -8,10 +8,11 @@ from eunoe.domain.drafts import ModelWish
 from eunoe.domain.messages import Json
 from eunoe.domain.model_settings import wished
 from eunoe.domain.models import ModelConfig
+from eunoe.domain.origins import Stored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conversation:
+class Conversation(Stored):
     """`model` comes before the agent's, null leaves that; `model_settings` are its own (L5).
 
     `context_window_limit` is in tokens.
@@ -28,10 +29,6 @@ class Conversation:
     archived_at: datetime | None = None
     last_message_at: datetime | None = None
     last_run_completion: datetime | None = None
-    created_by_id: str | None = None
-    last_updated_by_id: str | None = None
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

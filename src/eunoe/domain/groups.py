@@ -1,10 +1,10 @@
 """A group: agents that belong together, and the way in which they take turns (agent 8)."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 from eunoe.domain.messages import Json
+from eunoe.domain.origins import Stored
 from eunoe.errors import Invalid
 
 ManagerType: TypeAlias = Literal[
@@ -18,7 +18,7 @@ TERMINATION_TOKEN: Final = "DONE!"  # noqa: S105 -- a word that agents say, no s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(Stored):
     """`agent_ids` are the members in the order given, `manager_agent_id` is none of them.
 
     A sleeptime group counts its manager's turns: `sleeptime_agent_frequency` of them make
@@ -43,10 +43,6 @@ class Group:
     template_id: str | None = None
     base_template_id: str | None = None
     deployment_id: str | None = None
-    created_by_id: str | None = None
-    last_updated_by_id: str | None = None
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

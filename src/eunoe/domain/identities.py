@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal, TypeAlias
+
+from eunoe.domain.origins import Stored
 
 IdentityType: TypeAlias = Literal["org", "user", "other"]
 PropertyType: TypeAlias = Literal["string", "number", "boolean", "json"]
@@ -19,7 +20,7 @@ class Property:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Stored):
     """`identifier_key` is the caller's own name for it, unique in its project (api 21.2)."""
 
     id: str
@@ -29,10 +30,6 @@ class Identity:
     identity_type: IdentityType
     project_id: str | None = None
     properties: tuple[Property, ...] = ()
-    created_by_id: str | None = None
-    last_updated_by_id: str | None = None
-    created_at: datetime
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

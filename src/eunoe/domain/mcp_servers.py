@@ -7,11 +7,11 @@ variables of the agent that calls (X46).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Final, Literal, TypeAlias, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from eunoe.domain.messages import Json
+from eunoe.domain.origins import Stored
 from eunoe.domain.tools import Tool
 
 HttpKind: TypeAlias = Literal["sse", "streamable_http"]
@@ -47,14 +47,10 @@ McpConfig: TypeAlias = StdioServer | HttpServer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class McpServer:
+class McpServer(Stored):
     id: str
     name: str
     config: McpConfig
-    created_by_id: str | None = None
-    last_updated_by_id: str | None = None
-    created_at: datetime
-    updated_at: datetime
 
 
 def server_name(tool: Tool) -> str | None:

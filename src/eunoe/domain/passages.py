@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 from eunoe.domain.messages import Json, Role
 from eunoe.domain.models import EmbeddingConfig
+from eunoe.domain.origins import Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ Deed: TypeAlias = Literal["created", "deleted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassageVersion:
+class PassageVersion(Origin):
     """One deed on a passage, by whom, whose call it was, and when; `text` is what it said."""
 
     passage_id: str
@@ -58,10 +59,6 @@ class PassageVersion:
     text: str
     tags: tuple[str, ...]
     actor_id: str | None
-    agent_id: str | None
-    run_id: str | None
-    step_id: str | None
-    message_id: str | None
     created_at: datetime
 
 

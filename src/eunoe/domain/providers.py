@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from eunoe.domain.origins import Stored
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderPatch:
@@ -24,7 +26,7 @@ class ProviderDraft(ProviderPatch):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class Provider(Stored):
     """The keys are null unless they were asked for."""
 
     id: str
@@ -37,7 +39,3 @@ class Provider:
     api_key: str | None = field(default=None, repr=False)
     access_key: str | None = field(default=None, repr=False)
     last_synced: datetime | None = None
-    created_by_id: str | None = None
-    last_updated_by_id: str | None = None
-    created_at: datetime
-    updated_at: datetime

@@ -7,28 +7,25 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from eunoe.domain.messages import Json
+from eunoe.domain.origins import Stored
 
 SandboxType: TypeAlias = Literal["local", "e2b", "modal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxConfig:
+class SandboxConfig(Stored):
     """One configuration of a type; only the local one has a say in how tools are run here."""
 
     id: str
     type: SandboxType
     config: Json
-    created_by_id: str | None = None
-    last_updated_by_id: str | None = None
-    created_at: datetime
-    updated_at: datetime
 
     def configured(self, config: Json, *, at: datetime) -> "SandboxConfig":
         return replace(self, config=config, updated_at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SandboxVariable:
+class SandboxVariable(Stored):
     """A variable that all custom tools of the organization find in their environment (X30)."""
 
     id: str
@@ -36,10 +33,6 @@ class SandboxVariable:
     key: str
     value: str
     description: str | None = None
-    created_by_id: str | None = None
-    last_updated_by_id: str | None = None
-    created_at: datetime
-    updated_at: datetime
 
 
 def fingerprint(kind: SandboxType, config: Json, *, organization_id: str) -> str:
