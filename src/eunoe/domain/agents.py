@@ -7,7 +7,6 @@ from typing import Final, Literal, TypeAlias, get_args
 from eunoe.domain.call_policies import CallPolicies
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
-from eunoe.domain.origins import Stored
 from eunoe.domain.runs import StopReason
 
 AgentType: TypeAlias = Literal[
@@ -44,21 +43,11 @@ class CompactionSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agent(Stored):
-    """`tool_rules` are the rule objects as the wire has them, validated on the way in."""
+class AgentTraits:
+    """What an agent may have, and need not; the same when it is asked for as when it is there."""
 
-    id: str
-    name: str
-    agent_type: AgentType
-    system: str
-    model: ModelConfig
-    embedding: EmbeddingConfig | None = None
-    compaction: CompactionSettings = field(default_factory=CompactionSettings)
     description: str | None = None
     metadata: Json | None = None
-    timezone: str = "UTC"
-    tool_rules: tuple[Json, ...] = ()
-    call_policies: CallPolicies | None = None
     tags: tuple[str, ...] = ()
     message_buffer_autoclear: bool = False
     enable_sleeptime: bool | None = None
@@ -70,9 +59,29 @@ class Agent(Stored):
     template_id: str | None = None
     base_template_id: str | None = None
     deployment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent(AgentTraits):
+    """`tool_rules` are the rule objects as the wire has them, validated on the way in."""
+
+    id: str
+    name: str
+    agent_type: AgentType
+    system: str
+    model: ModelConfig
+    embedding: EmbeddingConfig | None = None
+    compaction: CompactionSettings = field(default_factory=CompactionSettings)
+    timezone: str = "UTC"
+    tool_rules: tuple[Json, ...] = ()
+    call_policies: CallPolicies | None = None
     entity_id: str | None = None
     has_folders: bool = False
     """Whether a folder is attached; only the links to folders change it."""
     last_stop_reason: StopReason | None = None
     last_run_completion: datetime | None = None
     last_run_duration_ms: int | None = None
+    created_by_id: str | None = None
+    last_updated_by_id: str | None = None
+    created_at: datetime
+    updated_at: datetime

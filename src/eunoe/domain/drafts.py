@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from eunoe.domain.agents import AgentType
+from eunoe.domain.agents import AgentTraits, AgentType
 from eunoe.domain.blocks import BlockDraft
 from eunoe.domain.messages import Json, Part
 
@@ -58,7 +58,7 @@ class CompactionPatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AgentDraft:
+class AgentDraft(AgentTraits):
     """`tools` are names, `tool_ids` and `block_ids` ids of what exists already."""
 
     agent_type: AgentType = "letta_v1_agent"
@@ -78,22 +78,9 @@ class AgentDraft:
     include_multi_agent_tools: bool = False
     include_base_tool_rules: bool | None = None
     opening: tuple[OpeningMessage, ...] | None = None
-    tags: tuple[str, ...] = ()
-    description: str | None = None
-    metadata: Json | None = None
     timezone: str | None = None
-    message_buffer_autoclear: bool = False
-    enable_sleeptime: bool | None = None
-    response_format: Json | None = None
-    hidden: bool | None = None
-    max_files_open: int | None = None
-    per_file_view_window_char_limit: int | None = None
-    project_id: str | None = None
-    template_id: str | None = None
-    base_template_id: str | None = None
     identity_ids: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    deployment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

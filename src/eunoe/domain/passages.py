@@ -6,7 +6,6 @@ from typing import Literal, TypeAlias
 
 from eunoe.domain.messages import Json, Role
 from eunoe.domain.models import EmbeddingConfig
-from eunoe.domain.origins import Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +48,7 @@ Deed: TypeAlias = Literal["created", "deleted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassageVersion(Origin):
+class PassageVersion:
     """One deed on a passage, by whom, whose call it was, and when; `text` is what it said."""
 
     passage_id: str
@@ -59,6 +58,10 @@ class PassageVersion(Origin):
     text: str
     tags: tuple[str, ...]
     actor_id: str | None
+    agent_id: str | None
+    run_id: str | None
+    step_id: str | None
+    message_id: str | None
     created_at: datetime
 
 

@@ -44,6 +44,9 @@ class Snapshot:
 
 
 _TAKEN: Final = tuple(one.name for one in fields(Snapshot) if one.name not in {"blocks", "tools"})
+_GIVEN: Final = {one.name for one in fields(AgentDraft)} & set(_TAKEN) - {
+    "model", "embedding", "compaction", "tags",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,26 +127,15 @@ def draft_of(
         for block in snapshot.blocks
     )
     draft = AgentDraft(
-        agent_type=snapshot.agent_type,
+        **{name: getattr(snapshot, name) for name in _GIVEN},
         name=instance.name,
-        system=snapshot.system,
         compaction=CompactionPatch(changes=asdict(snapshot.compaction)),
         memory_blocks=blocks,
         tools=snapshot.tools,
-        tool_rules=snapshot.tool_rules,
         include_base_tools=False,
         include_base_tool_rules=False,
         opening=instance.opening,
         tags=tuple(dict.fromkeys((*snapshot.tags, *instance.tags))),
-        description=snapshot.description,
-        metadata=snapshot.metadata,
-        timezone=snapshot.timezone,
-        message_buffer_autoclear=snapshot.message_buffer_autoclear,
-        enable_sleeptime=snapshot.enable_sleeptime,
-        response_format=snapshot.response_format,
-        max_files_open=snapshot.max_files_open,
-        per_file_view_window_char_limit=snapshot.per_file_view_window_char_limit,
-        project_id=snapshot.project_id,
         identity_ids=instance.identity_ids,
         secrets=instance.secrets,
     )

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self, cast
 
@@ -18,7 +17,7 @@ from pydantic import (
 
 from eunoe.domain.agents import Agent, AgentType, CompactionSettings
 from eunoe.domain.arguments import REQUEST_HEARTBEAT
-from eunoe.domain.blocks import Block, BlockDraft
+from eunoe.domain.blocks import Block
 from eunoe.domain.compaction_settings import filled
 from eunoe.domain.groups import Group, check_buffers
 from eunoe.domain.messages import Json
@@ -31,10 +30,8 @@ from eunoe.wire.agent_file_messages import MessageEntry
 from eunoe.wire.agent_file_shapes import EmbeddingEntry, Loose, Name
 from eunoe.wire.agent_requests import CompactionBody
 from eunoe.wire.blocks import CreateBlockBody
-from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat
-from eunoe.wire.models import (
-    LlmConfigBody,
-)
+from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat, format_of
+from eunoe.wire.models import LlmConfigBody
 from eunoe.wire.secrets import SecretKey
 from eunoe.wire.shape import Shape
 from eunoe.wire.tool_rules import ToolRuleBody, stored
@@ -68,10 +65,8 @@ class BlockEntry(CreateBlockBody):
 
 def block_of(body: CreateBlockBody, block_id: str, *, at: datetime) -> Block:
     """Return a block; a text that outgrew its limit keeps its whole length."""
-    draft = body.model_dump(include={one.name for one in fields(BlockDraft)})
-    draft["tags"] = tuple(body.tags)
-    draft["limit"] = max(body.limit, len(body.value))
-    return Block(**draft, id=block_id, created_at=at)
+    limit = max(body.limit, len(body.value))
+    return body.made(Block, id=block_id, tags=tuple(body.tags), limit=limit, created_at=at)
 
 
 class _Schema(Shape):
@@ -212,26 +207,18 @@ class AgentEntry(Loose):
 
     def agent(self, *, at: datetime) -> Agent:
         config = self.model_config_of()
-        formatted = self.response_format
-        system = default_system(self.agent_type) if self.system is None else self.system
-        return Agent(
-            id=self.id,
+        return self.made(
+            Agent,
             name=self.plain_name() or random_name(),
-            agent_type=self.agent_type,
-            system=system,
+            system=default_system(self.agent_type) if self.system is None else self.system,
             model=config,
             embedding=None if self.embedding_config is None else self.embedding_config.config(),
             compaction=self._compaction(config),
-            description=self.description,
-            metadata=self.metadata,
             timezone=self.timezone or "UTC",
             tool_rules=tuple(self.tool_rules or ()),
             tags=tuple(dict.fromkeys(self.tags or ())),
             message_buffer_autoclear=bool(self.message_buffer_autoclear),
-            response_format=None if formatted is None else formatted.model_dump(exclude_unset=True),
-            hidden=self.hidden,
-            max_files_open=self.max_files_open,
-            per_file_view_window_char_limit=self.per_file_view_window_char_limit,
+            response_format=format_of(self.response_format),
             created_at=at,
             updated_at=at,
         )

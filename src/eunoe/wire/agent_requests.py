@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from eunoe.domain.agents import AgentType, CompactionMode
-from eunoe.domain.blocks import BlockDraft
 from eunoe.domain.drafts import (
     AgentDraft,
     AgentPatch,
@@ -25,7 +24,7 @@ from eunoe.ids import pattern
 from eunoe.wire.blocks import CreateBlockBody
 from eunoe.wire.content import Content, FetchImage, parts_of
 from eunoe.wire.identities import IdentityId
-from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat
+from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat, format_of
 from eunoe.wire.models import EmbeddingConfigBody, LlmConfigBody
 from eunoe.wire.secrets import SecretsBody, first_sent
 from eunoe.wire.shape import Shape
@@ -81,14 +80,7 @@ class OpeningBody(Shape):
     group_id: str | None = None
 
     async def message(self, *, fetch: FetchImage) -> OpeningMessage:
-        return OpeningMessage(
-            role=self.role,
-            content=await parts_of(self.content, fetch=fetch),
-            name=self.name,
-            otid=self.otid,
-            sender_id=self.sender_id,
-            group_id=self.group_id,
-        )
+        return self.made(OpeningMessage, content=await parts_of(self.content, fetch=fetch))
 
 
 class _AgentBody(Shape):
@@ -195,8 +187,6 @@ class _AgentBody(Shape):
         base = ModelWish() if self.llm_config is None else self.llm_config.wish()
         sent = {} if self.model_settings is None else self.model_settings.sent()
         settings = (base.settings or {}) | sent
-        shown = self.response_format
-        formatted = None if shown is None else shown.model_dump(exclude_unset=True)
         return ModelWish(
             handle=base.handle or self.model,
             context_window=self.context_window_limit or base.context_window,
@@ -208,7 +198,7 @@ class _AgentBody(Shape):
             temperature=base.temperature,
             parallel_tool_calls=_first(self.parallel_tool_calls, base.parallel_tool_calls),
             strict=base.strict,
-            response_format=formatted or base.response_format,
+            response_format=format_of(self.response_format) or base.response_format,
             settings=settings or None,
         )
 
@@ -237,42 +227,24 @@ class CreateAgentBody(_AgentBody):
         """Return the agent asked for, the images of its opening messages fetched."""
         opening = self.initial_message_sequence
         tags = tuple(dict.fromkeys(self.tags or ()))
-        formatted = self.response_format
-        return AgentDraft(
-            agent_type=self.agent_type,
-            name=self.name,
-            system=self.system,
+        settings = self.compaction_settings
+        return self.made(
+            AgentDraft,
             model=self._create_wish(),
             embedding=self.embedding_handle(),
-            embedding_chunk_size=self.embedding_chunk_size,
-            compaction=None
-            if self.compaction_settings is None
-            else self.compaction_settings.patch(),
-            memory_blocks=_drafts(self.memory_blocks),
+            compaction=None if settings is None else settings.patch(),
+            memory_blocks=tuple(body.draft() for body in self.memory_blocks or ()),
             block_ids=tuple(self.block_ids or ()),
             tools=tuple(dict.fromkeys(self.tools or ())),
             tool_ids=tuple(dict.fromkeys(self.tool_ids or ())),
             folder_ids=self.folders() or (),
             tool_rules=stored(self.tool_rules),
-            include_base_tools=self.include_base_tools,
-            include_multi_agent_tools=self.include_multi_agent_tools,
-            include_base_tool_rules=self.include_base_tool_rules,
             opening=None
             if opening is None
             else tuple([await one.message(fetch=fetch) for one in opening]),
             tags=tags,
-            description=self.description,
-            metadata=self.metadata,
-            timezone=self.timezone,
-            message_buffer_autoclear=self.message_buffer_autoclear,
-            enable_sleeptime=self.enable_sleeptime,
-            response_format=None if formatted is None else formatted.model_dump(exclude_unset=True),
+            response_format=format_of(self.response_format),
             hidden=True if SUBAGENT_TAG in tags else self.hidden,
-            max_files_open=self.max_files_open,
-            per_file_view_window_char_limit=self.per_file_view_window_char_limit,
-            project_id=self.project_id,
-            template_id=self.template_id,
-            base_template_id=self.base_template_id,
             identity_ids=tuple(dict.fromkeys(self.identity_ids or ())),
             secrets=self.secret_values() or {},
         )
@@ -296,30 +268,21 @@ class UpdateAgentBody(_AgentBody):
 
     def patch(self) -> AgentPatch:
         """Return what is to change; null says nothing, save for `max_tokens` (6.40)."""
-        formatted = self.response_format
-        values: Json = {
-            name: getattr(self, name) for name in _PLAIN if getattr(self, name) is not None
-        }
-        if self.tool_rules is not None:
-            values["tool_rules"] = stored(self.tool_rules)
-        if self.tags is not None:
-            values["tags"] = tuple(dict.fromkeys(self.tags))
-        if formatted is not None:
-            values["response_format"] = formatted.model_dump(exclude_unset=True)
+        settings = self.compaction_settings
+        given: Json = {name: getattr(self, name) for name in _PLAIN}
+        given["tool_rules"] = stored(self.tool_rules)
+        given["tags"] = _distinct(self.tags)
+        given["response_format"] = format_of(self.response_format)
         return AgentPatch(
-            values=values,
+            values={name: value for name, value in given.items() if value is not None},
             model=self._update_wish(),
             embedding=self.embedding_handle(),
-            compaction=None
-            if self.compaction_settings is None
-            else self.compaction_settings.patch(),
-            block_ids=None if self.block_ids is None else tuple(dict.fromkeys(self.block_ids)),
-            tool_ids=None if self.tool_ids is None else tuple(dict.fromkeys(self.tool_ids)),
+            compaction=None if settings is None else settings.patch(),
+            block_ids=_distinct(self.block_ids),
+            tool_ids=_distinct(self.tool_ids),
             folder_ids=self.folders(),
             message_ids=None if self.message_ids is None else tuple(self.message_ids),
-            identity_ids=None
-            if self.identity_ids is None
-            else tuple(dict.fromkeys(self.identity_ids)),
+            identity_ids=_distinct(self.identity_ids),
             secrets=self.secret_values(),
         )
 
@@ -332,27 +295,15 @@ class UpdateAgentBody(_AgentBody):
 
 
 _PLAIN: Final = (
-    "name",
-    "system",
-    "description",
-    "metadata",
-    "timezone",
-    "hidden",
-    "message_buffer_autoclear",
-    "enable_sleeptime",
-    "max_files_open",
-    "per_file_view_window_char_limit",
-    "project_id",
-    "template_id",
-    "base_template_id",
-    "last_run_completion",
-    "last_run_duration_ms",
+    "name", "system", "description", "metadata", "timezone", "hidden", "message_buffer_autoclear",
+    "enable_sleeptime", "max_files_open", "per_file_view_window_char_limit", "project_id",
+    "template_id", "base_template_id", "last_run_completion", "last_run_duration_ms",
     "last_stop_reason",
-)
+)  # fmt: skip
 
 
-def _drafts(bodies: list[CreateBlockBody] | None) -> tuple[BlockDraft, ...]:
-    return tuple(body.draft() for body in bodies or ())
+def _distinct(given: list[str] | None) -> tuple[str, ...] | None:
+    return None if given is None else tuple(dict.fromkeys(given))
 
 
 def _first(given: bool | None, otherwise: bool | None) -> bool | None:

@@ -59,9 +59,7 @@ class CreateBlockBody(_Body):
         return field.get_default(call_default_factory=True, validated_data={})
 
     def draft(self) -> BlockDraft:
-        given = self.model_dump()
-        given["tags"] = tuple(self.tags)
-        return BlockDraft(**given)
+        return self.made(BlockDraft, tags=tuple(self.tags))
 
 
 class UpdateBlockBody(_Body):
@@ -78,9 +76,7 @@ class UpdateBlockBody(_Body):
     preserve_on_migration: bool | None = None
 
     def patch(self) -> BlockPatch:
-        given = self.model_dump()
-        given["tags"] = None if self.tags is None else tuple(self.tags)
-        return BlockPatch(**given)
+        return self.made(BlockPatch, tags=None if self.tags is None else tuple(self.tags))
 
 
 class BlockResponse(TypedDict):

@@ -120,14 +120,12 @@ class CreateGroupBody(Shape):
         config = self.manager_config.values()
         if isinstance(self.manager_config, DynamicConfig):
             config = {"termination_token": TERMINATION_TOKEN, **config}
-        return GroupDraft(
+        return self.made(
+            GroupDraft,
             manager_type=self.manager_config.manager_type,
             agent_ids=tuple(self.agent_ids),
-            description=self.description,
             config=config,
             shared_block_ids=tuple(dict.fromkeys(self.shared_block_ids)),
-            project_id=self.project_id,
-            hidden=self.hidden,
         )
 
 

@@ -36,7 +36,7 @@ class PropertyBody(Strict):
         return self
 
     def read(self) -> Property:
-        return Property(key=self.key, value=self.value, type=self.type)
+        return self.made(Property)
 
 
 def _type_of(value: object) -> PropertyType:
@@ -61,11 +61,8 @@ class CreateIdentityBody(Strict):
     properties: list[PropertyBody] | None = None
 
     def draft(self) -> IdentityDraft:
-        return IdentityDraft(
-            identifier_key=self.identifier_key,
-            name=self.name,
-            identity_type=self.identity_type,
-            project_id=self.project_id,
+        return self.made(
+            IdentityDraft,
             properties=None if self.properties is None else properties(self.properties),
             agent_ids=None if self.agent_ids is None else tuple(dict.fromkeys(self.agent_ids)),
             block_ids=None if self.block_ids is None else tuple(dict.fromkeys(self.block_ids)),
@@ -81,10 +78,8 @@ class UpdateIdentityBody(Strict):
     properties: list[PropertyBody] | None = None
 
     def patch(self) -> IdentityPatch:
-        return IdentityPatch(
-            identifier_key=self.identifier_key,
-            name=self.name,
-            identity_type=self.identity_type,
+        return self.made(
+            IdentityPatch,
             properties=None if self.properties is None else properties(self.properties),
             agent_ids=tuple(dict.fromkeys(self.agent_ids or ())),
             block_ids=tuple(dict.fromkeys(self.block_ids or ())),

@@ -23,7 +23,7 @@ class CreateStdio(Strict):
     env: dict[str, str] | None = None
 
     def config(self) -> McpConfig:
-        return StdioServer(command=self.command, args=tuple(self.args), env=self.env)
+        return self.made(StdioServer, args=tuple(self.args))
 
 
 class _CreateHttp(Strict):
@@ -37,24 +37,14 @@ class CreateStreamableHttp(_CreateHttp):
     mcp_server_type: Literal["streamable_http"] = "streamable_http"
 
     def config(self) -> McpConfig:
-        return _http(self, "streamable_http")
+        return self.made(HttpServer, kind="streamable_http", url=self.server_url)
 
 
 class CreateSse(_CreateHttp):
     mcp_server_type: Literal["sse"] = "sse"
 
     def config(self) -> McpConfig:
-        return _http(self, "sse")
-
-
-def _http(given: _CreateHttp, kind: domain.HttpKind) -> HttpServer:
-    return HttpServer(
-        kind=kind,
-        url=given.server_url,
-        auth_header=given.auth_header,
-        auth_token=given.auth_token,
-        custom_headers=given.custom_headers,
-    )
+        return self.made(HttpServer, kind="sse", url=self.server_url)
 
 
 class CreateBody(Strict):

@@ -86,14 +86,12 @@ def query_of(request: SearchAllMessagesRequest | MessageSearchRequest) -> Messag
         if outside or (wanted and not roles):
             return None
     start = request.start_date
-    return MessageQuery(
+    return request.made(
+        MessageQuery,
         text=request.query or "",
-        agent_id=request.agent_id,
-        conversation_id=request.conversation_id,
         roles=roles,
         since=None if start is None else start + _MOMENT,
         until=request.end_date,
-        limit=request.limit,
     )
 
 

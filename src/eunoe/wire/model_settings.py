@@ -77,6 +77,11 @@ class ResponseFormat(Shape):
     json_schema: dict[str, Any] | None = None
 
 
+def format_of(given: ResponseFormat | None) -> Json | None:
+    """Return a format with the fields that the caller sent."""
+    return None if given is None else given.model_dump(exclude_unset=True)
+
+
 class ModelSettingsBody(Shape):
     """`model_settings` of any provider type; an unknown type is refused (api 6.6.2)."""
 

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from eunoe.domain.drafts import ModelWish
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, EmbeddingListing, ModelConfig, ModelListing
-from eunoe.wire.model_settings import ResponseFormat, temperature
+from eunoe.wire.model_settings import ResponseFormat, format_of, temperature
 from eunoe.wire.shape import Shape
 
 EMBEDDING_CHUNK_SIZE: Final = 300
@@ -69,20 +69,14 @@ class LlmConfigBody(Shape):
 
     def wish(self) -> ModelWish:
         """Return the configuration as a wish; without a handle it is provider/model."""
-        shown = self.response_format
         own = {"effort": self.effort, "verbosity": self.verbosity}
-        return ModelWish(
+        return self.made(
+            ModelWish,
             handle=self.handle or f"{self.provider_name or self.model_endpoint_type}/{self.model}",
-            context_window=self.context_window,
             max_output_tokens=self.max_tokens,
             max_reasoning_tokens=self.max_reasoning_tokens or None,
-            enable_reasoner=self.enable_reasoner,
             inner_thoughts=self.put_inner_thoughts_in_kwargs,
-            reasoning_effort=self.reasoning_effort,
-            temperature=self.temperature,
-            parallel_tool_calls=self.parallel_tool_calls,
-            strict=self.strict,
-            response_format=None if shown is None else shown.model_dump(exclude_unset=True),
+            response_format=format_of(self.response_format),
             settings={name: value for name, value in own.items() if value is not None} or None,
         )
 

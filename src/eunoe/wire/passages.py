@@ -38,8 +38,8 @@ class CreatePassageBody(Shape):
     created_at: str | None = None
 
     def draft(self) -> PassageDraft:
-        return PassageDraft(
-            text=self.text,
+        return self.made(
+            PassageDraft,
             tags=distinct(self.tags),
             metadata=self.metadata or {},
             created_at=None if self.created_at is None else _moment(self.created_at),
@@ -56,7 +56,7 @@ class CreateMemoryBody(Shape):
     created_at: Moment | None = None
 
     def draft(self) -> PassageDraft:
-        return PassageDraft(text=self.text, tags=distinct(self.tags), created_at=self.created_at)
+        return self.made(PassageDraft, tags=distinct(self.tags))
 
 
 class SearchPassagesBody(Shape):
@@ -71,14 +71,13 @@ class SearchPassagesBody(Shape):
 
     def asked(self) -> PassageQuery:
         """Return the search; `agent_id` is looked up by the service and wins (14.5)."""
-        return PassageQuery(
+        return self.made(
+            PassageQuery,
             text=self.query or "",
-            archive_id=self.archive_id,
             tags=distinct(self.tags),
             tag_match=self.tag_match_mode,
             since=self.start_date,
             until=self.end_date,
-            limit=self.limit,
         )
 
 

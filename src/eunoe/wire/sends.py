@@ -117,7 +117,7 @@ class ClientSkill(Shape):
     location: str
 
     def skill(self) -> Skill:
-        return Skill(name=self.name, description=self.description, location=self.location)
+        return self.made(Skill)
 
 
 class LettaRequest(Shape):

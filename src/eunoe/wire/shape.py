@@ -1,7 +1,7 @@
 """What all shapes of the wire have in common, requests and answers."""
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import Field, fields
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
@@ -9,9 +9,13 @@ from pydantic import BaseModel, ConfigDict
 
 from eunoe.wire.times import entity_time
 
-A = TypeVar("A")
+T = TypeVar("T")
 
 _FORMS: Final[dict[type, Callable[[Any], object]]] = {datetime: entity_time, tuple: list}
+
+
+def _fields(kind: type) -> tuple[Field[Any], ...]:
+    return fields(cast("Any", kind))
 
 
 class Shape(BaseModel):
@@ -19,10 +23,15 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(defer_build=True)
 
-    def shared(self, kind: type) -> dict[str, Any]:
-        """Return the fields that a dataclass of the domain has by the same name."""
-        names = type(self).model_fields
-        return {one.name: getattr(self, one.name) for one in fields(kind) if one.name in names}
+    def made(self, kind: type[T], /, **differing: object) -> T:
+        """Return a value of the domain: each field from the one of the same name here.
+
+        Fields that are not here, or say something else here, are given as `differing`, or are
+        left to their defaults.
+        """
+        names = type(self).model_fields.keys() - differing.keys()
+        same = {one.name: getattr(self, one.name) for one in _fields(kind) if one.name in names}
+        return kind(**same, **differing)
 
 
 class Strict(Shape):
@@ -31,7 +40,7 @@ class Strict(Shape):
     model_config = ConfigDict(extra="forbid")
 
 
-def shown_as(kind: type[A], one: object, **differing: object) -> A:
+def shown_as(kind: type[T], one: object, /, **differing: object) -> T:
     """Return `one` as an answer of this kind: each field from its attribute of the same name.
 
     Fields for which there is none, or that say something else, are given as `differing`. Times
@@ -42,4 +51,4 @@ def shown_as(kind: type[A], one: object, **differing: object) -> A:
         value: object = differing[name] if name in differing else getattr(one, name)
         form = _FORMS.get(type(value))
         shown[name] = value if form is None else form(value)
-    return cast("A", shown)
+    return cast("T", shown)

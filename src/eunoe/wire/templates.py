@@ -79,14 +79,7 @@ class Opening(Shape):
     batch_item_id: str | None = None
 
     def message(self) -> OpeningMessage:
-        return OpeningMessage(
-            role=self.role,
-            content=(Text(text=self.content),),
-            name=self.name,
-            otid=self.otid,
-            sender_id=self.sender_id,
-            group_id=self.group_id,
-        )
+        return self.made(OpeningMessage, content=(Text(text=self.content),))
 
 
 class CreateFromTemplate(Shape):

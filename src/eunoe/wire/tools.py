@@ -47,27 +47,14 @@ class _ToolBody(Shape):
     default_requires_approval: bool | None = None
     enable_parallel_execution: bool | None = None
 
-    def _draft(
-        self,
-        *,
-        source_code: str | None,
-        project_id: str | None = None,
-        metadata: Json | None = None,
-    ) -> ToolDraft:
-        return ToolDraft(
-            source_code=source_code,
-            source_type=self.source_type,
-            json_schema=self.json_schema,
-            args_json_schema=self.args_json_schema,
-            description=self.description,
+    def _draft(self, **more: object) -> ToolDraft:
+        return self.made(
+            ToolDraft,
             tags=None if self.tags is None else tuple(dict.fromkeys(self.tags)),
-            return_char_limit=self.return_char_limit,
             pip_requirements=_requirements(self.pip_requirements),
             npm_requirements=_requirements(self.npm_requirements),
-            default_requires_approval=self.default_requires_approval,
             parallel=self.enable_parallel_execution,
-            metadata=metadata,
-            project_id=project_id,
+            **more,
         )
 
 
@@ -85,7 +72,7 @@ class CreateToolBody(_ToolBody):
         return self
 
     def draft(self, *, project_id: str | None) -> ToolDraft:
-        return self._draft(source_code=self.source_code, project_id=project_id)
+        return self._draft(project_id=project_id)
 
 
 class UpdateToolBody(_ToolBody):
@@ -95,7 +82,7 @@ class UpdateToolBody(_ToolBody):
     metadata_: dict[str, Any] | None = None
 
     def draft(self) -> ToolDraft:
-        return self._draft(source_code=self.source_code, metadata=self.metadata_)
+        return self._draft(metadata=self.metadata_)
 
 
 class SearchToolsBody(Strict):
@@ -157,11 +144,9 @@ class RunSourceBody(Strict):
     npm_requirements: list[Requirement] | None = None
 
     def trial(self) -> Trial:
-        draft = ToolDraft(
-            source_code=self.source_code,
+        draft = self.made(
+            ToolDraft,
             source_type=_source_type(self.source_type),
-            json_schema=self.json_schema,
-            args_json_schema=self.args_json_schema,
             pip_requirements=_requirements(self.pip_requirements),
             npm_requirements=_requirements(self.npm_requirements),
         )
