@@ -1,6 +1,6 @@
 """Which model an agent speaks through, and how it is asked."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
 from eunoe.domain.messages import Json
@@ -54,24 +54,29 @@ class EmbeddingConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelListing:
-    """A model that a provider serves; `context_window` as the endpoint reports it, in tokens."""
+class _Listing:
+    """What a provider serves; `endpoint` is where."""
 
     handle: str
     model: str
     provider_type: str
     provider_name: str
     endpoint: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelListing(_Listing):
+    """A model that a provider serves; `context_window` as the endpoint reports it, in tokens."""
+
     context_window: int
     max_output_tokens: int | None = None
     provider_category: Category = "base"
 
+    def config(self, *, max_output_tokens: int | None) -> ModelConfig:
+        """Return how the model is called where nobody has said anything of it yet."""
+        return replace(ModelConfig(**asdict(self)), max_output_tokens=max_output_tokens)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingListing:
-    handle: str
-    model: str
-    provider_type: str
-    provider_name: str
-    endpoint: str | None
+class EmbeddingListing(_Listing):
     dimensions: int

@@ -121,7 +121,7 @@ class Registry:
             raise ModelUnknown(f"{handle} names no model; write provider/model.")
         listing = await self._found(shelf, handle, among=lambda listed: listed.models)
         if listing is not None:
-            return _config(listing)
+            return listing.config(max_output_tokens=usual_output_tokens(listing.model))
         if not shelf.source.is_open and shelf.listed is not None:
             raise ModelUnknown(f"The provider {name} serves no model {model}.")
         known = known_model(model)
@@ -216,16 +216,3 @@ async def _close(shelf: _Shelf) -> None:
         shelf.asking.cancel()
         await asyncio.wait([shelf.asking])
     await shelf.source.aclose()
-
-
-def _config(listing: ModelListing) -> ModelConfig:
-    return ModelConfig(
-        handle=listing.handle,
-        model=listing.model,
-        provider_type=listing.provider_type,
-        provider_name=listing.provider_name,
-        provider_category=listing.provider_category,
-        endpoint=listing.endpoint,
-        context_window=listing.context_window,
-        max_output_tokens=usual_output_tokens(listing.model),
-    )

@@ -25,7 +25,7 @@ from eunoe.wire.blocks import CreateBlockBody
 from eunoe.wire.content import Content, FetchImage, parts_of
 from eunoe.wire.identities import IdentityId
 from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat, format_of
-from eunoe.wire.models import EmbeddingConfigBody, LlmConfigBody
+from eunoe.wire.models import EmbeddingConfigBody, EmbeddingHandle, LlmConfigBody
 from eunoe.wire.secrets import SecretsBody, first_sent
 from eunoe.wire.shape import Shape
 from eunoe.wire.tool_rules import ToolRuleBody, stored
@@ -101,7 +101,7 @@ class _AgentBody(Shape):
     model: str | None = None
     llm_config: LlmConfigBody | None = None
     model_settings: ModelSettingsBody | None = None
-    embedding: str | None = None
+    embedding: EmbeddingHandle | None = None
     embedding_config: EmbeddingConfigBody | None = None
     context_window_limit: Annotated[int, Field(ge=1)] | None = None
     max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -150,13 +150,6 @@ class _AgentBody(Shape):
         if model is not None and "/" not in model:
             raise Invalid(f"The model `{model[:80]}` is not a handle; write it provider/model.")
         return model
-
-    @field_validator("embedding")
-    @classmethod
-    def _embedding_is_a_handle(cls, embedding: str | None) -> str | None:
-        if embedding is not None and "/" not in embedding:
-            raise ValueError("an embedding handle is written provider/model")
-        return embedding
 
     @model_validator(mode="after")
     def _files_are_bounded(self) -> "_AgentBody":

@@ -23,7 +23,6 @@ from eunoe.wire.models import (
 )
 from eunoe.wire.secrets import AgentEnvironmentVariable, secret
 from eunoe.wire.shape import shown_as
-from eunoe.wire.times import entity_time, optional_entity_time
 
 Include: TypeAlias = Literal[
     "agent.blocks", "agent.tools", "agent.sources", "agent.tags", "agent.identities",
@@ -124,53 +123,31 @@ def state(one: agent_states.AgentState) -> AgentState:
     held = [blocks.block(block) for block in one.blocks]
     variables = [secret(held) for held in one.secrets]
     managed = None if one.managed_group is None else groups.group(one.managed_group)
-    return {
-        "id": agent.id,
-        "name": agent.name,
-        "description": agent.description,
-        "metadata": agent.metadata,
-        "system": agent.system,
-        "agent_type": agent.agent_type,
-        "timezone": agent.timezone,
-        "hidden": agent.hidden,
-        "message_ids": one.message_ids,
-        "llm_config": llm_config(agent.model),
-        "embedding_config": embedding_config(agent.embedding),
-        "model": agent.model.handle,
-        "embedding": None if agent.embedding is None else agent.embedding.handle,
-        "model_settings": model_settings(agent.model),
-        "compaction_settings": compaction_settings(agent.compaction),
-        "response_format": agent.response_format,
-        "tool_rules": agent.tool_rules,
-        "message_buffer_autoclear": agent.message_buffer_autoclear,
-        "enable_sleeptime": agent.enable_sleeptime,
-        "max_files_open": bounds.open,
-        "per_file_view_window_char_limit": bounds.chars,
-        "project_id": agent.project_id,
-        "template_id": agent.template_id,
-        "base_template_id": agent.base_template_id,
-        "deployment_id": agent.deployment_id,
-        "entity_id": agent.entity_id,
-        "last_run_completion": optional_entity_time(agent.last_run_completion),
-        "last_run_duration_ms": agent.last_run_duration_ms,
-        "last_stop_reason": agent.last_stop_reason,
-        "created_by_id": agent.created_by_id,
-        "last_updated_by_id": agent.last_updated_by_id,
-        "created_at": entity_time(agent.created_at),
-        "updated_at": entity_time(agent.updated_at),
-        "memory": memory(one, held),
-        "blocks": held,
-        "tools": [tools.tool(tool) for tool in one.tools],
-        "sources": [folders.source(folder) for folder in one.folders],
-        "tags": one.tags,
-        "identities": [identities.identity(owner) for owner in one.identities],
-        "identity_ids": [owner.id for owner in one.identities],
-        "secrets": variables,
-        "tool_exec_environment_variables": variables,
-        "managed_group": managed,
-        "multi_agent_group": managed,
-        "pending_approval": _pending_approval(one),
-    }
+    return shown_as(
+        AgentState,
+        agent,
+        message_ids=one.message_ids,
+        llm_config=llm_config(agent.model),
+        embedding_config=embedding_config(agent.embedding),
+        model=agent.model.handle,
+        embedding=None if agent.embedding is None else agent.embedding.handle,
+        model_settings=model_settings(agent.model),
+        compaction_settings=compaction_settings(agent.compaction),
+        max_files_open=bounds.open,
+        per_file_view_window_char_limit=bounds.chars,
+        memory=memory(one, held),
+        blocks=held,
+        tools=[tools.tool(tool) for tool in one.tools],
+        sources=[folders.source(folder) for folder in one.folders],
+        tags=one.tags,
+        identities=[identities.identity(owner) for owner in one.identities],
+        identity_ids=[owner.id for owner in one.identities],
+        secrets=variables,
+        tool_exec_environment_variables=variables,
+        managed_group=managed,
+        multi_agent_group=managed,
+        pending_approval=_pending_approval(one),
+    )
 
 
 def _pending_approval(one: agent_states.AgentState) -> Json | None:

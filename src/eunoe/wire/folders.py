@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import folders
@@ -12,6 +12,7 @@ from eunoe.wire.models import (
     EmbeddedBody,
     EmbeddingConfigBody,
     EmbeddingConfigResponse,
+    EmbeddingHandle,
     embedding_config,
 )
 from eunoe.wire.shape import Strict, shown_as
@@ -20,18 +21,12 @@ from eunoe.wire.shape import Strict, shown_as
 class CreateFolderBody(EmbeddedBody):
     model_config = ConfigDict(extra="forbid")
 
+    embedding: EmbeddingHandle | None = None
     name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     instructions: str | None = None
     metadata: dict[str, Any] | None = None
     embedding_chunk_size: Annotated[int, Field(ge=1)] | None = None
-
-    @field_validator("embedding")
-    @classmethod
-    def _embedding_is_a_handle(cls, embedding: str | None) -> str | None:
-        if embedding is not None and "/" not in embedding:
-            raise ValueError("an embedding handle is written provider/model")
-        return embedding
 
 
 class UpdateFolderBody(Strict):

@@ -1,15 +1,15 @@
 """Models on the wire: listings, and both forms of an agent's configuration (api 17)."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 from eunoe.domain.drafts import ModelWish
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, EmbeddingListing, ModelConfig, ModelListing
 from eunoe.wire.model_settings import ResponseFormat, format_of, temperature
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, shown_as
 
 EMBEDDING_CHUNK_SIZE: Final = 300
 EMBEDDING_BATCH_SIZE: Final = 32
@@ -41,6 +41,15 @@ _ENDPOINT_ALIASES: Final = {"lmstudio_openai": "lmstudio", "sglang": "vllm"}
 
 
 # Requests
+
+
+def _handle(embedding: str) -> str:
+    if "/" not in embedding:
+        raise ValueError("an embedding handle is written provider/model")
+    return embedding
+
+
+EmbeddingHandle: TypeAlias = Annotated[str, AfterValidator(_handle)]
 
 
 class LlmConfigBody(Shape):
@@ -169,48 +178,40 @@ class EmbeddingModel(EmbeddingConfigResponse):
 
 def llm_config(config: ModelConfig) -> LLMConfig:
     """Return the deprecated configuration object, every field of it (api 6.1)."""
-    return {
-        "model": config.model,
-        "display_name": config.model,
-        "model_endpoint_type": _endpoint_type(config.provider_type),
-        "model_endpoint": config.endpoint,
-        "provider_name": config.provider_name,
-        "provider_category": config.provider_category,
-        "model_wrapper": None,
-        "context_window": config.context_window,
-        "put_inner_thoughts_in_kwargs": config.put_inner_thoughts_in_kwargs,
-        "handle": config.handle,
-        "temperature": temperature(config),
-        "max_tokens": config.max_output_tokens,
-        "enable_reasoner": config.enable_reasoner,
-        "reasoning_effort": config.reasoning_effort,
-        "max_reasoning_tokens": config.max_reasoning_tokens,
-        "effort": config.settings.get("effort"),
-        "frequency_penalty": None,
-        "compatibility_type": None,
-        "verbosity": config.settings.get("verbosity"),
-        "tier": None,
-        "parallel_tool_calls": config.parallel_tool_calls,
-        "response_format": config.response_format,
-        "strict": config.strict,
-        "return_logprobs": False,
-        "top_logprobs": None,
-        "return_token_ids": False,
-        "tool_call_parser": config.settings.get("tool_call_parser"),
-    }
+    unsaid = ("model_wrapper", "frequency_penalty", "compatibility_type", "tier", "top_logprobs")
+    own = {name: config.settings.get(name) for name in ("effort", "verbosity", "tool_call_parser")}
+    return shown_as(
+        LLMConfig,
+        config,
+        display_name=config.model,
+        model_endpoint_type=_endpoint_type(config.provider_type),
+        model_endpoint=config.endpoint,
+        temperature=temperature(config),
+        max_tokens=config.max_output_tokens,
+        return_logprobs=False,
+        return_token_ids=False,
+        **own,
+        **dict.fromkeys(unsaid),
+    )
 
 
 def embedding_config(config: EmbeddingConfig | None) -> EmbeddingConfigResponse | None:
     if config is None:
         return None
+    return _embedding(config, chunk_size=config.chunk_size, batch_size=config.batch_size)
+
+
+def _embedding(
+    one: EmbeddingConfig | EmbeddingListing, *, chunk_size: int, batch_size: int
+) -> EmbeddingConfigResponse:
     return {
-        "embedding_endpoint_type": _embedding_endpoint_type(config.provider_type),
-        "embedding_endpoint": config.endpoint,
-        "embedding_model": config.model,
-        "embedding_dim": config.dimensions,
-        "embedding_chunk_size": config.chunk_size,
-        "handle": config.handle,
-        "batch_size": config.batch_size,
+        "embedding_endpoint_type": _embedding_endpoint_type(one.provider_type),
+        "embedding_endpoint": one.endpoint,
+        "embedding_model": one.model,
+        "embedding_dim": one.dimensions,
+        "embedding_chunk_size": chunk_size,
+        "handle": one.handle,
+        "batch_size": batch_size,
         "azure_endpoint": None,
         "azure_version": None,
         "azure_deployment": None,
@@ -219,16 +220,7 @@ def embedding_config(config: EmbeddingConfig | None) -> EmbeddingConfigResponse 
 
 def listed_model(listing: ModelListing) -> Model:
     """Return one entry of the model list, with the deprecated configuration fields (17.3)."""
-    config = ModelConfig(
-        handle=listing.handle,
-        model=listing.model,
-        provider_type=listing.provider_type,
-        provider_name=listing.provider_name,
-        endpoint=listing.endpoint,
-        context_window=listing.context_window,
-        max_output_tokens=listing.max_output_tokens,
-        provider_category=listing.provider_category,
-    )
+    config = listing.config(max_output_tokens=listing.max_output_tokens)
     return {
         **llm_config(config),
         "name": listing.model,
@@ -241,21 +233,12 @@ def listed_model(listing: ModelListing) -> Model:
 def listed_embedding_model(listing: EmbeddingListing) -> EmbeddingModel:
     """Return one entry of the embedding model list (17.4)."""
     return {
-        "handle": listing.handle,
+        **_embedding(listing, chunk_size=EMBEDDING_CHUNK_SIZE, batch_size=EMBEDDING_BATCH_SIZE),
         "name": listing.model,
         "display_name": listing.model,
         "provider_type": _provider_type(listing.provider_type),
         "provider_name": listing.provider_name,
         "model_type": "embedding",
-        "embedding_endpoint_type": _embedding_endpoint_type(listing.provider_type),
-        "embedding_endpoint": listing.endpoint,
-        "embedding_model": listing.model,
-        "embedding_dim": listing.dimensions,
-        "embedding_chunk_size": EMBEDDING_CHUNK_SIZE,
-        "batch_size": EMBEDDING_BATCH_SIZE,
-        "azure_endpoint": None,
-        "azure_version": None,
-        "azure_deployment": None,
     }
 
 

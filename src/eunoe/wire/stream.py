@@ -15,11 +15,13 @@ from eunoe.domain.events import (
     Started,
     Stopped,
     Used,
+    metadata_of,
 )
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
 from eunoe.domain.views import Summarised, View
 from eunoe.wire.messages import Lens, MessageFields, WireMessage, bodies
+from eunoe.wire.shape import shown_as
 from eunoe.wire.times import message_date
 
 
@@ -114,29 +116,18 @@ def stop_reason(reason: StopReason) -> WireStopReason:
 
 def usage(used: Used) -> UsageStatistics:
     """Return a run's usage; null means that the provider never reported it (streaming 3.2)."""
-    return {
-        "message_type": "usage_statistics",
-        "completion_tokens": used.usage.completion_tokens,
-        "prompt_tokens": used.usage.prompt_tokens,
-        "total_tokens": used.usage.total_tokens,
-        "step_count": used.step_count,
-        "run_ids": None if used.run_ids is None else list(used.run_ids),
-        "cached_input_tokens": used.usage.cached_input_tokens,
-        "cache_write_tokens": used.usage.cache_write_tokens,
-        "reasoning_tokens": used.usage.reasoning_tokens,
-        "context_tokens": used.context_tokens,
-    }
+    return shown_as(
+        UsageStatistics,
+        used.usage,
+        message_type="usage_statistics",
+        step_count=used.step_count,
+        run_ids=used.run_ids,
+        context_tokens=used.context_tokens,
+    )
 
 
 def failure(failed: Failed, *, seq: int | None) -> Json:
-    return {
-        "message_type": "error_message",
-        "run_id": failed.run_id,
-        "error_type": failed.error_type,
-        "message": failed.message,
-        "detail": failed.detail,
-        "seq_id": seq,
-    }
+    return {**metadata_of(failed), "seq_id": seq}
 
 
 def _compacting(event: Compacting, *, seq: int | None) -> Json:
