@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from eunoe.store import audit, events, kept_answers, provider_traces
+from eunoe.store import events, own
 from eunoe.store.db import Actor, Database, Tx, give_back
 
 _BATCH: Final = 100
@@ -32,9 +32,11 @@ async def sweep(db: Database, kept: Retention, *, now: datetime | None = None) -
     """Delete what is older than it is kept."""
     now = now or datetime.now(UTC)
     await _all(db, lambda tx: events.prune(tx, ended_before=now - kept.events, limit=_BATCH))
-    await _all(db, lambda tx: provider_traces.prune(tx, before=now - kept.events, limit=_BATCH))
-    await _all(db, lambda tx: audit.prune(tx, before=now - kept.audit, limit=_BATCH))
-    await _all(db, lambda tx: kept_answers.prune(tx, before=now - _ANSWERS, limit=_BATCH))
+    await _all(
+        db, lambda tx: own.prune(tx, "provider_traces", before=now - kept.events, limit=_BATCH)
+    )
+    await _all(db, lambda tx: own.prune(tx, "audit_entries", before=now - kept.audit, limit=_BATCH))
+    await _all(db, lambda tx: own.prune(tx, "kept_answers", before=now - _ANSWERS, limit=_BATCH))
     await _all(db, lambda tx: give_back(tx, pages=_BATCH))
 
 

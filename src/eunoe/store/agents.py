@@ -117,7 +117,7 @@ async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
 
 async def many(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Agent]:
     """Return the agents with these ids, by id; unknown ids are left out."""
-    rows = await own.many(tx, _LISTING, agent_ids)
+    rows = await own.rows(tx, _LISTING, agent_ids)
     return {agent.id: agent for agent in await _with_tags(tx, rows)}
 
 
@@ -187,9 +187,7 @@ async def list_agents(tx: Tx, where: AgentFilter, page: Page) -> list[Agent]:
 
 
 async def count(tx: Tx, where: AgentFilter) -> int:
-    asked = _where(tx, where)
-    found: int = await tx.fetch_value(f"SELECT COUNT(*) FROM agents WHERE {asked.sql}", *asked.args)
-    return found
+    return await own.count(tx, _where(tx, where), "agents")
 
 
 def _where(tx: Tx, asked: AgentFilter) -> Where:
@@ -216,7 +214,7 @@ def _where(tx: Tx, asked: AgentFilter) -> Where:
         where.linked(f"agents.id IN (SELECT agent_id FROM {table} WHERE {column} = {{}})", value)
     where.owned("agent", asked.identifier_keys)
     if not asked.show_hidden:
-        where.add("(agents.hidden IS NULL OR agents.hidden = 0)")
+        where.shown("agents")
     return where
 
 

@@ -3,33 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.passages import Archive
 from eunoe.errors import ArchiveAttached
 from eunoe.store import codec, own
-from eunoe.store.db import (
-    Row,
-    Tx,
-    among,
-    from_micros,
-    now_micros,
-    optional_time,
-    to_micros,
-    unindexed,
-)
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.db import Tx, now_micros, optional_micros, unindexed
+from eunoe.store.mapping import CHANGED, OBJECT, json, mapped
+from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
 
-_PLAIN: Final = ("id", "name", "description", "created_by_id", "last_updated_by_id")
-_FIELDS: Final = (*_PLAIN, "embedding_json", "metadata_json", "created_at", "updated_at")
-_COLUMNS: Final = ", ".join(f"archives.{name}" for name in _FIELDS)
-_INSERT: Final = own.inserting("archives", (*_FIELDS, "organization_id"))
-_LISTING: Final = Listing(
-    noun="archive", table="archives", columns=_COLUMNS, unknown_cursor="missing"
+_ARCHIVES: Final = mapped(
+    Archive,
+    "archives",
+    noun="archive",
+    kept={**CHANGED, "embedding": json(codec.embedding_config), "metadata": OBJECT},
+    unknown_cursor="missing",
 )
+_NO_FOLDERS: Final = " AND folder_id IS NULL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,48 +34,23 @@ class ArchiveFilter:
 
 
 async def insert(tx: Tx, archive: Archive) -> None:
-    await tx.execute(
-        _INSERT,
-        archive.id,
-        archive.name,
-        archive.description,
-        archive.created_by_id,
-        archive.last_updated_by_id,
-        codec.optional_json(archive.embedding),
-        codec.optional_json(archive.metadata),
-        to_micros(archive.created_at),
-        to_micros(archive.updated_at or archive.created_at),
-        tx.actor.organization_id,
-    )
+    changed = optional_micros(archive.updated_at or archive.created_at)
+    await own.insert(tx, _ARCHIVES, archive, updated_at=changed)
 
 
 async def get(tx: Tx, archive_id: str) -> Archive | None:
-    row = await own.get(tx, _LISTING, archive_id, also=" AND folder_id IS NULL")
-    return None if row is None else _read(row)
+    return await own.get(tx, _ARCHIVES, archive_id, also=_NO_FOLDERS)
 
 
 async def update(tx: Tx, archive: Archive) -> bool:
     """Store the name, description, metadata and embedding; whether there is such an archive."""
-    return bool(
-        await tx.execute(
-            "UPDATE archives SET name = $1, description = $2, metadata_json = $3,"
-            " embedding_json = $4, last_updated_by_id = $5, updated_at = $6"
-            " WHERE id = $7 AND organization_id = $8",
-            archive.name,
-            archive.description,
-            codec.optional_json(archive.metadata),
-            codec.optional_json(archive.embedding),
-            archive.last_updated_by_id,
-            now_micros(),
-            archive.id,
-            tx.actor.organization_id,
-        )
-    )
+    kept = ("created_by_id", "created_at")
+    return await own.update(tx, _ARCHIVES, archive, but=kept, updated_at=now_micros())
 
 
 async def delete(tx: Tx, archive_id: str) -> bool:
     """Remove an archive with its passages and attachments; whether there was one."""
-    return await own.delete(tx, "archives", archive_id, also=" AND folder_id IS NULL")
+    return await own.delete(tx, "archives", archive_id, also=_NO_FOLDERS)
 
 
 async def list_archives(tx: Tx, where: ArchiveFilter, page: Page) -> list[Archive]:
@@ -93,7 +61,7 @@ async def list_archives(tx: Tx, where: ArchiveFilter, page: Page) -> list[Archiv
         "archives.id IN (SELECT archive_id FROM agents_archives WHERE agent_id = {})",
         where.agent_id,
     )
-    return [_read(row) for row in await listing(tx, _LISTING, asked, page)]
+    return await own.page(tx, _ARCHIVES, asked, page)
 
 
 async def attach(tx: Tx, agent_id: str, archive_id: str) -> bool:
@@ -121,41 +89,26 @@ async def attach(tx: Tx, agent_id: str, archive_id: str) -> bool:
 
 async def detach(tx: Tx, agent_id: str, archive_id: str) -> bool:
     """Take the archive from the agent; it stays stored. Whether the agent had it."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM agents_archives WHERE agent_id = $1 AND archive_id = $2"
-            " AND (SELECT organization_id FROM agents WHERE id = $1) = $3",
-            agent_id,
-            archive_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.detach(tx, "archive", agent_id, archive_id)
 
 
 async def attached(tx: Tx, agent_id: str) -> Archive | None:
     """Return the agent's archive, null where it has none."""
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM agents_archives"
-        " JOIN archives ON archives.id = agents_archives.archive_id"
+    return await own.first(
+        tx,
+        _ARCHIVES,
+        "JOIN agents_archives ON agents_archives.archive_id = archives.id"
         f" WHERE agents_archives.agent_id = $1 AND {unindexed('archives.organization_id')} = $2",
         agent_id,
         tx.actor.organization_id,
     )
-    return None if row is None else _read(row)
 
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Archive]:
     """Return the archive of each agent that has one, by the agent's id."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS}, agents_archives.agent_id FROM agents_archives"
-        " JOIN archives ON archives.id = agents_archives.archive_id"
-        f" WHERE agents_archives.agent_id {among(tx, '$1')}"
-        f" AND {unindexed('archives.organization_id')} = $2",
-        codec.encode(list(agent_ids)),
-        tx.actor.organization_id,
-    )
-    found = {row[-1]: _read(row) for row in rows}
-    return {agent_id: found[agent_id] for agent_id in agent_ids if agent_id in found}
+    link = "agents_archives"
+    linked = await own.of_agents(tx, _ARCHIVES, agent_ids, link=link, order=f"{link}.agent_id")
+    return {agent_id: found[0] for agent_id, found in linked.items() if found}
 
 
 async def of_agent(tx: Tx, agent: Agent) -> Archive:
@@ -187,14 +140,3 @@ async def of_agent(tx: Tx, agent: Agent) -> Archive:
         return mine
     await delete(tx, mine.id)
     return await of_agent(tx, agent)
-
-
-def _read(row: Row) -> Archive:
-    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
-    return Archive(
-        **{name: stored[name] for name in _PLAIN},
-        embedding=codec.optional(codec.embedding_config, stored["embedding_json"]),
-        metadata=codec.loads_object(stored["metadata_json"]),
-        created_at=from_micros(stored["created_at"]),
-        updated_at=optional_time(stored["updated_at"]),
-    )

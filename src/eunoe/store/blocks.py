@@ -2,65 +2,33 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from eunoe.domain.blocks import Block, BlockVersion, remembered
 from eunoe.domain.origins import Origin
 from eunoe.errors import BlockChanged, BlockExists
-from eunoe.store import block_versions, codec
-from eunoe.store.db import (
-    Row,
-    Tx,
-    UniqueViolated,
-    Value,
-    among,
-    from_micros,
-    now_micros,
-    optional_time,
-    to_micros,
-    unindexed,
-)
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store import block_versions, own
+from eunoe.store.db import Tx, UniqueViolated, from_micros, now_micros, unindexed
+from eunoe.store.mapping import FLAG, MADE, OBJECT, TEXTS, Kept, mapped
+from eunoe.store.paging import Page
 from eunoe.store.where import Where, of_organization
 
-_PLAIN: Final = (
-    "id",
-    "label",
-    "value",
-    "description",
-    "template_name",
-    "template_id",
-    "base_template_id",
-    "deployment_id",
-    "entity_id",
-    "project_id",
-    "version",
-    "created_by_id",
-    "last_updated_by_id",
+BLOCKS: Final = mapped(
+    Block,
+    "blocks",
+    noun="block",
+    kept={
+        **MADE,
+        "limit": Kept(column="char_limit"),
+        "read_only": FLAG,
+        "approve_writes": FLAG,
+        "is_template": FLAG,
+        "preserve_on_migration": FLAG,
+        "hidden": FLAG,
+        "metadata": OBJECT,
+        "tags": TEXTS,
+    },
 )
-_FIELDS: Final = (
-    *_PLAIN,
-    "char_limit",
-    "read_only",
-    "approve_writes",
-    "metadata_json",
-    "tags_json",
-    "hidden",
-    "is_template",
-    "preserve_on_migration",
-    "created_at",
-)
-COLUMNS: Final = ", ".join(f"blocks.{name}" for name in _FIELDS)
-_INSERT: Final = (
-    f"INSERT INTO blocks ({', '.join(_FIELDS)}, organization_id, updated_at)"
-    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 3))})"
-)
-_UPDATE: Final = (
-    f"UPDATE blocks SET {', '.join(f'{name} = ${at}' for at, name in enumerate(_FIELDS[1:], 2))},"
-    f" updated_at = ${len(_FIELDS) + 2}"
-    f" WHERE id = $1 AND organization_id = ${len(_FIELDS) + 1} AND version = ${len(_FIELDS) + 3}"
-)
-_LISTING: Final = Listing(noun="block", table="blocks", columns=COLUMNS)
 _CLASH: Final = "The agent already has a block with the label `{}`; use another label."
 
 
@@ -93,36 +61,25 @@ class BlockFilter:
 async def insert(tx: Tx, block: Block, *, origin: Origin | None = None) -> None:
     """Store a new block, and it as its own first version."""
     now = now_micros()
-    await tx.execute(_INSERT, *_values(block, now=now), tx.actor.organization_id, now)
+    await own.insert(tx, BLOCKS, _dated(block, now), updated_at=now)
     made = remembered(block, actor_id=tx.actor.user_id, at=from_micros(now), origin=origin)
     await block_versions.insert(tx, [made])
 
 
 async def insert_many(tx: Tx, found: Sequence[Block], history: Sequence[BlockVersion]) -> None:
     """Store new blocks with what they have been, in two statements."""
-    now, scope = now_micros(), tx.actor.organization_id
-    await tx.execute_many(_INSERT, [(*_values(one, now=now), scope, now) for one in found])
+    now = now_micros()
+    await own.insert_many(tx, BLOCKS, [_dated(one, now) for one in found], updated_at=now)
     await block_versions.insert(tx, history)
 
 
 async def get(tx: Tx, block_id: str) -> Block | None:
-    row = await tx.fetch_one(
-        f"SELECT {COLUMNS} FROM blocks WHERE id = $1 AND organization_id = $2",
-        block_id,
-        tx.actor.organization_id,
-    )
-    return None if row is None else from_row(row)
+    return await own.get(tx, BLOCKS, block_id)
 
 
 async def many(tx: Tx, block_ids: Sequence[str]) -> dict[str, Block]:
     """Return the blocks with these ids, by id; unknown ids are left out."""
-    rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM blocks WHERE id {among(tx, '$1')}"
-        f" AND {unindexed('organization_id')} = $2",
-        codec.encode(list(block_ids)),
-        tx.actor.organization_id,
-    )
-    return {row[0]: from_row(row) for row in rows}
+    return {block.id: block for block in await own.many(tx, BLOCKS, block_ids)}
 
 
 async def update(
@@ -140,10 +97,14 @@ async def update(
     now = now_micros()
     actor = tx.actor.user_id
     changed = replace(block, version=expected_version + 1, last_updated_by_id=actor)
-    written = await tx.execute(
-        _UPDATE, *_values(changed, now=now), tx.actor.organization_id, now, expected_version
-    )
-    if not written:
+    if not await own.update(
+        tx,
+        BLOCKS,
+        changed,
+        but=("created_at",),
+        where={"version": expected_version},
+        updated_at=now,
+    ):
         raise BlockChanged(block_id=block.id)
     try:
         await tx.execute(
@@ -160,24 +121,16 @@ async def update(
 
 async def delete(tx: Tx, block_id: str) -> bool:
     """Remove a block, its history and its attachments; whether there was one."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM blocks WHERE id = $1 AND organization_id = $2",
-            block_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "blocks", block_id)
 
 
 async def list_blocks(tx: Tx, where: BlockFilter, page: Page) -> list[Block]:
     """Return a page of blocks in at most two statements; an unknown cursor is ignored."""
-    return [from_row(row) for row in await listing(tx, _LISTING, _where(tx, where), page)]
+    return await own.page(tx, BLOCKS, _where(tx, where), page)
 
 
 async def count(tx: Tx, where: BlockFilter) -> int:
-    asked = _where(tx, where)
-    found: int = await tx.fetch_value(f"SELECT COUNT(*) FROM blocks WHERE {asked.sql}", *asked.args)
-    return found
+    return await own.count(tx, _where(tx, where), "blocks")
 
 
 async def attach(tx: Tx, agent_id: str, block: Block) -> bool:
@@ -204,32 +157,13 @@ async def attach(tx: Tx, agent_id: str, block: Block) -> bool:
 
 async def detach(tx: Tx, agent_id: str, block_id: str) -> bool:
     """Take the block from the agent; it stays stored. Whether the agent had it."""
-    return bool(
-        await tx.execute(
-            "DELETE FROM agents_blocks WHERE agent_id = $1 AND block_id = $2"
-            " AND (SELECT organization_id FROM agents WHERE id = $1) = $3",
-            agent_id,
-            block_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.detach(tx, "block", agent_id, block_id)
 
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Block]]:
     """Return each agent's blocks in the order they were attached, in one statement."""
-    rows = await tx.fetch(
-        f"SELECT {COLUMNS}, agents_blocks.agent_id FROM agents_blocks"
-        " JOIN blocks ON blocks.id = agents_blocks.block_id"
-        f" WHERE agents_blocks.agent_id {among(tx, '$1')}"
-        f" AND {unindexed('blocks.organization_id')} = $2"
-        " ORDER BY agents_blocks.agent_id, agents_blocks.position, blocks.id",
-        codec.encode(list(agent_ids)),
-        tx.actor.organization_id,
-    )
-    found: dict[str, list[Block]] = {agent_id: [] for agent_id in agent_ids}
-    for row in rows:
-        found[row[-1]].append(from_row(row))
-    return found
+    order = "agents_blocks.agent_id, agents_blocks.position, blocks.id"
+    return await own.of_agents(tx, BLOCKS, agent_ids, link="agents_blocks", order=order)
 
 
 async def hold(tx: Tx, agent_id: str, *, conversation_id: str | None = None) -> None:
@@ -247,15 +181,16 @@ async def hold(tx: Tx, agent_id: str, *, conversation_id: str | None = None) -> 
 
 async def by_label(tx: Tx, agent_id: str, label: str) -> Block | None:
     """Return the agent's block with this label, null where it has none."""
-    row = await tx.fetch_one(
-        f"SELECT {COLUMNS} FROM agents_blocks JOIN blocks ON blocks.id = agents_blocks.block_id"
+    return await own.first(
+        tx,
+        BLOCKS,
+        "JOIN agents_blocks ON agents_blocks.block_id = blocks.id"
         " WHERE agents_blocks.agent_id = $1 AND agents_blocks.label = $2"
         f" AND {unindexed('blocks.organization_id')} = $3",
         agent_id,
         label,
         tx.actor.organization_id,
     )
-    return None if row is None else from_row(row)
 
 
 async def agents_of(tx: Tx, block_id: str) -> list[str]:
@@ -304,38 +239,9 @@ def _where(tx: Tx, asked: BlockFilter) -> Where:
     if asked.templates_only is not None:
         where.add("blocks.is_template = {}", int(asked.templates_only))
     if not asked.show_hidden:
-        where.add("(blocks.hidden IS NULL OR blocks.hidden = 0)")
+        where.shown("blocks")
     return where
 
 
-def from_row(row: Row) -> Block:
-    """Read a row that begins with `COLUMNS`."""
-    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
-    return Block(
-        **{name: stored[name] for name in _PLAIN},
-        limit=stored["char_limit"],
-        read_only=bool(stored["read_only"]),
-        approve_writes=bool(stored["approve_writes"]),
-        metadata=codec.loads_object(stored["metadata_json"]) or {},
-        tags=tuple(codec.loads(stored["tags_json"])),
-        hidden=codec.truth(stored["hidden"]),
-        is_template=bool(stored["is_template"]),
-        preserve_on_migration=codec.truth(stored["preserve_on_migration"]),
-        created_at=optional_time(stored["created_at"]),
-    )
-
-
-def _values(block: Block, *, now: int) -> tuple[Value, ...]:
-    """Return the values of `_FIELDS`, in their order."""
-    made: dict[str, Value] = {
-        "char_limit": block.limit,
-        "read_only": int(block.read_only),
-        "approve_writes": int(block.approve_writes),
-        "metadata_json": codec.encode(block.metadata),
-        "tags_json": codec.encode(block.tags),
-        "hidden": codec.flag(block.hidden),
-        "is_template": int(block.is_template),
-        "preserve_on_migration": codec.flag(block.preserve_on_migration),
-        "created_at": now if block.created_at is None else to_micros(block.created_at),
-    }
-    return tuple(made[name] if name in made else getattr(block, name) for name in _FIELDS)
+def _dated(block: Block, now: int) -> Block:
+    return block if block.created_at else replace(block, created_at=from_micros(now))

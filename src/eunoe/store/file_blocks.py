@@ -8,25 +8,27 @@ from typing import Final
 
 from eunoe import ids
 from eunoe.domain.files import MOST_LISTED, Directory, FileBlock
-from eunoe.store import codec, folders
-from eunoe.store.db import Row, Tx, among, from_micros, to_micros
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store import codec, folders, own
+from eunoe.store.db import Tx, among, to_micros
+from eunoe.store.mapping import FLAG, TIME, elsewhere, mapped
+from eunoe.store.paging import Page
 from eunoe.store.where import Where, of_organization
 
 _NAME: Final = "folders.name || '/' || files.name"
-_JOINED: Final = (
-    "JOIN files ON files.id = agents_files.file_id JOIN folders ON folders.id = files.folder_id"
-)
-_COLUMNS: Final = (
-    "agents_files.id, agents_files.file_id, files.folder_id, folders.name,"
-    f" {_NAME}, agents_files.is_open, agents_files.start_line, agents_files.end_line,"
-    " files.line_count, agents_files.last_accessed_at, agents_files.visible"
-)
-_LISTING: Final = Listing(
+_BLOCKS: Final = mapped(
+    FileBlock,
+    "agents_files",
     noun="file of the agent",
-    table="agents_files",
-    columns=_COLUMNS,
-    joined=_JOINED,
+    joined="JOIN files ON files.id = agents_files.file_id"
+    " JOIN folders ON folders.id = files.folder_id",
+    kept={
+        "folder_id": elsewhere("files.folder_id"),
+        "folder_name": elsewhere("folders.name"),
+        "name": elsewhere(_NAME),
+        "line_count": elsewhere("COALESCE(files.line_count, 0)"),
+        "is_open": FLAG,
+        "last_accessed_at": TIME,
+    },
     unknown_cursor="missing",
 )
 
@@ -122,7 +124,7 @@ async def page(tx: Tx, agent_id: str, page: Page, *, is_open: bool | None) -> li
     where = _of(tx, agent_id)
     if is_open is not None:
         where.add("agents_files.is_open = {}", int(is_open))
-    return [_read(row) for row in await listing(tx, _LISTING, where, page)]
+    return await own.page(tx, _BLOCKS, where, page)
 
 
 async def open_of(tx: Tx, agent_id: str) -> list[FileBlock]:
@@ -145,17 +147,16 @@ async def one(tx: Tx, agent_id: str, file_id: str) -> FileBlock | None:
 
 async def every(tx: Tx, agent_id: str) -> list[FileBlock]:
     """Return all the agent's files by name, without what is seen of them."""
-    rows = await _rows(tx, _of(tx, agent_id), limit=None, columns=_without_text())
-    return sorted((_read(row) for row in rows), key=lambda block: block.name)
+    columns = _BLOCKS.columns.replace("agents_files.visible", "NULL")
+    return _by_name(await _found(tx, _of(tx, agent_id), columns=columns))
 
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[FileBlock]]:
     """Return each agent's files by name, as far as a prompt names them."""
-    found: dict[str, list[FileBlock]] = {}
-    for agent_id in agent_ids:
-        rows = await _rows(tx, _of(tx, agent_id), limit=MOST_LISTED)
-        found[agent_id] = sorted((_read(row) for row in rows), key=lambda block: block.name)
-    return found
+    return {
+        agent_id: _by_name(await _found(tx, _of(tx, agent_id), limit=MOST_LISTED))
+        for agent_id in agent_ids
+    }
 
 
 async def directories(tx: Tx, agent_id: str) -> tuple[Directory, ...]:
@@ -182,7 +183,7 @@ async def directories(tx: Tx, agent_id: str) -> tuple[Directory, ...]:
 async def _counts(tx: Tx, agent_id: str) -> Counter[str]:
     where = _of(tx, agent_id)
     rows = await tx.fetch(
-        f"SELECT files.folder_id, COUNT(*) FROM agents_files {_JOINED} WHERE {where.sql}"
+        f"SELECT files.folder_id, COUNT(*) FROM agents_files {_BLOCKS.joined} WHERE {where.sql}"
         " GROUP BY files.folder_id",
         *where.args,
     )
@@ -193,36 +194,19 @@ def _of(tx: Tx, agent_id: str) -> Where:
     return of_organization(tx, "agents_files").linked("agents_files.agent_id = {}", agent_id)
 
 
-async def _found(tx: Tx, where: Where) -> list[FileBlock]:
-    return [_read(row) for row in await _rows(tx, where, limit=None)]
-
-
-async def _rows(tx: Tx, where: Where, *, limit: int | None, columns: str = _COLUMNS) -> list[Row]:
-    """Return rows, the open ones first, then the newest."""
+async def _found(
+    tx: Tx, where: Where, *, limit: int | None = None, columns: str = _BLOCKS.columns
+) -> list[FileBlock]:
+    """Return files, the open ones first, then the newest."""
     bound = "" if limit is None else f" LIMIT {where.bound(limit)}"
-    return await tx.fetch(
-        f"SELECT {columns} FROM agents_files {_JOINED} WHERE {where.sql}"
+    rows = await tx.fetch(
+        f"SELECT {columns} FROM agents_files {_BLOCKS.joined} WHERE {where.sql}"
         " ORDER BY agents_files.is_open DESC, agents_files.created_at DESC,"
         f" agents_files.id{bound}",
         *where.args,
     )
+    return [_BLOCKS.read(tx, row) for row in rows]
 
 
-def _without_text() -> str:
-    return _COLUMNS.replace("agents_files.visible", "NULL")
-
-
-def _read(row: Row) -> FileBlock:
-    return FileBlock(
-        id=row[0],
-        file_id=row[1],
-        folder_id=row[2],
-        folder_name=row[3],
-        name=row[4],
-        is_open=bool(row[5]),
-        start_line=row[6],
-        end_line=row[7],
-        line_count=row[8] or 0,
-        last_accessed_at=from_micros(row[9]),
-        visible=row[10],
-    )
+def _by_name(found: Sequence[FileBlock]) -> list[FileBlock]:
+    return sorted(found, key=lambda block: block.name)

@@ -2,22 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from eunoe.domain.files import File
 from eunoe.errors import FileTaken
 from eunoe.store import codec, own
-from eunoe.store.db import Row, Tx, among, from_micros, now_micros, to_micros
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.db import Tx, among, now_micros
+from eunoe.store.mapping import CHANGED, mapped
+from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
 
-_PLAIN: Final = (
-    "id", "folder_id", "name", "original_name", "type", "size", "status", "error", "total_chunks",
-    "chunks_embedded", "line_count",
-)  # fmt: skip
-_FIELDS: Final = (*_PLAIN, "created_at", "updated_at")
-_COLUMNS: Final = ", ".join(f"files.{name}" for name in _FIELDS)
-_LISTING: Final = Listing(noun="file", table="files", columns=_COLUMNS, unknown_cursor="missing")
+_FILES: Final = mapped(File, "files", noun="file", kept=CHANGED, unknown_cursor="missing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,33 +26,25 @@ class Claimed:
 
 async def insert(tx: Tx, file: File) -> None:
     """Store a new file; its folder is held by the caller, so that its name is free."""
-    await tx.execute(
-        f"INSERT INTO files ({', '.join(_FIELDS)}, organization_id, created_by_id,"
-        " last_updated_by_id, fence, is_done)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, 0, 0)",
-        *(getattr(file, name) for name in _PLAIN),
-        to_micros(file.created_at),
-        to_micros(file.updated_at),
-        tx.actor.organization_id,
-        tx.actor.user_id,
-    )
+    by = tx.actor.user_id
+    await own.insert(tx, _FILES, file, created_by_id=by, last_updated_by_id=by, fence=0, is_done=0)
 
 
 async def get(tx: Tx, file_id: str) -> File | None:
-    row = await own.get(tx, _LISTING, file_id)
-    return None if row is None else _read(row)
+    return await own.get(tx, _FILES, file_id)
 
 
 async def named(tx: Tx, folder_id: str, original_name: str) -> list[File]:
     """Return the folder's files that were uploaded under a name, oldest first."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM files WHERE folder_id = $1 AND original_name = $2"
-        " AND organization_id = $3 ORDER BY created_at, id",
+    return await own.select(
+        tx,
+        _FILES,
+        "WHERE folder_id = $1 AND original_name = $2 AND organization_id = $3"
+        " ORDER BY created_at, id",
         folder_id,
         original_name,
         tx.actor.organization_id,
     )
-    return [_read(row) for row in rows]
 
 
 async def is_taken(tx: Tx, folder_id: str, name: str) -> bool:
@@ -74,18 +61,19 @@ async def is_taken(tx: Tx, folder_id: str, name: str) -> bool:
 async def list_files(tx: Tx, folder_id: str, page: Page) -> list[File]:
     """Return a page of a folder's files in at most two statements."""
     where = of_organization(tx, "files").linked("files.folder_id = {}", folder_id)
-    return [_read(row) for row in await listing(tx, _LISTING, where, page)]
+    return await own.page(tx, _FILES, where, page)
 
 
 async def readable(tx: Tx, folder_id: str) -> list[File]:
     """Return the folder's files that have a text, oldest first."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM files WHERE folder_id = $1 AND line_count IS NOT NULL"
-        " AND organization_id = $2 ORDER BY created_at, id",
+    return await own.select(
+        tx,
+        _FILES,
+        "WHERE folder_id = $1 AND line_count IS NOT NULL AND organization_id = $2"
+        " ORDER BY created_at, id",
         folder_id,
         tx.actor.organization_id,
     )
-    return [_read(row) for row in rows]
 
 
 async def sizes(tx: Tx) -> list[tuple[str, str, str, int]]:
@@ -116,12 +104,12 @@ async def claim(tx: Tx, file_id: str) -> Claimed | None:
     """Take a file up, so that whoever had it can commit no more; null for one that is done."""
     rows = await tx.fetch(
         "UPDATE files SET fence = fence + 1 WHERE id = $1 AND is_done = 0"
-        f" RETURNING {_COLUMNS}, files.fence, files.organization_id",
+        f" RETURNING {_FILES.columns}, files.fence, files.organization_id",
         file_id,
     )
     if not rows:
         return None
-    return Claimed(file=_read(rows[0]), fence=rows[0][-2], organization_id=rows[0][-1])
+    return Claimed(file=_FILES.read(tx, rows[0]), fence=rows[0][-2], organization_id=rows[0][-1])
 
 
 async def advance(tx: Tx, file: File, *, fence: int) -> None:
@@ -151,12 +139,3 @@ async def names(tx: Tx, file_ids: Sequence[str]) -> dict[str, str]:
         tx.actor.organization_id,
     )
     return {row[0]: row[1] for row in rows}
-
-
-def _read(row: Row) -> File:
-    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
-    return File(
-        **{name: stored[name] for name in _PLAIN},
-        created_at=from_micros(stored["created_at"]),
-        updated_at=from_micros(stored["updated_at"]),
-    )

@@ -2,25 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from eunoe.domain.folders import Folder, partition
 from eunoe.errors import FolderNameTaken
 from eunoe.store import codec, own
-from eunoe.store.db import Row, Tx, UniqueViolated, among, from_micros, to_micros, unindexed
+from eunoe.store.db import Tx, UniqueViolated, to_micros
+from eunoe.store.mapping import CHANGED, OBJECT, json, mapped
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
-_PLAIN: Final = (
-    "id", "name", "description", "instructions", "created_by_id", "last_updated_by_id",
-)  # fmt: skip
-_FIELDS: Final = (*_PLAIN, "metadata_json", "embedding_json", "created_at", "updated_at")
-_COLUMNS: Final = ", ".join(f"folders.{name}" for name in _FIELDS)
-_LISTING: Final = Listing(
-    noun="folder", table="folders", columns=_COLUMNS, unknown_cursor="missing"
+_FOLDERS: Final = mapped(
+    Folder,
+    "folders",
+    noun="folder",
+    kept={**CHANGED, "metadata": OBJECT, "embedding": json(codec.embedding_config)},
+    unknown_cursor="missing",
 )
-
-
 _AGENTS: Final = Listing(noun="agent", table="agents", columns="agents.id")
 
 
@@ -35,12 +33,7 @@ class FolderFilter:
 async def insert(tx: Tx, folder: Folder) -> None:
     """Store a folder and its partition; raise `FolderNameTaken`."""
     try:
-        await tx.execute(
-            f"INSERT INTO folders ({', '.join(_FIELDS)}, organization_id)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-            *_values(folder),
-            tx.actor.organization_id,
-        )
+        await own.insert(tx, _FOLDERS, folder)
     except UniqueViolated as error:
         raise FolderNameTaken from error
     await tx.execute(
@@ -57,14 +50,12 @@ async def insert(tx: Tx, folder: Folder) -> None:
 
 async def get(tx: Tx, folder_id: str, *, held: bool = False) -> Folder | None:
     """Return a folder; `held` keeps others from changing it until the commit."""
-    row = await own.get(tx, _LISTING, folder_id, held=held)
-    return None if row is None else _read(row)
+    return await own.get(tx, _FOLDERS, folder_id, held=held)
 
 
 async def many(tx: Tx, folder_ids: Sequence[str]) -> dict[str, Folder]:
     """Return the folders with these ids, by id; unknown ids are left out."""
-    rows = await own.many(tx, _LISTING, folder_ids)
-    return {row[0]: _read(row) for row in rows}
+    return {folder.id: folder for folder in await own.many(tx, _FOLDERS, folder_ids)}
 
 
 async def id_of(tx: Tx, name: str) -> str | None:
@@ -79,14 +70,7 @@ async def id_of(tx: Tx, name: str) -> str | None:
 async def update(tx: Tx, folder: Folder) -> None:
     """Store a changed folder; raise `FolderNameTaken`."""
     try:
-        await tx.execute(
-            "UPDATE folders SET name = $2, description = $3, instructions = $4,"
-            " created_by_id = $5, last_updated_by_id = $6, metadata_json = $7,"
-            " embedding_json = $8, created_at = $9, updated_at = $10"
-            " WHERE id = $1 AND organization_id = $11",
-            *_values(folder),
-            tx.actor.organization_id,
-        )
+        await own.update(tx, _FOLDERS, folder)
     except UniqueViolated as error:
         raise FolderNameTaken from error
     await tx.execute(
@@ -107,11 +91,11 @@ async def list_folders(tx: Tx, where: FolderFilter, page: Page) -> list[Folder]:
     asked.linked(
         "folders.id IN (SELECT folder_id FROM agents_folders WHERE agent_id = {})", where.agent_id
     )
-    return [_read(row) for row in await listing(tx, _LISTING, asked, page)]
+    return await own.page(tx, _FOLDERS, asked, page)
 
 
 async def count(tx: Tx) -> int:
-    return await own.count(tx, "folders")
+    return await own.count(tx, of_organization(tx, "folders"), "folders")
 
 
 async def attach(tx: Tx, agent_id: str, folder_id: str) -> bool:
@@ -158,37 +142,5 @@ async def agents_of(tx: Tx, folder_id: str) -> list[str]:
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Folder]]:
     """Return each agent's folders in the order they were attached, in one statement."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS}, agents_folders.agent_id FROM agents_folders"
-        " JOIN folders ON folders.id = agents_folders.folder_id"
-        f" WHERE agents_folders.agent_id {among(tx, '$1')}"
-        f" AND {unindexed('folders.organization_id')} = $2"
-        " ORDER BY agents_folders.agent_id, agents_folders.position, folders.id",
-        codec.encode(list(agent_ids)),
-        tx.actor.organization_id,
-    )
-    found: dict[str, list[Folder]] = {agent_id: [] for agent_id in agent_ids}
-    for row in rows:
-        found[row[-1]].append(_read(row))
-    return found
-
-
-def _values(folder: Folder) -> tuple[str | int | None, ...]:
-    return (
-        *(getattr(folder, name) for name in _PLAIN),
-        codec.optional_json(folder.metadata),
-        codec.encode(folder.embedding),
-        to_micros(folder.created_at),
-        to_micros(folder.updated_at),
-    )
-
-
-def _read(row: Row) -> Folder:
-    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
-    return Folder(
-        **{name: stored[name] for name in _PLAIN},
-        metadata=codec.loads_object(stored["metadata_json"]),
-        embedding=codec.embedding_config(stored["embedding_json"]),
-        created_at=from_micros(stored["created_at"]),
-        updated_at=from_micros(stored["updated_at"]),
-    )
+    order = "agents_folders.agent_id, agents_folders.position, folders.id"
+    return await own.of_agents(tx, _FOLDERS, agent_ids, link="agents_folders", order=order)

@@ -1,39 +1,34 @@
 """Queries on groups: the row, its members and shared blocks in order, and the turns it counts."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from eunoe.domain.groups import Group, ManagerType
 from eunoe.store import codec, own
-from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.db import Row, Tx, among, unindexed
+from eunoe.store.mapping import CHANGED, FLAG, mapped
+from eunoe.store.paging import Page, listing
 from eunoe.store.where import of_organization
 
-_FIELDS: Final = (
-    "id", "manager_type", "description", "manager_agent_id", "termination_token", "max_turns",
-    "sleeptime_agent_frequency", "turns_counter", "last_processed_message_id",
-    "max_message_buffer_length", "min_message_buffer_length", "project_id", "template_id",
-    "base_template_id", "deployment_id", "created_by_id", "last_updated_by_id", "hidden",
-    "created_at", "updated_at",
-)  # fmt: skip
-_COLUMNS: Final = ", ".join(f"agent_groups.{name}" for name in _FIELDS)
-_INSERT: Final = own.inserting("agent_groups", (*_FIELDS, "organization_id"))
-_UPDATE: Final = (
-    f"UPDATE agent_groups SET {', '.join(f'{n} = ${at}' for at, n in enumerate(_FIELDS[1:], 2))}"
-    f" WHERE id = $1 AND organization_id = ${len(_FIELDS) + 1}"
+_GROUPS: Final = mapped(
+    Group,
+    "agent_groups",
+    noun="group",
+    kept={**CHANGED, "hidden": FLAG},
+    without=("agent_ids", "shared_block_ids"),
 )
-_LISTING: Final = Listing(noun="group", table="agent_groups", columns=_COLUMNS)
+_MEMBER: Final = "agent_groups.id IN (SELECT group_id FROM group_members WHERE agent_id = {})"
 
 
 async def insert(tx: Tx, group: Group) -> None:
     """Store a group; its members and blocks must be there."""
-    await tx.execute(_INSERT, *_values(group), tx.actor.organization_id)
+    await own.insert(tx, _GROUPS, group)
     await _insert_links(tx, group)
 
 
 async def update(tx: Tx, group: Group) -> bool:
     """Replace the row, the members and the blocks; whether there is such a group."""
-    if not await tx.execute(_UPDATE, *_values(group), tx.actor.organization_id):
+    if not await own.update(tx, _GROUPS, group):
         return False
     await tx.execute("DELETE FROM group_members WHERE group_id = $1", group.id)
     await tx.execute("DELETE FROM group_blocks WHERE group_id = $1", group.id)
@@ -43,14 +38,14 @@ async def update(tx: Tx, group: Group) -> bool:
 
 async def get(tx: Tx, group_id: str, *, held: bool = False) -> Group | None:
     """Return a group; `held` keeps others from changing it until the commit."""
-    row = await own.get(tx, _LISTING, group_id, held=held)
+    row = await own.row(tx, _GROUPS, group_id, held=held)
     return None if row is None else (await _whole(tx, [row]))[0]
 
 
 async def managed_by(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Group]:
     """Return the group that each agent manages, the newest of several, by the agent's id."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM agent_groups WHERE manager_agent_id {among(tx, '$1')}"
+        f"SELECT {_GROUPS.columns} FROM agent_groups WHERE manager_agent_id {among(tx, '$1')}"
         f" AND {unindexed('organization_id')} = $2 ORDER BY created_at, id",
         codec.encode(list(agent_ids)),
         tx.actor.organization_id,
@@ -63,7 +58,7 @@ async def sleeptime_of(
 ) -> Group | None:
     """Return the sleeptime group, of either `kind`, that the agent manages; null without one."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM agent_groups WHERE manager_agent_id = $1"
+        f"SELECT {_GROUPS.columns} FROM agent_groups WHERE manager_agent_id = $1"
         f" AND manager_type = $3 AND {unindexed('organization_id')} = $2"
         f" ORDER BY created_at DESC LIMIT 1{own.lock(tx, 'agent_groups', held=held)}",
         agent_id,
@@ -77,13 +72,13 @@ async def of_manager(tx: Tx, agent_id: str) -> list[Group]:
     """Return all groups that the agent manages."""
     where = of_organization(tx, "agent_groups")
     where.linked("agent_groups.manager_agent_id = {}", agent_id)
-    return await _whole(tx, await listing(tx, _LISTING, where, Page(limit=0)))
+    return await _whole(tx, await listing(tx, _GROUPS, where, Page(limit=0)))
 
 
 async def of_member(tx: Tx, agent_id: str) -> list[Group]:
     """Return the groups that the agent is a member of."""
     where = of_organization(tx, "agent_groups").linked(_MEMBER, agent_id)
-    return await _whole(tx, await listing(tx, _LISTING, where, Page(limit=0)))
+    return await _whole(tx, await listing(tx, _GROUPS, where, Page(limit=0)))
 
 
 async def note_turn(tx: Tx, group: Group) -> None:
@@ -109,20 +104,17 @@ async def list_groups(
     where = of_organization(tx, "agent_groups")
     where.equal(manager_type=manager_type, project_id=project_id).linked(_MEMBER, member_id)
     if not show_hidden:
-        where.add("(agent_groups.hidden IS NULL OR agent_groups.hidden = 0)")
-    return await _whole(tx, await listing(tx, _LISTING, where, page))
+        where.shown("agent_groups")
+    return await _whole(tx, await listing(tx, _GROUPS, where, page))
 
 
 async def count(tx: Tx) -> int:
-    return await own.count(tx, "agent_groups")
+    return await own.count(tx, of_organization(tx, "agent_groups"), "agent_groups")
 
 
 async def delete(tx: Tx, group_id: str) -> bool:
     """Remove a group; its agents, blocks and messages stay. Whether there was one."""
     return await own.delete(tx, "agent_groups", group_id)
-
-
-_MEMBER: Final = "agent_groups.id IN (SELECT group_id FROM group_members WHERE agent_id = {})"
 
 
 async def _insert_links(tx: Tx, group: Group) -> None:
@@ -143,7 +135,9 @@ async def _whole(tx: Tx, rows: Sequence[Row]) -> list[Group]:
     members = await _linked(tx, rows, "group_members", "agent_id")
     blocks = await _linked(tx, rows, "group_blocks", "block_id")
     return [
-        _read(row, agent_ids=tuple(members[row[0]]), block_ids=tuple(blocks[row[0]]))
+        _GROUPS.read(
+            tx, row, agent_ids=tuple(members[row[0]]), shared_block_ids=tuple(blocks[row[0]])
+        )
         for row in rows
     ]
 
@@ -157,21 +151,3 @@ async def _linked(tx: Tx, rows: Sequence[Row], table: str, column: str) -> dict[
     ):
         found[group_id].append(linked)
     return found
-
-
-def _read(row: Row, *, agent_ids: tuple[str, ...], block_ids: tuple[str, ...]) -> Group:
-    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
-    stored["hidden"] = codec.truth(stored["hidden"])
-    for name in ("created_at", "updated_at"):
-        stored[name] = from_micros(stored[name])
-    return Group(**stored, agent_ids=agent_ids, shared_block_ids=block_ids)
-
-
-def _values(group: Group) -> tuple[Value, ...]:
-    """Return the values of `_FIELDS`, in their order."""
-    made: dict[str, Value] = {
-        "hidden": codec.flag(group.hidden),
-        "created_at": to_micros(group.created_at),
-        "updated_at": to_micros(group.updated_at),
-    }
-    return tuple(made[name] if name in made else getattr(group, name) for name in _FIELDS)

@@ -1,33 +1,33 @@
 """Queries on identities: the row, and the agents and blocks that belong to it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
 
 from eunoe.domain.identities import Identity, Property
 from eunoe.errors import IdentityExists
 from eunoe.store import codec, own
-from eunoe.store.db import Row, Tx, UniqueViolated, Value, among, from_micros, to_micros, unindexed
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.db import Tx, UniqueViolated, among, unindexed
+from eunoe.store.mapping import CHANGED, Kept, json, mapped
+from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
 
 Owned: TypeAlias = Literal["agent", "block"]
 """What can belong to an identity."""
 
-_FIELDS: Final = (
-    "id", "organization_id", "identifier_key", "name", "identity_type", "project_id",
-    "properties_json", "created_by_id", "last_updated_by_id", "created_at", "updated_at",
-)  # fmt: skip
-_COLUMNS: Final = ", ".join(f"identities.{name}" for name in _FIELDS)
-_INSERT: Final = own.inserting("identities", _FIELDS)
-_UPDATE: Final = (
-    f"UPDATE identities SET {', '.join(f'{n} = ${at}' for at, n in enumerate(_FIELDS[2:], 3))}"
-    " WHERE id = $1 AND organization_id = $2"
-)
-_LISTING: Final = Listing(
-    noun="identity", table="identities", columns=_COLUMNS, unknown_cursor="missing"
-)
 _properties: Final = codec.Reader(tuple[Property, ...])
+_IDENTITIES: Final = mapped(
+    Identity,
+    "identities",
+    noun="identity",
+    kept={
+        **CHANGED,
+        # Null would make two of one key unlike each other in the unique index.
+        "project_id": Kept(write=lambda one: one or "", read=lambda stored: stored or None),
+        "properties": json(_properties.validate_json),
+    },
+    unknown_cursor="missing",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class IdentityFilter:
 async def insert(tx: Tx, identity: Identity) -> None:
     """Store a new identity; raise `IdentityExists` where its project has one of its key."""
     try:
-        await tx.execute(_INSERT, *_values(identity))
+        await own.insert(tx, _IDENTITIES, identity)
     except UniqueViolated:
         raise IdentityExists from None
 
@@ -51,27 +51,27 @@ async def insert(tx: Tx, identity: Identity) -> None:
 async def update(tx: Tx, identity: Identity) -> None:
     """Replace the row; raise `IdentityExists` where another has its key."""
     try:
-        await tx.execute(_UPDATE, *_values(identity))
+        await own.update(tx, _IDENTITIES, identity)
     except UniqueViolated:
         raise IdentityExists from None
 
 
 async def get(tx: Tx, identity_id: str, *, held: bool = False) -> Identity | None:
     """Return an identity; `held` keeps others from changing it until the commit."""
-    row = await own.get(tx, _LISTING, identity_id, held=held)
-    return None if row is None else _read(row)
+    return await own.get(tx, _IDENTITIES, identity_id, held=held)
 
 
 async def by_key(tx: Tx, identifier_key: str, *, project_id: str | None) -> Identity | None:
     """Return the project's identity of this key, held until the commit."""
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM identities WHERE organization_id = $1 AND project_id = $2"
-        f" AND identifier_key = $3{own.lock(tx, 'identities', held=True)}",
+    return await own.first(
+        tx,
+        _IDENTITIES,
+        "WHERE organization_id = $1 AND project_id = $2 AND identifier_key = $3"
+        f"{own.lock(tx, 'identities', held=True)}",
         tx.actor.organization_id,
         project_id or "",
         identifier_key,
     )
-    return None if row is None else _read(row)
 
 
 async def absent(tx: Tx, identity_ids: Sequence[str]) -> list[str]:
@@ -96,11 +96,11 @@ async def list_identities(tx: Tx, asked: IdentityFilter, page: Page) -> list[Ide
         project_id=asked.project_id,
     )
     where.contains(name=asked.name)
-    return [_read(row) for row in await listing(tx, _LISTING, where, page)]
+    return await own.page(tx, _IDENTITIES, where, page)
 
 
 async def count(tx: Tx) -> int:
-    return await own.count(tx, "identities")
+    return await own.count(tx, of_organization(tx, "identities"), "identities")
 
 
 async def delete(tx: Tx, identity_id: str) -> bool:
@@ -110,18 +110,13 @@ async def delete(tx: Tx, identity_id: str) -> bool:
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Identity]]:
     """Return the identities that each agent belongs to, the oldest first."""
-    found: dict[str, list[Identity]] = {agent_id: [] for agent_id in agent_ids}
-    for row in await tx.fetch(
-        f"SELECT {_COLUMNS}, held.agent_id FROM agents_identities AS held"
-        " JOIN identities ON identities.id = held.identity_id"
-        f" WHERE held.agent_id {among(tx, '$1')}"
-        f" AND {unindexed('identities.organization_id')} = $2"
-        " ORDER BY identities.created_at, identities.id",
-        codec.encode(list(agent_ids)),
-        tx.actor.organization_id,
-    ):
-        found[row[-1]].append(_read(row))
-    return found
+    return await own.of_agents(
+        tx,
+        _IDENTITIES,
+        agent_ids,
+        link="agents_identities",
+        order="identities.created_at, identities.id",
+    )
 
 
 # Who belongs to whom. Both sides were seen to be the organization's before these are called.
@@ -152,23 +147,3 @@ async def unlink_agents(tx: Tx, identity_id: str) -> None:
 async def unlink_identities(tx: Tx, agent_id: str) -> None:
     """Take all its identities off an agent."""
     await tx.execute("DELETE FROM agents_identities WHERE agent_id = $1", agent_id)
-
-
-def _read(row: Row) -> Identity:
-    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
-    properties = _properties.validate_json(stored.pop("properties_json"))
-    for name in ("created_at", "updated_at"):
-        stored[name] = from_micros(stored[name])
-    stored["project_id"] = stored["project_id"] or None
-    return Identity(**stored, properties=properties)
-
-
-def _values(identity: Identity) -> tuple[Value, ...]:
-    """Return the values of `_FIELDS`, in their order."""
-    made: dict[str, Value] = {
-        "project_id": identity.project_id or "",
-        "properties_json": codec.encode([asdict(one) for one in identity.properties]),
-        "created_at": to_micros(identity.created_at),
-        "updated_at": to_micros(identity.updated_at),
-    }
-    return tuple(made[name] if name in made else getattr(identity, name) for name in _FIELDS)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from eunoe.domain.blocks import Block, overlaid
 from eunoe.errors import BlockExists
-from eunoe.store import blocks
+from eunoe.store import blocks, own
 from eunoe.store.codec import encode
 from eunoe.store.db import Tx, UniqueViolated, among, unindexed
 
@@ -23,8 +23,8 @@ async def link(tx: Tx, copies: Mapping[str, Sequence[Block]]) -> None:
         " VALUES ($1, $2, $3, $4)",
         [
             (conversation_id, block.id, block.label, place)
-            for conversation_id, own in copies.items()
-            for place, block in enumerate(own, 1)
+            for conversation_id, mine in copies.items()
+            for place, block in enumerate(mine, 1)
         ],
     )
 
@@ -39,16 +39,16 @@ async def seen(tx: Tx, agent_id: str, *, conversation_id: str | None) -> tuple[B
 
 async def of(tx: Tx, conversation_id: str) -> list[Block]:
     """Return the conversation's own blocks, in their order."""
-    rows = await tx.fetch(
-        f"SELECT {blocks.COLUMNS} FROM conversations_blocks"
-        " JOIN blocks ON blocks.id = conversations_blocks.block_id"
+    return await own.select(
+        tx,
+        blocks.BLOCKS,
+        "JOIN conversations_blocks ON conversations_blocks.block_id = blocks.id"
         " WHERE conversations_blocks.conversation_id = $1"
         f" AND {unindexed('blocks.organization_id')} = $2"
         " ORDER BY conversations_blocks.position",
         conversation_id,
         tx.actor.organization_id,
     )
-    return [blocks.from_row(row) for row in rows]
 
 
 async def ids(tx: Tx, conversation_ids: Sequence[str]) -> dict[str, list[str]]:

@@ -108,13 +108,3 @@ async def keep(
 async def release(tx: Tx, key_hash: str, *, owner: str) -> None:
     """Forget a request that came to nothing, so that it can be sent again."""
     await tx.execute("DELETE FROM kept_answers WHERE id = $1 AND owner = $2", key_hash, owner)
-
-
-async def prune(tx: Tx, *, before: datetime, limit: int) -> int:
-    """Delete at most `limit` answers that are older; return how many."""
-    return await tx.execute(
-        "DELETE FROM kept_answers WHERE id IN"
-        " (SELECT id FROM kept_answers WHERE created_at < $1 LIMIT $2)",
-        to_micros(before),
-        limit,
-    )

@@ -5,27 +5,27 @@ A configuration is sealed whole: a URL or an argument may hold a secret as well 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from eunoe import ids
 from eunoe.domain.mcp_servers import McpConfig, McpServer
 from eunoe.domain.messages import Json
 from eunoe.errors import McpServerNameTaken
-from eunoe.store import codec
-from eunoe.store.db import Row, Tx, UniqueViolated, among, from_micros, now_micros, to_micros
+from eunoe.store import codec, own
+from eunoe.store.db import Tx, UniqueViolated, among, now_micros
+from eunoe.store.mapping import CHANGED, Kept, mapped
 
 _config: Final = codec.Reader(cast("type[McpConfig]", McpConfig))
-_COLUMNS: Final = ", ".join(
-    f"mcp_servers.{name}"
-    for name in (
-        "id",
-        "name",
-        "config_sealed",
-        "created_by_id",
-        "last_updated_by_id",
-        "created_at",
-        "updated_at",
-    )
+_SERVERS: Final = mapped(
+    McpServer,
+    "mcp_servers",
+    noun="MCP server",
+    kept={
+        **CHANGED,
+        "config": Kept(
+            write=codec.encode, read=_config.validate_json, suffix="_sealed", sealed=True
+        ),
+    },
 )
 
 
@@ -40,18 +40,7 @@ class Owned:
 async def insert(tx: Tx, server: McpServer) -> None:
     """Store a server; raise `McpServerNameTaken`."""
     try:
-        await tx.execute(
-            "INSERT INTO mcp_servers (id, organization_id, name, config_sealed, created_by_id,"
-            " last_updated_by_id, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            server.id,
-            tx.actor.organization_id,
-            server.name,
-            _sealed(tx, server.config),
-            server.created_by_id,
-            server.last_updated_by_id,
-            to_micros(server.created_at),
-            to_micros(server.updated_at),
-        )
+        await own.insert(tx, _SERVERS, server)
     except UniqueViolated as error:
         raise McpServerNameTaken(name=server.name) from error
 
@@ -59,61 +48,37 @@ async def insert(tx: Tx, server: McpServer) -> None:
 async def update(tx: Tx, server: McpServer) -> bool:
     """Replace the server with this id; raise `McpServerNameTaken`. Whether there is one."""
     try:
-        changed = await tx.execute(
-            "UPDATE mcp_servers SET name = $1, config_sealed = $2, last_updated_by_id = $3,"
-            " updated_at = $4 WHERE id = $5 AND organization_id = $6",
-            server.name,
-            _sealed(tx, server.config),
-            server.last_updated_by_id,
-            to_micros(server.updated_at),
-            server.id,
-            tx.actor.organization_id,
-        )
+        return await own.update(tx, _SERVERS, server, but=("created_by_id", "created_at"))
     except UniqueViolated as error:
         raise McpServerNameTaken(name=server.name) from error
-    return bool(changed)
 
 
 async def get(tx: Tx, server_id: str, *, held: bool = False) -> McpServer | None:
     """Return a server; `held` keeps others from changing it, and its tools, until the commit."""
-    hold = " FOR UPDATE" if held and tx.dialect == "postgresql" else ""
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM mcp_servers WHERE id = $1 AND organization_id = $2{hold}",
-        server_id,
-        tx.actor.organization_id,
-    )
-    return None if row is None else _read(tx, row)
+    return await own.get(tx, _SERVERS, server_id, held=held)
 
 
 async def by_name(tx: Tx, name: str) -> McpServer | None:
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM mcp_servers WHERE organization_id = $1 AND name = $2",
-        tx.actor.organization_id,
-        name,
+    return await own.first(
+        tx, _SERVERS, "WHERE organization_id = $1 AND name = $2", tx.actor.organization_id, name
     )
-    return None if row is None else _read(tx, row)
 
 
 async def all_of(tx: Tx) -> list[McpServer]:
     """Return the servers of the organization, the oldest first."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM mcp_servers WHERE organization_id = $1 ORDER BY created_at, id",
-        tx.actor.organization_id,
-    )
-    return [_read(tx, row) for row in rows]
+    tail = "WHERE organization_id = $1 ORDER BY created_at, id"
+    return await own.select(tx, _SERVERS, tail, tx.actor.organization_id)
 
 
 async def delete(tx: Tx, server_id: str) -> bool:
     """Remove a server with its tools, their attachments and its grants; whether there was one."""
-    scoped = (server_id, tx.actor.organization_id)
     await tx.execute(
         "DELETE FROM tools WHERE organization_id = $2 AND id IN"
         " (SELECT tool_id FROM mcp_tools WHERE server_id = $1)",
-        *scoped,
+        server_id,
+        tx.actor.organization_id,
     )
-    return bool(
-        await tx.execute("DELETE FROM mcp_servers WHERE id = $1 AND organization_id = $2", *scoped)
-    )
+    return await own.delete(tx, "mcp_servers", server_id)
 
 
 async def remote_names(tx: Tx, server_id: str) -> dict[str, str]:
@@ -131,14 +96,15 @@ async def remote_names(tx: Tx, server_id: str) -> dict[str, str]:
 
 async def of_tools(tx: Tx, tool_ids: Sequence[str]) -> list[McpServer]:
     """Return the servers whose tools these are, each once, by name."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM mcp_servers WHERE mcp_servers.organization_id = $1"
+    return await own.select(
+        tx,
+        _SERVERS,
+        "WHERE mcp_servers.organization_id = $1"
         " AND mcp_servers.id IN (SELECT mcp_tools.server_id FROM mcp_tools"
         f" WHERE mcp_tools.tool_id {among(tx, '$2')}) ORDER BY mcp_servers.name",
         tx.actor.organization_id,
         codec.encode(list(tool_ids)),
     )
-    return [_read(tx, row) for row in rows]
 
 
 async def claim_tools(tx: Tx, server_id: str, names: Mapping[str, str]) -> None:
@@ -162,13 +128,13 @@ async def delete_tools(tx: Tx, tool_ids: Sequence[str]) -> None:
 async def of_tool(tx: Tx, tool_id: str) -> Owned | None:
     """Return whose tool it is."""
     row = await tx.fetch_one(
-        f"SELECT {_COLUMNS}, mcp_tools.remote_name FROM mcp_tools JOIN mcp_servers"
+        f"SELECT {_SERVERS.columns}, mcp_tools.remote_name FROM mcp_tools JOIN mcp_servers"
         " ON mcp_servers.id = mcp_tools.server_id"
         " WHERE mcp_tools.tool_id = $1 AND mcp_servers.organization_id = $2",
         tool_id,
         tx.actor.organization_id,
     )
-    return None if row is None else Owned(server=_read(tx, row), remote_name=row[-1])
+    return None if row is None else Owned(server=_SERVERS.read(tx, row), remote_name=row[-1])
 
 
 # Grants of users
@@ -254,15 +220,3 @@ async def forget_state(tx: Tx, state: str) -> None:
         state,
         tx.actor.organization_id,
     )
-
-
-def _sealed(tx: Tx, config: McpConfig) -> str:
-    return tx.sealer.seal(codec.encode(config))
-
-
-def _read(tx: Tx, row: Row) -> McpServer:
-    made: dict[str, Any] = dict(
-        zip(("id", "name", "config", "created_by_id", "last_updated_by_id"), row, strict=False)
-    )
-    made["config"] = _config.validate_json(tx.sealer.open(row[2]))
-    return McpServer(**made, created_at=from_micros(row[5]), updated_at=from_micros(row[6]))

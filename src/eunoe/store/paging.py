@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from eunoe.errors import Invalid, Missing
 from eunoe.store.codec import encode
@@ -12,6 +12,9 @@ from eunoe.store.where import Where
 _MOST: Final = 1000
 _BEFORE_ALL: Final = -(2**62)
 _AFTER_ALL: Final = 2**62
+
+UnknownCursor: TypeAlias = Literal["ignored", "missing", "invalid"]
+"""What a cursor is that names no row (api 5.6)."""
 
 BY_CREATION: Final[Mapping[str, bool]] = {"created_at": False}
 
@@ -43,7 +46,7 @@ class Listing:
     source: str = ""
     scoped: bool = True
     orders: Mapping[str, bool] = field(default_factory=lambda: BY_CREATION)
-    unknown_cursor: Literal["ignored", "missing", "invalid"] = "ignored"
+    unknown_cursor: UnknownCursor = "ignored"
 
 
 async def listing(tx: Tx, what: Listing, where: Where, page: Page) -> list[Row]:

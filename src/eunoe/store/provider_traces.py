@@ -1,7 +1,6 @@
 """Queries on what was exchanged with the providers of models."""
 
 import zlib
-from datetime import datetime
 
 import orjson
 
@@ -56,16 +55,6 @@ async def of_step(tx: Tx, step_id: str) -> ProviderTrace | None:
         request=_read(row[4]),
         response=_read(row[5]),
         created_at=from_micros(row[6]),
-    )
-
-
-async def prune(tx: Tx, *, before: datetime, limit: int) -> int:
-    """Delete at most `limit` traces that are older; return how many."""
-    return await tx.execute(
-        "DELETE FROM provider_traces WHERE id IN"
-        " (SELECT id FROM provider_traces WHERE created_at < $1 LIMIT $2)",
-        to_micros(before),
-        limit,
     )
 
 

@@ -1,37 +1,43 @@
 """Queries on the providers that callers brought; their keys are sealed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from eunoe.domain.providers import Provider
 from eunoe.store import own
-from eunoe.store.db import Row, Tx, Value, from_micros, optional_micros, optional_time, to_micros
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.db import Tx, to_micros
+from eunoe.store.mapping import CHANGED, TIME, Kept, mapped
+from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
 
-_FIELDS: Final = (
-    "id", "organization_id", "name", "provider_type", "base_url", "region", "api_version",
-    "api_key_sealed", "access_key_sealed", "last_synced", "created_by_id", "last_updated_by_id",
-    "created_at", "updated_at",
-)  # fmt: skip
-_COLUMNS: Final = ", ".join(f"providers.{name}" for name in _FIELDS)
-_KEPT: Final = ("id", "organization_id", "created_by_id", "created_at")
+_KEYS: Final = ("api_key", "access_key")
+_WHOLE: Final = mapped(
+    Provider,
+    "providers",
+    noun="provider",
+    kept={
+        **CHANGED,
+        "last_synced": TIME,
+        **{key: Kept(suffix="_sealed", sealed=True) for key in _KEYS},
+    },
+)
+_PROVIDERS: Final = mapped(
+    Provider,
+    "providers",
+    noun="provider",
+    kept={**CHANGED, "last_synced": TIME},
+    without=_KEYS,
+    unknown_cursor="missing",
+)
+_KEPT: Final = ("id", "organization_id", "name", "created_by_id", "created_at")
 # A deleted one comes back as what is new, with its old id (api 18.3); a living one stays.
-_INSERT: Final = (
-    f"INSERT INTO providers ({', '.join(_FIELDS)}, is_deleted)"
-    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_FIELDS) + 1))}, 0)"
+_BACK: Final = (
     " ON CONFLICT (organization_id, name) DO UPDATE SET is_deleted = 0, "
-    + ", ".join(f"{name} = excluded.{name}" for name in _FIELDS if name not in {*_KEPT, "name"})
+    + ", ".join(f"{it} = excluded.{it}" for it in _WHOLE.names.values() if it not in _KEPT)
     + " WHERE providers.is_deleted = 1"
 )
-_UPDATE: Final = (
-    f"UPDATE providers SET {', '.join(f'{n} = ${at}' for at, n in enumerate(_FIELDS[2:], 3))}"
-    " WHERE id = $1 AND organization_id = $2 AND is_deleted = 0"
-)
-_LISTING: Final = Listing(
-    noun="provider", table="providers", columns=_COLUMNS, unknown_cursor="missing"
-)
+_ALIVE: Final = "is_deleted = 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,45 +50,43 @@ class ProviderFilter:
 
 async def insert(tx: Tx, provider: Provider) -> bool:
     """Store a provider, or bring a deleted one of its name back; false where one lives."""
-    return bool(await tx.execute(_INSERT, *_values(tx, provider)))
+    return bool(await own.insert(tx, _WHOLE, provider, tail=_BACK, is_deleted=0))
 
 
 async def update(tx: Tx, provider: Provider) -> None:
     """Replace the row, the keys included."""
-    await tx.execute(_UPDATE, *_values(tx, provider))
+    await own.update(tx, _WHOLE, provider, where={"is_deleted": 0})
 
 
 async def get(tx: Tx, provider_id: str, *, keys: bool = False) -> Provider | None:
     """Return a provider, with its `keys` if they are asked for. Raises `SecretUnreadable`."""
-    row = await own.get(tx, _LISTING, provider_id, also=" AND is_deleted = 0")
-    return None if row is None else _read(tx, row, keys=keys)
+    what = _WHOLE if keys else _PROVIDERS
+    return await own.get(tx, what, provider_id, also=f" AND {_ALIVE}")
 
 
 async def named(tx: Tx, name: str) -> Provider | None:
     """Return the provider of this name."""
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM providers WHERE organization_id = $1 AND name = $2"
-        " AND is_deleted = 0",
+    return await own.first(
+        tx,
+        _PROVIDERS,
+        f"WHERE organization_id = $1 AND name = $2 AND {_ALIVE}",
         tx.actor.organization_id,
         name,
     )
-    return None if row is None else _read(tx, row, keys=False)
 
 
 async def with_keys(tx: Tx) -> list[Provider]:
     """Return all providers of the organization with their keys. Raises `SecretUnreadable`."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM providers WHERE organization_id = $1 AND is_deleted = 0",
-        tx.actor.organization_id,
+    return await own.select(
+        tx, _WHOLE, f"WHERE organization_id = $1 AND {_ALIVE}", tx.actor.organization_id
     )
-    return [_read(tx, row, keys=True) for row in rows]
 
 
 async def list_providers(tx: Tx, asked: ProviderFilter, page: Page) -> list[Provider]:
     """Return a page of providers without their keys; an unknown cursor is `Missing`."""
-    where = of_organization(tx, "providers").add("providers.is_deleted = 0")
+    where = of_organization(tx, "providers").add(_ALIVE)
     where.equal(name=asked.name, provider_type=asked.provider_type)
-    return [_read(tx, row, keys=False) for row in await listing(tx, _LISTING, where, page)]
+    return await own.page(tx, _PROVIDERS, where, page)
 
 
 async def note_synced(tx: Tx, provider_id: str, *, at: datetime) -> None:
@@ -107,29 +111,3 @@ async def delete(tx: Tx, provider_id: str, *, at: datetime) -> bool:
             tx.actor.organization_id,
         )
     )
-
-
-def _read(tx: Tx, row: Row, *, keys: bool) -> Provider:
-    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=True))
-    sealed = {name: stored.pop(f"{name}_sealed") for name in ("api_key", "access_key")}
-    for name in ("created_at", "updated_at"):
-        stored[name] = from_micros(stored[name])
-    stored["last_synced"] = optional_time(stored["last_synced"])
-    found = Provider(**stored)
-    if not keys:
-        return found
-    opened = {name: tx.sealer.open(value) for name, value in sealed.items() if value is not None}
-    return replace(found, **opened)
-
-
-def _values(tx: Tx, provider: Provider) -> tuple[Value, ...]:
-    """Return the values of `_FIELDS`, in their order, the keys sealed."""
-    key, access = provider.api_key, provider.access_key
-    made: dict[str, Value] = {
-        "api_key_sealed": None if key is None else tx.sealer.seal(key),
-        "access_key_sealed": None if access is None else tx.sealer.seal(access),
-        "last_synced": optional_micros(provider.last_synced),
-        "created_at": to_micros(provider.created_at),
-        "updated_at": to_micros(provider.updated_at),
-    }
-    return tuple(made[name] if name in made else getattr(provider, name) for name in _FIELDS)

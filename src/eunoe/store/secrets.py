@@ -1,11 +1,20 @@
 """Queries on the secrets of agents: sealed on the way in, opened on the way out."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from eunoe import ids
 from eunoe.domain.secrets import AgentSecret
-from eunoe.store import audit, codec
-from eunoe.store.db import Tx, among, from_micros, now_micros, unindexed
+from eunoe.store import audit, codec, own
+from eunoe.store.db import Tx, among, now_micros, unindexed
+from eunoe.store.mapping import CHANGED, Kept, mapped
+
+_SECRETS: Final = mapped(
+    AgentSecret,
+    "agent_secrets",
+    noun="secret",
+    kept={**CHANGED, "value": Kept(column="sealed", sealed=True)},
+)
 
 
 async def replace(tx: Tx, agent_id: str, values: Mapping[str, str]) -> None:
@@ -42,26 +51,15 @@ async def replace(tx: Tx, agent_id: str, values: Mapping[str, str]) -> None:
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[AgentSecret]]:
     """Return the secrets of each agent, by their keys. Raises `SecretUnreadable`."""
     found: dict[str, list[AgentSecret]] = {agent_id: [] for agent_id in agent_ids}
-    for row in await tx.fetch(
-        "SELECT id, organization_id, agent_id, key, sealed, created_by_id, last_updated_by_id,"
-        f" created_at, updated_at FROM agent_secrets WHERE agent_id {among(tx, '$1')}"
-        f" AND {unindexed('organization_id')} = $2 ORDER BY agent_id, key",
+    for secret in await own.select(
+        tx,
+        _SECRETS,
+        f"WHERE agent_id {among(tx, '$1')} AND {unindexed('organization_id')} = $2"
+        " ORDER BY agent_id, key",
         codec.encode(list(agent_ids)),
         tx.actor.organization_id,
     ):
-        found[row[2]].append(
-            AgentSecret(
-                id=row[0],
-                organization_id=row[1],
-                agent_id=row[2],
-                key=row[3],
-                value=tx.sealer.open(row[4]),
-                created_by_id=row[5],
-                last_updated_by_id=row[6],
-                created_at=from_micros(row[7]),
-                updated_at=from_micros(row[8]),
-            )
-        )
+        found[secret.agent_id].append(secret)
     return found
 
 

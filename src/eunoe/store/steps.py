@@ -77,7 +77,7 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Step]:
 
 
 async def get(tx: Tx, step_id: str) -> Step | None:
-    row = await own.get(tx, _STEPS, step_id)
+    row = await own.row(tx, _STEPS, step_id)
     return None if row is None else _from_row(row)
 
 

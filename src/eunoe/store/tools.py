@@ -138,9 +138,7 @@ async def list_tools(tx: Tx, where: ToolFilter, page: Page) -> list[Tool]:
 
 
 async def count(tx: Tx, where: ToolFilter) -> int:
-    asked = _where(tx, where)
-    found: int = await tx.fetch_value(f"SELECT COUNT(*) FROM tools WHERE {asked.sql}", *asked.args)
-    return found
+    return await own.count(tx, _where(tx, where), "tools")
 
 
 async def attach(tx: Tx, agent_id: str, tool_ids: Sequence[str]) -> int:

@@ -3,21 +3,20 @@
 from typing import Final
 
 from eunoe.domain.users import Organization, User
-from eunoe.store.db import Row, Tx, from_micros, to_micros
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store import own
+from eunoe.store.db import Tx
+from eunoe.store.mapping import MADE, mapped
+from eunoe.store.paging import Page
 from eunoe.store.where import Where
 
-_USERS: Final = Listing(
-    noun="user",
-    table="users",
-    columns="users.id, users.organization_id, users.name, users.created_at",
-    scoped=False,
-    unknown_cursor="missing",
+_USERS: Final = mapped(
+    User, "users", noun="user", kept=MADE, scoped=False, unknown_cursor="missing"
 )
-_ORGANIZATIONS: Final = Listing(
+_ORGANIZATIONS: Final = mapped(
+    Organization,
+    "organizations",
     noun="organization",
-    table="organizations",
-    columns="organizations.id, organizations.name, organizations.created_at",
+    kept=MADE,
     scoped=False,
     unknown_cursor="missing",
 )
@@ -32,25 +31,16 @@ async def organization_of(tx: Tx, user_id: str) -> str | None:
 
 
 async def list_users(tx: Tx, page: Page) -> list[User]:
-    return [_user(row) for row in await listing(tx, _USERS, _all(tx), page)]
+    return await own.page(tx, _USERS, _all(tx), page)
 
 
 async def get(tx: Tx, user_id: str) -> User | None:
-    row = await tx.fetch_one(
-        "SELECT id, organization_id, name, created_at FROM users WHERE id = $1", user_id
-    )
-    return None if row is None else _user(row)
+    return await own.first(tx, _USERS, "WHERE id = $1", user_id)
 
 
 async def insert(tx: Tx, user: User) -> None:
     """Store a new user; raise `ReferenceMissing` for an unknown organization."""
-    await tx.execute(
-        "INSERT INTO users (id, organization_id, name, created_at) VALUES ($1, $2, $3, $4)",
-        user.id,
-        user.organization_id,
-        user.name,
-        to_micros(user.created_at),
-    )
+    await own.insert(tx, _USERS, user)
 
 
 async def rename(tx: Tx, user_id: str, name: str) -> None:
@@ -62,7 +52,7 @@ async def delete(tx: Tx, user_id: str) -> None:
 
 
 async def list_organizations(tx: Tx, page: Page) -> list[Organization]:
-    return [_organization(row) for row in await listing(tx, _ORGANIZATIONS, _all(tx), page)]
+    return await own.page(tx, _ORGANIZATIONS, _all(tx), page)
 
 
 async def organization_ids(tx: Tx) -> list[str]:
@@ -72,19 +62,11 @@ async def organization_ids(tx: Tx) -> list[str]:
 
 
 async def get_organization(tx: Tx, organization_id: str) -> Organization | None:
-    row = await tx.fetch_one(
-        "SELECT id, name, created_at FROM organizations WHERE id = $1", organization_id
-    )
-    return None if row is None else _organization(row)
+    return await own.first(tx, _ORGANIZATIONS, "WHERE id = $1", organization_id)
 
 
 async def insert_organization(tx: Tx, organization: Organization) -> None:
-    await tx.execute(
-        "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)",
-        organization.id,
-        organization.name,
-        to_micros(organization.created_at),
-    )
+    await own.insert(tx, _ORGANIZATIONS, organization)
 
 
 async def rename_organization(tx: Tx, organization_id: str, name: str) -> None:
@@ -129,11 +111,3 @@ _OWNING: Final = {
 
 def _all(tx: Tx) -> Where:
     return Where(tx).add("1 = 1")
-
-
-def _user(row: Row) -> User:
-    return User(id=row[0], organization_id=row[1], name=row[2], created_at=from_micros(row[3]))
-
-
-def _organization(row: Row) -> Organization:
-    return Organization(id=row[0], name=row[1], created_at=from_micros(row[2]))

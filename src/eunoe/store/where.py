@@ -70,6 +70,10 @@ class Where:
             self.add(clause, value)
         return self
 
+    def shown(self, table: str) -> Self:
+        """Leave out what is hidden."""
+        return self.add(f"({table}.hidden IS NULL OR {table}.hidden = 0)")
+
     def owned(self, what: str, identifier_keys: tuple[str, ...]) -> Self:
         """Want it to belong to an identity of any of these keys; none asks for nothing."""
         if identifier_keys:

@@ -9,10 +9,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
-from eunoe.store.tables.columns import audit, key, metadata, organization, sequence, to
+from eunoe.store.tables.columns import audit, key, metadata, organization, partial, sequence, to
 
 archives = Table(
     "archives",
@@ -27,12 +26,7 @@ archives = Table(
     to("folder_id", "folders.id", nullable=True),
     *audit(),
     Index(None, "organization_id", "created_at", "id"),
-    Index(
-        None,
-        "folder_id",
-        sqlite_where=text("folder_id IS NOT NULL"),
-        postgresql_where=text("folder_id IS NOT NULL"),
-    ),
+    partial("folder_id IS NOT NULL", None, "folder_id"),
 )
 
 agents_archives = Table(
@@ -60,13 +54,7 @@ passages = Table(
     to("file_id", "files.id", nullable=True),
     *audit(),
     Index(None, "archive_id", "created_at", "id"),
-    Index(
-        None,
-        "file_id",
-        "seq",
-        sqlite_where=text("file_id IS NOT NULL"),
-        postgresql_where=text("file_id IS NOT NULL"),
-    ),
+    partial("file_id IS NOT NULL", None, "file_id", "seq"),
 )
 
 # What became of a passage. It outlives the passage, whose text it takes over at the end.

@@ -1,8 +1,8 @@
 """Batches of requests, and what has become of each."""
 
-from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, Table, Text, text
+from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, Table, Text
 
-from eunoe.store.tables.columns import key, metadata, organization, to
+from eunoe.store.tables.columns import key, metadata, organization, partial, to
 
 batches = Table(
     "batches",
@@ -33,12 +33,5 @@ batch_items = Table(
     Column("error", Text),
     Column("ended_at", BigInteger),
     PrimaryKeyConstraint("batch_id", "place"),
-    Index(
-        "ix_batch_items_left",
-        "batch_id",
-        "agent_id",
-        "place",
-        sqlite_where=text("ended_at IS NULL"),
-        postgresql_where=text("ended_at IS NULL"),
-    ),
+    partial("ended_at IS NULL", "ix_batch_items_left", "batch_id", "agent_id", "place"),
 )

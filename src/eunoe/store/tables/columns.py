@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, MetaData, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Text, text
 
 metadata: Final = MetaData(
     naming_convention={
@@ -36,3 +36,9 @@ def audit() -> list[Column[object]]:
 def to(column: str, target: str, *, nullable: bool = False) -> Column[str]:
     """Return a foreign key whose row goes with the row it points at."""
     return Column(column, Text, ForeignKey(target, ondelete="CASCADE"), nullable=nullable)
+
+
+def partial(where: str, name: str | None, *columns: str, unique: bool = False) -> Index:
+    """Return an index of the rows of which `where` holds."""
+    only = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=only, postgresql_where=only)

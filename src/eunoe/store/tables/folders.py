@@ -10,11 +10,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 from sqlalchemy.dialects.sqlite import BLOB
 
-from eunoe.store.tables.columns import audit, key, metadata, organization, to
+from eunoe.store.tables.columns import audit, key, metadata, organization, partial, to
 
 folders = Table(
     "folders",
@@ -54,12 +53,7 @@ files = Table(
     UniqueConstraint("folder_id", "name"),
     Index(None, "folder_id", "created_at", "id"),
     Index(None, "folder_id", "original_name"),
-    Index(
-        "ix_files_left",
-        "id",
-        sqlite_where=text("is_done = 0"),
-        postgresql_where=text("is_done = 0"),
-    ),
+    partial("is_done = 0", "ix_files_left", "id"),
 )
 
 file_parts = Table(

@@ -10,10 +10,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
-from eunoe.store.tables.columns import audit, key, metadata, organization, sequence, to
+from eunoe.store.tables.columns import audit, key, metadata, organization, partial, sequence, to
 
 conversations = Table(
     "conversations",
@@ -77,13 +76,7 @@ messages = Table(
     Index(None, "conversation_id", "seq"),
     Index(None, "run_id", "seq"),
     Index(None, "step_id"),
-    Index(
-        None,
-        "group_id",
-        "seq",
-        sqlite_where=text("group_id IS NOT NULL"),
-        postgresql_where=text("group_id IS NOT NULL"),
-    ),
+    partial("group_id IS NOT NULL", None, "group_id", "seq"),
 )
 
 # Counts the changes of a list that are not appends (evictions, a rewritten system message), so
@@ -110,13 +103,6 @@ list_entries = Table(
     ),
     Column("position", BigInteger),
     PrimaryKeyConstraint("list_id", "message_seq"),
-    Index(
-        "ix_list_entries_window",
-        "list_id",
-        "position",
-        unique=True,
-        sqlite_where=text("position IS NOT NULL"),
-        postgresql_where=text("position IS NOT NULL"),
-    ),
+    partial("position IS NOT NULL", "ix_list_entries_window", "list_id", "position", unique=True),
     Index(None, "message_seq"),
 )

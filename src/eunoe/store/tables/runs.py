@@ -9,10 +9,9 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
-    text,
 )
 
-from eunoe.store.tables.columns import key, metadata, organization, to
+from eunoe.store.tables.columns import key, metadata, organization, partial, to
 
 runs = Table(
     "runs",
@@ -44,27 +43,9 @@ runs = Table(
     Column("ttft_ns", BigInteger),
     Column("total_duration_ns", BigInteger),
     # The claim of a message list: a second active run on it is refused by the database (G-12).
-    Index(
-        "uq_runs_active_list",
-        "list_id",
-        unique=True,
-        sqlite_where=text("status IN ('created', 'running')"),
-        postgresql_where=text("status IN ('created', 'running')"),
-    ),
-    Index(
-        "uq_runs_otids_token",
-        "otids_token",
-        unique=True,
-        sqlite_where=text("otids_token IS NOT NULL"),
-        postgresql_where=text("otids_token IS NOT NULL"),
-    ),
-    Index(
-        "ix_runs_request_hash",
-        "request_hash",
-        "created_at",
-        sqlite_where=text("request_hash IS NOT NULL"),
-        postgresql_where=text("request_hash IS NOT NULL"),
-    ),
+    partial("status IN ('created', 'running')", "uq_runs_active_list", "list_id", unique=True),
+    partial("otids_token IS NOT NULL", "uq_runs_otids_token", "otids_token", unique=True),
+    partial("request_hash IS NOT NULL", "ix_runs_request_hash", "request_hash", "created_at"),
     Index(None, "agent_id", "created_at", "id"),
     Index(None, "organization_id", "created_at", "id"),
     Index(None, "completed_at"),

@@ -1,8 +1,8 @@
 """Messages that are sent to an agent at a time."""
 
-from sqlalchemy import BigInteger, Column, Index, Table, Text, text
+from sqlalchemy import BigInteger, Column, Index, Table, Text
 
-from eunoe.store.tables.columns import key, metadata, organization, to
+from eunoe.store.tables.columns import key, metadata, organization, partial, to
 
 schedules = Table(
     "schedules",
@@ -20,10 +20,5 @@ schedules = Table(
     Column("last_run_id", Text),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "agent_id", "created_at", "id"),
-    Index(
-        "ix_schedules_due",
-        "next_at",
-        sqlite_where=text("next_at IS NOT NULL"),
-        postgresql_where=text("next_at IS NOT NULL"),
-    ),
+    partial("next_at IS NOT NULL", "ix_schedules_due", "next_at"),
 )

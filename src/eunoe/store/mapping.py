@@ -1,0 +1,138 @@
+"""Between the rows of a table and the values they stand for: one mapping a table, both ways."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import Field, dataclass, fields
+from functools import partial
+from typing import Any, ClassVar, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
+
+from eunoe.store import codec
+from eunoe.store.db import Row, Tx, Value, optional_micros, optional_time
+from eunoe.store.paging import Listing, UnknownCursor
+
+
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+T = TypeVar("T", bound=_Dataclass)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How a field is kept: in a column of its own name with `suffix`, or in `column`.
+
+    What is not `written` comes from elsewhere, and `column` is SQL for it.
+    """
+
+    write: Callable[[Any], Value] = _same
+    read: Callable[[Any], Any] = _same
+    suffix: str = ""
+    column: str = ""
+    sealed: bool = False
+    written: bool = True
+
+
+def json(read: Callable[[str], Any] = codec.loads_object, *, column: str = "") -> Kept:
+    """Keep a value as JSON, null as null."""
+    return Kept(
+        write=codec.optional_json,
+        read=partial(codec.optional, read),
+        suffix="_json",
+        column=column,
+    )
+
+
+def elsewhere(sql: str, read: Callable[[Any], Any] = _same) -> Kept:
+    """Show what a joined table has; null is null."""
+    return Kept(column=sql, read=partial(codec.optional, read), written=False)
+
+
+FLAG: Final = Kept(write=codec.flag, read=codec.truth)
+TIME: Final = Kept(write=optional_micros, read=optional_time)
+OBJECT: Final = json()
+TEXTS: Final = json(lambda text: tuple(codec.loads(text)))
+MADE: Final = {"created_at": TIME}
+CHANGED: Final = {**MADE, "updated_at": TIME}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped(Listing, Generic[T]):
+    """A table whose rows are values: `names` are the columns that are written, by field."""
+
+    made: type[T]
+    fields: tuple[str, ...]
+    kept: Mapping[str, Kept]
+    names: Mapping[str, str]
+
+    def read(self, tx: Tx, row: Row, **more: Any) -> T:
+        """Return the value of a row that begins with `columns`, and of what `more` says of it.
+
+        Raises `SecretUnreadable`.
+        """
+        told: dict[str, Any] = dict(zip(self.fields, row, strict=False))
+        for field, kept in self.kept.items():
+            stored = told[field]
+            if kept.sealed and stored is not None:
+                stored = tx.sealer.open(stored)
+            told[field] = kept.read(stored)
+        return self.made(**told, **more)
+
+    def values(self, tx: Tx, one: T) -> dict[str, Value]:
+        """Return what is written of a value, by column."""
+        told: dict[str, Value] = {}
+        for field, name in self.names.items():
+            value: Any = getattr(one, field)
+            kept = self.kept.get(field)
+            if kept is not None:
+                value = kept.write(value)
+                if kept.sealed and value is not None:
+                    value = tx.sealer.seal(value)
+            told[name] = value
+        return told
+
+
+class _Listed(TypedDict, total=False):
+    joined: str
+    source: str
+    scoped: bool
+    orders: Mapping[str, bool]
+    unknown_cursor: UnknownCursor
+
+
+def mapped(
+    made: type[T],
+    table: str,
+    *,
+    noun: str,
+    kept: Mapping[str, Kept],
+    without: Collection[str] = (),
+    **listed: Unpack[_Listed],
+) -> Mapped[T]:
+    """Map all fields of a dataclass but those `without` to columns; `kept` says what is special.
+
+    The rest is as for `Listing`.
+    """
+    named = tuple(one.name for one in fields(made) if one.name not in without)
+    plain = Kept()
+    columns: list[str] = []
+    names: dict[str, str] = {}
+    for field in named:
+        how = kept.get(field, plain)
+        name = how.column or f"{field}{how.suffix}"
+        columns.append(f"{table}.{name}" if how.written else name)
+        if how.written:
+            names[field] = name
+    return Mapped(
+        noun=noun,
+        table=table,
+        columns=", ".join(columns),
+        made=made,
+        fields=named,
+        kept=kept,
+        names=names,
+        **listed,
+    )
