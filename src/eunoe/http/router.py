@@ -34,9 +34,13 @@ def v1(
 
 class Answers(TypedDict):
     operation_id: str
+    status_code: int | None
     responses: dict[int | str, Json]
 
 
-def answers(operation_id: str, model: object) -> Answers:
-    """Return what describes an operation that answers with `model`."""
-    return {"operation_id": operation_id, "responses": {200: {"model": model}}}
+def answers(
+    operation_id: str, model: object, *, status: int = 200, content: Json | None = None
+) -> Answers:
+    """Return what describes an operation that answers with `model`, or with other `content`."""
+    told: Json = {"model": model} if content is None else {"model": model, "content": content}
+    return {"operation_id": operation_id, "status_code": status, "responses": {status: told}}

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service import access_tokens
 from eunoe.store import access_tokens as stored
 from eunoe.wire.access_tokens import (
@@ -21,9 +21,7 @@ from eunoe.wire.access_tokens import (
 router = v1("/client-side-access-tokens", tag="access tokens")
 
 
-@router.post(
-    "", operation_id="create_access_token", status_code=201, responses={201: {"model": AccessToken}}
-)
+@router.post("", **answers("create_access_token", AccessToken, status=201))
 async def create(body: CreateAccessTokenBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Make a token; its text is in this answer alone."""
     text, made = await access_tokens.create(
@@ -36,7 +34,7 @@ async def create(body: CreateAccessTokenBody, runtime: RuntimeDep, actor: ActorD
     return JsonReply(access_token(made, text=text), status=201)
 
 
-@router.get("", operation_id="list_access_tokens", responses={200: {"model": AccessTokens}})
+@router.get("", **answers("list_access_tokens", AccessTokens))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,

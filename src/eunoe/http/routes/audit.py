@@ -10,7 +10,7 @@ from eunoe.domain.audit import AuditEntry
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import page_of
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.store import audit
 from eunoe.store.audit import AuditFilter
 from eunoe.store.paging import Page
@@ -19,7 +19,7 @@ from eunoe.wire.times import entity_time
 router = v1("/audit", tag="admin")
 
 
-@router.get("", operation_id="list_audit_entries", responses={200: {"model": list[AuditEntry]}})
+@router.get("", **answers("list_audit_entries", list[AuditEntry]))
 @router.get("/", include_in_schema=False)
 async def list_all(
     runtime: RuntimeDep,

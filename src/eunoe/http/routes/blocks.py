@@ -12,7 +12,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, BlockId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.ids import pattern
 from eunoe.service import blocks
 from eunoe.store import blocks as stored
@@ -104,7 +104,7 @@ class Asked:
         )
 
 
-@router.get("/", operation_id="list_blocks", responses={200: {"model": list[BlockResponse]}})
+@router.get("/", **answers("list_blocks", list[BlockResponse]))
 async def list_all(
     runtime: RuntimeDep,
     actor: ActorDep,
@@ -117,7 +117,7 @@ async def list_all(
     return JsonReply([block(one) for one in found])
 
 
-@router.get("/count", operation_id="count_blocks", responses={200: {"model": int}})
+@router.get("/count", **answers("count_blocks", int))
 async def count(
     runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Counted, Depends(given(Counted))]
 ) -> Response:
@@ -125,17 +125,17 @@ async def count(
         return JsonReply(await stored.count(tx, asked.where()))
 
 
-@router.post("/", operation_id="create_block", responses={200: {"model": BlockResponse}})
+@router.post("/", **answers("create_block", BlockResponse))
 async def create(body: CreateBlockBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     return JsonReply(block(await blocks.create(runtime.db, actor, body.draft())))
 
 
-@router.get("/{block_id}", operation_id="retrieve_block", responses={200: {"model": BlockResponse}})
+@router.get("/{block_id}", **answers("retrieve_block", BlockResponse))
 async def retrieve(block_id: BlockId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     return JsonReply(block(await blocks.get(runtime.db, actor, block_id)))
 
 
-@router.patch("/{block_id}", operation_id="modify_block", responses={200: {"model": BlockResponse}})
+@router.patch("/{block_id}", **answers("modify_block", BlockResponse))
 async def update(
     block_id: BlockId, body: UpdateBlockBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -150,11 +150,7 @@ async def delete(block_id: BlockId, runtime: RuntimeDep, actor: ActorDep) -> Res
     return JsonReply(None)
 
 
-@router.get(
-    "/{block_id}/history",
-    operation_id="list_block_history",
-    responses={200: {"model": list[BlockVersionResponse]}},
-)
+@router.get("/{block_id}/history", **answers("list_block_history", list[BlockVersionResponse]))
 async def list_history(
     block_id: BlockId,
     runtime: RuntimeDep,
@@ -166,7 +162,7 @@ async def list_history(
     return JsonReply([version(one) for one in found])
 
 
-@router.get("/{block_id}/diff", operation_id="diff_block", responses={200: {"model": BlockDiff}})
+@router.get("/{block_id}/diff", **answers("diff_block", BlockDiff))
 async def diff(
     block_id: BlockId,
     runtime: RuntimeDep,
@@ -180,9 +176,7 @@ async def diff(
     return JsonReply(shown)
 
 
-@router.post(
-    "/{block_id}/revert", operation_id="revert_block", responses={200: {"model": BlockResponse}}
-)
+@router.post("/{block_id}/revert", **answers("revert_block", BlockResponse))
 async def revert(
     block_id: BlockId, body: RevertBlockBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -197,11 +191,7 @@ async def revert(
     return JsonReply(block(reverted))
 
 
-@router.get(
-    "/{block_id}/agents",
-    operation_id="list_agents_for_block",
-    responses={200: {"model": list[AgentState]}},
-)
+@router.get("/{block_id}/agents", **answers("list_agents_for_block", list[AgentState]))
 async def list_agents(
     block_id: BlockId,
     runtime: RuntimeDep,
@@ -218,9 +208,7 @@ async def list_agents(
 
 
 @of_agent.get(
-    "/{agent_id}/core-memory/blocks",
-    operation_id="list_core_memory_blocks",
-    responses={200: {"model": list[BlockResponse]}},
+    "/{agent_id}/core-memory/blocks", **answers("list_core_memory_blocks", list[BlockResponse])
 )
 @of_agent.get("/{agent_id}/core-memory/blocks/", include_in_schema=False)
 async def list_attached(
@@ -236,8 +224,7 @@ async def list_attached(
 
 @of_agent.patch(
     "/{agent_id}/core-memory/blocks/attach/{block_id}",
-    operation_id="attach_core_memory_block",
-    responses={200: {"model": AgentState}},
+    **answers("attach_core_memory_block", AgentState),
 )
 async def attach(
     agent_id: AgentId, block_id: BlockId, runtime: RuntimeDep, actor: ActorDep
@@ -248,8 +235,7 @@ async def attach(
 
 @of_agent.patch(
     "/{agent_id}/core-memory/blocks/detach/{block_id}",
-    operation_id="detach_core_memory_block",
-    responses={200: {"model": AgentState}},
+    **answers("detach_core_memory_block", AgentState),
 )
 async def detach(
     agent_id: AgentId, block_id: BlockId, runtime: RuntimeDep, actor: ActorDep
@@ -263,8 +249,7 @@ async def detach(
 
 @of_agent.get(
     "/{agent_id}/core-memory/blocks/{block_label:path}",
-    operation_id="retrieve_core_memory_block",
-    responses={200: {"model": BlockResponse}},
+    **answers("retrieve_core_memory_block", BlockResponse),
 )
 async def retrieve_labelled(
     agent_id: AgentId, block_label: str, runtime: RuntimeDep, actor: ActorDep
@@ -275,8 +260,7 @@ async def retrieve_labelled(
 
 @of_agent.patch(
     "/{agent_id}/core-memory/blocks/{block_label:path}",
-    operation_id="modify_core_memory_block",
-    responses={200: {"model": BlockResponse}},
+    **answers("modify_core_memory_block", BlockResponse),
 )
 async def update_labelled(
     agent_id: AgentId,

@@ -5,49 +5,32 @@ from datetime import UTC, datetime
 
 from starlette.responses import Response
 
-from eunoe.domain.agents import Agent
-from eunoe.errors import Missing
 from eunoe.http.deps import ActorDep, RuntimeDep
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
+from eunoe.service import states
 from eunoe.store import agents
-from eunoe.store.db import Tx
 from eunoe.wire.call_policies import PoliciesOfCalls, shown
 
 of_agent = v1("/agents", tag="agents")
 
 
-@of_agent.get(
-    "/{agent_id}/call-policies",
-    operation_id="retrieve_call_policies",
-    responses={200: {"model": PoliciesOfCalls}},
-)
+@of_agent.get("/{agent_id}/call-policies", **answers("retrieve_call_policies", PoliciesOfCalls))
 async def retrieve(agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Get the policies of an agent's calls."""
     async with runtime.db.read(actor) as tx:
-        agent = await _known(tx, agent_id)
+        agent = await states.known(tx, agent_id)
     return JsonReply(shown(agent.call_policies))
 
 
-@of_agent.put(
-    "/{agent_id}/call-policies",
-    operation_id="replace_call_policies",
-    responses={200: {"model": PoliciesOfCalls}},
-)
+@of_agent.put("/{agent_id}/call-policies", **answers("replace_call_policies", PoliciesOfCalls))
 async def put(
     agent_id: AgentId, body: PoliciesOfCalls, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
     """Replace the policies of an agent's calls; runs that go on keep those they began with."""
     async with runtime.db.write(actor) as tx:
-        agent = await _known(tx, agent_id, held=True)
+        agent = await states.known(tx, agent_id, held=True)
         changed = replace(agent, call_policies=body.given(), updated_at=datetime.now(UTC))
         await agents.update(tx, changed)
     return JsonReply(shown(changed.call_policies))
-
-
-async def _known(tx: Tx, agent_id: str, *, held: bool = False) -> Agent:
-    found = await agents.get(tx, agent_id, held=held)
-    if found is None:
-        raise Missing(f"There is no agent {agent_id}.")
-    return found

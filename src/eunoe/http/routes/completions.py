@@ -14,7 +14,7 @@ from eunoe.http.openai_form import (
     refused_by_run,
 )
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, followed, lens_for, submitted
 from eunoe.store.db import Actor
 from eunoe.wire.completions import (
@@ -34,9 +34,7 @@ router = v1(tag="openai", route_class=OpenAiRoute)
 
 
 @router.post(
-    "/chat/completions",
-    operation_id="create_chat_completion",
-    responses={200: {"model": ChatCompletion, "content": STREAM}},
+    "/chat/completions", **answers("create_chat_completion", ChatCompletion, content=STREAM)
 )
 async def create(
     body: ChatCompletionRequest, request: Request, runtime: RuntimeDep, actor: ActorDep

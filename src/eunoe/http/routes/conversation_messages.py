@@ -45,8 +45,7 @@ class Asked:
 
 @router.post(
     "/{conversation_id}/messages",
-    operation_id="send_conversation_message",
-    responses={200: {"model": LettaResponse, "content": STREAM}},
+    **answers("send_conversation_message", LettaResponse, content=STREAM),
 )
 async def send(
     conversation_id: ConversationAddress,

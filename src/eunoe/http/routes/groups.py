@@ -88,11 +88,7 @@ async def delete(group_id: GroupId, runtime: RuntimeDep, actor: ActorDep) -> Res
     return JsonReply({"message": f"The group {group_id} was deleted."})
 
 
-@router.post(
-    "/{group_id}/messages",
-    operation_id="send_group_message",
-    responses={200: {"model": LettaResponse, "content": STREAM}},
-)
+@router.post("/{group_id}/messages", **answers("send_group_message", LettaResponse, content=STREAM))
 async def send(
     group_id: GroupId,
     body: AgentMessageRequest,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from eunoe.http.deps import RuntimeDep
 from eunoe.http.pages import page_of
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.service import keys
 from eunoe.store import keys as stored
 from eunoe.store.db import Actor
@@ -20,9 +20,7 @@ router = v1("/keys", tag="keys")
 PageDep: TypeAlias = Annotated[Page, Depends(page_of(limit=50, order="desc"))]
 
 
-@router.post(
-    "/", operation_id="create_key", status_code=201, responses={201: {"model": CreatedKey}}
-)
+@router.post("/", **answers("create_key", CreatedKey, status=201))
 async def create(body: CreateKeyBody, runtime: RuntimeDep) -> Response:
     """Make a key; its text is in this answer alone."""
     text, made = await keys.create(
@@ -37,7 +35,7 @@ async def create(body: CreateKeyBody, runtime: RuntimeDep) -> Response:
     return JsonReply(created_key(made, text), status=201)
 
 
-@router.get("/", operation_id="list_keys", responses={200: {"model": list[Key]}})
+@router.get("/", **answers("list_keys", list[Key]))
 async def list_all(runtime: RuntimeDep, page: PageDep) -> Response:
     """List the keys of all organizations, the newest first."""
     async with runtime.db.read(Actor()) as tx:

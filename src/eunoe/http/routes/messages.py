@@ -55,11 +55,7 @@ class Asked(Shown):
     include_err: bool | None = None
 
 
-@router.post(
-    "/{agent_id}/messages",
-    operation_id="send_message",
-    responses={200: {"model": LettaResponse, "content": STREAM}},
-)
+@router.post("/{agent_id}/messages", **answers("send_message", LettaResponse, content=STREAM))
 async def send(
     agent_id: AgentId,
     body: AgentMessageRequest,

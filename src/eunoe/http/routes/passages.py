@@ -13,7 +13,7 @@ from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import After, Before, Limit, page_of, rows
 from eunoe.http.paths import AgentId, PassageId
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.ids import is_id
 from eunoe.service import archives, states
 from eunoe.store import passages
@@ -57,9 +57,7 @@ async def _page(
     return Page(limit=rows(limit, default=100), before=before, after=after, ascending=ascending)
 
 
-@router.post(
-    "/search", operation_id="search_passages", responses={200: {"model": list[PassageSearchResult]}}
-)
+@router.post("/search", **answers("search_passages", list[PassageSearchResult]))
 async def search(body: SearchPassagesBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Search an agent's archive, one archive, or all of them, by words and meaning."""
     found = await archives.find(
@@ -73,11 +71,7 @@ async def search(body: SearchPassagesBody, runtime: RuntimeDep, actor: ActorDep)
     return JsonReply([hit(one, organization_id=actor.organization_id) for one in found])
 
 
-@router.get(
-    "/{passage_id}/history",
-    operation_id="list_passage_history",
-    responses={200: {"model": list[PassageVersion]}},
-)
+@router.get("/{passage_id}/history", **answers("list_passage_history", list[PassageVersion]))
 async def list_history(
     passage_id: PassageId,
     runtime: RuntimeDep,
@@ -89,11 +83,7 @@ async def list_history(
     return JsonReply([version(one) for one in found])
 
 
-@of_agent.post(
-    "/{agent_id}/archival-memory",
-    operation_id="create_passage",
-    responses={200: {"model": list[Passage]}},
-)
+@of_agent.post("/{agent_id}/archival-memory", **answers("create_passage", list[Passage]))
 async def create(
     agent_id: AgentId, body: CreateMemoryBody, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:
@@ -104,11 +94,7 @@ async def create(
     return JsonReply([passage(made, organization_id=actor.organization_id)])
 
 
-@of_agent.get(
-    "/{agent_id}/archival-memory",
-    operation_id="list_passages",
-    responses={200: {"model": list[Passage]}},
-)
+@of_agent.get("/{agent_id}/archival-memory", **answers("list_passages", list[Passage]))
 async def list_all(
     agent_id: AgentId,
     runtime: RuntimeDep,
@@ -126,8 +112,7 @@ async def list_all(
 
 @of_agent.get(
     "/{agent_id}/archival-memory/search",
-    operation_id="search_archival_memory",
-    responses={200: {"model": ArchivalMemorySearchResponse}},
+    **answers("search_archival_memory", ArchivalMemorySearchResponse),
 )
 async def recall(
     agent_id: AgentId,

@@ -13,7 +13,7 @@ from eunoe.http.openai_form import (
     refused_by_run,
 )
 from eunoe.http.replies import JsonReply
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, followed, lens_for, submitted
 from eunoe.wire.completions import agent_of, head_of
 from eunoe.wire.responses import (
@@ -31,11 +31,7 @@ from eunoe.wire.speech import close_of, paragraphs
 router = v1(tag="openai", route_class=OpenAiRoute)
 
 
-@router.post(
-    "/responses",
-    operation_id="create_response",
-    responses={200: {"model": ResponseObject, "content": STREAM}},
-)
+@router.post("/responses", **answers("create_response", ResponseObject, content=STREAM))
 async def create(
     body: ResponseRequest, request: Request, runtime: RuntimeDep, actor: ActorDep
 ) -> Response:

@@ -31,9 +31,7 @@ _SHOWN = 50
 
 @of_agent.post(
     "/{agent_id}/schedule",
-    operation_id="scheduledMessages.scheduleAgentMessage",
-    status_code=201,
-    responses={201: {"model": ScheduleCreated}},
+    **answers("scheduledMessages.scheduleAgentMessage", ScheduleCreated, status=201),
 )
 async def create(
     agent_id: AgentId, body: ScheduleRequest, runtime: RuntimeDep, actor: ActorDep

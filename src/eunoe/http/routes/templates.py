@@ -43,12 +43,7 @@ router = v1("/templates", tag="templates")
 _SHOWN: Final = 50
 
 
-@router.post(
-    "",
-    operation_id="templates.createTemplateNoProject",
-    status_code=201,
-    responses={201: {"model": WireTemplate}},
-)
+@router.post("", **answers("templates.createTemplateNoProject", WireTemplate, status=201))
 async def create(body: CreateTemplate, runtime: RuntimeDep, actor: ActorDep) -> Response:
     """Make a template of an agent as it is now, or of a file, and keep that as version 1."""
     source, name, now = body.source(), body.name or random_name(), datetime.now(UTC)
@@ -117,9 +112,7 @@ async def list_versions(
 
 
 @router.patch(
-    "/{template_name}",
-    operation_id="templates.updateCurrentTemplateFromAgentFileNoProject",
-    responses={200: {"model": Done}},
+    "/{template_name}", **answers("templates.updateCurrentTemplateFromAgentFileNoProject", Done)
 )
 async def update(
     template_name: str, body: UpdateTemplate, runtime: RuntimeDep, actor: ActorDep
@@ -168,9 +161,7 @@ async def rollback(
 
 @router.post(
     "/{template_version}/agents",
-    operation_id="templates.createAgentsFromTemplateNoProject",
-    status_code=201,
-    responses={201: {"model": AgentsMade}},
+    **answers("templates.createAgentsFromTemplateNoProject", AgentsMade, status=201),
 )
 async def create_agents(
     template_version: str, body: CreateFromTemplate, runtime: RuntimeDep, actor: ActorDep
@@ -181,9 +172,7 @@ async def create_agents(
 
 @router.post(
     "/{project_id}/{template_version}/agents",
-    operation_id="templates.createAgentsFromTemplate",
-    status_code=201,
-    responses={201: {"model": AgentsMade}},
+    **answers("templates.createAgentsFromTemplate", AgentsMade, status=201),
 )
 async def create_agents_of_project(
     project_id: str,

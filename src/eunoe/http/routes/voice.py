@@ -10,7 +10,7 @@ from eunoe.domain.messages import Json
 from eunoe.errors import AgentTypeWrong
 from eunoe.http.deps import ActorDep, RuntimeDep, agent_type
 from eunoe.http.openai_form import STREAM, OpenAiRoute, acting, model_of
-from eunoe.http.router import v1
+from eunoe.http.router import answers, v1
 from eunoe.http.routes.completions import told
 from eunoe.http.seed import get_user_message_from_chat_completions_request
 from eunoe.http.sending import Target, submitted
@@ -29,9 +29,8 @@ router = v1("/voice-beta", tag="voice", route_class=VoiceRoute)
 
 @router.post(
     "/{agent_id}/chat/completions",
-    operation_id="create_voice_chat_completions",
     deprecated=True,
-    responses={200: {"model": ChatCompletion, "content": STREAM}},
+    **answers("create_voice_chat_completions", ChatCompletion, content=STREAM),
 )
 async def create(
     agent_id: str, body: dict[str, Any], request: Request, runtime: RuntimeDep, actor: ActorDep
