@@ -19,9 +19,10 @@ from eunoe.domain.runs import Run
 from eunoe.domain.times import stamp
 from eunoe.domain.tool_rules import DENIED, History, history_of
 from eunoe.domain.window import return_char_limit
-from eunoe.errors import ApprovalEmpty, ApprovalNotAwaited, ApprovalPending, Missing
+from eunoe.errors import ApprovalEmpty, ApprovalNotAwaited, ApprovalPending
 from eunoe.store import agents, lists, messages, runs
 from eunoe.store.db import Tx
+from eunoe.store.own import there
 
 _STEP: Final = 2
 """A request and the message with the rest of its reply."""
@@ -47,9 +48,7 @@ async def admitted(
     if answers is None:
         raise ApprovalPending(request_id=request.message.id, run_id=request.message.run_id)
     given = approvals.matched(request, answers.given)
-    agent = await agents.get(tx, run.agent_id)
-    if agent is None:
-        raise Missing(f"There is no agent {run.agent_id}.")
+    agent = there(await agents.get(tx, run.agent_id), "agent", run.agent_id)
     limit = return_char_limit(agent.model.context_window)
     given = tuple(approvals.capped(answer, limit=limit) for answer in given)
     response = _response(run, request, given, at=run.created_at)

@@ -30,6 +30,7 @@ from eunoe.runs.submit import Submission, Taken
 from eunoe.store import batches, runs
 from eunoe.store.batches import Name
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 
 ITEM: Final = "batch_item"
 _RUN_TYPE: Final = "send_message_batch"
@@ -168,9 +169,7 @@ async def cancel(
     One that is over stays as it is. Raises `Missing`.
     """
     async with db.write(actor) as tx:
-        status = await batches.hold(tx, batch_id)
-        if status is None:
-            raise Missing(f"There is no batch {batch_id}.")
+        status = there(await batches.hold(tx, batch_id), "batch", batch_id)
         running = await batches.cancel(tx, batch_id, at=now) if status == "running" else []
     if running:
         await stop(entrance, actor, running)

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 from eunoe.domain.runs import ACTIVE, Run, is_terminal
 from eunoe.engine.cancellation import Cancellation
-from eunoe.errors import Missing, NothingToCancel
+from eunoe.errors import NothingToCancel
 from eunoe.runs import line
 from eunoe.runs.approvals import withdrawn
 from eunoe.store import agents, lists, runs, waiting
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 from eunoe.store.paging import Page
 from eunoe.store.runs import RunFilter
 
@@ -42,8 +43,8 @@ async def cancel(
     changes nothing. Raises `Missing` for an unknown agent.
     """
     async with db.write(actor) as tx:
-        if agent_id is not None and await agents.type_of(tx, agent_id) is None:
-            raise Missing(f"There is no agent {agent_id}.")
+        if agent_id is not None:
+            there(await agents.type_of(tx, agent_id), "agent", agent_id)
         chosen = await _chosen(
             tx, agent_id=agent_id, conversation_id=conversation_id, run_ids=run_ids
         )

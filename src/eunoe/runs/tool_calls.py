@@ -14,11 +14,12 @@ from eunoe.domain.tools import ToolResult
 from eunoe.engine.acting import called
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Settled
-from eunoe.errors import Missing, ToolMissing
+from eunoe.errors import ToolMissing
 from eunoe.runs import memory
 from eunoe.runs.ports import MakePeers, Providers, Toolboxes, embedder_of
 from eunoe.store import agents, tools
 from eunoe.store.db import Actor, Database
+from eunoe.store.own import there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,8 @@ class ToolCalls:
         Raises `Missing` for an unknown agent, `ToolMissing` for a tool it does not have.
         """
         async with self.db.read(actor) as tx:
-            agent = await agents.get(tx, agent_id)
+            agent = there(await agents.get(tx, agent_id), "agent", agent_id)
             attached = tuple((await tools.of_agents(tx, [agent_id]))[agent_id])
-        if agent is None:
-            raise Missing(f"There is no agent {agent_id}.")
         if name not in {tool.name for tool in attached}:
             raise ToolMissing(f"The agent has no tool `{name}`; attach it first.", name=name)
         toolbox = self.toolboxes(

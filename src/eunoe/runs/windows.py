@@ -18,6 +18,7 @@ from eunoe.engine.ports import Window
 from eunoe.errors import Missing
 from eunoe.store import lists
 from eunoe.store.db import Tx
+from eunoe.store.own import there
 
 _KEPT_LISTS: Final = 256
 _KEPT_MESSAGES: Final = 100_000
@@ -48,9 +49,7 @@ class Windows:
 
     async def load(self, tx: Tx, list_id: str) -> Kept:
         """Return the list's window as the transaction sees it; raise `Missing` without one."""
-        version = await lists.version(tx, list_id)
-        if version is None:
-            raise Missing(f"There is no message list {list_id}.")
+        version = there(await lists.version(tx, list_id), "message list", list_id)
         kept = self._kept.get(list_id)
         if kept is not None and kept.version == version:
             new = await lists.placed(tx, list_id, after_seq=kept.seq)

@@ -55,6 +55,7 @@ from eunoe.store import (
     tools,
 )
 from eunoe.store.db import Actor, Database, UniqueViolated
+from eunoe.store.own import there
 
 # A run that takes its process down with it must not do so for ever; each step earns it an owner.
 _MOST_OWNERS: Final = 10
@@ -236,9 +237,7 @@ class Worker:
         recovered = run.fence > 1
         history = History()
         async with self.db.read(actor) as tx:
-            agent = await agents.get(tx, run.agent_id)
-            if agent is None:
-                raise Missing(f"There is no agent {run.agent_id}.")
+            agent = there(await agents.get(tx, run.agent_id), "agent", run.agent_id)
             kept = await self.windows.load(tx, run.list_id)
             if agent.tool_rules and (recovered or _goes_on(run, kept)):
                 history = await approvals.history(tx, run.id)

@@ -11,6 +11,7 @@ from eunoe.domain.access_tokens import AccessToken, Grant
 from eunoe.errors import Invalid, Missing
 from eunoe.store import access_tokens, agents, audit
 from eunoe.store.db import Actor, Database
+from eunoe.store.own import all_there
 
 PREFIX: Final = "eunoe-at-"
 """What every token begins with, so that one is told from a password."""
@@ -45,10 +46,8 @@ async def create(
         raise Invalid("`expires_at` has passed; send a time to come.")
     text = PREFIX + secrets.token_urlsafe(_BYTES)
     async with db.write(actor) as tx:
-        there = await agents.many(tx, [grant.agent_id for grant in grants])
-        absent = [one.agent_id for one in grants if one.agent_id not in there]
-        if absent:
-            raise Missing(f"There are no such agents: {', '.join(absent)}.")
+        asked = [grant.agent_id for grant in grants]
+        all_there(await agents.many(tx, asked), asked, "agents")
         await access_tokens.insert(tx, made, digest=digest_of(text))
         await audit.note(tx, "access_token.create", made.id)
     return text, made

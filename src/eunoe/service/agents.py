@@ -24,7 +24,7 @@ from eunoe.domain.names import random_name
 from eunoe.domain.secrets import AgentSecret
 from eunoe.domain.systems import default_system
 from eunoe.domain.tools import Tool
-from eunoe.errors import BlockExists, Invalid, Missing
+from eunoe.errors import BlockExists, Invalid
 from eunoe.runs import files as opening
 from eunoe.service import folders, identities, sleeptime, states
 from eunoe.service.blocks import drafted
@@ -35,6 +35,7 @@ from eunoe.store import agents, audit, blocks, file_blocks, lists, search, secre
 from eunoe.store import identities as stored_identities
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import all_there, there
 from eunoe.store.paging import Page
 
 
@@ -227,8 +228,7 @@ async def delete(db: Database, actor: Actor, agent_id: str) -> None:
     async with db.write(actor) as tx:
         for partner_id in await sleeptime.parted(tx, agent_id):
             await agents.delete(tx, partner_id)
-        if not await agents.delete(tx, agent_id):
-            raise Missing(f"There is no agent {agent_id}.")
+        there(await agents.delete(tx, agent_id), "agent", agent_id)
         await audit.note(tx, "agent.delete", agent_id)
 
 
@@ -264,9 +264,7 @@ async def _wanted_blocks(tx: Tx, block_ids: Sequence[str]) -> list[Block]:
     if not block_ids:
         return []
     found = await blocks.many(tx, block_ids)
-    missing = [block_id for block_id in block_ids if block_id not in found]
-    if missing:
-        raise Missing(f"There are no such blocks: {', '.join(missing)}.")
+    all_there(found, block_ids, "blocks")
     return [found[block_id] for block_id in dict.fromkeys(block_ids)]
 
 
@@ -375,9 +373,7 @@ async def _replace_blocks(tx: Tx, agent_id: str, block_ids: Sequence[str]) -> No
 
 async def _replace_tools(tx: Tx, agent_id: str, tool_ids: Sequence[str]) -> None:
     found = await tools.by_ids(tx, tool_ids)
-    missing = [tool_id for tool_id in tool_ids if tool_id not in found]
-    if missing:
-        raise Missing(f"There are no such tools: {', '.join(missing)}.")
+    all_there(found, tool_ids, "tools")
     held = (await tools.of_agents(tx, [agent_id]))[agent_id]
     await tools.detach(tx, agent_id, [tool.id for tool in held])
     await tools.attach(tx, agent_id, tool_ids)

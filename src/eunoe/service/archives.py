@@ -84,8 +84,7 @@ async def update(
 async def delete(db: Database, actor: Actor, archive_id: str) -> None:
     """Remove an archive with its passages and its links to agents."""
     async with db.write(actor) as tx:
-        if not await archives.delete(tx, archive_id):
-            raise Missing(f"There is no archive {archive_id}.")
+        there(await archives.delete(tx, archive_id), "archive", archive_id)
         await audit.note(tx, "archive.delete", archive_id)
 
 
@@ -151,9 +150,7 @@ async def forget(
     async with db.write(actor) as tx:
         if archive_id is not None:
             await known(tx, archive_id)
-        passage = await passages.get(tx, passage_id)
-        if passage is None:
-            raise Missing(f"There is no passage {passage_id}.")
+        passage = there(await passages.get(tx, passage_id), "passage", passage_id)
         if archive_id not in (None, passage.archive_id):
             raise Invalid(f"The passage {passage_id} is not in the archive {archive_id}.")
         await passage_versions.record(tx, [passage], "deleted")

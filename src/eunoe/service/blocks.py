@@ -28,6 +28,7 @@ from eunoe.store import agents, audit, block_versions, blocks, isolated_blocks
 from eunoe.store.agents import AgentFilter
 from eunoe.store.blocks import BlockFilter
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 from eunoe.store.paging import Page
 
 _PLAIN_FIELDS: Final = ("label", "description", "limit", "read_only", "metadata", "tags")
@@ -64,10 +65,7 @@ async def get(db: Database, actor: Actor, block_id: str) -> Block:
 
 async def known(tx: Tx, block_id: str) -> Block:
     """Return the block; raise `Missing` for an unknown or foreign one."""
-    block = await blocks.get(tx, block_id)
-    if block is None:
-        raise Missing(f"There is no block {block_id}.")
-    return block
+    return there(await blocks.get(tx, block_id), "block", block_id)
 
 
 async def update(db: Database, actor: Actor, block_id: str, patch: BlockPatch) -> Block:
@@ -83,8 +81,7 @@ async def update(db: Database, actor: Actor, block_id: str, patch: BlockPatch) -
 async def delete(db: Database, actor: Actor, block_id: str) -> None:
     """Remove a block; it leaves every agent that has it (12.30)."""
     async with db.write(actor) as tx:
-        if not await blocks.delete(tx, block_id):
-            raise Missing(f"There is no block {block_id}.")
+        there(await blocks.delete(tx, block_id), "block", block_id)
         await audit.note(tx, "block.delete", block_id)
 
 

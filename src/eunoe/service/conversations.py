@@ -19,6 +19,7 @@ from eunoe.store import blocks, conversations, file_blocks, isolated_blocks, lis
 from eunoe.store.conversations import ConversationFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.facts import facts
+from eunoe.store.own import there
 from eunoe.store.paging import Page
 
 
@@ -115,8 +116,7 @@ async def delete(db: Database, actor: Actor, conversation_id: str) -> None:
     Its row stays for its runs. Raises `ListBusy` while one of them goes on.
     """
     async with db.write(actor) as tx:
-        if not await conversations.delete(tx, conversation_id):
-            raise Missing(f"There is no conversation {conversation_id}.")
+        there(await conversations.delete(tx, conversation_id), "conversation", conversation_id)
         active = await runs.active_on(tx, conversation_id)
         if active is not None:
             raise ListBusy(run_id=active.id)

@@ -11,7 +11,6 @@ from eunoe.domain.tool_drafts import ToolDraft
 from eunoe.domain.tool_search import ToolHit, find_tools
 from eunoe.domain.tools import Tool, ToolSchema
 from eunoe.errors import (
-    Missing,
     ToolFunctionMissing,
     ToolNameInvalid,
     ToolNameReserved,
@@ -88,8 +87,7 @@ async def update(db: Database, actor: Actor, tool_id: str, draft: ToolDraft) -> 
 async def delete(db: Database, actor: Actor, tool_id: str) -> None:
     """Remove a tool from everywhere; rules that name it stay. Raises `Missing`."""
     async with db.write(actor) as tx:
-        if not await tools.delete(tx, tool_id):
-            raise Missing(f"There is no tool {tool_id}.")
+        there(await tools.delete(tx, tool_id), "tool", tool_id)
 
 
 async def add_base_tools(db: Database, actor: Actor) -> list[Tool]:

@@ -18,7 +18,7 @@ from eunoe.domain.files import (
 from eunoe.domain.folders import Folder
 from eunoe.errors import FileExists, FileTypeUnsupported, Invalid, Missing
 from eunoe.runs import files as opening
-from eunoe.service import folders
+from eunoe.service import folders, states
 from eunoe.store import file_blocks, file_texts, files
 from eunoe.store.db import Actor, Database, Tx
 
@@ -146,7 +146,7 @@ async def _known(tx: Tx, folder_id: str, file_id: str) -> File:
 async def open_file(db: Database, actor: Actor, agent_id: str, file_id: str) -> list[str]:
     """Open a file of the agent; return the names of those closed for it (15.25)."""
     async with db.write(actor) as tx:
-        agent = await folders.held(tx, agent_id)
+        agent = await states.known(tx, agent_id, held=True)
         block = await _block(tx, agent_id, file_id)
         return await opening.open_one(tx, agent, block, at=datetime.now(UTC))
 
@@ -154,7 +154,7 @@ async def open_file(db: Database, actor: Actor, agent_id: str, file_id: str) -> 
 async def close_file(db: Database, actor: Actor, agent_id: str, file_id: str) -> str:
     """Close a file of the agent and return its name; raise `Missing` (15.26)."""
     async with db.write(actor) as tx:
-        await folders.held(tx, agent_id)
+        await states.known(tx, agent_id, held=True)
         block = await _block(tx, agent_id, file_id)
         await file_blocks.close(tx, agent_id, [file_id])
         return block.name
@@ -163,7 +163,7 @@ async def close_file(db: Database, actor: Actor, agent_id: str, file_id: str) ->
 async def close_all(db: Database, actor: Actor, agent_id: str) -> list[str]:
     """Close all files of the agent; return the names of those that were open (15.27)."""
     async with db.write(actor) as tx:
-        await folders.held(tx, agent_id)
+        await states.known(tx, agent_id, held=True)
         held = await file_blocks.open_of(tx, agent_id)
         await file_blocks.close(tx, agent_id, [one.file_id for one in held])
         return sorted(one.name for one in held)

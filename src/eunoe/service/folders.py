@@ -9,13 +9,13 @@ from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
 from eunoe.domain.folders import Folder
 from eunoe.domain.messages import Json
-from eunoe.errors import EmbedderMissing, Missing
+from eunoe.errors import EmbedderMissing
 from eunoe.runs import files as opening
 from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
-from eunoe.store import agents, folders
+from eunoe.store import folders
 from eunoe.store.db import Actor, Database, Tx
-from eunoe.store.own import there
+from eunoe.store.own import all_there, there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,22 +95,16 @@ async def update(
 async def delete(db: Database, actor: Actor, folder_id: str) -> None:
     """Remove a folder with its files; the file tools of agents stay (15.2)."""
     async with db.write(actor) as tx:
-        if not await folders.delete(tx, folder_id):
-            raise Missing(f"There is no folder {folder_id}.")
+        there(await folders.delete(tx, folder_id), "folder", folder_id)
 
 
 # On an agent
 
 
-async def held(tx: Tx, agent_id: str) -> Agent:
-    """Return the agent, kept from being changed until the commit; raise `Missing`."""
-    return there(await agents.get(tx, agent_id, held=True), "agent", agent_id)
-
-
 async def attach(db: Database, actor: Actor, agent_id: str, folder_id: str) -> AgentState:
     """Give the agent a folder with its files and the tools to read them; again is no change."""
     async with db.write(actor) as tx:
-        agent = await held(tx, agent_id)
+        agent = await states.known(tx, agent_id, held=True)
         await known(tx, folder_id)
         await opening.attach(tx, agent, folder_id, at=datetime.now(UTC))
         return await states.one(tx, agent_id)
@@ -119,7 +113,7 @@ async def attach(db: Database, actor: Actor, agent_id: str, folder_id: str) -> A
 async def detach(db: Database, actor: Actor, agent_id: str, folder_id: str) -> AgentState:
     """Take a folder off the agent, and with the last one the tools; again is no change."""
     async with db.write(actor) as tx:
-        agent = await held(tx, agent_id)
+        agent = await states.known(tx, agent_id, held=True)
         await known(tx, folder_id)
         await opening.detach(tx, agent, folder_id)
         return await states.one(tx, agent_id)
@@ -129,9 +123,7 @@ async def give(tx: Tx, agent: Agent, folder_ids: Sequence[str], *, at: datetime)
     """Attach folders in this order; raise `Missing` for one that is not there."""
     wanted = list(dict.fromkeys(folder_ids))
     found = await folders.many(tx, wanted)
-    missing = [one for one in wanted if one not in found]
-    if missing:
-        raise Missing(f"There are no such folders: {', '.join(missing)}.")
+    all_there(found, wanted, "folders")
     for folder_id in wanted:
         await opening.attach(tx, agent, folder_id, at=at)
 

@@ -16,7 +16,7 @@ from eunoe.runs import rounds
 from eunoe.service.blocks import known as known_block
 from eunoe.store import agents, blocks, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx
-from eunoe.store.own import there
+from eunoe.store.own import all_there, there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +111,7 @@ async def update(db: Database, actor: Actor, group_id: str, patch: GroupPatch) -
 async def delete(db: Database, actor: Actor, group_id: str) -> None:
     """Remove a group; its agents stay (21.13)."""
     async with db.write(actor) as tx:
-        if not await groups.delete(tx, group_id):
-            raise Missing(f"There is no group {group_id}.")
+        there(await groups.delete(tx, group_id), "group", group_id)
 
 
 async def reset(db: Database, actor: Actor, group_id: str) -> None:
@@ -162,9 +161,7 @@ async def _check(tx: Tx, group: Group) -> None:
     if group.manager_type == "dynamic":
         _check_names([found[one].name for one in group.agent_ids])
     held = await blocks.many(tx, group.shared_block_ids)
-    absent = [one for one in group.shared_block_ids if one not in held]
-    if absent:
-        raise Missing(f"There are no such blocks: {', '.join(absent)}.")
+    all_there(held, group.shared_block_ids, "blocks")
 
 
 def _check_names(names: Sequence[str]) -> None:

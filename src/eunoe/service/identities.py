@@ -15,6 +15,7 @@ from eunoe.store import agents, blocks, identities
 from eunoe.store.agents import AgentFilter
 from eunoe.store.blocks import BlockFilter
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import all_there, there
 from eunoe.store.paging import Page
 
 
@@ -79,16 +80,12 @@ async def describe(
 async def delete(db: Database, actor: Actor, identity_id: str) -> None:
     """Remove an identity; its agents and blocks stay (21.6)."""
     async with db.write(actor) as tx:
-        if not await identities.delete(tx, identity_id):
-            raise Missing(_UNKNOWN.format(identity_id))
+        there(await identities.delete(tx, identity_id), "identity", identity_id)
 
 
 async def known(tx: Tx, identity_id: str, *, held: bool = False) -> Identity:
     """Return the identity; raise `Missing` for an unknown or foreign one."""
-    found = await identities.get(tx, identity_id, held=held)
-    if found is None:
-        raise Missing(_UNKNOWN.format(identity_id))
-    return found
+    return there(await identities.get(tx, identity_id, held=held), "identity", identity_id)
 
 
 async def agents_of(
@@ -148,9 +145,6 @@ async def give(tx: Tx, agent_id: str, identity_ids: Sequence[str]) -> None:
     await identities.link(tx, "agent", ids=[agent_id], identity_ids=identity_ids)
 
 
-_UNKNOWN = "There is no identity {}."
-
-
 async def _made(tx: Tx, draft: IdentityDraft) -> Identity:
     now = datetime.now(UTC)
     made = Identity(
@@ -175,11 +169,9 @@ async def _link(
     tx: Tx, identity_id: str, *, agent_ids: Sequence[str] = (), block_ids: Sequence[str] = ()
 ) -> None:
     """Let agents and blocks belong to the identity; raise `Missing` for unknown ones (21.5)."""
-    there = {*(await agents.many(tx, agent_ids) if agent_ids else ())}
-    there |= {*(await blocks.many(tx, block_ids) if block_ids else ())}
-    absent = [one for one in (*agent_ids, *block_ids) if one not in there]
-    if absent:
-        raise Missing(f"There are no such agents or blocks: {', '.join(absent)}.")
+    found = {*(await agents.many(tx, agent_ids) if agent_ids else ())}
+    found |= {*(await blocks.many(tx, block_ids) if block_ids else ())}
+    all_there(found, (*agent_ids, *block_ids), "agents or blocks")
     await identities.link(tx, "agent", ids=agent_ids, identity_ids=[identity_id])
     await identities.link(tx, "block", ids=block_ids, identity_ids=[identity_id])
 

@@ -8,11 +8,12 @@ from typing import Final
 from eunoe import ids
 from eunoe.domain.keys import Key, Scope
 from eunoe.domain.users import User
-from eunoe.errors import Invalid, Missing
+from eunoe.errors import Invalid
 from eunoe.ids import DEFAULT_ORGANIZATION, DEFAULT_USER
 from eunoe.service.access_tokens import digest_of
 from eunoe.store import agents, keys, users
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import all_there, there
 
 PREFIX: Final = "eunoe-sk-"
 """What every key begins with, so that one is told from a password, and found where it leaked."""
@@ -55,10 +56,7 @@ async def create(
         created_at=now,
     )
     async with db.write(actor_of(made)) as tx:
-        there = await agents.many(tx, made.agent_ids)
-        absent = [one for one in made.agent_ids if one not in there]
-        if absent:
-            raise Missing(f"There are no such agents: {', '.join(absent)}.")
+        all_there(await agents.many(tx, made.agent_ids), made.agent_ids, "agents")
         if await users.get(tx, holder.id) is None:
             await users.insert(tx, holder)
         await keys.insert(tx, made, digest=digest_of(text))
@@ -99,8 +97,7 @@ async def agent_of(db: Database, key: Key, thing_id: str) -> str | None:
 async def revoke(db: Database, key_id: str) -> None:
     """Remove a key; raise `Missing` for an unknown one."""
     async with db.write(Actor()) as tx:
-        if not await keys.delete(tx, key_id):
-            raise Missing(f"There is no key {key_id[:80]}.")
+        there(await keys.delete(tx, key_id), "key", key_id[:80])
 
 
 def actor_of(key: Key) -> Actor:
@@ -113,18 +110,15 @@ def actor_of(key: Key) -> Actor:
 async def _holder(tx: Tx, *, name: str, organization_id: str | None, user_id: str | None) -> User:
     """Return whose key it will be: who is named, or somebody new of the organization that is."""
     if user_id is None and organization_id not in {None, DEFAULT_ORGANIZATION}:
-        organization = await users.get_organization(tx, str(organization_id))
-        if organization is None:
-            raise Missing(f"There is no organization {str(organization_id)[:80]}.")
+        found = await users.get_organization(tx, str(organization_id))
+        organization = there(found, "organization", str(organization_id)[:80])
         return User(
             id=ids.new("user"),
             organization_id=organization.id,
             name=name,
             created_at=datetime.now(UTC),
         )
-    found = await users.get(tx, user_id or DEFAULT_USER)
-    if found is None:
-        raise Missing(f"There is no user {str(user_id)[:80]}.")
+    found = there(await users.get(tx, user_id or DEFAULT_USER), "user", str(user_id)[:80])
     if organization_id not in {None, found.organization_id}:
         raise Invalid("The user is not of that organization.")
     return found

@@ -15,6 +15,7 @@ from eunoe.llm.brought import BroughtProviders, Load
 from eunoe.llm.providers import BASE_URLS, ProviderConfig, base_url
 from eunoe.store import audit, providers
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 
 log: Final = logging.getLogger("eunoe.providers")
 
@@ -75,8 +76,8 @@ async def update(
 async def delete(db: Database, actor: Actor, provider_id: str) -> None:
     """Forget a provider's keys and hide it; agents keep their configuration (18.5)."""
     async with db.write(actor) as tx:
-        if not await providers.delete(tx, provider_id, at=datetime.now(UTC)):
-            raise Missing(_UNKNOWN.format(provider_id))
+        gone = await providers.delete(tx, provider_id, at=datetime.now(UTC))
+        there(gone, "provider", provider_id)
         await audit.note(tx, "provider.delete", provider_id)
 
 
@@ -108,10 +109,7 @@ async def refresh(
 
 async def known(tx: Tx, provider_id: str, *, keys: bool = False) -> Provider:
     """Return the provider; raise `Missing` for an unknown, foreign or deleted one."""
-    found = await providers.get(tx, provider_id, keys=keys)
-    if found is None:
-        raise Missing(_UNKNOWN.format(provider_id))
-    return found
+    return there(await providers.get(tx, provider_id, keys=keys), "provider", provider_id)
 
 
 def config_of(provider: Provider) -> ProviderConfig:
@@ -128,7 +126,6 @@ def config_of(provider: Provider) -> ProviderConfig:
     )
 
 
-_UNKNOWN: Final = "There is no provider {}."
 _NO_ADDRESS: Final = frozenset({"bedrock"})
 """Types whose address follows from their region."""
 

@@ -6,8 +6,9 @@ from eunoe import ids
 from eunoe.domain.inputs import Ask
 from eunoe.domain.schedules import KEPT, MOST, Schedule, When, first_time
 from eunoe.errors import Missing, TooManySchedules
-from eunoe.store import agents, schedules
-from eunoe.store.db import Actor, Database, Tx
+from eunoe.service import states
+from eunoe.store import schedules
+from eunoe.store.db import Actor, Database
 from eunoe.store.paging import Page
 
 
@@ -24,7 +25,7 @@ async def create(
         created_at=now,
     )
     async with db.write(actor) as tx:
-        await _known(tx, agent_id, held=True)
+        await states.known(tx, agent_id, held=True)
         await schedules.prune(tx, agent_id, ended_before=now - KEPT)
         if await schedules.count(tx, agent_id) >= MOST:
             raise TooManySchedules
@@ -42,7 +43,7 @@ async def get(db: Database, actor: Actor, agent_id: str, schedule_id: str) -> Sc
 
 async def list_schedules(db: Database, actor: Actor, agent_id: str, page: Page) -> list[Schedule]:
     async with db.read(actor) as tx:
-        await _known(tx, agent_id)
+        await states.known(tx, agent_id)
         return await schedules.list_schedules(tx, agent_id, page)
 
 
@@ -51,8 +52,3 @@ async def delete(db: Database, actor: Actor, agent_id: str, schedule_id: str) ->
     async with db.write(actor) as tx:
         if not await schedules.delete(tx, schedule_id, agent_id=agent_id):
             raise Missing(f"The agent {agent_id} has no schedule {schedule_id[:80]}.")
-
-
-async def _known(tx: Tx, agent_id: str, *, held: bool = False) -> None:
-    if await agents.get(tx, agent_id, held=held) is None:
-        raise Missing(f"There is no agent {agent_id}.")

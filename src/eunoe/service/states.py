@@ -19,9 +19,9 @@ from eunoe.store.db import Tx
 from eunoe.store.own import there
 
 
-async def known(tx: Tx, agent_id: str) -> Agent:
-    """Return the agent; raise `Missing` for an unknown or foreign one."""
-    return there(await agents.get(tx, agent_id), "agent", agent_id)
+async def known(tx: Tx, agent_id: str, *, held: bool = False) -> Agent:
+    """Return the agent, `held` until the commit; raise `Missing` for an unknown or foreign one."""
+    return there(await agents.get(tx, agent_id, held=held), "agent", agent_id)
 
 
 async def one(tx: Tx, agent_id: str, *, include: Collection[Relation] = ATTACHED) -> AgentState:

@@ -7,19 +7,17 @@ from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
 from eunoe.domain.base_tools import careful_rules, rule, with_rules
 from eunoe.domain.messages import Json
-from eunoe.errors import Missing
 from eunoe.service import states
 from eunoe.store import agents, tools
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.own import there
 
 
 async def attach(db: Database, actor: Actor, agent_id: str, tool_id: str) -> AgentState:
     """Give the agent a tool, and its rule if it asks for approval by itself; again is no change."""
     async with db.write(actor) as tx:
         agent = await states.known(tx, agent_id)
-        tool = await tools.get(tx, tool_id)
-        if tool is None:
-            raise Missing(f"There is no tool {tool_id}.")
+        tool = there(await tools.get(tx, tool_id), "tool", tool_id)
         await tools.attach(tx, agent_id, [tool_id])
         await _keep_rules(tx, agent, with_rules(agent.tool_rules, careful_rules([tool])))
         return await states.one(tx, agent_id)

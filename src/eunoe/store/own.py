@@ -1,6 +1,6 @@
 """What the queries of every noun share: the rows of one table, in the actor's organization."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Final, TypeVar
@@ -186,10 +186,17 @@ async def detach(tx: Tx, noun: str, agent_id: str, one_id: str) -> bool:
 
 
 def there(one: U | None, noun: str, row_id: str) -> U:
-    """Return what was found; raise `Missing` for null, which an unknown or foreign id gives."""
-    if one is None:
+    """Return what was found; raise `Missing` for what an unknown or foreign id gives."""
+    if one is None or one is False:
         raise Missing(f"There is no {noun} {row_id}.")
     return one
+
+
+def all_there(found: Container[str], wanted: Iterable[str], nouns: str) -> None:
+    """Raise `Missing` naming what of `wanted` was not found."""
+    absent = [one for one in wanted if one not in found]
+    if absent:
+        raise Missing(f"There are no such {nouns}: {', '.join(absent)}.")
 
 
 async def count(tx: Tx, where: Where, table: str) -> int:
