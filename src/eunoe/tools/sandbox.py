@@ -183,7 +183,12 @@ class Sandbox:
                     request["node_options"] = options
                     request["by_place"] = by_place(program, arguments)
                 answer = await asyncio.wait_for(
-                    zygote.call(request, most_bytes=_ANSWER_BYTES, made=program.call),
+                    zygote.call(
+                        request,
+                        timeout_s=timeout_s,
+                        most_bytes=_ANSWER_BYTES,
+                        made=program.call,
+                    ),
                     timeout_s + _GRACE_S,
                 )
             except TimeoutError:
@@ -226,7 +231,6 @@ class Sandbox:
             "agent_state": program.agent_state,
             "agent_id": program.agent_id,
             "environment": {**_ALWAYS, **own, **variables, **program.environment},
-            "timeout_s": timeout_s,
             "cpu_s": math.ceil(timeout_s) + 1,
         }
 

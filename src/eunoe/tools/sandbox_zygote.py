@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import socket
-import struct
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,11 +13,11 @@ from typing import IO, Final, cast
 from eunoe.domain.messages import Json
 from eunoe.errors import SandboxUnavailable
 from eunoe.tools.inside.confinement import NOBODY
+from eunoe.tools.inside.monitor import LENGTH, TIME
 from eunoe.tools.inside.zygote import READY
 from eunoe.tools.programs import Call
 from eunoe.tools.sandbox_bubblewrap import INSIDE, interpreter
 
-_LENGTH: Final = struct.Struct(">I")
 _CHUNK: Final = 262_144
 _MOST_ASKED: Final = 8 * 1024 * 1024
 _START_S: Final = 30.0
@@ -49,7 +48,7 @@ class Zygote:
 
         Raises `SandboxUnavailable` with what the system says against it.
         """
-        ours, theirs = socket.socketpair()
+        ours, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
         with theirs, tempfile.TemporaryFile() as said:
             try:
                 process = await _started(walls, theirs.fileno(), said, inside=inside, terms=terms)
@@ -62,7 +61,9 @@ class Zygote:
                 raise
         return zygote
 
-    async def call(self, request: Json, *, most_bytes: int, made: Call | None = None) -> Json:
+    async def call(
+        self, request: Json, *, timeout_s: float, most_bytes: int, made: Call | None = None
+    ) -> Json:
         """Have one call carried out; to be cancelled is to end it, with all that it started.
 
         The code reaches tools by `made`, over a socket of its own.
@@ -76,10 +77,11 @@ class Zygote:
         self.calls += 1
         try:
             with theirs, telling:
-                socket.send_fds(self._control, [b"c"], [theirs.fileno(), telling.fileno()])
+                ends = [theirs.fileno(), telling.fileno()]
+                socket.send_fds(self._control, [TIME.pack(timeout_s)], ends)
             ours.setblocking(False)
             body = json.dumps(request).encode("utf-8", "surrogatepass")
-            await loop.sock_sendall(ours, _LENGTH.pack(len(body)) + body)
+            await loop.sock_sendall(ours, LENGTH.pack(len(body)) + body)
             answer = bytearray()
             while piece := await loop.sock_recv(ours, _CHUNK):
                 answer += piece
@@ -124,15 +126,15 @@ async def _answering(told: socket.socket, made: Call | None) -> None:
     loop = asyncio.get_running_loop()
     told.setblocking(False)
     with told:
-        while made is not None and (head := await _exactly(told, _LENGTH.size)):
-            (length,) = _LENGTH.unpack(head)
+        while made is not None and (head := await _exactly(told, LENGTH.size)):
+            (length,) = LENGTH.unpack(head)
             if length > _MOST_ASKED:
                 return
             match json.loads(await _exactly(told, length)):
                 case {"name": str(name), "arguments": {**arguments}}:
                     answer = json.dumps(await made(name, arguments))
                     data = answer.encode("utf-8", "surrogatepass")
-                    await loop.sock_sendall(told, _LENGTH.pack(len(data)) + data)
+                    await loop.sock_sendall(told, LENGTH.pack(len(data)) + data)
                 case _:
                     return
 

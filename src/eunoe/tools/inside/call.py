@@ -9,6 +9,7 @@ import json
 import linecache
 import os
 import resource
+import signal
 import socket
 import sys
 import traceback
@@ -21,6 +22,20 @@ from .node import become_node
 from .tools import callable_tools
 
 _FILE: Final = "<{name}>"
+_REHEARSED: Final = json.dumps(
+    {
+        "name": "rehearsed",
+        "function": "rehearsed",
+        "source": "def rehearsed(at: int = 0, *, name: str | None = None) -> str: return str(at)",
+        "libraries": {},
+        "paths": [],
+        "arguments": {"at": 1, "name": "a"},
+        "environment": {"HOME": "/"},
+        "agent_state": None,
+        "agent_id": None,
+    }
+)
+_MOST_OPEN: Final = 1024
 _NO_NETWORK: Final = (
     "The code has no network here. A tool is given one when its metadata says "
     '`{"network": true}` or the operator allows it to all.'
@@ -48,9 +63,26 @@ def answer(
         said = _failure(error, filename, network=network)
     _flush()
     channel.sendall(json.dumps(said).encode("utf-8", "surrogatepass"))
-    # Whoever watches need not wait for this process to be taken down.
-    os.closerange(0, 4)
+    os.closerange(0, _MOST_OPEN)
+    if os.getpid() == 1:
+        # Whoever watches waits for what the code left running, and not until this process has been
+        # taken down: it ends it, when the answer is on its way.
+        os.kill(-1, signal.SIGKILL)
+        signal.pause()
     os._exit(0)
+
+
+def rehearse() -> None:
+    """Run a tool that does nothing, so that what a call needs is there, and this process's own."""
+    path = list(sys.path)
+    request = json.loads(_REHEARSED)
+    _prepare(request)
+    said = _done(request, _FILE.format(name=request["name"]), {})
+    json.dumps(said)
+    _flush()
+    linecache.cache.clear()
+    sys.path[:] = path
+    del sys.modules[_module_name(request["name"])]
 
 
 def _prepare(request: dict[str, Any]) -> None:
@@ -122,10 +154,14 @@ def _library(name: str, source: str) -> Any:
 
 def _module(name: str) -> ModuleType:
     """Return a module that is known by its name, as data classes need their own to be."""
-    module = ModuleType(f"tool_{name}")
+    module = ModuleType(_module_name(name))
     module.__dict__["__builtins__"] = __builtins__
     sys.modules[module.__name__] = module
     return module
+
+
+def _module_name(name: str) -> str:
+    return f"tool_{name}"
 
 
 def _compiled(source: str, filename: str) -> CodeType:

@@ -9,17 +9,19 @@ import socket
 import struct
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from . import call, confinement, dialing, kernel
 
 LENGTH: Final = struct.Struct(">I")
+TIME: Final = struct.Struct(">d")
+"""What comes with the sockets of a call: how long it may take."""
 _CHUNK: Final = 65_536
 _LOOK_EVERY_S: Final = 0.1
 _RESULT: Final = "result"
-_TOOLS: Final = b"t"
+_CALL: Final = b"c"
 
 
 @dataclass(slots=True)
@@ -55,26 +57,42 @@ class Terms:
     """The server's code that loads once what many calls will use."""
 
 
-def stand_by(hand: socket.socket, terms: Terms) -> NoReturn:
-    """Make a confined child, wait for the connection of a call, and carry it out.
+def stand_by(control: socket.socket, taken: int, terms: Terms) -> NoReturn:
+    """Make a confined child, wait for a call on `control`, say so on `taken`, and carry it out.
 
     The child waits confined, so that a call does not wait for its walls. Never returns.
     """
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        child = _child(hand, terms)
-        told, descriptors, _, _ = socket.recv_fds(hand, 1, 2)
-        hand.close()
+        child = _child(control, terms)
+        _rehearse(terms)
+        told, descriptors, _, _ = socket.recv_fds(control, TIME.size, 2)
+        control.close()
         if told:
+            os.write(taken, b"t")
             connection, tools = (socket.socket(fileno=one) for one in descriptors)
-            # Whoever runs the code has it alone, so that its end is seen.
+            # Whoever runs the code has them alone, so that its end is seen.
             with tools:
-                socket.send_fds(child.channel, [_TOOLS], [tools.fileno()])
-            _serve(connection, child, terms)
+                socket.send_fds(child.channel, [_CALL], descriptors)
+            _serve(connection, child, terms, timeout_s=TIME.unpack(told)[0])
             _end(child.process)
     finally:
         # Whatever happened, this is not the process that waits.
         os._exit(0)
+
+
+def _rehearse(terms: Terms) -> None:
+    """Answer a call that is over at once, so that what a call needs is this process's own."""
+    ends = [socket.socketpair() for _ in range(4)]
+    for _, theirs in ends[:3]:
+        theirs.close()
+    (channel, _), (stdout, _), (stderr, _), (connection, _) = ends
+    outputs = {stdout.fileno(): "stdout", stderr.fileno(): "stderr"}
+    over = Child(process=os.getpid(), channel=channel, outputs=outputs)
+    _serve(connection, over, replace(terms, network=False), timeout_s=60.0)
+    for ours, theirs in ends:
+        ours.close()
+        theirs.close()
 
 
 def _end(process: int) -> None:
@@ -83,20 +101,22 @@ def _end(process: int) -> None:
         os.killpg(process, signal.SIGKILL)
 
 
-def _serve(connection: socket.socket, child: "Child", terms: Terms) -> None:
+def _serve(connection: socket.socket, child: "Child", terms: Terms, *, timeout_s: float) -> None:
     """Answer a call, with what is broken where that is the sandbox."""
     try:
-        answer = _carried_out(connection, child, terms)
+        answer = _carried_out(connection, child, terms, timeout_s=timeout_s)
     except Exception as error:  # noqa: BLE001 -- the server has to hear of it
         answer = {"broken": f"{type(error).__name__}: {error}"}
     with contextlib.suppress(OSError):
         connection.sendall(json.dumps(answer).encode())
+        # The server need not wait for this process to be taken down.
+        connection.shutdown(socket.SHUT_RDWR)
 
 
-def _carried_out(connection: socket.socket, child: "Child", terms: Terms) -> dict[str, Any]:
-    (length,) = LENGTH.unpack(exactly(connection, LENGTH.size))
-    request = exactly(connection, length)
-    limits = terms.limits | {"timeout_s": json.loads(request)["timeout_s"]}
+def _carried_out(
+    connection: socket.socket, child: "Child", terms: Terms, *, timeout_s: float
+) -> dict[str, Any]:
+    limits = terms.limits
     streams = {name: Stream(most=limits["output_bytes"]) for name in ("stdout", "stderr")}
     streams[_RESULT] = Stream(most=limits["result_bytes"])
     dialer = (
@@ -107,10 +127,10 @@ def _carried_out(connection: socket.socket, child: "Child", terms: Terms) -> dic
         connection=connection,
         streams=streams,
         limits=limits,
+        timeout_s=timeout_s,
         walled=terms.walled,
         dialer=dialer,
     )
-    child.channel.sendall(LENGTH.pack(length) + request)
     why = watch.until_ended()
     return {
         "killed": why,
@@ -139,14 +159,14 @@ class Child:
     outputs: dict[int, str]
 
 
-def _child(hand: socket.socket, terms: Terms) -> Child:
+def _child(control: socket.socket, terms: Terms) -> Child:
     if terms.walled:
         kernel.unshare(kernel.NEW_PID)
     ours, theirs = socket.socketpair()
     pipes = {name: os.pipe() for name in ("stdout", "stderr")}
     process = os.fork()
     if process == 0:
-        hand.close()
+        control.close()
         ours.close()
         _become(theirs, {name: ends[1] for name, ends in pipes.items()}, terms)
     theirs.close()
@@ -175,12 +195,15 @@ def _become(channel: socket.socket, ends: dict[str, int], terms: Terms) -> NoRet
         if listener is not None:
             socket.send_fds(channel, [b"n"], [listener])
             os.close(listener)
-        told, descriptors, _, _ = socket.recv_fds(channel, len(_TOOLS), 1)
+        call.rehearse()
+        told, descriptors, _, _ = socket.recv_fds(channel, len(_CALL), 2)
         if not told:
             raise EOFError  # noqa: TRY301 -- as the next line would
-        (length,) = LENGTH.unpack(exactly(channel, LENGTH.size))
-        request = json.loads(exactly(channel, length))
-        tools = socket.socket(fileno=descriptors[0])
+        connection, tools = (socket.socket(fileno=one) for one in descriptors)
+        # The code gets to see nothing of it.
+        with connection:
+            (length,) = LENGTH.unpack(exactly(connection, LENGTH.size))
+            request = json.loads(exactly(connection, length))
         call.answer(request, channel, tools, network=terms.network)
     except EOFError:
         # There was no call, and there will be none.
@@ -198,6 +221,7 @@ class Watch:
     connection: socket.socket
     streams: dict[str, Stream]
     limits: dict[str, int]
+    timeout_s: float
     walled: bool
     dialer: dialing.Dialer | None = None
     began: float = field(default_factory=time.monotonic)
@@ -258,7 +282,7 @@ class Watch:
         now = time.monotonic()
         if self.connection.fileno() in ready:
             return "left"
-        if now >= self.began + self.limits["timeout_s"]:
+        if now >= self.began + self.timeout_s:
             return "time"
         if self.walled and now >= self.looked + _LOOK_EVERY_S:
             self.looked = now

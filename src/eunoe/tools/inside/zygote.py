@@ -9,16 +9,18 @@ import socket
 import sys
 from typing import Final
 
-from . import filters, monitor
+from . import call, filters, monitor
 
 READY: Final = b"ready"
+_REHEARSALS: Final = 20
+"""So often a piece of code is run before Python has written to it what it learns of it."""
 
 
 def main(control_descriptor: int, terms: str) -> None:
-    """Give each connection that comes over the descriptor to a monitor, until it is closed.
+    """Have a monitor wait for the next call that comes over the descriptor, until that is closed.
 
-    One monitor always stands by. What a call is about is read by its monitor and its child, so
-    nothing of a call stays in this process.
+    One monitor always stands by. What a call is about is read by its child alone, so nothing of a
+    call is ever in this process.
     """
     control = socket.socket(fileno=control_descriptor)
     given = monitor.Terms(**json.loads(terms))
@@ -29,27 +31,22 @@ def main(control_descriptor: int, terms: str) -> None:
     with contextlib.suppress(ImportError):
         exec(given.warming, {"__name__": "warming"})
     filters.prepare(network=given.network)
+    for _ in range(_REHEARSALS):
+        call.rehearse()
     gc.collect()
     gc.freeze()
     next_one = _standing_by(control, given)
     control.send(READY)
-    while True:
-        told, descriptors, _, _ = socket.recv_fds(control, 1, 2)
-        if not told:
-            return
-        with next_one:
-            socket.send_fds(next_one, [told], descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
+    while os.read(next_one, 1):
+        os.close(next_one)
         next_one = _standing_by(control, given)
 
 
-def _standing_by(control: socket.socket, terms: monitor.Terms) -> socket.socket:
-    """Return where to hand the next connection to."""
-    ours, theirs = socket.socketpair()
+def _standing_by(control: socket.socket, terms: monitor.Terms) -> int:
+    """Return where the next monitor says that it has a call; it says nothing where none comes."""
+    ours, theirs = os.pipe()
     if os.fork() == 0:
-        control.close()
-        ours.close()
-        monitor.stand_by(theirs, terms)
-    theirs.close()
+        os.close(ours)
+        monitor.stand_by(control, theirs, terms)
+    os.close(theirs)
     return ours
