@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from letta_client.types import AgentState
 
-from eunoe.store import agents, lists
+from eunoe.store import agents, lists, related
 from eunoe.store.db import Actor
 from tests.fixtures.apis import Api, names
 
@@ -204,4 +204,4 @@ async def test_an_agent_of_another_organization_is_not_there(api: Api) -> None:
     made = await api.agent()
     async with api.db.read(stranger) as tx:
         assert await agents.get(tx, made["id"]) is None
-        assert (await lists.ids(tx, [made["id"]]))[made["id"]] == ((), None)
+        assert await related.of_one(tx, made["id"], lists.WINDOW) == ()

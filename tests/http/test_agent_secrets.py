@@ -9,7 +9,7 @@ from letta_client.types import AgentState
 
 from eunoe import ids
 from eunoe.domain.drafts import AgentDraft, AgentPatch
-from eunoe.store import secrets
+from eunoe.store import related, secrets
 from eunoe.store.db import Actor
 from eunoe.store.rotation import rotate
 from eunoe.store.sealing import Sealer, new_key
@@ -101,7 +101,7 @@ async def test_values_show_in_no_repr_and_no_log(
     await api.sdk.post("/v1/agents/", json={"secrets": {"KEY": "hunter2"}, "name": "bad/name"})
 
     async with api.db.read(Actor()) as tx:
-        (held,) = (await secrets.of_agents(tx, [made["id"]]))[made["id"]]
+        (held,) = await related.of_one(tx, made["id"], secrets.OF_AGENT)
     values = {"KEY": "hunter2"}
     said: list[object] = [held, AgentDraft(secrets=values), AgentPatch(secrets=values)]
     said.append(CreateAgentBody.model_validate({"secrets": values}))

@@ -1,7 +1,7 @@
 """What agents cost in statements, and that they are made and changed whole."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,15 +9,21 @@ from eunoe import ids
 from eunoe.domain.agent_states import RELATIONS
 from eunoe.domain.blocks import BlockDraft
 from eunoe.domain.drafts import AgentDraft, AgentPatch
+from eunoe.domain.files import File
+from eunoe.domain.folders import Folder
+from eunoe.domain.groups import Group
+from eunoe.domain.identities import IdentityDraft
+from eunoe.domain.messages import Message, ToolCall
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.engine.ports import Embedder, Model
 from eunoe.errors import BlockExists, Invalid, ModelUnknown
-from eunoe.service import agents, states
+from eunoe.service import agents, identities, states
 from eunoe.service.models import Defaults
 from eunoe.store import agents as stored
-from eunoe.store import tools
+from eunoe.store import blocks, file_blocks, files, folders, groups, lists, tools
 from eunoe.store.agents import AgentFilter
-from eunoe.store.db import Actor, Database
+from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.file_blocks import Shown
 from eunoe.store.paging import Page
 from tests.fixtures.apis import STORED_TOOLS
 
@@ -60,20 +66,100 @@ async def make(db: Database, **values: object) -> str:
 
 
 @pytest.mark.rule("api-6.3")
-async def test_a_page_of_agents_costs_a_fixed_number_of_statements(seeded: Database) -> None:
-    for number in range(7):
-        await make(seeded, name=f"Agent {number}", tags=("t",))
+async def test_a_page_of_agents_with_all_they_have_costs_six_statements(seeded: Database) -> None:
+    peer = await make(seeded, name="peer")
+    made = [await with_everything(seeded, f"agent {number}", peer) for number in range(4)]
+    page = Page(limit=100, after=made[-1])
     async with seeded.read(ACTOR) as tx:
-        found = await stored.list_agents(tx, AgentFilter(), Page(limit=100))
+        found = await stored.list_agents(tx, AgentFilter(query_text="agent"), page)
         listed = await states.of(tx, found, include=RELATIONS)
-        assert tx.statements <= 8
-    assert len(listed) == 7
+        assert tx.statements <= 6
+    assert [one.agent.id for one in listed] == made[-2::-1]
     for one in listed:
-        assert (len(one.blocks), len(one.tools), one.tags) == (1, 3, ("t",))
-        assert len(one.message_ids) == 1
+        name = one.agent.name
+        assert (len(one.blocks), len(one.tools), one.tags) == (1, 3, ("a", "b"))
+        assert one.request is not None
+        assert one.message_ids[1:] == (one.request.id,)
+        assert one.request.calls == (ToolCall(id="call", name="look", arguments="{}"),)
+        assert [(it.key, it.value) for it in one.secrets] == [("a", "1"), ("b", name)]
+        assert [owner.name for owner in one.identities] == ["first", name]
+        assert [folder.name for folder in one.folders] == [name, f"{name} too"]
+        assert [it.name for it in one.files] == [f"{name}/a.txt", f"{name}/b.txt"]
+        assert one.managed_group is not None
+        assert one.managed_group.agent_ids == (peer, one.agent.id)
+        assert one.managed_group.shared_block_ids == (one.blocks[0].id,)
+    async with seeded.read(replace(ACTOR, sees_secrets=False)) as tx:
+        bare = await states.one(tx, made[0], include=RELATIONS)
+        assert (bare.secrets, tx.statements) == ((), 4)
     async with seeded.read(ACTOR) as tx:
-        await states.one(tx, listed[0].agent.id, include=())
+        await states.one(tx, made[0], include=())
         assert tx.statements <= 2
+
+
+async def with_everything(db: Database, name: str, peer: str) -> str:
+    """Make an agent that has two of all that can be attached, and waits for an approval."""
+    draft = IdentityDraft(identifier_key=name, name=name, identity_type="user")
+    owners = [replace(draft, identifier_key=f"{name} 1", name="first"), draft]
+    identity_ids = [(await identities.create(db, ACTOR, owner)).id for owner in owners]
+    agent_id = await make(
+        db, name=name, tags=("b", "a"), secrets={"b": name, "a": "1"}, identity_ids=identity_ids
+    )
+    now = datetime.now(UTC)
+    asked = Message(
+        id=ids.new("message"),
+        role="approval",
+        agent_id=agent_id,
+        calls=(ToolCall(id="call", name="look", arguments="{}"),),
+        created_at=now,
+    )
+    async with db.write(ACTOR) as tx:
+        await lists.append(tx, agent_id, [asked])
+        for title in (name, f"{name} too"):
+            folder = Folder(
+                id=ids.new("folder"),
+                name=title,
+                embedding=EmbeddingConfig(
+                    handle="here/e", model="e", provider_type="here", endpoint=None, dimensions=3
+                ),
+                created_at=now,
+                updated_at=now,
+            )
+            await folders.insert(tx, folder)
+            await folders.attach(tx, agent_id, folder.id)
+            if title == name:
+                await file_blocks.insert(
+                    tx, agent_id, [await a_file(tx, folder, it) for it in "ba"], at=now
+                )
+        held = (await blocks.of_agents(tx, [agent_id]))[agent_id][0]
+        for members in ((), (peer, agent_id)):
+            now += timedelta(seconds=1)
+            group = Group(
+                id=ids.new("group"),
+                manager_type="supervisor",
+                manager_agent_id=agent_id,
+                agent_ids=members,
+                shared_block_ids=(held.id,),
+                description="",
+                created_at=now,
+                updated_at=now,
+            )
+            await groups.insert(tx, group)
+    return agent_id
+
+
+async def a_file(tx: Tx, folder: Folder, name: str) -> Shown:
+    made = File(
+        id=ids.new("file"),
+        folder_id=folder.id,
+        name=f"{name}.txt",
+        original_name=f"{name}.txt",
+        type="text/plain",
+        size=1,
+        created_at=folder.created_at,
+        updated_at=folder.created_at,
+    )
+    await files.insert(tx, made)
+    return Shown(file_id=made.id, visible="1: a line")
 
 
 @pytest.mark.rule("api-6.5")

@@ -46,7 +46,7 @@ async def test_an_agent_comes_back_as_it_was(database: Database) -> None:
             plain.id: plain,
             full.id: full,
         }
-        assert tx.statements == 4
+        assert tx.statements == 3
         assert await agents.type_of(tx, full.id) == "memgpt_v2_agent"
         assert await agents.get(tx, ids.new("agent")) is None
         assert await agents.type_of(tx, ids.new("agent")) is None

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from eunoe.domain.messages import Message
 from eunoe.domain.runs import ACTIVE, Run, is_terminal
 from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import NothingToCancel
 from eunoe.runs import line
 from eunoe.runs.approvals import withdrawn
-from eunoe.store import agents, lists, runs, waiting
+from eunoe.store import agents, lists, related, runs, waiting
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import there
 from eunoe.store.paging import Page
@@ -92,8 +93,9 @@ async def _waiting(tx: Tx, *, agent_id: str | None, conversation_id: str | None)
         list_ids = [conversation_id]
     else:
         list_ids = [] if agent_id is None else await lists.of_agent(tx, agent_id)
-    requests = (await lists.requests(tx, list_ids)).values() if list_ids else ()
-    found = [await runs.get(tx, one.run_id) for one in requests if one.run_id is not None]
+    asked = await related.of_all(tx, list_ids, request=lists.REQUEST) if list_ids else {}
+    requests: list[Message | None] = [one["request"] for one in asked.values()]
+    found = [await runs.get(tx, one.run_id) for one in requests if one and one.run_id]
     return [run for run in found if run is not None]
 
 

@@ -15,7 +15,7 @@ from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.recall import PassageQuery, QueryVector
 from eunoe.engine.ports import Embedder
 from eunoe.errors import EmbeddingUnknown, ToolArgumentsInvalid
-from eunoe.store import file_blocks, file_texts, folders, search
+from eunoe.store import file_blocks, file_texts, folders, related, search
 from eunoe.store.db import Actor, Database
 from eunoe.tools.child import child, finish, reason, send
 from eunoe.tools.files import MATCHES_A_PAGE, FilePassage, GrepMatch, Grepped, GrepQuery
@@ -129,7 +129,7 @@ class StoreFiles:
     async def search(self, query: str, *, limit: int) -> list[FilePassage]:
         """Return the passages that fit best in all the agent's folders, grouped by nothing yet."""
         async with self.db.read(self.actor) as tx:
-            held = (await folders.of_agents(tx, [self.agent.id]))[self.agent.id]
+            held = await related.of_one(tx, self.agent.id, folders.OF_AGENT)
         asked = [
             (
                 PassageQuery(text=query, archive_id=partition(folder.id), limit=limit),

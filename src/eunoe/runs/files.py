@@ -23,7 +23,7 @@ from eunoe.domain.files import (
 )
 from eunoe.domain.tools import Tool, ToolResult
 from eunoe.errors import EunoeError, ToolArgumentsInvalid
-from eunoe.store import agents, file_blocks, file_texts, files, folders, tools
+from eunoe.store import agents, file_blocks, file_texts, files, folders, related, tools
 from eunoe.store.db import Tx
 from eunoe.store.file_blocks import Shown
 
@@ -49,7 +49,7 @@ async def detach(tx: Tx, agent: Agent, folder_id: str) -> None:
     if not await folders.detach(tx, agent.id, folder_id):
         return
     await file_blocks.remove(tx, agent.id, folder_id)
-    if not (await folders.of_agents(tx, [agent.id]))[agent.id]:
+    if not await related.of_one(tx, agent.id, folders.OF_AGENT):
         await tools.detach(tx, agent.id, [tool.id for tool in await file_tools(tx)])
 
 

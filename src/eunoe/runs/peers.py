@@ -16,7 +16,7 @@ from eunoe.engine.cancellation import Cancellation
 from eunoe.errors import ListBusy, PeerBusy, PeerFailed, PeersTooDeep, PeerWaits
 from eunoe.runs.outcome import Outcome
 from eunoe.runs.submit import Submission, Submitted
-from eunoe.store import agents, groups
+from eunoe.store import agents, groups, related
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database
 from eunoe.store.paging import Page
@@ -95,8 +95,8 @@ class RunPeers:
 
     async def members(self) -> tuple[str, ...]:
         async with self.db.read(self.actor) as tx:
-            managed = await groups.managed_by(tx, [self.agent.id])
-        return () if not managed else managed[self.agent.id].agent_ids
+            managed = await related.of_one(tx, self.agent.id, groups.MANAGED)
+        return () if managed is None else managed.agent_ids
 
     async def _sent(self, agent_id: str, text: str, *, waits: bool) -> str:
         """Return the id of the run that answers; raise `PeersTooDeep`, `PeerBusy`, `Missing`."""

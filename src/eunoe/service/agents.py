@@ -31,7 +31,17 @@ from eunoe.service.blocks import drafted
 from eunoe.service.models import Defaults, Models, changed_model, embedding_of, model_of
 from eunoe.service.opening import first_messages
 from eunoe.service.windows import rearrange
-from eunoe.store import agents, audit, blocks, file_blocks, lists, search, secrets, tools
+from eunoe.store import (
+    agents,
+    audit,
+    blocks,
+    file_blocks,
+    lists,
+    related,
+    search,
+    secrets,
+    tools,
+)
 from eunoe.store import identities as stored_identities
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx
@@ -128,15 +138,15 @@ async def _given(
     tx: Tx, agent_id: str, draft: AgentDraft
 ) -> tuple[tuple[Identity, ...], tuple[AgentSecret, ...]]:
     """Store whom the agent belongs to and its secrets; most have neither."""
-    owners: list[Identity] = []
-    variables: list[AgentSecret] = []
+    owners: tuple[Identity, ...] = ()
+    variables: tuple[AgentSecret, ...] = ()
     if draft.identity_ids:
         await identities.give(tx, agent_id, draft.identity_ids)
-        owners = (await stored_identities.of_agents(tx, [agent_id]))[agent_id]
+        owners = await related.of_one(tx, agent_id, stored_identities.OF_AGENT)
     if draft.secrets:
         await secrets.replace(tx, agent_id, draft.secrets)
-        variables = (await secrets.of_agents(tx, [agent_id]))[agent_id]
-    return tuple(owners), tuple(variables)
+        variables = await related.of_one(tx, agent_id, secrets.OF_AGENT)
+    return owners, variables
 
 
 async def _partner_model(

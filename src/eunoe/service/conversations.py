@@ -15,7 +15,7 @@ from eunoe.service import places, states
 from eunoe.service.models import Models
 from eunoe.service.opening import system_message
 from eunoe.service.places import Place
-from eunoe.store import blocks, conversations, file_blocks, isolated_blocks, lists, runs
+from eunoe.store import blocks, conversations, file_blocks, isolated_blocks, lists, related, runs
 from eunoe.store.conversations import ConversationFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.facts import facts
@@ -213,10 +213,10 @@ def _upto(
 
 
 async def _state(tx: Tx, conversation: Conversation) -> ConversationState:
-    window = await lists.ids(tx, [conversation.id])
+    window = await related.of_one(tx, conversation.id, lists.WINDOW)
     own = await isolated_blocks.ids(tx, [conversation.id])
     return ConversationState(
         conversation=conversation,
-        message_ids=window[conversation.id][0],
+        message_ids=window,
         block_ids=tuple(own[conversation.id]),
     )

@@ -13,7 +13,7 @@ from eunoe.errors import EmbedderMissing
 from eunoe.runs import files as opening
 from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
-from eunoe.store import folders
+from eunoe.store import folders, related
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import all_there, there
 
@@ -130,7 +130,7 @@ async def give(tx: Tx, agent: Agent, folder_ids: Sequence[str], *, at: datetime)
 
 async def exchange(tx: Tx, agent: Agent, folder_ids: Sequence[str], *, at: datetime) -> None:
     """Let the agent have these folders and no others."""
-    for folder in (await folders.of_agents(tx, [agent.id]))[agent.id]:
+    for folder in await related.of_one(tx, agent.id, folders.OF_AGENT):
         if folder.id not in folder_ids:
             await opening.detach(tx, agent, folder.id)
     await give(tx, agent, folder_ids, at=at)

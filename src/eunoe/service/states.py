@@ -1,6 +1,7 @@
 """Agents with what is attached to them, read in a fixed number of statements."""
 
 from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 from eunoe.domain.agent_states import ATTACHED, AgentState, Relation
 from eunoe.domain.agents import Agent
@@ -12,11 +13,23 @@ from eunoe.store import (
     groups,
     identities,
     lists,
+    related,
     secrets,
     tools,
 )
 from eunoe.store.db import Tx
 from eunoe.store.own import there
+from eunoe.store.related import Related
+
+_PARTS: Final[dict[Relation, dict[str, Related[Any]]]] = {
+    "blocks": {"files": file_blocks.OF_AGENT},
+    "sources": {"folders": folders.OF_AGENT},
+    "identities": {"identities": identities.OF_AGENT},
+    "secrets": {"secrets": secrets.OF_AGENT},
+    "pending_approval": {"request": lists.REQUEST},
+    "managed_group": {"managed_group": groups.MANAGED},
+}
+"""What goes with an agent beside its tags, blocks and tools, as the fields of `AgentState`."""
 
 
 async def known(tx: Tx, agent_id: str, *, held: bool = False) -> Agent:
@@ -30,34 +43,21 @@ async def one(tx: Tx, agent_id: str, *, include: Collection[Relation] = ATTACHED
 
 
 async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -> list[AgentState]:
-    """Return `found` with their windows and what `include` names: a statement for each."""
+    """Return `found` with their windows and what `include` names, in at most three statements."""
     agent_ids = [agent.id for agent in found]
-    windows = await lists.ids(tx, agent_ids)
+    told = include if tx.actor.sees_secrets else set(include) - {"secrets"}
+    wanted = [part for relation, part in _PARTS.items() if relation in told]
+    kinds = {name: kind for part in wanted for name, kind in part.items()}
+    parts = await related.of_all(tx, agent_ids, message_ids=lists.WINDOW, **kinds)
     held = await blocks.of_agents(tx, agent_ids) if "blocks" in include else {}
     used = await tools.of_agents(tx, agent_ids) if "tools" in include else {}
-    owners = await identities.of_agents(tx, agent_ids) if "identities" in include else {}
-    told = "secrets" in include and tx.actor.sees_secrets
-    sealed = await secrets.of_agents(tx, agent_ids) if told else {}
-    filed = [agent.id for agent in found if agent.has_folders]
-    files = await file_blocks.of_agents(tx, filed) if "blocks" in include else {}
-    given = await folders.of_agents(tx, filed) if filed and "sources" in include else {}
-    asking = [one for one, (_, last_role) in windows.items() if last_role == "approval"]
-    asked = asking if "pending_approval" in include else []
-    waiting = await lists.requests(tx, asked) if asked else {}
-    managed = await groups.managed_by(tx, agent_ids) if "managed_group" in include else {}
     return [
         AgentState(
             agent=agent,
-            request=waiting.get(agent.id),
-            message_ids=windows[agent.id][0],
             blocks=tuple(held.get(agent.id, ())),
-            files=tuple(files.get(agent.id, ())),
             tools=tuple(used.get(agent.id, ())),
-            identities=tuple(owners.get(agent.id, ())),
-            secrets=tuple(sealed.get(agent.id, ())),
-            folders=tuple(given.get(agent.id, ())),
             tags=agent.tags if "tags" in include else (),
-            managed_group=managed.get(agent.id),
+            **parts[agent.id],
         )
         for agent in found
     ]

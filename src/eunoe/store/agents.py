@@ -1,7 +1,7 @@
 """Queries on agents: the row, its tags, and what goes with it when it goes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from eunoe.domain.agents import Agent, AgentType
 from eunoe.domain.runs import StopReason
 from eunoe.store import codec, own
 from eunoe.store.db import (
+    Dialect,
     Row,
     Tx,
     Value,
@@ -46,7 +47,8 @@ _FIELDS: Final[tuple[str, ...]] = (
 )
 _COLUMNS: Final = (
     f"{', '.join(f'agents.{name}' for name in _FIELDS)},"
-    " EXISTS (SELECT 1 FROM agents_folders WHERE agents_folders.agent_id = agents.id)"
+    " EXISTS (SELECT 1 FROM agents_folders WHERE agents_folders.agent_id = agents.id),"
+    " (SELECT json_group_array(tag) FROM agent_tags WHERE agent_id = agents.id)"
 )
 _INSERT: Final = own.inserting("agents", (*_FIELDS, "organization_id"))
 # What the last run left is `note_run_end`'s alone: a PATCH beside it would put old values back.
@@ -62,6 +64,12 @@ _LISTING: Final = Listing(
     columns=_COLUMNS,
     orders={"created_at": False, "updated_at": False, "last_run_completion": True},
 )
+_LISTINGS: Final[dict[Dialect, Listing]] = {
+    "sqlite": _LISTING,
+    "postgresql": replace(
+        _LISTING, columns=_COLUMNS.replace("json_group_array(tag)", "json_agg(tag)::text")
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +103,8 @@ async def get(tx: Tx, agent_id: str, *, held: bool = False) -> Agent | None:
 
     `held` keeps others from changing it until the commit: ask for it before an `update`.
     """
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS}, {_tags_of_row(tx)} FROM agents"
-        " WHERE agents.id = $1 AND agents.organization_id = $2"
-        f"{own.lock(tx, 'agents', held=held)}",
-        agent_id,
-        tx.actor.organization_id,
-    )
-    return None if row is None else _read(row, tags=tuple(sorted(codec.loads(row[-1]) or ())))
+    row = await own.row(tx, _LISTINGS[tx.dialect], agent_id, held=held)
+    return None if row is None else _read(row)
 
 
 async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
@@ -117,8 +119,8 @@ async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
 
 async def many(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Agent]:
     """Return the agents with these ids, by id; unknown ids are left out."""
-    rows = await own.rows(tx, _LISTING, agent_ids)
-    return {agent.id: agent for agent in await _with_tags(tx, rows)}
+    rows = await own.rows(tx, _LISTINGS[tx.dialect], agent_ids)
+    return {row[0]: _read(row) for row in rows}
 
 
 async def update(tx: Tx, agent: Agent) -> bool:
@@ -178,12 +180,12 @@ async def delete(tx: Tx, agent_id: str) -> bool:
 
 
 async def list_agents(tx: Tx, where: AgentFilter, page: Page) -> list[Agent]:
-    """Return a page of agents with their tags, in the page's order, in at most three statements.
+    """Return a page of agents with their tags, in the page's order, in at most two statements.
 
     The route shows them oldest first, whatever the order (api 5.8).
     """
-    rows = await listing(tx, _LISTING, _where(tx, where), page)
-    return await _with_tags(tx, rows)
+    rows = await listing(tx, _LISTINGS[tx.dialect], _where(tx, where), page)
+    return [_read(row) for row in rows]
 
 
 async def count(tx: Tx, where: AgentFilter) -> int:
@@ -218,24 +220,6 @@ def _where(tx: Tx, asked: AgentFilter) -> Where:
     return where
 
 
-async def _with_tags(tx: Tx, rows: Sequence[Row]) -> list[Agent]:
-    if not rows:
-        return []
-    tags: dict[str, list[str]] = {row[0]: [] for row in rows}
-    for agent_id, tag in await tx.fetch(
-        f"SELECT agent_id, tag FROM agent_tags WHERE agent_id {among(tx, '$1')}",
-        codec.encode(list(tags)),
-    ):
-        tags[agent_id].append(tag)
-    return [_read(row, tags=tuple(sorted(tags[row[0]]))) for row in rows]
-
-
-def _tags_of_row(tx: Tx) -> str:
-    gathered = "json_group_array" if tx.dialect == "sqlite" else "json_agg"
-    text = "" if tx.dialect == "sqlite" else "::text"
-    return f"(SELECT {gathered}(tag){text} FROM agent_tags WHERE agent_id = agents.id)"
-
-
 async def _insert_tags(tx: Tx, agent: Agent) -> None:
     if agent.tags:
         await tx.execute_many(
@@ -244,7 +228,7 @@ async def _insert_tags(tx: Tx, agent: Agent) -> None:
         )
 
 
-def _read(row: Row, *, tags: tuple[str, ...]) -> Agent:
+def _read(row: Row) -> Agent:
     stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
     return Agent(
         **{name: stored[name] for name in _PLAIN},
@@ -254,8 +238,8 @@ def _read(row: Row, *, tags: tuple[str, ...]) -> Agent:
         metadata=codec.loads_object(stored["metadata_json"]),
         tool_rules=tuple(codec.loads(stored["tool_rules_json"])),
         call_policies=codec.optional(codec.call_policies, stored["call_policies_json"]),
-        tags=tags,
-        has_folders=bool(row[len(_FIELDS)]),
+        tags=tuple(sorted(codec.loads(row[-1]) or ())),
+        has_folders=bool(row[-2]),
         message_buffer_autoclear=bool(stored["message_buffer_autoclear"]),
         enable_sleeptime=codec.truth(stored["enable_sleeptime"]),
         response_format=codec.loads_object(stored["response_format_json"]),

@@ -8,13 +8,16 @@ from typing import Final
 
 from eunoe import ids
 from eunoe.domain.files import MOST_LISTED, Directory, FileBlock
-from eunoe.store import codec, folders, own
-from eunoe.store.db import Tx, among, to_micros
+from eunoe.domain.folders import Folder
+from eunoe.store import codec, folders, own, related
+from eunoe.store.db import Tx, among, to_micros, unindexed
 from eunoe.store.mapping import FLAG, TIME, elsewhere, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import Where, of_organization
 
 _NAME: Final = "folders.name || '/' || files.name"
+# The open ones first, then the newest.
+_ORDER: Final = "agents_files.is_open DESC, agents_files.created_at DESC, agents_files.id"
 _BLOCKS: Final = mapped(
     FileBlock,
     "agents_files",
@@ -145,18 +148,10 @@ async def one(tx: Tx, agent_id: str, file_id: str) -> FileBlock | None:
     return found[0] if found else None
 
 
-async def every(tx: Tx, agent_id: str) -> list[FileBlock]:
+async def every(tx: Tx, agent_id: str) -> tuple[FileBlock, ...]:
     """Return all the agent's files by name, without what is seen of them."""
     columns = _BLOCKS.columns.replace("agents_files.visible", "NULL")
     return _by_name(await _found(tx, _of(tx, agent_id), columns=columns))
-
-
-async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[FileBlock]]:
-    """Return each agent's files by name, as far as a prompt names them."""
-    return {
-        agent_id: _by_name(await _found(tx, _of(tx, agent_id), limit=MOST_LISTED))
-        for agent_id in agent_ids
-    }
 
 
 async def directories(tx: Tx, agent_id: str) -> tuple[Directory, ...]:
@@ -164,8 +159,9 @@ async def directories(tx: Tx, agent_id: str) -> tuple[Directory, ...]:
 
     The same folders and open files give the same value, whoever looked at what and when.
     """
-    held = (await folders.of_agents(tx, [agent_id]))[agent_id]
-    files = (await of_agents(tx, [agent_id]))[agent_id]
+    asked = await related.of_all(tx, [agent_id], folders=folders.OF_AGENT, files=OF_AGENT)
+    held: tuple[Folder, ...] = asked[agent_id]["folders"]
+    files: tuple[FileBlock, ...] = asked[agent_id]["files"]
     counts: Counter[str] = Counter(one.folder_id for one in files)
     unlisted = await _counts(tx, agent_id) if len(files) == MOST_LISTED else counts
     return tuple(
@@ -194,19 +190,24 @@ def _of(tx: Tx, agent_id: str) -> Where:
     return of_organization(tx, "agents_files").linked("agents_files.agent_id = {}", agent_id)
 
 
-async def _found(
-    tx: Tx, where: Where, *, limit: int | None = None, columns: str = _BLOCKS.columns
-) -> list[FileBlock]:
-    """Return files, the open ones first, then the newest."""
-    bound = "" if limit is None else f" LIMIT {where.bound(limit)}"
+async def _found(tx: Tx, where: Where, *, columns: str = _BLOCKS.columns) -> list[FileBlock]:
     rows = await tx.fetch(
-        f"SELECT {columns} FROM agents_files {_BLOCKS.joined} WHERE {where.sql}"
-        " ORDER BY agents_files.is_open DESC, agents_files.created_at DESC,"
-        f" agents_files.id{bound}",
+        f"SELECT {columns} FROM agents_files {_BLOCKS.joined} WHERE {where.sql} ORDER BY {_ORDER}",
         *where.args,
     )
     return [_BLOCKS.read(tx, row) for row in rows]
 
 
-def _by_name(found: Sequence[FileBlock]) -> list[FileBlock]:
-    return sorted(found, key=lambda block: block.name)
+def _by_name(found: Sequence[FileBlock]) -> tuple[FileBlock, ...]:
+    return tuple(sorted(found, key=lambda block: block.name))
+
+
+OF_AGENT: Final = related.rows_of(
+    _BLOCKS.columns,
+    f"agents_files {_BLOCKS.joined} WHERE agents_files.id IN (SELECT id FROM agents_files"
+    f" WHERE agent_id = item.value AND {unindexed('organization_id')} = $2"
+    f" ORDER BY {_ORDER} LIMIT {MOST_LISTED})",
+    order="agents_files.id",
+    read=_BLOCKS.read,
+).then(_by_name)
+"""An agent's files by name, as far as a prompt names them."""

@@ -7,9 +7,10 @@ from typing import Final
 from eunoe.domain.folders import Folder, partition
 from eunoe.errors import FolderNameTaken
 from eunoe.store import codec, own
-from eunoe.store.db import Tx, UniqueViolated, to_micros
+from eunoe.store.db import Tx, UniqueViolated, to_micros, unindexed
 from eunoe.store.mapping import CHANGED, OBJECT, json, mapped
 from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.related import rows_of
 from eunoe.store.where import of_organization
 
 _FOLDERS: Final = mapped(
@@ -19,6 +20,14 @@ _FOLDERS: Final = mapped(
     kept={**CHANGED, "metadata": OBJECT, "embedding": json(codec.embedding_config)},
     unknown_cursor="missing",
 )
+OF_AGENT: Final = rows_of(
+    _FOLDERS.columns,
+    "agents_folders JOIN folders ON folders.id = agents_folders.folder_id"
+    f" WHERE agents_folders.agent_id = item.value AND {unindexed('folders.organization_id')} = $2",
+    order="agents_folders.position, folders.id",
+    read=_FOLDERS.read,
+)
+"""An agent's folders in the order they were attached."""
 _AGENTS: Final = Listing(noun="agent", table="agents", columns="agents.id")
 
 
@@ -138,9 +147,3 @@ async def agents_of(tx: Tx, folder_id: str) -> list[str]:
         "SELECT agent_id FROM agents_folders WHERE folder_id = $1 ORDER BY agent_id", folder_id
     )
     return [row[0] for row in rows]
-
-
-async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Folder]]:
-    """Return each agent's folders in the order they were attached, in one statement."""
-    order = "agents_folders.agent_id, agents_folders.position, folders.id"
-    return await own.of_agents(tx, _FOLDERS, agent_ids, link="agents_folders", order=order)

@@ -1,21 +1,35 @@
 """Queries on groups: the row, its members and shared blocks in order, and the turns it counts."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from eunoe.domain.groups import Group, ManagerType
-from eunoe.store import codec, own
-from eunoe.store.db import Row, Tx, among, unindexed
-from eunoe.store.mapping import CHANGED, FLAG, mapped
-from eunoe.store.paging import Page, listing
+from eunoe.store import own
+from eunoe.store.db import Tx, unindexed
+from eunoe.store.mapping import CHANGED, FLAG, Kept, mapped
+from eunoe.store.paging import Page
+from eunoe.store.related import last, rows_of
 from eunoe.store.where import of_organization
+
+
+def _linked(table: str, column: str) -> Kept:
+    return Kept(
+        column=f"(SELECT string_agg({column}, ',' ORDER BY position) FROM {table}"
+        " WHERE group_id = agent_groups.id)",
+        read=lambda text: tuple(text.split(",")) if text else (),
+        written=False,
+    )
+
 
 _GROUPS: Final = mapped(
     Group,
     "agent_groups",
     noun="group",
-    kept={**CHANGED, "hidden": FLAG},
-    without=("agent_ids", "shared_block_ids"),
+    kept={
+        **CHANGED,
+        "hidden": FLAG,
+        "agent_ids": _linked("group_members", "agent_id"),
+        "shared_block_ids": _linked("group_blocks", "block_id"),
+    },
 )
 _MEMBER: Final = "agent_groups.id IN (SELECT group_id FROM group_members WHERE agent_id = {})"
 
@@ -38,47 +52,50 @@ async def update(tx: Tx, group: Group) -> bool:
 
 async def get(tx: Tx, group_id: str, *, held: bool = False) -> Group | None:
     """Return a group; `held` keeps others from changing it until the commit."""
-    row = await own.row(tx, _GROUPS, group_id, held=held)
-    return None if row is None else (await _whole(tx, [row]))[0]
-
-
-async def managed_by(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Group]:
-    """Return the group that each agent manages, the newest of several, by the agent's id."""
-    rows = await tx.fetch(
-        f"SELECT {_GROUPS.columns} FROM agent_groups WHERE manager_agent_id {among(tx, '$1')}"
-        f" AND {unindexed('organization_id')} = $2 ORDER BY created_at, id",
-        codec.encode(list(agent_ids)),
-        tx.actor.organization_id,
-    )
-    return {group.manager_agent_id or "": group for group in await _whole(tx, rows)}
+    if held:
+        await _hold(tx, "id", group_id)
+    return await own.get(tx, _GROUPS, group_id)
 
 
 async def sleeptime_of(
     tx: Tx, agent_id: str, *, held: bool = False, kind: ManagerType = "sleeptime"
 ) -> Group | None:
     """Return the sleeptime group, of either `kind`, that the agent manages; null without one."""
-    rows = await tx.fetch(
+    if held:
+        await _hold(tx, "manager_agent_id", agent_id)
+    row = await tx.fetch_one(
         f"SELECT {_GROUPS.columns} FROM agent_groups WHERE manager_agent_id = $1"
         f" AND manager_type = $3 AND {unindexed('organization_id')} = $2"
-        f" ORDER BY created_at DESC LIMIT 1{own.lock(tx, 'agent_groups', held=held)}",
+        " ORDER BY created_at DESC LIMIT 1",
         agent_id,
         tx.actor.organization_id,
         kind,
     )
-    return next(iter(await _whole(tx, rows)), None)
+    return None if row is None else _GROUPS.read(tx, row)
+
+
+async def _hold(tx: Tx, column: str, value: str) -> None:
+    # Before the read and not in it: there PostgreSQL would show the members of before the wait.
+    if tx.dialect == "postgresql":
+        await tx.execute(
+            f"SELECT 1 FROM agent_groups WHERE {column} = $1 AND organization_id = $2"
+            " ORDER BY id FOR UPDATE",
+            value,
+            tx.actor.organization_id,
+        )
 
 
 async def of_manager(tx: Tx, agent_id: str) -> list[Group]:
     """Return all groups that the agent manages."""
     where = of_organization(tx, "agent_groups")
     where.linked("agent_groups.manager_agent_id = {}", agent_id)
-    return await _whole(tx, await listing(tx, _GROUPS, where, Page(limit=0)))
+    return await own.page(tx, _GROUPS, where, Page(limit=0))
 
 
 async def of_member(tx: Tx, agent_id: str) -> list[Group]:
     """Return the groups that the agent is a member of."""
     where = of_organization(tx, "agent_groups").linked(_MEMBER, agent_id)
-    return await _whole(tx, await listing(tx, _GROUPS, where, Page(limit=0)))
+    return await own.page(tx, _GROUPS, where, Page(limit=0))
 
 
 async def note_turn(tx: Tx, group: Group) -> None:
@@ -105,7 +122,7 @@ async def list_groups(
     where.equal(manager_type=manager_type, project_id=project_id).linked(_MEMBER, member_id)
     if not show_hidden:
         where.shown("agent_groups")
-    return await _whole(tx, await listing(tx, _GROUPS, where, page))
+    return await own.page(tx, _GROUPS, where, page)
 
 
 async def count(tx: Tx) -> int:
@@ -128,26 +145,10 @@ async def _insert_links(tx: Tx, group: Group) -> None:
         )
 
 
-async def _whole(tx: Tx, rows: Sequence[Row]) -> list[Group]:
-    """Return the groups of `rows` with their members and blocks, in two statements more."""
-    if not rows:
-        return []
-    members = await _linked(tx, rows, "group_members", "agent_id")
-    blocks = await _linked(tx, rows, "group_blocks", "block_id")
-    return [
-        _GROUPS.read(
-            tx, row, agent_ids=tuple(members[row[0]]), shared_block_ids=tuple(blocks[row[0]])
-        )
-        for row in rows
-    ]
-
-
-async def _linked(tx: Tx, rows: Sequence[Row], table: str, column: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {row[0]: [] for row in rows}
-    for group_id, linked in await tx.fetch(
-        f"SELECT group_id, {column} FROM {table} WHERE group_id {among(tx, '$1')}"
-        " ORDER BY group_id, position",
-        codec.encode(list(found)),
-    ):
-        found[group_id].append(linked)
-    return found
+MANAGED: Final = rows_of(
+    _GROUPS.columns,
+    f"agent_groups WHERE manager_agent_id = item.value AND {unindexed('organization_id')} = $2",
+    order="created_at, id",
+    read=_GROUPS.read,
+).then(last)
+"""The group that an agent manages, the newest of several."""

@@ -10,6 +10,7 @@ from eunoe.store import codec, own
 from eunoe.store.db import Tx, UniqueViolated, among, unindexed
 from eunoe.store.mapping import CHANGED, Kept, json, mapped
 from eunoe.store.paging import Page
+from eunoe.store.related import rows_of
 from eunoe.store.where import of_organization
 
 Owned: TypeAlias = Literal["agent", "block"]
@@ -28,6 +29,14 @@ _IDENTITIES: Final = mapped(
     },
     unknown_cursor="missing",
 )
+OF_AGENT: Final = rows_of(
+    _IDENTITIES.columns,
+    "agents_identities AS held JOIN identities ON identities.id = held.identity_id"
+    f" WHERE held.agent_id = item.value AND {unindexed('identities.organization_id')} = $2",
+    order="identities.created_at, identities.id",
+    read=_IDENTITIES.read,
+)
+"""The identities that an agent belongs to, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +115,6 @@ async def count(tx: Tx) -> int:
 async def delete(tx: Tx, identity_id: str) -> bool:
     """Remove an identity; its agents and blocks stay. Whether there was one."""
     return await own.delete(tx, "identities", identity_id)
-
-
-async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Identity]]:
-    """Return the identities that each agent belongs to, the oldest first."""
-    return await own.of_agents(
-        tx,
-        _IDENTITIES,
-        agent_ids,
-        link="agents_identities",
-        order="identities.created_at, identities.id",
-    )
 
 
 # Who belongs to whom. Both sides were seen to be the organization's before these are called.

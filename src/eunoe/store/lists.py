@@ -5,11 +5,13 @@ positions are never renumbered, so two writers cannot lose each other's entries.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from eunoe.domain.messages import Message, Role
+from eunoe.domain.messages import Message
 from eunoe.store import messages
 from eunoe.store.codec import encode
-from eunoe.store.db import Tx, among, each, unindexed
+from eunoe.store.db import Tx, among, unindexed
+from eunoe.store.related import Related, rows_of
 
 
 async def create(tx: Tx, list_id: str) -> None:
@@ -125,21 +127,15 @@ async def _newest(tx: Tx, list_id: str, *, limit: int, by: str) -> list[Message]
     return [messages.from_row(row) for row in reversed(rows)]
 
 
-async def requests(tx: Tx, list_ids: Sequence[str]) -> dict[str, Message]:
-    """Return, by list, the request for approval that stands last in its window."""
-    rows = await tx.fetch(
-        f"SELECT message_lists.id, {messages.COLUMNS} FROM message_lists"
-        " JOIN list_entries ON list_entries.list_id = message_lists.id AND list_entries.position ="
-        " (SELECT MAX(newest.position) FROM list_entries AS newest"
-        " WHERE newest.list_id = message_lists.id AND newest.position IS NOT NULL)"
-        " JOIN messages ON messages.seq = list_entries.message_seq"
-        f" WHERE message_lists.id {among(tx, '$1')}"
-        f" AND messages.role = 'approval' AND {unindexed('messages.organization_id')} = $2",
-        encode(list(list_ids)),
-        tx.actor.organization_id,
-    )
-    found = {row[0]: messages.from_row(row[1:]) for row in rows}
-    return {list_id: message for list_id, message in found.items() if message.calls}
+REQUEST: Final = rows_of(
+    messages.COLUMNS,
+    "messages WHERE messages.seq = (SELECT message_seq FROM list_entries"
+    " WHERE list_id = item.value AND position IS NOT NULL ORDER BY position DESC LIMIT 1)"
+    f" AND messages.role = 'approval' AND {unindexed('messages.organization_id')} = $2",
+    order="messages.seq",
+    read=lambda _, row: messages.from_row(row),
+).then(lambda found: found[0] if found and found[0].calls else None)
+"""The request for approval that stands last in a list's window."""
 
 
 async def of_agent(tx: Tx, agent_id: str) -> list[str]:
@@ -194,24 +190,19 @@ async def placed(tx: Tx, list_id: str, *, after_seq: int = 0) -> list[tuple[int,
     return [(row[0], messages.from_row(row)) for row in rows]
 
 
-async def ids(tx: Tx, list_ids: Sequence[str]) -> dict[str, tuple[tuple[str, ...], Role | None]]:
-    """Return the ids of the messages in each list's window, in order, and the role of the last.
-
-    The engine puts each list's ids together, so that a hundred long windows are a hundred rows.
-    """
-    said = (
-        "FROM list_entries JOIN messages ON messages.seq = list_entries.message_seq"
+WINDOW: Final[Related[tuple[str, ...]]] = Related(
+    lambda _: (
+        "(SELECT string_agg(messages.id, ',' ORDER BY position) FROM list_entries"
+        " JOIN messages ON messages.seq = list_entries.message_seq"
         " WHERE list_entries.list_id = item.value AND list_entries.position IS NOT NULL"
-        f" AND {unindexed('messages.organization_id')} = $2"
-    )
-    rows = await tx.fetch(
-        f"SELECT item.value, (SELECT string_agg(messages.id, ',' ORDER BY position) {said}),"
-        f" (SELECT messages.role {said} ORDER BY position DESC LIMIT 1)"
-        f" FROM {each(tx, '$1')}",
-        encode(list(list_ids)),
-        tx.actor.organization_id,
-    )
-    return {row[0]: (tuple(row[1].split(",")) if row[1] else (), row[2]) for row in rows}
+        " AND messages.organization_id = $2)"
+    ),
+    lambda _, text: tuple(text.split(",")) if text else (),
+)
+"""The ids of the messages in a list's window, in order.
+
+The engine puts them together, so that a hundred long windows are a hundred rows.
+"""
 
 
 async def evict(

@@ -1,11 +1,11 @@
 """Queries on the secrets of agents: sealed on the way in, opened on the way out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from eunoe import ids
 from eunoe.domain.secrets import AgentSecret
-from eunoe.store import audit, codec, own
+from eunoe.store import audit, codec, related
 from eunoe.store.db import Tx, among, now_micros, unindexed
 from eunoe.store.mapping import CHANGED, Kept, mapped
 
@@ -15,6 +15,13 @@ _SECRETS: Final = mapped(
     noun="secret",
     kept={**CHANGED, "value": Kept(column="sealed", sealed=True)},
 )
+OF_AGENT: Final = related.rows_of(
+    _SECRETS.columns,
+    f"agent_secrets WHERE agent_id = item.value AND {unindexed('organization_id')} = $2",
+    order="key",
+    read=_SECRETS.read,
+)
+"""The secrets of an agent, by their keys. To read them raises `SecretUnreadable`."""
 
 
 async def replace(tx: Tx, agent_id: str, values: Mapping[str, str]) -> None:
@@ -48,22 +55,7 @@ async def replace(tx: Tx, agent_id: str, values: Mapping[str, str]) -> None:
     await audit.note(tx, "secrets.replace", agent_id)
 
 
-async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[AgentSecret]]:
-    """Return the secrets of each agent, by their keys. Raises `SecretUnreadable`."""
-    found: dict[str, list[AgentSecret]] = {agent_id: [] for agent_id in agent_ids}
-    for secret in await own.select(
-        tx,
-        _SECRETS,
-        f"WHERE agent_id {among(tx, '$1')} AND {unindexed('organization_id')} = $2"
-        " ORDER BY agent_id, key",
-        codec.encode(list(agent_ids)),
-        tx.actor.organization_id,
-    ):
-        found[secret.agent_id].append(secret)
-    return found
-
-
 async def values_of(tx: Tx, agent_id: str) -> dict[str, str]:
     """Return what the agent's tools find in their environment (X30). Raises `SecretUnreadable`."""
-    found = await of_agents(tx, [agent_id])
-    return {secret.key: secret.value for secret in found[agent_id]}
+    found = await related.of_one(tx, agent_id, OF_AGENT)
+    return {secret.key: secret.value for secret in found}

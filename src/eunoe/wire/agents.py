@@ -1,6 +1,6 @@
 """Agents on the wire: what the server answers (api 6.1); the requests are in `agent_requests`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 from typing_extensions import TypedDict
@@ -116,8 +116,19 @@ class AgentState(TypedDict):
     pending_approval: Json | None
 
 
+def listed(found: Sequence[agent_states.AgentState]) -> list[AgentState]:
+    """Return agents, which mostly have the same tools: each of those is made once."""
+    held = {tool.id: tool for one in found for tool in one.tools}
+    shown = {tool_id: tools.tool(tool) for tool_id, tool in held.items()}
+    return [_state(one, shown) for one in found]
+
+
 def state(one: agent_states.AgentState) -> AgentState:
     """Return an agent, every field present."""
+    return listed([one])[0]
+
+
+def _state(one: agent_states.AgentState, shown_tools: Mapping[str, tools.Tool]) -> AgentState:
     agent = one.agent
     bounds = file_limits(agent)
     held = [blocks.block(block) for block in one.blocks]
@@ -137,7 +148,7 @@ def state(one: agent_states.AgentState) -> AgentState:
         per_file_view_window_char_limit=bounds.chars,
         memory=memory(one, held),
         blocks=held,
-        tools=[tools.tool(tool) for tool in one.tools],
+        tools=[shown_tools[tool.id] for tool in one.tools],
         sources=[folders.source(folder) for folder in one.folders],
         tags=one.tags,
         identities=[identities.identity(owner) for owner in one.identities],

@@ -20,7 +20,7 @@ from eunoe.store import agents as stored
 from eunoe.store.agents import AgentFilter
 from eunoe.store.paging import Page
 from eunoe.wire.agent_requests import CreateAgentBody, UpdateAgentBody
-from eunoe.wire.agents import AgentState, memory, state
+from eunoe.wire.agents import AgentState, listed, memory, state
 from eunoe.wire.conversations import CompactionResponse
 from eunoe.wire.overviews import CompactBody, ResetBody, context_window
 
@@ -93,7 +93,7 @@ async def list_all(
 ) -> Response:
     """List agents, the newest first; relations are empty unless they are asked for."""
     found = await agents.list_agents(runtime.db, actor, asked.where(), page, include=wanted)
-    return JsonReply([state(one) for one in found])
+    return JsonReply(listed(found))
 
 
 @router.get("/count", **answers("count_agents", int))

@@ -18,7 +18,7 @@ from eunoe.store import archives as stored
 from eunoe.store.agents import AgentFilter
 from eunoe.store.archives import ArchiveFilter
 from eunoe.store.paging import Page
-from eunoe.wire.agents import AgentState, state
+from eunoe.wire.agents import AgentState, listed
 from eunoe.wire.archives import Archive, CreateArchiveBody, UpdateArchiveBody, archive
 from eunoe.wire.passages import CreatePassageBody, CreatePassagesBody, Passage, passage
 
@@ -93,7 +93,7 @@ async def list_agents(
     """List the agents that have the archive; an unknown one has none."""
     where = AgentFilter(archive_id=archive_id, show_hidden=True)
     found = await agents.list_agents(runtime.db, actor, where, page, include=wanted)
-    return JsonReply([state(one) for one in found])
+    return JsonReply(listed(found))
 
 
 @router.post("/{archive_id}/passages", **answers("create_passage_in_archive", Passage))

@@ -18,7 +18,7 @@ from eunoe.service import blocks
 from eunoe.store import blocks as stored
 from eunoe.store.blocks import BlockFilter
 from eunoe.store.paging import Page
-from eunoe.wire.agents import AgentState, state
+from eunoe.wire.agents import AgentState, listed, state
 from eunoe.wire.blocks import (
     BlockDiff,
     BlockResponse,
@@ -201,7 +201,7 @@ async def list_agents(
 ) -> Response:
     """List the agents that have the block."""
     found = await blocks.agents_of(runtime.db, actor, block_id, page, include=wanted)
-    return JsonReply([state(one) for one in found])
+    return JsonReply(listed(found))
 
 
 # On an agent

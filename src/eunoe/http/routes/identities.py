@@ -18,7 +18,7 @@ from eunoe.service import identities
 from eunoe.store import identities as stored
 from eunoe.store.identities import IdentityFilter
 from eunoe.store.paging import Page
-from eunoe.wire.agents import AgentState, state
+from eunoe.wire.agents import AgentState, listed
 from eunoe.wire.blocks import BlockResponse, block
 from eunoe.wire.identities import (
     CreateIdentityBody,
@@ -116,7 +116,7 @@ async def list_agents(
 ) -> Response:
     """List the agents that belong to the identity."""
     found = await identities.agents_of(runtime.db, actor, identity_id, page, include=wanted)
-    return JsonReply([state(one) for one in found])
+    return JsonReply(listed(found))
 
 
 @router.get("/{identity_id}/blocks", **answers("list_blocks_for_identity", list[BlockResponse]))
