@@ -26,6 +26,7 @@ from eunoe.llm.connection import Timeouts
 from eunoe.llm.local_catalog import DEFAULT_CHAT, DEFAULT_EMBEDDING
 from eunoe.llm.local_files import is_present
 from eunoe.llm.local_source import LocalProvider
+from eunoe.llm.prices import Prices, read_prices
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint, Source
@@ -149,6 +150,7 @@ async def open_runtime(
             ),
             grace_s=settings.shutdown_grace_s,
             trace=tracing(settings.secrets) if settings.provider_traces else None,
+            prices=Prices(read_prices(settings.prices)),
         )
         _undertake(stack, db, runner, settings)
         runner.undertake(Ingest(db=db, models=brought).duty())

@@ -36,6 +36,8 @@ class Usage:
     cached_input_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cost_nanos: int | None = None
+    """In billionths of a dollar, as it was when the call was made; null is not known."""
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -45,6 +47,7 @@ class Usage:
             cached_input_tokens=_sum(self.cached_input_tokens, other.cached_input_tokens),
             cache_write_tokens=_sum(self.cache_write_tokens, other.cache_write_tokens),
             reasoning_tokens=_sum(self.reasoning_tokens, other.reasoning_tokens),
+            cost_nanos=_sum(self.cost_nanos, other.cost_nanos),
         )
 
 

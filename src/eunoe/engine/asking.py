@@ -1,5 +1,6 @@
 """Asking the model: the request that the window makes, and the reply while it comes in."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -9,10 +10,11 @@ from typing import Final
 
 from eunoe import ids, telemetry
 from eunoe.domain import window as windows
+from eunoe.domain.costs import cost_nanos
 from eunoe.domain.edits import BLOCK_TOOLS
 from eunoe.domain.events import Shown
 from eunoe.domain.messages import Message, Text
-from eunoe.domain.runs import Step
+from eunoe.domain.runs import Step, Usage
 from eunoe.domain.skills import skills_section
 from eunoe.domain.views import View
 from eunoe.engine.approvals import Asking
@@ -77,6 +79,12 @@ async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Repl
     if not ports.cancellation.requested:
         reply.check()
     return reply
+
+
+async def spent(turn: Turn, reply: Reply) -> Usage:
+    """Return what a reply used, and what that cost as far as it is known."""
+    price = await asyncio.shield(turn.price) if turn.price is not None else None
+    return replace(reply.usage or Usage(), cost_nanos=cost_nanos(reply.usage, price))
 
 
 def _emit(ports: Ports, shown: Sequence[View]) -> None:

@@ -10,14 +10,15 @@ from time import monotonic_ns, time_ns
 
 from eunoe import ids, telemetry
 from eunoe.domain import approvals
+from eunoe.domain.costs import usd
 from eunoe.domain.events import Ending, Shown
 from eunoe.domain.messages import Message, ToolCall, unanswered
-from eunoe.domain.runs import Step, StopReason, Usage
+from eunoe.domain.runs import Step, StopReason
 from eunoe.domain.tools import ToolResult
 from eunoe.domain.views import views
 from eunoe.engine.acting import act
 from eunoe.engine.approvals import PAUSE, pause, waits
-from eunoe.engine.asking import asked, estimated, ruling_now
+from eunoe.engine.asking import asked, estimated, ruling_now, spent
 from eunoe.engine.dialects import Act, Fail, Yield
 from eunoe.engine.failures import ending_of
 from eunoe.engine.reply import Reply
@@ -103,14 +104,14 @@ async def _taken(turn: Turn, ports: Ports, *, step: Step) -> bool:
     except EunoeError as error:
         await _failed(turn, ports, step=step, error=error)
         return True
-    step = replace(
-        step, usage=reply.usage or Usage(), status="success", total_ns=monotonic_ns() - began
-    )
+    usage = await spent(turn, reply)
+    step = replace(step, usage=usage, status="success", total_ns=monotonic_ns() - began)
     telemetry.record_step(
         model=turn.config.model,
         llm_ms=(step.llm_ns or 0) / 1e6,
         step_ms=(step.total_ns or 0) / 1e6,
-        output_tokens=step.usage.completion_tokens,
+        output_tokens=usage.completion_tokens,
+        cost_usd=usd(usage.cost_nanos),
     )
     message = reply.message(
         message_id=message_id,

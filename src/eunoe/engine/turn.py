@@ -1,9 +1,11 @@
 """One run while it goes on, and the world as it sees it."""
 
+from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from eunoe.domain.costs import Price
 from eunoe.domain.messages import Message
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.runs import Run
@@ -50,6 +52,8 @@ class Turn:
     first_token_ns: int | None = None
     system_override: Message | None = None
     trace_id: str | None = None
+    price: Future[Price | None] | None = None
+    """What the model costs, once that is found."""
 
     @property
     def is_spent(self) -> bool:

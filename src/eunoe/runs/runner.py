@@ -17,6 +17,7 @@ from eunoe.engine.asking import request
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Model, Previewed
 from eunoe.errors import EmbeddingUnknown, ModelError, PreviewUnknown
+from eunoe.llm.prices import Prices
 from eunoe.runs import cancel, rounds, submit
 from eunoe.runs.callbacks import CALLBACK
 from eunoe.runs.feed import Feed
@@ -53,6 +54,7 @@ class Runner:
         retention: Retention | None = None,
         grace_s: float = 10.0,
         trace: Callable[[Model], Traced] | None = None,
+        prices: Prices | None = None,
     ) -> None:
         self._db = db
         self._retention = retention or Retention()
@@ -73,6 +75,7 @@ class Runner:
             follow_ups=self._follow_ups,
             tell=self._tell,
             trace=trace,
+            price=(prices or Prices()).of,
         )
         self._tool_calls = ToolCalls(db=db, models=models, toolboxes=toolboxes, peers=self._peers)
         self._engine = Engine(

@@ -1,6 +1,7 @@
 """Carrying out a run: take it over, load what it needs in one read, give it to the loop."""
 
 import itertools
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,11 +14,13 @@ from eunoe import telemetry
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.conversations import Conversation, voiced
+from eunoe.domain.costs import Price
 from eunoe.domain.drafts import ModelWish
 from eunoe.domain.files import Directory
 from eunoe.domain.heartbeats import SEND_MESSAGE
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.model_settings import with_inner_thoughts
+from eunoe.domain.models import ModelConfig
 from eunoe.domain.recall import CONVERSATION_SEARCHES
 from eunoe.domain.runs import Run
 from eunoe.domain.tool_rules import History
@@ -97,6 +100,8 @@ class Worker:
     """Called after the end of a run whose caller wants to be told of it."""
     trace: Callable[[Model], Traced] | None = None
     """Has what a model is asked and answers kept, where that is wanted."""
+    price: Callable[[ModelConfig], Future[Price | None]] | None = None
+    """Looks up what a model costs, without waiting for it."""
     now: Callable[[], datetime] = _now
     running: dict[str, Cancellation] = field(default_factory=dict[str, Cancellation])
 
@@ -295,6 +300,7 @@ class Worker:
             resumed=_goes_on(run, journal.kept),
             system_override=_override(run, journal.kept.system),
             trace_id=telemetry.trace_id(),
+            price=None if self.price is None else self.price(config),
         )
         embedder = embedder_of(models, agent)
         ports = Ports(

@@ -117,6 +117,8 @@ class Settings(BaseSettings):
     """Whether to run a small model here: `auto` does when no provider is configured"""
     model_timeout_s: Seconds = 600
     """Longest silence of a model provider, in seconds"""
+    prices: Path | None = None
+    """File, TOML or JSON, of what models cost; those it does not name cost what is published"""
     keepalive_s: Seconds = 20
     """Silence on a stream after which it is kept alive by a ping, in seconds"""
     shutdown_grace_s: Seconds = 10

@@ -3,6 +3,7 @@
 from typing_extensions import TypedDict
 
 from eunoe.domain import runs
+from eunoe.domain.costs import usd
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import CalledBack, RunStatus, StopReason, Usage
 from eunoe.wire.shape import shown_as
@@ -68,6 +69,7 @@ class RunUsage(TypedDict):
     total_tokens: int
     prompt_tokens_details: UsageStatisticsPromptTokenDetails | None
     completion_tokens_details: UsageStatisticsCompletionTokenDetails | None
+    cost_usd: float | None
 
 
 def shown(run: runs.Run) -> Run:
@@ -103,6 +105,7 @@ def shown_usage(usage: Usage) -> RunUsage:
         "total_tokens": usage.total_tokens,
         "prompt_tokens_details": prompt_details(usage),
         "completion_tokens_details": completion_details(usage),
+        "cost_usd": usd(usage.cost_nanos),
     }
 
 

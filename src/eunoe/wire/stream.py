@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias, assert_never
 
 from typing_extensions import TypedDict
 
+from eunoe.domain.costs import usd
 from eunoe.domain.events import (
     Compacting,
     Ended,
@@ -41,6 +42,7 @@ class UsageStatistics(TypedDict):
     cache_write_tokens: int | None
     reasoning_tokens: int | None
     context_tokens: int | None
+    cost_usd: float | None
 
 
 class Ping(MessageFields):
@@ -123,6 +125,7 @@ def usage(used: Used) -> UsageStatistics:
         step_count=used.step_count,
         run_ids=used.run_ids,
         context_tokens=used.context_tokens,
+        cost_usd=usd(used.usage.cost_nanos),
     )
 
 
