@@ -10,6 +10,7 @@ PREFIXES: Final = {
     "archive": "archive",
     "audit": "audit",
     "block": "block",
+    "budget": "budget",
     "conversation": "conv",
     "deployment": "deployment",
     "file": "file",

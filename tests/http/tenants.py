@@ -43,7 +43,7 @@ async def tenant(http: httpx.AsyncClient, db: Database, word: str) -> Tenant:
     headers = {"Authorization": f"Bearer {text}"}
     made = _Maker(http=http, headers=headers, word=word)
     found = await made.everything()
-    found |= {"key_id": key.id}
+    found |= {"key_id": key.id, "subject": found["agent_id"], "period": "day"}
     return Tenant(
         word=word, key=text, organization_id=organization.id, user_id=key.user_id, ids=found
     )

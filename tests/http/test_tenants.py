@@ -61,6 +61,7 @@ BODIES: Final[dict[str, Any]] = {
     "POST /v1/templates/{template_name}/rollback": {"version": "latest"},
     "POST /v1/tools/search": {"query": "zebra"},
     "POST /v1/voice-beta/{agent_id}/chat/completions": _SAID,
+    "PUT /v1/budgets/{subject}/{period}": {"limit_usd": 1},
     "PUT /v1/identities/": {"identifier_key": "x", "name": "x", "identity_type": "user"},
     "PUT /v1/identities/{identity_id}/properties": [],
 }

@@ -26,7 +26,7 @@ def history(*, block: str, limit: int, url: str | None) -> int:
         (str(one["version"]), one["created_at"], _who(one), one["label"], _start(one["value"]))
         for one in found
     ]
-    _print(("Version", "When", "By", "Label", "Value"), rows)
+    print_rows(("Version", "When", "By", "Label", "Value"), rows)
     return 0
 
 
@@ -58,7 +58,7 @@ def audit(*, limit: int, url: str | None) -> int:
         found = client.listed("/v1/audit", {"limit": limit})
     names = ("created_at", "actor_id", "action", "object_id", "request_id")
     rows = [tuple(one[name] or "" for name in names) for one in found]
-    _print(("When", "Who", "What", "Object", "Request"), rows)
+    print_rows(("When", "Who", "What", "Object", "Request"), rows)
     return 0
 
 
@@ -84,7 +84,7 @@ def _start(value: str) -> str:
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
-def _print(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_rows(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     # An id is folded rather than cut, and a pipe gets each row on one line.
     columns = [Column(heading, overflow="fold") for heading in headings]
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")

@@ -12,6 +12,8 @@ Action: TypeAlias = Literal[
     "archive.delete",
     "block.delete",
     "block.revert",
+    "budget.delete",
+    "budget.set",
     "organization.create",
     "organization.delete",
     "organization.update",

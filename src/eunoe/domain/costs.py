@@ -31,6 +31,16 @@ class Price:
         return self == FREE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What steps cost together; `unpriced_steps` of them are not in it, for nobody knows."""
+
+    group: str | None
+    steps: int
+    unpriced_steps: int
+    cost_nanos: int | None
+
+
 FREE: Final = Price(rates=Rates(input=0, cached_input=0, cache_write=0, output=0))
 
 

@@ -129,6 +129,8 @@ class Run:
     """What was told of its replies' tokens, by their messages' ids, since this owner has it; it
     is not stored."""
     called_back: CalledBack | None = None
+    bounded: bool = False
+    """Whether budgets are to be looked at before it goes on; it is not stored."""
 
     @property
     def waits(self) -> bool:

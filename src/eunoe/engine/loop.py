@@ -40,6 +40,10 @@ async def run_turn(turn: Turn, ports: Ports) -> None:
             if turn.is_spent:
                 await ports.journal.ended(turn.run, step=None, ending=Ending(reason="max_steps"))
                 return
+            if ports.journal.overspent:
+                ending = Ending(reason="insufficient_credits")
+                await ports.journal.ended(turn.run, step=None, ending=ending)
+                return
             turn.owed = False
             ended = await _step(turn, ports)
     except SystemPromptTooLarge as error:

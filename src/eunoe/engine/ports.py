@@ -144,10 +144,14 @@ Follow: TypeAlias = Callable[[Sequence[ToolReturn]], Aftermath]
 class Journal(Protocol):
     """The run's durable memory. Each method is one transaction, guarded by the run's fence.
 
+    `overspent` says whether a budget that counts for the run is spent, and no more may be asked.
+
     `run` is the run as it is after what is being stored (steps and usage counted).
     Raises `errors.FenceLost` when another process has taken the run over; nothing
     was written then. Those that change the window return it.
     """
+
+    overspent: bool
 
     async def answered(
         self,

@@ -28,6 +28,7 @@ from eunoe.http.routes import (
     completions,
     conversation_messages,
     conversations,
+    costs,
     environments,
     file_blocks,
     folders,
@@ -110,6 +111,8 @@ _ROUTERS: Final[Sequence[APIRouter]] = (
     admin.router,
     keys.router,
     audit.router,
+    costs.router,
+    costs.of_budgets,
     health.router,
     metrics.router,
 )

@@ -3,7 +3,7 @@
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, TypeAlias, TypeVar
 
 from fastapi import Depends, Header, Request
@@ -12,7 +12,7 @@ from eunoe.domain.agents import AgentType
 from eunoe.domain.runs import Busy
 from eunoe.errors import Invalid, Missing
 from eunoe.http.sse import KEEPALIVE_S
-from eunoe.http.token_gate import ACTOR_KEY
+from eunoe.http.token_gate import ACTOR_KEY, CALLER_KEY
 from eunoe.ids import DEFAULT_USER, is_id
 from eunoe.llm.brought import BroughtProviders, OrganizationModels
 from eunoe.llm.registry import Registry
@@ -108,7 +108,8 @@ async def _actor(
         return Actor()
     if not is_id("user", user_id):
         raise Invalid("The header user_id is not a user id of the form user-{uuid4}.")
-    return await actor_of(runtime, user_id)
+    # Who brings a key here administers the server, and names somebody else.
+    return replace(await actor_of(runtime, user_id), key_id=request.scope.get(CALLER_KEY))
 
 
 ActorDep: TypeAlias = Annotated[Actor, Depends(_actor)]

@@ -42,6 +42,7 @@ _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     errors.AgentUnnamed: 422,
     errors.KeyReused: 422,
     errors.LineFull: 429,
+    errors.BudgetSpent: 402,
     errors.CompletionFailed: 502,
     errors.McpAddressRefused: 422,
     errors.McpTimedOut: 408,
@@ -79,6 +80,7 @@ _ID_FAILURES: Final = {"string_pattern_mismatch", "string_too_short", "string_to
 _ID_PATTERN: Final = re.compile(r"^\^(?P<prefix>[a-z_-]+)-" + re.escape(UUID4) + r"\$$")
 _SAMPLE_UUID: Final = "123e4567-e89b-42d3-8456-426614174000"
 _NO_RETRY: Final = {"x-should-retry": "false"}
+_LASTING: Final = {HTTPStatus.CONFLICT, HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.PAYMENT_REQUIRED}
 
 
 def install(app: FastAPI) -> None:
@@ -142,7 +144,7 @@ def _answer(
     if issubclass(cause, errors.McpError):
         body["error"] = _error_body(cause.code, message, detail)
         headers.update(_NO_RETRY)
-    if status in {HTTPStatus.CONFLICT, HTTPStatus.NOT_IMPLEMENTED} and not cause.heals:
+    if status in _LASTING and not cause.heals:
         headers.update(_NO_RETRY)
     if retry_after_s is not None:
         headers["Retry-After"] = str(max(1, ceil(retry_after_s)))

@@ -32,7 +32,7 @@ EXEMPT: Final = frozenset(
 What a sign-in came to is let in by its state, which is a secret."""
 
 _ANYTHING: Final = (
-    "agents|archives|blocks|client-side-access-tokens|conversations|embeddings|environments|"
+    "agents|archives|blocks|client-side-access-tokens|conversations|costs|embeddings|environments|"
     "folders|groups|identities|jobs|mcp-servers|messages|models|passages|providers|runs|"
     "sandbox-config|sources|steps|tags|telemetry|templates|tools"
 )

@@ -63,6 +63,7 @@ class RunJournal:
     """Whether the ledger holds calls of the reply that is being acted on."""
     traced: traces.Traced | None = None
     """The model, where what it is asked and answers is kept."""
+    overspent: bool = False
     following: str | None = None
     """The run that waited for the list which the end has left."""
 
@@ -93,7 +94,7 @@ class RunJournal:
         async with self.recorder.writing(events) as rows:
             async with self.db.write(self.actor) as tx:
                 await self._advance(tx, run, ending)
-                await traces.store(tx, step, self.traced)
+                self.overspent = await traces.store(tx, step, self.traced)
                 kept = await self._appended(tx, run, said)
                 await noted(tx, self.agent, said, deadline, now=self.now())
                 due = await self._closed(tx, run, ending, kept, rows)

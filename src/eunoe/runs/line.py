@@ -15,7 +15,7 @@ from eunoe.domain.messages import Message
 from eunoe.domain.runs import Run, finished
 from eunoe.errors import ApprovalPending, LineFull
 from eunoe.runs.approvals import admitted
-from eunoe.store import callbacks, events, lists, runs, waiting
+from eunoe.store import budgets, callbacks, events, lists, runs, waiting
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
 from eunoe.store.runs import Origin
 
@@ -27,11 +27,15 @@ async def is_waited_for(tx: Tx, list_id: str) -> bool:
 
 
 async def join(tx: Tx, run: Run, origin: Origin, said: Sequence[Message], *, urgent: bool) -> Run:
-    """Store a run that waits for `run.list_id`; return it as it waits. Raises `LineFull`."""
+    """Store a run that waits for `run.list_id`; return it as it waits.
+
+    Raises `LineFull`, and `BudgetSpent`.
+    """
     if await waiting.count(tx, run.list_id) >= MOST_WAITING:
         raise LineFull
     waits = replace(run, list_id=run.id)
-    await runs.insert(tx, waits, origin)
+    if await runs.insert(tx, waits, origin):
+        await budgets.admit(tx, run.agent_id, now=run.created_at)
     await waiting.insert(tx, run, said, urgent=urgent)
     return waits
 

@@ -15,7 +15,7 @@ from eunoe.runs import line
 from eunoe.runs.approvals import admitted
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Jobs
-from eunoe.store import conversations, lists, runs
+from eunoe.store import budgets, conversations, lists, runs
 from eunoe.store.db import Actor, Database, ReferenceMissing, Tx, UniqueViolated
 from eunoe.store.runs import Origin
 
@@ -173,7 +173,8 @@ async def _insert(
     what = "conversation" if run.conversation_id else "agent"
     unknown = Missing(f"There is no {what} {run.list_id}.")
     try:
-        await runs.insert(tx, run, origin)
+        if await runs.insert(tx, run, origin):
+            await budgets.admit(tx, run.agent_id, now=run.created_at)
     except ReferenceMissing as error:
         raise unknown from error
     # Looked at once the list is claimed: nobody else can say anything there any more.

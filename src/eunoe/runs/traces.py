@@ -22,7 +22,7 @@ from eunoe.domain.provider_traces import Exchange
 from eunoe.domain.runs import Step
 from eunoe.engine.ports import Model, ModelRequest, Previewed
 from eunoe.engine.reply import Reply
-from eunoe.store import provider_traces, steps
+from eunoe.store import budgets, provider_traces, steps
 from eunoe.store.db import Tx
 from eunoe.telemetry.redaction import Blot, redacted
 
@@ -73,12 +73,19 @@ def tracing(secrets: Sequence[str]) -> Callable[[Model], Traced]:
     return lambda model: Traced(model, blot)
 
 
-async def store(tx: Tx, step: Step, traced: Traced | None) -> None:
-    """Store a step, and what was exchanged for it where that is kept."""
-    await steps.insert(tx, step)
+async def store(tx: Tx, step: Step, traced: Traced | None) -> bool:
+    """Store a step, and what was exchanged for it where that is kept.
+
+    Returns whether a budget is spent with it, which the first time that it is stored tells.
+    """
+    bounded = await steps.insert(tx, step)
     if traced is not None and traced.exchange is not None:
         await provider_traces.insert(tx, step, traced.exchange)
         traced.exchange = None  # A step that acts is stored once more.
+    if not bounded or step.tools_ns is not None:
+        return False
+    cost = step.usage.cost_nanos or 0
+    return await budgets.charge(tx, step.agent_id, cost, now=datetime.now(UTC))
 
 
 def _exchange(

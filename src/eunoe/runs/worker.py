@@ -50,6 +50,7 @@ from eunoe.runs.traces import Traced
 from eunoe.runs.windows import Kept, Windows, closed
 from eunoe.store import (
     agents,
+    budgets,
     conversations,
     events,
     file_blocks,
@@ -77,6 +78,7 @@ class _Loaded:
     ledger: dict[str, ToolResult | None]
     history: History
     last_seq: int
+    overspent: bool
 
 
 def _now() -> datetime:
@@ -204,6 +206,7 @@ class Worker:
             now=self.now,
             unindexed=[(seq, m) for seq, m in loaded.kept.read if m.run_id == run.id],
             on_record=bool(loaded.ledger),
+            overspent=loaded.overspent,
             follow_ups=self.follow_ups,
         )
 
@@ -262,6 +265,8 @@ class Worker:
                 history=history,
                 # A run's first event is not in its log.
                 last_seq=max(await events.last_seq(tx, run.id), 1) if recovered else 1,
+                overspent=run.bounded
+                and await budgets.spent(tx, run.agent_id, now=self.now()) is not None,
             )
 
     async def _prepared(

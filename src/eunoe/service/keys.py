@@ -103,7 +103,10 @@ async def revoke(db: Database, key_id: str) -> None:
 def actor_of(key: Key) -> Actor:
     """Return who acts with a key."""
     return Actor(
-        organization_id=key.organization_id, user_id=key.user_id, sees_secrets=key.sees_secrets
+        organization_id=key.organization_id,
+        user_id=key.user_id,
+        sees_secrets=key.sees_secrets,
+        key_id=key.id,
     )
 
 

@@ -17,11 +17,12 @@ Name = tuple[str, int]
 
 async def insert(tx: Tx, batch: Batch, items: Sequence[BatchItem]) -> None:
     await tx.execute(
-        "INSERT INTO batches (id, organization_id, user_id, status, callback_url, created_at)"
-        " VALUES ($1, $2, $3, 'running', $4, $5)",
+        "INSERT INTO batches (id, organization_id, user_id, key_id, status, callback_url,"
+        " created_at) VALUES ($1, $2, $3, $4, 'running', $5, $6)",
         batch.id,
         tx.actor.organization_id,
         tx.actor.user_id,
+        tx.actor.key_id,
         batch.callback_url,
         to_micros(batch.created_at),
     )
@@ -56,7 +57,7 @@ async def left(tx: Tx, name: Name) -> tuple[BatchItem, BatchStatus, Actor] | Non
     """Return an item, of whatever organization, and how its batch stands; null once it ended."""
     row = await tx.fetch_one(
         "SELECT items.agent_id, items.ask_json, items.run_id, batches.status,"
-        " batches.organization_id, batches.user_id FROM batch_items AS items"
+        " batches.organization_id, batches.user_id, batches.key_id FROM batch_items AS items"
         f" JOIN batches ON batches.id = items.batch_id WHERE items.{_LEFT}"
         " AND items.batch_id = $1 AND items.place = $2",
         *name,
@@ -70,7 +71,7 @@ async def left(tx: Tx, name: Name) -> tuple[BatchItem, BatchStatus, Actor] | Non
         ask=codec.ask.validate_json(row[1]),
         run_id=row[2],
     )
-    return item, row[3], Actor(organization_id=row[4], user_id=row[5])
+    return item, row[3], Actor(organization_id=row[4], user_id=row[5], key_id=row[6])
 
 
 async def begin(tx: Tx, name: Name, *, run_id: str) -> bool:

@@ -34,11 +34,13 @@ class Actor:
     """Who acts. Every query goes through the actor's organization (api 1.11.6).
 
     Who `sees_secrets` not is shown none, whatever is asked for: a client with an access token.
+    `key_id` is the key that the request came with, if any: what it spends is counted.
     """
 
     organization_id: str = DEFAULT_ORGANIZATION
     user_id: str = DEFAULT_USER
     sees_secrets: bool = True
+    key_id: str | None = None
 
 
 class UniqueViolated(Exception):

@@ -30,9 +30,11 @@ async def pending(tx: Tx) -> list[str]:
 async def actor_of(tx: Tx, run_id: str) -> Actor | None:
     """Return for whom the run is to be begun, of whatever organization; null where it has been."""
     row = await tx.fetch_one(
-        "SELECT organization_id, user_id FROM follow_ups WHERE run_id = $1", run_id
+        "SELECT organization_id, user_id, (SELECT key_id FROM runs WHERE id = cause_run_id)"
+        " FROM follow_ups WHERE run_id = $1",
+        run_id,
     )
-    return None if row is None else Actor(organization_id=row[0], user_id=row[1])
+    return None if row is None else Actor(organization_id=row[0], user_id=row[1], key_id=row[2])
 
 
 async def get(tx: Tx, run_id: str) -> FollowUp | None:

@@ -1,15 +1,15 @@
 """Queries on runs: claimed by inserting, guarded by a fence, ended once."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from eunoe.domain.messages import Json
-from eunoe.domain.runs import CalledBack, Run, StopReason
+from eunoe.domain.runs import CalledBack, Run
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import FenceLost
 from eunoe.store import codec
+from eunoe.store.budgets import ANY
 from eunoe.store.db import (
     Actor,
     Row,
@@ -52,13 +52,17 @@ class Origin:
     otids_token: str | None = None
 
 
-async def insert(tx: Tx, run: Run, origin: Origin) -> None:
-    """Store a new run, which claims its list; raise `UniqueViolated` when it is claimed."""
-    await tx.execute(
+async def insert(tx: Tx, run: Run, origin: Origin) -> bool:
+    """Store a new run, which claims its list; return whether its organization has budgets.
+
+    Raises `UniqueViolated` when the list is claimed.
+    """
+    bounded = await tx.fetch_value(
         "INSERT INTO runs (id, organization_id, agent_id, list_id, conversation_id, status,"
         " background, options_json, metadata_json, usage_json, step_count, fence,"
-        " cancel_requested, user_id, request_hash, otids_token, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, 0, $12, $13, $14, $15)",
+        " cancel_requested, user_id, request_hash, otids_token, created_at, key_id)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, 0, $12, $13, $14, $15, $16)"
+        f" RETURNING {ANY.format('$2')}",
         run.id,
         tx.actor.organization_id,
         run.agent_id,
@@ -74,7 +78,9 @@ async def insert(tx: Tx, run: Run, origin: Origin) -> None:
         origin.request_hash,
         origin.otids_token,
         to_micros(run.created_at),
+        tx.actor.key_id,
     )
+    return bool(bounded)
 
 
 async def claim_otids(tx: Tx, run: Run, otids: Iterable[str]) -> None:
@@ -178,12 +184,14 @@ async def claim(tx: Tx, run_id: str) -> tuple[Run, Actor] | None:
     row = await tx.fetch_one(
         "UPDATE runs SET fence = fence + 1, status = 'running'"
         f" WHERE id = $1 AND {_ACTIVE} AND list_id <> id"
-        f" RETURNING {_COLUMNS}, organization_id, user_id",
+        f" RETURNING {_COLUMNS}, organization_id, user_id, key_id,"
+        f" {ANY.format('runs.organization_id')}",
         run_id,
     )
     if row is None:
         return None
-    return from_row(row), Actor(organization_id=row[-2], user_id=row[-1])
+    actor = Actor(organization_id=row[-4], user_id=row[-3], key_id=row[-2])
+    return replace(from_row(row), bounded=bool(row[-1])), actor
 
 
 async def advance(tx: Tx, run: Run) -> None:
@@ -228,7 +236,7 @@ async def end(tx: Tx, run: Run) -> str | None:
         codec.encode(run.usage),
         run.step_count,
         run.context_tokens,
-        None if run.completed_at is None else to_micros(run.completed_at),
+        optional_micros(run.completed_at),
         run.ttft_ns,
         run.total_duration_ns,
         run.id,
@@ -240,7 +248,7 @@ async def end(tx: Tx, run: Run) -> str | None:
         "UPDATE agents SET last_stop_reason = $1, last_run_completion = $2,"
         " last_run_duration_ms = $3 WHERE id = $4",
         run.stop_reason,
-        None if run.completed_at is None else to_micros(run.completed_at),
+        optional_micros(run.completed_at),
         None if run.total_duration_ns is None else run.total_duration_ns // 1_000_000,
         run.agent_id,
     )
@@ -250,8 +258,7 @@ async def end(tx: Tx, run: Run) -> str | None:
             to_micros(run.completed_at),
             run.conversation_id,
         )
-    following: str | None = owned[0]
-    return following
+    return owned[0]
 
 
 async def request_cancel(tx: Tx, run_id: str) -> bool:
@@ -370,18 +377,16 @@ def called_back(row: Row, place: int) -> CalledBack | None:
 
 def from_row(row: Row) -> Run:
     """Read a row of the run columns."""
-    metadata: Json = codec.loads(row[8])
-    reason: StopReason | None = row[5]
     return Run(
         id=row[0],
         agent_id=row[1],
         list_id=row[2],
         conversation_id=row[3],
         status=row[4],
-        stop_reason=reason,
+        stop_reason=row[5],
         background=bool(row[6]),
         options=codec.run_options.validate_json(row[7]),
-        metadata=metadata,
+        metadata=codec.loads(row[8]),
         usage=codec.usage.validate_json(row[9]),
         step_count=row[10],
         context_tokens=row[11],

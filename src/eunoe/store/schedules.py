@@ -35,7 +35,8 @@ async def insert(tx: Tx, one: Schedule) -> None:
     recurring = one.when if isinstance(one.when, Recurring) else None
     await tx.execute(
         "INSERT INTO schedules (id, organization_id, user_id, agent_id, once_at, cron, timezone,"
-        " ask_json, next_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        " ask_json, next_at, created_at, key_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+        " $11)",
         one.id,
         tx.actor.organization_id,
         tx.actor.user_id,
@@ -46,6 +47,7 @@ async def insert(tx: Tx, one: Schedule) -> None:
         codec.encode(one.ask),
         optional_micros(one.next_at),
         to_micros(one.created_at),
+        tx.actor.key_id,
     )
 
 
@@ -106,12 +108,14 @@ async def due(tx: Tx, *, now: datetime) -> list[Due]:
 async def due_at(tx: Tx, schedule_id: str, at: datetime) -> tuple[Schedule, Actor] | None:
     """Return a schedule, of whatever organization, and for whom it is; null unless due then."""
     row = await tx.fetch_one(
-        f"SELECT {_COLUMNS}, organization_id, user_id FROM schedules"
+        f"SELECT {_COLUMNS}, organization_id, user_id, key_id FROM schedules"
         " WHERE id = $1 AND next_at = $2",
         schedule_id,
         to_micros(at),
     )
-    return None if row is None else (_read(row), Actor(organization_id=row[-2], user_id=row[-1]))
+    if row is None:
+        return None
+    return _read(row), Actor(organization_id=row[-3], user_id=row[-2], key_id=row[-1])
 
 
 async def take(

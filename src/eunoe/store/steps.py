@@ -7,6 +7,7 @@ from typing import Final
 
 from eunoe.domain.runs import Step
 from eunoe.store import codec, own
+from eunoe.store.budgets import ANY
 from eunoe.store.db import Row, Tx, Value, among, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
@@ -32,16 +33,19 @@ class StepFilter:
 
 _INSERT: Final = (
     "INSERT INTO steps (id, organization_id, run_id, agent_id, status, stop_reason, model,"
-    " feedback, trace_id, tid, body_json, created_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
+    " feedback, trace_id, tid, body_json, created_at, cost_nanos, key_id)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
     " ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
     " stop_reason = excluded.stop_reason, body_json = excluded.body_json"
 )
 
 
-async def insert(tx: Tx, step: Step) -> None:
-    """Store a step; where it is stored already (a settled one), replace it."""
-    await tx.execute(_INSERT, *_values(tx, step))
+async def insert(tx: Tx, step: Step) -> bool:
+    """Store a step; where it is stored already (a settled one), replace it.
+
+    Returns whether the organization has budgets, so that nobody has to ask.
+    """
+    return bool(await tx.fetch_value(f"{_INSERT} RETURNING {ANY.format('$2')}", *_values(tx, step)))
 
 
 async def insert_many(tx: Tx, steps: Sequence[Step]) -> None:
@@ -62,6 +66,8 @@ def _values(tx: Tx, step: Step) -> tuple[Value, ...]:
         step.tid,
         codec.encode(step),
         to_micros(step.created_at),
+        step.usage.cost_nanos,
+        tx.actor.key_id,
     )
 
 

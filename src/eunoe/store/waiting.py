@@ -44,9 +44,11 @@ async def first(tx: Tx, list_id: str) -> str | None:
 async def actor_of(tx: Tx, run_id: str) -> Actor | None:
     """Return for whom the run waits, of whatever organization; null where it does not."""
     row = await tx.fetch_one(
-        "SELECT organization_id, user_id FROM waiting_runs WHERE run_id = $1", run_id
+        "SELECT w.organization_id, w.user_id, runs.key_id FROM waiting_runs w"
+        " JOIN runs ON runs.id = w.run_id WHERE w.run_id = $1",
+        run_id,
     )
-    return None if row is None else Actor(organization_id=row[0], user_id=row[1])
+    return None if row is None else Actor(organization_id=row[0], user_id=row[1], key_id=row[2])
 
 
 async def first_of_free(tx: Tx) -> list[str]:

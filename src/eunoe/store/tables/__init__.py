@@ -10,6 +10,7 @@ from eunoe.store.tables import (
     archives,
     audit,
     batches,
+    budgets,
     callbacks,
     deadlines,
     folders,
@@ -29,7 +30,7 @@ from eunoe.store.tables import (
 from eunoe.store.tables.columns import metadata
 
 __all__ = (
-    "agents", "archives", "audit", "batches", "callbacks", "deadlines", "folders", "groups",
-    "identities", "kept_answers", "mcp_servers", "messages", "metadata", "provider_traces",
-    "runs", "sandboxes", "schedules", "secrets", "templates", "waiting",
+    "agents", "archives", "audit", "batches", "budgets", "callbacks", "deadlines", "folders",
+    "groups", "identities", "kept_answers", "mcp_servers", "messages", "metadata",
+    "provider_traces", "runs", "sandboxes", "schedules", "secrets", "templates", "waiting",
 )  # fmt: skip

@@ -10,6 +10,7 @@ batches = Table(
     key(),
     organization(),
     Column("user_id", Text, nullable=False),
+    Column("key_id", Text),
     Column("status", Text, nullable=False),
     Column("callback_url", Text),
     Column("callback_sent_at", BigInteger),

@@ -33,6 +33,7 @@ runs = Table(
     Column("fence", BigInteger, nullable=False),
     Column("cancel_requested", Integer, nullable=False),
     Column("user_id", Text),
+    Column("key_id", Text),  # of the caller, for whom it is counted what steps cost
     Column("request_hash", Text),  # actor, path and body: an SDK's own retry finds its run (G-6)
     Column("otids_token", Text),  # list and ordered client otids: a repeat finds its run (G-5)
     Column("callback_sent_at", BigInteger),
@@ -75,6 +76,8 @@ steps = Table(
     Column("trace_id", Text),
     Column("tid", Text),
     Column("body_json", Text, nullable=False),  # domain.runs.Step, the other fields
+    Column("cost_nanos", BigInteger),  # also in the body, which no sum reads
+    Column("key_id", Text),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "run_id", "created_at", "id"),
     Index(None, "organization_id", "created_at", "id"),

@@ -10,6 +10,7 @@ schedules = Table(
     key(),
     organization(),
     Column("user_id", Text, nullable=False),
+    Column("key_id", Text),
     to("agent_id", "agents.id"),
     Column("once_at", BigInteger),  # null for one that recurs
     Column("cron", Text),  # null for one that does not
