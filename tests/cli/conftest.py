@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from eunoe.cli.client import Client
+from tests.fixtures.warm import Warm, run_warm, warm
 
 COMMAND = (sys.executable, "-m", "eunoe")
 PATIENCE_S = 60
@@ -23,7 +24,7 @@ PATIENCE_S = 60
 class Server:
     """A running `eunoe server`, and what it has written."""
 
-    process: "subprocess.Popen[str]"
+    process: Warm
     url: str = ""
     out: list[str] = field(default_factory=list[str])
     err: Path
@@ -43,11 +44,20 @@ class Shell:
     environment: dict[str, str]
 
     def run(self, *arguments: str, said: str = "") -> "subprocess.CompletedProcess[str]":
+        return run_warm(
+            ["eunoe", *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            said=said,
+            timeout_s=PATIENCE_S,
+        )
+
+    def run_cold(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run it as a shell does, imports included."""
         return subprocess.run(
             [*COMMAND, *arguments],
             cwd=self.folder,
             env=self.environment,
-            input=said,
             capture_output=True,
             text=True,
             timeout=PATIENCE_S,
@@ -62,13 +72,12 @@ class Shell:
         """Run a server for the block; it is up when the block begins."""
         err = self.folder / "server.err"
         with err.open("a") as log:
-            process = subprocess.Popen(
-                [*COMMAND, "server", *arguments],
+            process = warm(
+                ["eunoe", "server", *arguments],
                 cwd=self.folder,
                 env=self.environment,
                 stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
+                stderr=log.fileno(),
             )
         assert process.stdout is not None
         out, server = process.stdout, Server(process=process, err=err)
@@ -107,9 +116,9 @@ def shell(tmp_path: Path) -> Shell:
 
 
 @contextmanager
-def _script(command: list[str]) -> Generator[str]:
+def _script(*command: str) -> Generator[str]:
     """Run a process that prints its URL first, and yield that."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = warm(command, env=os.environ, stdout=subprocess.PIPE)
     try:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
@@ -123,15 +132,15 @@ def _script(command: list[str]) -> Generator[str]:
 @pytest.fixture(scope="session")
 def model_url() -> Iterator[str]:
     """The URL of a scripted model server."""
-    arguments = ["--port", "0", "--models", "scripted-1"]
-    with _script([sys.executable, "-m", "eunoe.testing.model_server", *arguments]) as url:
+    arguments = ("--port", "0", "--models", "scripted-1")
+    with _script("eunoe.testing.model_server", *arguments) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def diligent_url() -> Iterator[str]:
     """The URL of a model that writes down whatever it is asked to remember."""
-    with _script([sys.executable, "-m", "tests.cli.diligent_model"]) as url:
+    with _script("tests.cli.diligent_model") as url:
         yield url
 
 

@@ -14,7 +14,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - refused, so never bound
 
 def test_help_is_quick_and_names_every_command(shell: Shell) -> None:
     started = time.perf_counter()
-    done = shell.run("--help")
+    done = shell.run_cold("--help")
     assert time.perf_counter() - started < 2, "0.2 s where nothing else runs"
     assert done.returncode == 0
     for command in (
@@ -32,14 +32,14 @@ def test_help_is_quick_and_names_every_command(shell: Shell) -> None:
 
 
 def test_help_imports_nothing_that_a_command_needs(shell: Shell) -> None:
-    traced = shell.with_variables({"PYTHONPROFILEIMPORTTIME": "1"}).run("--help")
+    traced = shell.with_variables({"PYTHONPROFILEIMPORTTIME": "1"}).run_cold("--help")
     imported = {line.rsplit("|", 1)[-1].strip() for line in traced.stderr.splitlines()}
     assert "typer" in imported
     assert imported & {"fastapi", "uvicorn", "httpx", "pydantic", "asyncio", "apsw"} == set()
 
 
 def test_the_version_is_printed(shell: Shell) -> None:
-    assert shell.run("version").stdout.strip() == version("eunoe")
+    assert shell.run_cold("version").stdout.strip() == version("eunoe")
 
 
 @pytest.mark.parametrize(

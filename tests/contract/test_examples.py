@@ -8,20 +8,18 @@ import os
 import re
 import runpy
 import sys
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.fixtures.servers import Server
+from tests.fixtures.warm import FORKING
 from tests.house.tree import ROOT
 
 _BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 _WRITTEN = "http://127.0.0.1:8283"
 _PATIENCE_S: Final = 120
-_FORKING: Final = get_context("forkserver")
-_FORKING.set_forkserver_preload(["letta_client.resources", "openai", __name__])
 _PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "howto").glob("*.md"))]
 
 
@@ -54,7 +52,7 @@ def test_an_example_runs_as_it_is_written(
     program = tmp_path / "example.py"
     program.write_text(code.replace(_WRITTEN, server.url), encoding="utf-8")
 
-    process = _FORKING.Process(target=_run, args=(program,))
+    process = FORKING.Process(target=_run, args=(program,))
     process.start()
     process.join(_PATIENCE_S)
     ended = process.exitcode
