@@ -8,7 +8,7 @@ import pytest
 from letta_client import APIStatusError, AsyncLetta
 
 from eunoe.domain.agents import Agent
-from eunoe.domain.costs import Price, Rates
+from eunoe.domain.costs import Rates
 from eunoe.domain.messages import Json
 from eunoe.ids import new
 from eunoe.llm.prices import Prices
@@ -21,7 +21,7 @@ from tests.runs.conftest import ACTOR, World, running, toolboxes
 
 pytestmark = [pytest.mark.anyio, pytest.mark.rule("streaming-5.1")]
 
-PRICE = Price(rates=Rates(input=1_000_000, cached_input=0, cache_write=0, output=2_000_000))
+PRICE = (Rates(input=1_000_000, cached_input=0, cache_write=0, output=2_000_000),)
 DAY = timedelta(days=1)
 
 

@@ -11,7 +11,7 @@ from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eunoe.domain.costs import FREE, NANOS, Price, Rates, cost_nanos
+from eunoe.domain.costs import FREE, NANOS, Rates, cost_nanos
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.runs import Usage
 from eunoe.errors import SettingInvalid
@@ -124,7 +124,7 @@ def test_a_file_that_says_nothing_sure_stops_the_start(tmp_path: Path, text: str
 
 
 def test_what_is_not_known_is_not_nothing() -> None:
-    price = Price(rates=Rates(input=1, cached_input=1, cache_write=1, output=1))
+    price = (Rates(input=1, cached_input=1, cache_write=1, output=1),)
     assert cost_nanos(USAGE, None) is None
     assert cost_nanos(None, price) is None
     assert cost_nanos(None, FREE) == 0
@@ -139,7 +139,7 @@ _tokens = st.integers(0, 10_000_000)
 def test_a_cost_is_whole_and_never_negative(
     prompt: int, cached: int, output: int, rate: int
 ) -> None:
-    price = Price(rates=Rates(input=rate, cached_input=0, cache_write=0, output=rate))
+    price = (Rates(input=rate, cached_input=0, cache_write=0, output=rate),)
     usage = Usage(prompt_tokens=prompt, completion_tokens=output, cached_input_tokens=cached)
     cost = cost_nanos(usage, price)
     assert isinstance(cost, int)

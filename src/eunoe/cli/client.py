@@ -205,7 +205,7 @@ class Client:
 
     def ask(
         self,
-        method: Literal["DELETE", "GET", "POST", "PUT"],
+        method: Literal["GET", "POST"],
         path: str,
         *,
         json: Json | None = None,
@@ -214,11 +214,11 @@ class Client:
         """Return what the API answers; raise `Refused` where it does not."""
         answer = self._request(method, path, json=json, params=params)
         _refuse(answer)
-        return answer.json() if answer.content else None
+        return answer.json()
 
     def _request(
         self,
-        method: Literal["DELETE", "GET", "POST", "PUT"],
+        method: Literal["GET", "POST"],
         path: str,
         *,
         json: Json | None = None,

@@ -4,7 +4,6 @@ from eunoe.errors.access import *
 from eunoe.errors.addresses import *
 from eunoe.errors.agent_files import *
 from eunoe.errors.approvals import *
-from eunoe.errors.budgets import *
 from eunoe.errors.database import *
 from eunoe.errors.files import *
 from eunoe.errors.groups import *

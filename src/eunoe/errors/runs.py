@@ -20,6 +20,12 @@ class LineFull(Conflict):
     heals = True
 
 
+class BudgetSpent(Conflict):
+    """A budget is spent; raise it, or wait for its next period."""
+
+    code = "budget_spent"
+
+
 class KeyReused(Invalid):
     """The Idempotency-Key was sent with another body before; take a new key for a new request."""
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
-from functools import partial
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
@@ -66,11 +65,8 @@ def read_prices(path: Path | None) -> Own:
         why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise SettingInvalid(f"EUNOE_PRICES: {path} cannot be used: {why}") from error
     return [
-        (
-            pattern,
-            Price(rates=_rates(one.input, one.cached_input, one.cache_write, one.output)),
-        )
-        for pattern, one in given.items()
+        (name, (_rates([one.input, one.cached_input, one.cache_write, one.output]),))
+        for name, one in given.items()
     ]
 
 
@@ -94,34 +90,21 @@ class Prices:
         return looked_up
 
     def _looked_up(self, config: ModelConfig) -> asyncio.Future[Price | None]:
-        own = _own(self._own, config)
-        host = urlsplit(config.endpoint or "").hostname
-        if own is None and _may_be_published(config, host):
-            return asyncio.ensure_future(asyncio.to_thread(partial(_published, config)))
-        if own is None and _runs_here(config, host):
-            own = FREE
+        names = (config.handle, config.model)
+        own = (price for it, price in self._own if any(fnmatchcase(name, it) for name in names))
+        price = next(own, None)
+        near = _is_near(urlsplit(config.endpoint or "").hostname)
+        if price is None and (not near or config.provider_type in _PLACELESS):
+            return asyncio.ensure_future(asyncio.to_thread(_published, config))
+        if price is None and (config.provider_type in _HERE or config.provider_name == "llamacpp"):
+            price = FREE  # It runs on machines of the operator's.
         known = asyncio.get_running_loop().create_future()
-        known.set_result(own)
+        known.set_result(price)
         return known
 
 
-def _own(own: Own, config: ModelConfig) -> Price | None:
-    names = (config.handle, config.model)
-    return next((price for it, price in own if any(fnmatchcase(name, it) for name in names)), None)
-
-
-def _runs_here(config: ModelConfig, host: str | None) -> bool:
-    """Whether the model runs on machines of the operator's, who pays nobody by the token."""
-    served = config.provider_type in _HERE or config.provider_name == "llamacpp"
-    return served and (host is None or _is_near(host))
-
-
-def _may_be_published(config: ModelConfig, host: str | None) -> bool:
-    return config.provider_type in _PLACELESS if host is None else not _is_near(host)
-
-
-def _is_near(host: str) -> bool:
-    return not {".", ":"} & {*host} or names_private(host)
+def _is_near(host: str | None) -> bool:
+    return host is None or not {".", ":"} & {*host} or names_private(host)
 
 
 def _published(config: ModelConfig) -> Price | None:
@@ -144,10 +127,10 @@ def _price(published: "ModelPrice") -> Price | None:
     prices = [getattr(published, kind) for kind in _KINDS]
     if prices[0] is None or prices[-1] is None:
         return None  # It is not sold by the token.
-    steps = sorted({tier.start for one in prices for tier in getattr(one, "tiers", ())})
-    dearer = [(above, _rates(*(_beyond(one, above) for one in prices))) for above in steps]
-    return Price(
-        rates=_rates(*(getattr(one, "base", one) for one in prices)), dearer=tuple(dearer[::-1])
+    steps = {-1} | {tier.start for one in prices for tier in getattr(one, "tiers", ())}
+    return tuple(
+        _rates([_beyond(one, above) for one in prices], above=above)
+        for above in sorted(steps, reverse=True)
     )
 
 
@@ -158,17 +141,8 @@ def _beyond(price: "Decimal | TieredPrices | None", above: int) -> Decimal | Non
     return next((one.price for one in price.tiers[::-1] if one.start <= above), price.base)
 
 
-def _rates(
-    input_: Decimal | None, cached: Decimal | None, written: Decimal | None, output: Decimal | None
-) -> Rates:
-    """Return rates given in USD per million; what nobody says of the cache is as of all input."""
-    return Rates(
-        input=_millionths(input_),
-        cached_input=_millionths(input_ if cached is None else cached),
-        cache_write=_millionths(input_ if written is None else written),
-        output=_millionths(output),
-    )
-
-
-def _millionths(usd: Decimal | None) -> int:
-    return round((usd or 0) * 1_000_000)
+def _rates(usd: Sequence[Decimal | None], *, above: int = -1) -> Rates:
+    """Return rates in the order of `_KINDS`; what nobody says of the cache is as of all input."""
+    said = [usd[0] if one is None else one for one in usd]
+    given, cached, written, output = (round((one or 0) * 1_000_000) for one in said)
+    return Rates(above=above, input=given, cached_input=cached, cache_write=written, output=output)

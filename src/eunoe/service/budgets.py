@@ -1,21 +1,17 @@
 """Setting budgets: one counts from the start of its period, whenever it is set."""
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from eunoe import ids
-from eunoe.domain.budgets import Budget, Period, start_of
+from eunoe.domain.costs import Budget, Period, start_of
 from eunoe.errors import Missing
-from eunoe.store import agents, audit, budgets, costs, keys
+from eunoe.store import audit, budgets, costs
 from eunoe.store.costs import CostFilter
-from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.db import Actor, Database
 
 ORGANIZATION: Final = "organization"
 """What stands for the actor's own organization, in the place of an id."""
-
-_SETTLED: Final = timedelta(hours=1)
-"""A step that began longer ago is stored by now: such are summed up where nobody waits for it."""
 
 
 async def put(
@@ -23,52 +19,40 @@ async def put(
 ) -> Budget:
     """Bound what is spent; what was spent in the period already counts. Raises `Missing`."""
     now = datetime.now(UTC)
-    subject_id, of = _subject(actor, subject)
+    since, is_agent = start_of(period, now), ids.is_id("agent", subject)
+    of = CostFilter(
+        since=since,
+        agent_id=subject if is_agent else None,
+        key_id=None if is_agent or subject == ORGANIZATION else subject,
+    )
+    # A long sum, which nobody is to wait for.
+    async with db.read(actor, long=True) as tx:
+        spent = sum(one.cost_nanos or 0 for one in await costs.sums(tx, of))
     budget = Budget(
         id=ids.new("budget"),
-        subject_id=subject_id,
+        subject_id=_id_of(actor, subject),
         period=period,
         limit_nanos=limit_nanos,
-        spent_nanos=0,
-        since=start_of(period, now),
+        spent_nanos=spent,
+        since=since,
         created_at=now,
     )
-    split = max(budget.since, now - _SETTLED)
-    async with db.read(actor, long=True) as tx:
-        before = await _spent(tx, replace(of, since=budget.since, until=split))
     async with db.write(actor) as tx:
-        await _check(tx, subject_id)
-        spent = before + await _spent(tx, replace(of, since=split))
-        await audit.note(tx, "budget.set", subject_id)
-        return await budgets.put(tx, replace(budget, spent_nanos=spent))
+        made = await budgets.put(tx, budget)
+        if made is None:
+            raise Missing(f"There is no agent or key {subject[:80]}.")
+        await audit.note(tx, "budget.set", budget.subject_id)
+        return made
 
 
 async def delete(db: Database, actor: Actor, subject: str, period: Period) -> None:
     """Remove a budget; raise `Missing` where there is none."""
-    subject_id, _ = _subject(actor, subject)
+    subject_id = _id_of(actor, subject)
     async with db.write(actor) as tx:
         if not await budgets.delete(tx, subject_id, period):
             raise Missing(f"There is no budget of {subject[:80]} by {period}.")
         await audit.note(tx, "budget.delete", subject_id)
 
 
-def _subject(actor: Actor, subject: str) -> tuple[str, CostFilter]:
-    """Return whose budget it is, and which steps it counts."""
-    if subject == ORGANIZATION:
-        return actor.organization_id, CostFilter()
-    if ids.is_id("agent", subject):
-        return subject, CostFilter(agent_id=subject)
-    return subject, CostFilter(key_id=subject)
-
-
-async def _check(tx: Tx, subject_id: str) -> None:
-    """Raise `Missing` unless the actor's organization has this."""
-    if subject_id == tx.actor.organization_id or await agents.type_of(tx, subject_id):
-        return
-    if not await keys.is_of(tx, subject_id):
-        raise Missing(f"There is no agent or key {subject_id[:80]}.")
-
-
-async def _spent(tx: Tx, of: CostFilter) -> int:
-    found = await costs.sums(tx, of)
-    return (found[0].cost_nanos or 0) if found else 0
+def _id_of(actor: Actor, subject: str) -> str:
+    return actor.organization_id if subject == ORGANIZATION else subject

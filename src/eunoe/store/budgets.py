@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from eunoe.domain.budgets import Budget, Period, start_of
+from eunoe.domain.costs import Budget, Period, start_of
 from eunoe.errors import BudgetSpent
 from eunoe.store import own
 from eunoe.store.db import Row, Tx, Value, from_micros, to_micros
@@ -15,9 +15,7 @@ ANY: Final = "EXISTS (SELECT 1 FROM budgets WHERE budgets.organization_id = {})"
 
 _COLUMNS: Final = "id, subject_id, period, limit_nanos, spent_nanos, since, created_at"
 _BUDGETS: Final = Listing(noun="budget", table="budgets", columns=_COLUMNS)
-_COUNT: Final = (  # $1 to $5 as `_who` binds them.
-    "organization_id = $1 AND subject_id IN ($1, $2, $3)"
-)
+_COUNT: Final = "organization_id = $1 AND subject_id IN ($1, $2, $3)"  # as `_who` binds them
 _BEGAN: Final = (
     "CASE period WHEN 'day' THEN CAST($4 AS BIGINT) WHEN 'month' THEN CAST($5 AS BIGINT) ELSE 0 END"
 )
@@ -54,28 +52,30 @@ async def admit(tx: Tx, agent_id: str, *, now: datetime) -> None:
         raise BudgetSpent(f"The budget of {subject_id} is spent; raise it, or wait for the next.")
 
 
-async def put(tx: Tx, budget: Budget) -> Budget:
-    """Store a budget, or the new limit of the one that there is; return it as it is then."""
-    agent_id = budget.subject_id if budget.subject_id.startswith("agent-") else None
-    key_id = budget.subject_id if budget.subject_id.startswith("key-") else None
+async def put(tx: Tx, budget: Budget) -> Budget | None:
+    """Store a budget, or the new limit of the one that there is; return it as it is then.
+
+    Null where the organization has no such agent or key.
+    """
     row = await tx.fetch_one(
         "INSERT INTO budgets (id, organization_id, subject_id, agent_id, key_id, period,"
         " limit_nanos, spent_nanos, since, created_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-        " ON CONFLICT (organization_id, subject_id, period) DO UPDATE"
+        " SELECT $1, $2, $3, agent_id, key_id, $4, $5, $6, $7, $8 FROM"
+        " (SELECT id, NULL AS agent_id, NULL AS key_id FROM organizations WHERE id = $2"
+        " UNION ALL SELECT id, id, NULL FROM agents WHERE organization_id = $2"
+        " UNION ALL SELECT id, NULL, id FROM api_keys WHERE organization_id = $2) AS it"
+        " WHERE it.id = $3 ON CONFLICT (organization_id, subject_id, period) DO UPDATE"
         f" SET limit_nanos = excluded.limit_nanos RETURNING {_COLUMNS}",
         budget.id,
         tx.actor.organization_id,
         budget.subject_id,
-        agent_id,
-        key_id,
         budget.period,
         budget.limit_nanos,
         budget.spent_nanos,
         to_micros(budget.since),
         to_micros(budget.created_at),
     )
-    return budget if row is None else _read(row)
+    return None if row is None else _read(row)
 
 
 async def list_budgets(tx: Tx, page: Page) -> list[Budget]:

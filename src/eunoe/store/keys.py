@@ -77,12 +77,6 @@ async def note_used(tx: Tx, key_id: str, *, at: datetime, unless_since: datetime
     )
 
 
-async def is_of(tx: Tx, key_id: str) -> bool:
-    """Whether it is a key of the actor's organization."""
-    sql = "SELECT 1 FROM api_keys WHERE id = $1 AND organization_id = $2"
-    return await tx.fetch_value(sql, key_id, tx.actor.organization_id) is not None
-
-
 async def agent_of(tx: Tx, noun: Literal["conversation", "run"], thing_id: str) -> str | None:
     """Return the agent whose conversation or run it is, null for an unknown or foreign one."""
     found: str | None = await tx.fetch_value(_OWNED[noun], thing_id, tx.actor.organization_id)

@@ -5,9 +5,8 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from typing_extensions import TypedDict
 
-from eunoe.domain import budgets
-from eunoe.domain.budgets import Period
-from eunoe.domain.costs import NANOS, Spent, usd
+from eunoe.domain import costs
+from eunoe.domain.costs import NANOS, Period, Spent, usd
 from eunoe.wire.shape import Shape
 from eunoe.wire.times import entity_time
 
@@ -49,7 +48,7 @@ def shown_cost(spent: Spent) -> Cost:
     }
 
 
-def shown(budget: budgets.Budget) -> Budget:
+def shown(budget: costs.Budget) -> Budget:
     return {
         "id": budget.id,
         "subject_id": budget.subject_id,

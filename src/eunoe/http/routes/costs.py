@@ -6,7 +6,7 @@ from typing import Annotated, TypeAlias
 from fastapi import Depends, Path, Query
 from starlette.responses import Response
 
-from eunoe.domain.budgets import Period
+from eunoe.domain.costs import Period
 from eunoe.http.deps import ActorDep, RuntimeDep, given
 from eunoe.http.pages import page_of
 from eunoe.http.replies import JsonReply
