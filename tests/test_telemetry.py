@@ -76,7 +76,8 @@ def test_a_run_leaves_its_measurements(collected: Collected) -> None:
         with telemetry.span("agent_step"):
             telemetry.record_ttft_ms(12.5, model="gpt")
             telemetry.record_tool("search", duration_ms=3.2, success=False, tool_type="custom")
-            telemetry.record_step(model="gpt", llm_ms=40.4, step_ms=45.0, output_tokens=7)
+            telemetry.record_reply(model="gpt", llm_ms=40.4, output_tokens=7)
+            telemetry.record_step(45.0)
         telemetry.record_run_finished(
             status="completed", stop_reason="end_turn", run_type="send_message"
         )
@@ -172,7 +173,8 @@ def test_off_it_costs_nearly_nothing() -> None:
             pass
 
     def record() -> None:
-        telemetry.record_step(model="gpt", llm_ms=1.0, step_ms=2.0, output_tokens=3)
+        telemetry.record_reply(model="gpt", llm_ms=1.0, output_tokens=3)
+        telemetry.record_step(2.0)
         telemetry.record_tool("t", duration_ms=1.0, success=True, tool_type="custom")
 
     for deed in (bind_and_span, record):
@@ -253,7 +255,7 @@ def test_a_collector_that_is_gone_delays_nobody() -> None:
     started = time.perf_counter()
     for _ in range(200):
         with telemetry.span("agent_step"):
-            telemetry.record_step(model="gpt", llm_ms=1.0, step_ms=2.0)
+            telemetry.record_reply(model="gpt", llm_ms=1.0)
     assert (time.perf_counter() - started) / 200 < 0.005
     stop()
     assert time.perf_counter() - started < 20
@@ -346,7 +348,7 @@ def test_a_collector_that_is_stuck_holds_nobody_up(collected: Collected) -> None
         started = time.perf_counter()
         for _ in range(200):
             with telemetry.span("agent_step"):
-                telemetry.record_step(model="gpt", llm_ms=1.0, step_ms=2.0)
+                telemetry.record_reply(model="gpt", llm_ms=1.0)
         assert (time.perf_counter() - started) / 200 < 0.005
     finally:
         stuck.free.set()

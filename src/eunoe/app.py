@@ -116,6 +116,7 @@ async def open_runtime(
     sealer = sealing(settings)
     async with AsyncExitStack() as stack:
         stack.callback(_watched(settings))
+        telemetry.record_readiness("warming")
         db = await open_database(settings.database_url, sealer=sealer)
         stack.push_async_callback(db.close)
         await upgrade(db)

@@ -87,6 +87,8 @@ class RunOptions:
     """What is to be told of the tokens of each reply, null for nothing."""
     overheard: Overheard | None = None
     """What left another agent's view, for a run that keeps it."""
+    traceparent: str | None = None
+    """The span in which it was asked for, as W3C writes it, where spans are collected."""
     aloud: bool = False
     """Whether the answer is spoken: plain text, whatever the agent speaks through elsewhere."""
 

@@ -123,6 +123,7 @@ class _Acting:
 async def called(call: ToolCall, *, toolbox: Toolbox, nested: Nested | None = None) -> Outcome:
     """Return what one call comes to, and measure it (X7); no failure of it is raised."""
     began = monotonic()
+    telemetry.add_event("tool_execution_started", tool_name=call.name)
     outcome = await _call(call, toolbox=toolbox, nested=nested)
     telemetry.record_tool(
         call.name,

@@ -27,6 +27,7 @@ from eunoe.engine.turn import Ports, Turn
 from eunoe.errors import ContextOverflow, ModelError, ModelTimedOut
 
 _COMPACTIONS_PER_STEP: Final = 3
+_WAITED: Final = "request_start_to_provider_request_start_ns"
 _FAULT: Final = 500
 """From this status on a provider failed, below it it refused (streaming 8.4)."""
 
@@ -35,6 +36,8 @@ async def asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tup
     """Return the model's whole reply, or as much as came before a cancellation."""
     for attempt in range(_COMPACTIONS_PER_STEP + 1):
         started, began = time_ns(), monotonic_ns()
+        waited_ns = started - int(turn.run.created_at.timestamp() * 1e9)
+        telemetry.add_event(_WAITED, **{_WAITED: waited_ns})
         try:
             reply = await _ask(turn, ports, step=step, message_id=message_id)
         except ContextOverflow:

@@ -76,9 +76,12 @@ async def _resume(turn: Turn, ports: Ports) -> bool:
 
 async def _step(turn: Turn, ports: Ports) -> bool:
     """Ask the model once and do what it says; whether the turn is over."""
-    step = _new_step(turn, ports)
+    step, began = _new_step(turn, ports), monotonic_ns()
     with telemetry.bind(step_id=step.id), telemetry.span("agent_step", step_id=step.id):
-        return await _taken(turn, ports, step=step)
+        try:
+            return await _taken(turn, ports, step=step)
+        finally:
+            telemetry.record_step((monotonic_ns() - began) / 1e6)
 
 
 def _new_step(turn: Turn, ports: Ports) -> Step:
@@ -110,10 +113,9 @@ async def _taken(turn: Turn, ports: Ports, *, step: Step) -> bool:
         return True
     usage = await spent(turn, reply)
     step = replace(step, usage=usage, status="success", total_ns=monotonic_ns() - began)
-    telemetry.record_step(
+    telemetry.record_reply(
         model=turn.config.model,
         llm_ms=(step.llm_ns or 0) / 1e6,
-        step_ms=(step.total_ns or 0) / 1e6,
         output_tokens=usage.completion_tokens,
         cost_usd=usd(usage.cost_nanos),
     )
@@ -283,6 +285,7 @@ async def _act(
 
 
 async def _failed(turn: Turn, ports: Ports, *, step: Step, error: EunoeError) -> None:
+    telemetry.describe({}, failure=type(error).__name__)
     ending = ending_of(error, run_id=turn.run.id)
     failed = replace(
         step,

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eunoe import telemetry
 from eunoe.domain.messages import Json
 from eunoe.http.replies import JsonReply
 
@@ -128,6 +129,7 @@ class _Body:
             async with asyncio.timeout_at(self._deadline):
                 message = await self._receive()
         except TimeoutError:
+            telemetry.count("request_timeout_total")
             text = _TOO_SLOW.format(seconds=self._timeout_s)
             raise HTTPException(408, text, headers={"Connection": "close"}) from None
         self._whole = not message.get("more_body", False)

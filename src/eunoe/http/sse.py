@@ -122,6 +122,7 @@ class EventStream(Response):
         self._clock = clock or asyncio.get_running_loop().time
         self._last_sent = self._clock()
         self._turn = asyncio.Lock()
+        self._broken = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
@@ -137,6 +138,8 @@ class EventStream(Response):
                 tasks.cancel_scope.cancel()
             if not whole:
                 session.departure = "client_cancel"
+            elif self._broken:
+                session.departure = "upstream_error"
 
     async def _read_all(self, send: Send) -> None:
         ended = False
@@ -151,6 +154,7 @@ class EventStream(Response):
             # The status is sent already, so nobody else would ever hear of it (S26).
             if error.kind == "unavailable":
                 telemetry.report(error)
+            self._broken = True
             await self._send(send, self._form.broken(error))
 
     async def _send(self, send: Send, data: bytes) -> None:

@@ -92,7 +92,7 @@ class FollowUps:
                 run = await _insert(tx, due)
         except UniqueViolated as clash:
             raise ListBusy(run_id=None) from clash
-        telemetry.record_run_started(str(run.metadata["run_type"]))
+        telemetry.record_run_started(str(run.metadata["run_type"]), asked=False)
         return True
 
     async def _enqueue_in(self, tx: Tx, run_id: str) -> None:
@@ -109,7 +109,8 @@ async def _sleeptime(tx: Tx, run: Run, *, upto: str) -> list[FollowUp]:
         await groups.note_turn(tx, after)
         return []
     await groups.note_turn(tx, replace(after, last_processed_message_id=upto))
-    options, processed = RunOptions(group_id=group.id), group.last_processed_message_id
+    options = RunOptions(group_id=group.id, traceparent=telemetry.traceparent())
+    processed = group.last_processed_message_id
     return [
         _due(run, agent_id, group, options, upto=upto, after=processed)
         for agent_id in group.agent_ids
@@ -135,7 +136,9 @@ async def _overheard(tx: Tx, run: Run, *, said: Sequence[Message]) -> list[Follo
         left=tuple(ids_said[:number][-MOST_MESSAGES:]),
         stayed=tuple(ids_said[number:][:MOST_MESSAGES]),
     )
-    options = RunOptions(group_id=group.id, overheard=overheard)
+    options = RunOptions(
+        group_id=group.id, overheard=overheard, traceparent=telemetry.traceparent()
+    )
     return [_due(run, agent_id, group, options, upto=ids_said[-1]) for agent_id in group.agent_ids]
 
 

@@ -240,13 +240,16 @@ async def _after_clash(
 
 
 def _run(submission: Submission) -> Run:
+    options, here = submission.options, telemetry.traceparent()
+    if here is not None:
+        options = replace(options, traceparent=here)
     return Run(
         id=ids.new("run"),
         agent_id=submission.agent_id,
         list_id=submission.conversation_id or submission.agent_id,
         conversation_id=submission.conversation_id,
         background=submission.background,
-        options=submission.options,
+        options=options,
         metadata={"run_type": submission.run_type, **submission.metadata},
         created_at=datetime.now(UTC),
     )

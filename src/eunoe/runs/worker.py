@@ -3,7 +3,7 @@
 import itertools
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -124,9 +124,12 @@ class Worker:
             cancellation.fence = run.fence
             if run.cancel_requested:
                 cancellation.request()
-            with telemetry.bind(run_id=run.id, agent_id=run.agent_id), telemetry.span("agent_run"):
+            with telemetry.bind(run_id=run.id, agent_id=run.agent_id), _span_of(run):
                 if run.fence > 1:
                     telemetry.count("run_recovered_total")
+                else:
+                    waited_ms = (self.now() - run.created_at).total_seconds() * 1000
+                    telemetry.measure("request_admission_wait_ms", waited_ms, route_class="runs")
                 with telemetry.in_flight(background=run.background, route_class="runs"):
                     await self._carry_out(run, actor, cancellation)
         except FenceLost:
@@ -328,6 +331,14 @@ class Worker:
             now=self.now,
         )
         return turn, ports
+
+
+def _span_of(run: Run) -> AbstractContextManager[telemetry.Span]:
+    """Open the span of a run: part of who waits for it, else linked to who asked for it."""
+    asked = run.options.traceparent
+    if run.background:
+        return telemetry.span("agent_run", follows=asked)
+    return telemetry.span("agent_run", within=asked)
 
 
 async def _voiced(loaded: _Loaded, *, models: Models) -> Agent:

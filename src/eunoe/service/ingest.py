@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from eunoe import ids
+from eunoe import ids, telemetry
 from eunoe.domain.chunks import CHARS_PER_TOKEN, chunks
 from eunoe.domain.file_pages import Paginator, TextPage, lines_of
 from eunoe.domain.file_types import Cut, cut, reading
@@ -153,6 +153,7 @@ class _Work:
             raise FileUnreadable("To read the file takes too long.") from error
         if not line_count:
             raise FileUnreadable("There is no text in the file.")
+        telemetry.measure("hist_file_process_bytes", self.file.size)
         total = await self._cut(folder)
         async with self.db.write(self.actor) as tx:
             done = replace(

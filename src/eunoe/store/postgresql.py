@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Seque
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
+from eunoe import telemetry
 from eunoe.store.db import Actor, Dialect, Row, Value
 from eunoe.store.postgresql_connection import (
     DRIVER_ERRORS,
@@ -102,19 +103,19 @@ class PostgresqlDatabase:
     ) -> AsyncGenerator[PostgresqlTx]:
         own: BaseException | None = None
         try:
-            async with (
-                self.pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection,
-                connection.transaction(isolation=isolation, readonly=readonly),
-            ):
-                tx = PostgresqlTx(connection, actor, sealer=self.sealer)
-                try:
-                    yield tx
-                    tx.check()
-                except BaseException as error:
-                    own = error
-                    raise
-                finally:
-                    tx.end()
+            with telemetry.Checkout("postgresql") as checkout:
+                async with self.pool.acquire(timeout=_ACQUIRE_TIMEOUT_S) as connection:
+                    checkout.got()
+                    async with connection.transaction(isolation=isolation, readonly=readonly):
+                        tx = PostgresqlTx(connection, actor, sealer=self.sealer)
+                        try:
+                            yield tx
+                            tx.check()
+                        except BaseException as error:
+                            own = error
+                            raise
+                        finally:
+                            tx.end()
         except (OSError, *DRIVER_ERRORS) as error:
             # What the block raised passes as it is; the rest is of the pool, BEGIN or COMMIT.
             if error is own:

@@ -6,12 +6,15 @@ A leaf: everybody may import it, it imports nobody. Off, a call costs well under
 from eunoe.telemetry.context import bind, bound
 from eunoe.telemetry.logs import configure_logging
 from eunoe.telemetry.metrics import (
+    Checkout,
     count,
     in_flight,
     measure,
     observe_sse,
     record_no_token,
     record_readiness,
+    record_reply,
+    record_request,
     record_run_finished,
     record_run_started,
     record_step,
@@ -23,18 +26,21 @@ from eunoe.telemetry.metrics import (
 from eunoe.telemetry.reports import adopt_reports, configure_reports, flush_reports, report
 from eunoe.telemetry.setup import configure_telemetry, exposed, stop_telemetry, use_providers
 from eunoe.telemetry.switch import Span
-from eunoe.telemetry.traces import add_event, span, trace_id, traceparent
+from eunoe.telemetry.traces import add_event, collects, describe, span, trace_id, traceparent
 
 __all__ = [
+    "Checkout",
     "Span",
     "add_event",
     "adopt_reports",
     "bind",
     "bound",
+    "collects",
     "configure_logging",
     "configure_reports",
     "configure_telemetry",
     "count",
+    "describe",
     "exposed",
     "flush_reports",
     "in_flight",
@@ -42,6 +48,8 @@ __all__ = [
     "observe_sse",
     "record_no_token",
     "record_readiness",
+    "record_reply",
+    "record_request",
     "record_run_finished",
     "record_run_started",
     "record_step",

@@ -26,12 +26,20 @@ class Guarded:
 
     @contextmanager
     def span(
-        self, name: str, attributes: Attributes, *, kind: Kind, follows: str | None
+        self,
+        name: str,
+        attributes: Attributes,
+        *,
+        kind: Kind,
+        follows: str | None,
+        within: str | None,
     ) -> Generator[Span]:
         with ExitStack() as stack:
             opened = OFF
             with self._passive():
-                watched = self._backend.span(name, attributes, kind=kind, follows=follows)
+                watched = self._backend.span(
+                    name, attributes, kind=kind, follows=follows, within=within
+                )
                 opened = watched.__enter__()
                 stack.push(self._closing(watched))
             yield opened
@@ -48,6 +56,10 @@ class Guarded:
                 watched.__exit__(kind, error, traceback)
 
         return leave
+
+    def describe(self, name: str | None, attributes: Attributes, failure: str | None) -> None:
+        with self._passive():
+            self._backend.describe(name, attributes, failure)
 
     def past_span(
         self, name: str, attributes: Attributes, *, started_ns: int, reached: bool

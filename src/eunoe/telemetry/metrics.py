@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 from eunoe.telemetry.context import bound
 from eunoe.telemetry.switch import Attribute, Attributes, switch
@@ -19,6 +19,7 @@ Counter: TypeAlias = Literal[
     "count_endpoint_requests",
     "count_tool_execution",
     "count_user_message",
+    "db_pool_checkout_timeout_total",
     "lock_conflict_total",
     "provider_timeout_total",
     "request_timeout_total",
@@ -98,10 +99,23 @@ def record_readiness(state: Readiness) -> None:
             switch.backend.record("readiness_state", int(other == state), {"reason": other})
 
 
-def record_run_started(run_type: str) -> None:
-    """Count a run that began; `run_type` as in its metadata, e.g. `send_message`."""
+def record_run_started(run_type: str, *, asked: bool = True) -> None:
+    """Count a run that began; `run_type` as in its metadata; `asked` for by a message."""
     count("run_started_total", run_type=run_type)
-    count("count_user_message", **_asked_for())
+    if asked:
+        count("count_user_message", **_asked_for())
+
+
+def record_request(*, path: str, method: str, status: int, took_ms: float) -> None:
+    """Count a request to speak to an agent, `path` being that of its route."""
+    where: dict[str, Attribute] = {
+        "endpoint_path": path,
+        "method": method,
+        "status_code": status,
+        **_asked_for(),
+    }
+    count("count_endpoint_requests", **where)
+    measure("hist_endpoint_e2e_ms", took_ms, **where)
 
 
 def record_run_finished(*, status: str, stop_reason: str, run_type: str) -> None:
@@ -120,26 +134,30 @@ def in_flight(*, background: bool, route_class: str) -> Generator[None]:
         shift(level, -1, route_class=route_class)
 
 
-def record_step(
+def record_reply(
     *,
     model: str,
     llm_ms: float,
-    step_ms: float,
     output_tokens: int | None = None,
     cost_usd: float | None = None,
 ) -> None:
-    """Record a step that ended, its model call apart, on the metrics and on the open span."""
+    """Record a model's reply, on the metrics and on the open span."""
     if switch.backend is None:
         return
     by_model: dict[str, Attribute] = {"model.name": model}
     measure("hist_llm_execution_time_ms", llm_ms, **by_model)
-    measure("hist_step_execution_time_ms", step_ms, **_asked_for())
     if output_tokens is not None:
         measure("hist_message_output_tokens", output_tokens, **by_model)
     if cost_usd is not None:
         measure("hist_message_cost_usd", cost_usd, **by_model)
     add_event("llm_request_ms", duration_ms=round(llm_ms))
-    add_event("step_ms", duration_ms=round(step_ms))
+
+
+def record_step(step_ms: float) -> None:
+    """Record a step that ended, its tools included, for better or worse."""
+    if switch.backend is not None:
+        measure("hist_step_execution_time_ms", step_ms, **_asked_for())
+        add_event("step_ms", duration_ms=round(step_ms))
 
 
 def record_tool(
@@ -222,6 +240,38 @@ def observe_sse(route_class: str) -> Generator[Session]:
         measure("sse_duration_ms", duration_ms, route_class=route_class)
         if session.departure is not None:
             count("sse_disconnect_total", route_class=route_class, reason=session.departure)
+
+
+class Checkout:
+    """The wait for a connection of a pool, until it is `got`, and its use after that."""
+
+    __slots__ = ("_began", "_engine", "_level")
+
+    def __init__(self, engine: str) -> None:
+        self._engine = {"engine_name": engine}
+        self._began = 0.0
+        self._level: Level = "db_pool_waiters"
+
+    def __enter__(self) -> Self:
+        if switch.backend is not None:
+            self._began = time.perf_counter()
+            shift(self._level, 1, **self._engine)
+        return self
+
+    def got(self) -> None:
+        if self._began:
+            waited_ms = (time.perf_counter() - self._began) * 1000
+            measure("db_checkout_latency_ms", waited_ms, **self._engine)
+            shift(self._level, -1, **self._engine)
+            self._level = "db_pool_in_use"
+            shift(self._level, 1, **self._engine)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if not self._began:
+            return
+        shift(self._level, -1, **self._engine)
+        if self._level == "db_pool_waiters" and isinstance(error, TimeoutError):
+            count("db_pool_checkout_timeout_total", **self._engine)
 
 
 def departure_of(error: BaseException) -> Departure:

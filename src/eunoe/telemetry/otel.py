@@ -5,6 +5,8 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import Final, get_args
 
+from opentelemetry import trace as otel
+from opentelemetry.context import Context
 from opentelemetry.metrics import Counter, Histogram, MeterProvider, UpDownCounter
 from opentelemetry.metrics import _Gauge as Gauge
 from opentelemetry.trace import (
@@ -54,10 +56,17 @@ class OpenTelemetry:
 
     @contextmanager
     def span(
-        self, name: str, attributes: Attributes, *, kind: Kind, follows: str | None
+        self,
+        name: str,
+        attributes: Attributes,
+        *,
+        kind: Kind,
+        follows: str | None,
+        within: str | None,
     ) -> Generator[Span]:
         with self._tracer.start_as_current_span(
             name,
+            context=None if within is None else _context(within),
             kind=_KINDS[kind],
             attributes={**bound(), **attributes},
             links=_links(follows),
@@ -67,13 +76,16 @@ class OpenTelemetry:
             try:
                 yield opened
             except Exception as error:
-                opened.set_status(Status(StatusCode.ERROR, type(error).__qualname__))
-                if self._content:
-                    opened.record_exception(error)
-                else:
-                    kind_of_error = {"exception.type": type(error).__qualname__}
-                    opened.add_event("exception", kind_of_error)
+                _fail(opened, type(error).__qualname__, error if self._content else None)
                 raise
+
+    def describe(self, name: str | None, attributes: Attributes, failure: str | None) -> None:
+        here = get_current_span()
+        if name is not None:
+            here.update_name(name)
+        here.set_attributes(attributes)
+        if failure is not None:
+            _fail(here, failure)
 
     def past_span(
         self, name: str, attributes: Attributes, *, started_ns: int, reached: bool
@@ -105,12 +117,22 @@ class OpenTelemetry:
             self._gauges[instrument].set(value, attributes)
 
 
+def _fail(span: otel.Span, kind: str, error: Exception | None = None) -> None:
+    span.set_status(Status(StatusCode.ERROR, kind))
+    if error is not None:
+        span.record_exception(error)
+    else:
+        span.add_event("exception", {"exception.type": kind})
+
+
+def _context(traceparent: str) -> Context:
+    return TraceContextTextMapPropagator().extract({"traceparent": traceparent})
+
+
 def _links(traceparent: str | None) -> list[Link]:
     if traceparent is None:
         return []
-    carrier = {"traceparent": traceparent}
-    before = get_current_span(TraceContextTextMapPropagator().extract(carrier))
-    return [Link(before.get_span_context())]
+    return [Link(get_current_span(_context(traceparent)).get_span_context())]
 
 
 def _unit(name: str) -> str:

@@ -21,8 +21,18 @@ class Backend(Protocol):
     """What collects. Nothing it does may fail or delay the caller (G-23)."""
 
     def span(
-        self, name: str, attributes: Attributes, *, kind: Kind, follows: str | None
+        self,
+        name: str,
+        attributes: Attributes,
+        *,
+        kind: Kind,
+        follows: str | None,
+        within: str | None,
     ) -> AbstractContextManager[Span]: ...
+
+    def describe(self, name: str | None, attributes: Attributes, failure: str | None) -> None:
+        """Say more of the span that is current here: its name, and what kind of error it met."""
+        ...
 
     def past_span(
         self, name: str, attributes: Attributes, *, started_ns: int, reached: bool

@@ -36,16 +36,32 @@ def span(
     *,
     kind: Kind = "internal",
     follows: str | None = None,
+    within: str | None = None,
     **more: Attribute,
 ) -> AbstractContextManager[Span]:
     """Open a span for a `with` block, ended always, and marked failed if an exception leaves it.
 
     `follows` is a `traceparent` that this work continues, in another task or process:
-    it becomes a link (streaming 8.2). Never hold one across the `yield` of a generator.
+    it becomes a link (streaming 8.2). `within` is one that it is a part of. Never hold one across
+    the `yield` of a generator.
     """
     if switch.backend is None:
         return OFF
-    return switch.backend.span(name, {**(attributes or {}), **more}, kind=kind, follows=follows)
+    said = {**(attributes or {}), **more}
+    return switch.backend.span(name, said, kind=kind, follows=follows, within=within)
+
+
+def describe(
+    attributes: Attributes, *, name: str | None = None, failure: str | None = None
+) -> None:
+    """Say more of the span that is open here, if any; a `failure` is the kind of an error."""
+    if switch.backend is not None:
+        switch.backend.describe(name, attributes, failure)
+
+
+def collects() -> bool:
+    """Whether anything is collected, for who would have to work for what is said."""
+    return switch.backend is not None
 
 
 def add_event(name: str, **attributes: Attribute) -> None:
