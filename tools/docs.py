@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.contract.callers import called_in_node, called_in_python  # noqa: E402 - found only from here on
 from tests.contract.databases import cases, on_databases  # noqa: E402 - found only from here on
-from tests.contract.differences import LEFT_OUT, NOT_SERVED  # noqa: E402 - found only from here on
+from tests.contract.differences import IGNORED, LEFT_OUT, NOT_SERVED  # noqa: E402 - found only from here on
 from tests.contract.holders import holders  # noqa: E402 - found only from here on
 from tests.contract.official import methods  # noqa: E402 - found only from here on
 from tests.contract.requirements import AREAS, order  # noqa: E402 - found only from here on
@@ -83,7 +83,7 @@ def _versions() -> str:
 
 def _differences(method: str) -> str:
     by_reason: dict[str, list[str]] = {}
-    for name, reason in LEFT_OUT.get(method, {}).items():
+    for name, reason in (LEFT_OUT.get(method, {}) | IGNORED.get(method, {})).items():
         by_reason.setdefault(reason, []).append(f"`{name}`")
     told = [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items()]
     return " ".join([NOT_SERVED[method], *told] if method in NOT_SERVED else told)

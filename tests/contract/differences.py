@@ -6,7 +6,11 @@ The page of compatibility shows these; a test holds the document to everything e
 from typing import Final
 
 _DEVICES: Final = "501: environments are computers of a hosted service, and this server has none."
-_BY_TEMPLATE: Final = "Ignored: an agent of a template is made by `templates.agents.create`."
+_PUSHED: Final = dict.fromkeys(
+    ("batch_size", "poll_interval"),
+    "Ignored: what is said is pushed as it comes, and nothing is polled.",
+)
+_THOUGHTS: Final = {"enable_thinking": "Ignored: whether a model thinks is said by its settings."}
 
 NOT_SERVED: Final[dict[str, str]] = {
     "environments.list": _DEVICES,
@@ -19,13 +23,6 @@ NOT_SERVED: Final[dict[str, str]] = {
 LEFT_OUT: Final[dict[str, dict[str, str]]] = {
     "access_tokens.delete": {
         "body": "Ignored: the path names the token, and nothing else is asked."
-    },
-    "agents.create": {
-        "from_template": _BY_TEMPLATE,
-        "include_default_source": "Ignored: make a folder and attach it to the agent.",
-        "memory_variables": _BY_TEMPLATE,
-        "project": "Ignored: there is one project, which everything is in.",
-        "template": "Ignored: a template is made of an agent by `templates.create`.",
     },
     "steps.trace.retrieve": dict.fromkeys(
         (
@@ -42,3 +39,14 @@ LEFT_OUT: Final[dict[str, dict[str, str]]] = {
     ),
 }
 """Parameters and fields of answers that the document leaves out, by method."""
+
+IGNORED: Final[dict[str, dict[str, str]]] = {
+    "agents.create": {"project": "Ignored: there is one project, which everything is in."},
+    "agents.messages.create": _THOUGHTS,
+    "agents.messages.create_async": _THOUGHTS,
+    "agents.messages.stream": _THOUGHTS,
+    "conversations.messages.create": _THOUGHTS,
+    "conversations.messages.stream": _PUSHED,
+    "runs.messages.stream": _PUSHED,
+}
+"""Parameters that are taken and change nothing, by method."""

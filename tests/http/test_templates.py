@@ -109,6 +109,50 @@ async def test_an_agent_from_a_template_can_belong_to_somebody_and_have_secrets(
     assert [(one["key"], one["value"]) for one in made["secrets"]] == [("KEY", "hunter2")]
 
 
+async def test_an_agent_is_made_of_a_template_by_its_deprecated_name_too(
+    strict: AsyncLetta, http: httpx.AsyncClient
+) -> None:
+    first = await source(strict)
+    template = await strict.templates.create(agent_id=first, type="agent", name="greeter")
+    made = await strict.agents.create(
+        from_template="default/greeter:1",
+        name="Copy",
+        tags=["new"],
+        memory_variables={"name": "Ann", "city": "Bern"},
+        secrets={"KEY": "hunter2"},
+        initial_message_sequence=[{"role": "user", "content": "Hello from before."}],
+        project="anything",
+    )
+    assert (made.name, made.tags, made.base_template_id) == (
+        "Copy",
+        ["greeter", "new"],
+        template.id,
+    )
+    old, new = await got(http, f"/v1/agents/{first}"), await got(http, f"/v1/agents/{made.id}")
+    assert {name: new.get(name) for name in FIELDS} == {name: old.get(name) for name in FIELDS}
+    assert (await blocks(http, made.id))["human"] == "Name: Ann. City: Bern."
+    assert [(one["key"], one["value"]) for one in new["secrets"]] == [("KEY", "hunter2")]
+    assert len(new["message_ids"]) == 2
+
+
+@pytest.mark.rule("api-6.5")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"from_template": "none:1"}, "no such template"),
+        ({"from_template": "greeter:1", "system": "Mine.", "tools": ["x"]}, "says system, tools"),
+        ({"memory_variables": {"name": "Ann"}}, "from_template"),
+        ({"template": True}, "templates.create"),
+        ({"include_default_source": True}, "folder_ids"),
+    ],
+)
+async def test_no_deprecated_field_is_passed_over(
+    strict: AsyncLetta, given: dict[str, Any], said: str
+) -> None:
+    status, text = await refused(strict.agents.create(**given))
+    assert (status, said in text) == (404 if "none:1" in str(given) else 400, True), text
+
+
 async def test_versions_are_saved_made_from_and_gone_back_to(
     strict: AsyncLetta, http: httpx.AsyncClient
 ) -> None:

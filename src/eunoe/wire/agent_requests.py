@@ -19,6 +19,7 @@ from eunoe.domain.drafts import (
 )
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
+from eunoe.domain.templates import Instance
 from eunoe.errors import Invalid
 from eunoe.ids import pattern
 from eunoe.wire.blocks import CreateBlockBody
@@ -209,6 +210,30 @@ class CreateAgentBody(_AgentBody):
     embedding_chunk_size: Annotated[int, Field(ge=1)] | None = None
     enable_reasoner: bool | None = None
     max_reasoning_tokens: Annotated[int, Field(ge=0)] | None = None
+    from_template: str | None = None
+    memory_variables: dict[str, str] | None = None
+    include_default_source: bool | None = None
+    template: bool | None = None
+    project: str | None = None
+
+    @model_validator(mode="after")
+    def _check_template(self) -> Self:
+        if self.from_template is not None:
+            usual = CreateAgentBody.model_fields
+            more = [
+                one
+                for one in sorted(self.model_fields_set - _OF_AN_INSTANCE)
+                if getattr(self, one) != usual[one].default
+            ]
+            if more:
+                raise Invalid(_SAID_BY_TEMPLATE.format(", ".join(more)))
+        elif self.memory_variables:
+            raise Invalid("memory_variables fill a template's slots; name it in from_template.")
+        if self.template:
+            raise Invalid("A template is made of an agent that is there, by templates.create.")
+        if self.include_default_source:
+            raise Invalid("No folder is made with an agent; make one and name it in folder_ids.")
+        return self
 
     @model_validator(mode="after")
     def _check_remembered(self) -> Self:
@@ -242,6 +267,18 @@ class CreateAgentBody(_AgentBody):
             secrets=self.secret_values() or {},
         )
 
+    async def instance(self, *, fetch: FetchImage) -> Instance:
+        """Return what is particular to the agent that is made of `from_template`."""
+        draft = await self.draft(fetch=fetch)
+        return Instance(
+            name=draft.name,
+            tags=draft.tags,
+            variables=self.memory_variables or {},
+            opening=draft.opening,
+            identity_ids=draft.identity_ids,
+            secrets=draft.secrets,
+        )
+
     def _create_wish(self) -> ModelWish:
         wish = self.wish()
         return replace(
@@ -249,6 +286,13 @@ class CreateAgentBody(_AgentBody):
             enable_reasoner=_first(self.enable_reasoner, wish.enable_reasoner),
             max_reasoning_tokens=self.max_reasoning_tokens or wish.max_reasoning_tokens,
         )
+
+
+_OF_AN_INSTANCE: Final = {
+    "from_template", "memory_variables", "name", "tags", "initial_message_sequence",
+    "identity_ids", "secrets", "tool_exec_environment_variables", "project",
+}  # fmt: skip
+_SAID_BY_TEMPLATE: Final = "The template says {}; leave that out, and change the agent afterwards."
 
 
 class UpdateAgentBody(_AgentBody):

@@ -14,7 +14,7 @@ from eunoe.http.pages import After, Before, Limit, Order, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.service import agents, places, windows
+from eunoe.service import agents, places, templates, windows
 from eunoe.service.places import Place
 from eunoe.store import agents as stored
 from eunoe.store.agents import AgentFilter
@@ -107,11 +107,16 @@ async def count(
 
 @router.post("/", **answers("create_agent", AgentState))
 async def create(body: CreateAgentBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    """Make an agent with its blocks, tools and first messages."""
+    """Make an agent with its blocks, tools and first messages, or one of a template."""
+    models = runtime.models_of(actor)
+    if body.from_template is not None:
+        instance = await body.instance(fetch=runtime.images)
+        made = await templates.make_agent(
+            runtime.db, actor, body.from_template, instance, models=models
+        )
+        return JsonReply(state(made))
     draft = await body.draft(fetch=runtime.images)
-    made = await agents.create(
-        runtime.db, actor, draft, models=runtime.models_of(actor), defaults=runtime.defaults
-    )
+    made = await agents.create(runtime.db, actor, draft, models=models, defaults=runtime.defaults)
     return JsonReply(state(made))
 
 
