@@ -7,19 +7,19 @@ from eunoe.domain.passages import MessageHit, Passage, PassageHit
 from eunoe.domain.ranking import Ranked
 from eunoe.store import codec
 from eunoe.store.db import Row, Tx, from_micros, optional_time
-from eunoe.store.search_index import numbers, unpacked
+from eunoe.store.search_index import numbers
 
 
 async def passage_hits(tx: Tx, ranked: Sequence[Ranked]) -> list[PassageHit]:
-    """Return the passages at the ranked places, in that order; one that is gone is left out."""
-    vector = "vectors.vector" if tx.dialect == "sqlite" else "vectors.vector::real[]"
+    """Return the passages at the ranked places, in that order; one that is gone is left out.
+
+    So are their vectors: they would be most of what is read, and of an answer.
+    """
     rows = await tx.fetch(
         "SELECT passages.seq, passages.id, passages.archive_id, passages.text, passages.tags_json,"
         " passages.metadata_json, passages.created_by_id, passages.last_updated_by_id,"
-        f" passages.created_at, passages.updated_at, {vector}, archives.embedding_json,"
-        " passages.file_id"
+        " passages.created_at, passages.updated_at, archives.embedding_json, passages.file_id"
         " FROM passages JOIN archives ON archives.id = passages.archive_id"
-        " LEFT JOIN passage_vectors AS vectors ON vectors.seq = passages.seq"
         f" WHERE passages.seq IN {numbers(tx, '$1')} AND passages.organization_id = $2",
         codec.encode([one.key for one in ranked]),
         tx.actor.organization_id,
@@ -38,7 +38,6 @@ async def passage_hits(tx: Tx, ranked: Sequence[Ranked]) -> list[PassageHit]:
 
 
 def _passage(row: Row) -> Passage:
-    vector = row[10]
     return Passage(
         id=row[1],
         archive_id=row[2],
@@ -47,11 +46,10 @@ def _passage(row: Row) -> Passage:
         metadata=codec.loads(row[5]),
         created_by_id=row[6],
         last_updated_by_id=row[7],
-        file_id=row[12],
+        file_id=row[11],
         created_at=from_micros(row[8]),
         updated_at=optional_time(row[9]),
-        vector=unpacked(vector) if isinstance(vector, bytes) else vector and tuple(vector),
-        embedding=codec.optional(codec.embedding_config, row[11]) if vector else None,
+        embedding=codec.optional(codec.embedding_config, row[10]),
     )
 
 

@@ -284,12 +284,6 @@ def packed(vector: Sequence[float]) -> bytes:
     return array("f", vector).tobytes()
 
 
-def unpacked(data: bytes) -> tuple[float, ...]:
-    floats = array("f")
-    floats.frombytes(data)
-    return tuple(floats)
-
-
 def coded(vector: Sequence[float]) -> bytes:
     """Return a vector as signed bytes of one scale for all, whatever its length.
 

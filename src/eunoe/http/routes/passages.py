@@ -59,7 +59,7 @@ async def _page(
 
 @router.post("/search", **answers("search_passages", list[PassageSearchResult]))
 async def search(body: SearchPassagesBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    """Search an agent's archive, one archive, or all of them, by words and meaning."""
+    """Search an agent's archive, one archive, or all, by words and meaning, without vectors."""
     found = await archives.find(
         runtime.db,
         actor,
