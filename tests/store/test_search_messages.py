@@ -158,7 +158,9 @@ async def test_a_message_is_indexed_in_two_statements(talk: Talk) -> None:
         before = tx.statements
         await search.index_messages(tx, [talk.turn("system", "You are Ada.")], [seqs[0]])
         assert tx.statements == before
-        await search.index_messages(tx, [replace(turns[0], content=(Text(text="Milk"),))], seqs[:1])
+        changed = replace(turns[0], content=(Text(text="Milk"),))
+        await messages.rewrite(tx, changed)
+        await search.index_messages(tx, [changed], seqs[:1])
     assert await talk.found("tea", limit=1) == []
     assert (await talk.found("milk"))[0] == "Milk"
 

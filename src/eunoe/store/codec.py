@@ -5,6 +5,7 @@ a row that does not fit its type fails loudly instead of travelling on.
 """
 
 from collections.abc import Callable
+from dataclasses import MISSING, fields
 from functools import cached_property, lru_cache
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -81,6 +82,26 @@ def encode(value: Any) -> str:
             f"A value in it cannot be stored: {error}. Send numbers of at most 64 bits, in "
             "objects nested at most 254 deep."
         ) from error
+
+
+def told(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass that say something else than by default.
+
+    Those are what a reader fills in; `type` stays, by which it tells a union's members apart.
+    """
+    return {
+        name: held
+        for name, usual in _usual(value.__class__)
+        if (held := getattr(value, name)) != usual or name == "type"
+    }
+
+
+@lru_cache
+def _usual(kind: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple(
+        (it.name, it.default if it.default_factory is MISSING else it.default_factory())
+        for it in fields(kind)
+    )
 
 
 def optional(read: Callable[[str], T], text: str | None) -> T | None:

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from eunoe.domain.messages import Answer, Message, Part, Role, ToolCall, ToolReturn
 from eunoe.errors import Missing
-from eunoe.store.codec import Reader, encode
+from eunoe.store.codec import Reader, encode, told
 from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
 from eunoe.store.where import of_organization
 
@@ -338,10 +338,10 @@ def _values(tx: Tx, message: Message) -> tuple[Value, ...]:
 
 def _encoded(message: Message) -> str:
     body = {
-        "content": message.content,
-        "calls": message.calls,
-        "returns": message.returns,
-        "approvals": message.approvals,
+        "content": [told(one) for one in message.content],
+        "calls": [told(one) for one in message.calls],
+        "returns": [told(one) for one in message.returns],
+        "approvals": [told(one) for one in message.approvals],
         "request_id": message.request_id,
         "order": message.order,
     }

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from eunoe.domain.messages import Role
+from eunoe.domain.messages import Message
 from eunoe.domain.passages import MessageHit, Passage, PassageHit
 from eunoe.domain.ranking import Ranked
-from eunoe.store import codec
-from eunoe.store.db import Row, Tx, from_micros, optional_time
+from eunoe.domain.recall import searched_role, spoken
+from eunoe.store import codec, messages
+from eunoe.store.db import Row, Tx, from_micros, optional_time, unindexed
 from eunoe.store.search_index import numbers
 
 
@@ -56,26 +57,23 @@ def _passage(row: Row) -> Passage:
 async def message_hits(tx: Tx, ranked: Sequence[Ranked]) -> list[MessageHit]:
     """Return the messages at the ranked places, in that order; one that is gone is left out."""
     rows = await tx.fetch(
-        "SELECT messages.seq, messages.id, messages.agent_id, messages.conversation_id,"
-        " message_texts.role, message_texts.text, messages.created_at"
-        " FROM message_texts JOIN messages ON messages.seq = message_texts.seq"
-        f" WHERE message_texts.seq IN {numbers(tx, '$1')} AND messages.organization_id = $2",
+        f"SELECT {messages.COLUMNS} FROM messages"
+        f" WHERE messages.seq IN {numbers(tx, '$1')} AND {unindexed('organization_id')} = $2",
         codec.encode([one.key for one in ranked]),
         tx.actor.organization_id,
     )
-    found = {row[0]: row for row in rows}
+    found = {row[0]: messages.from_row(row) for row in rows}
     return [_message_hit(found[one.key], one) for one in ranked if one.key in found]
 
 
-def _message_hit(row: Row, ranked: Ranked) -> MessageHit:
-    role: Role = row[4]
+def _message_hit(message: Message, ranked: Ranked) -> MessageHit:
     return MessageHit(
-        message_id=row[1],
-        agent_id=row[2],
-        conversation_id=row[3],
-        role=role,
-        text=row[5],
-        created_at=from_micros(row[6]),
+        message_id=message.id,
+        agent_id=message.agent_id,
+        conversation_id=message.conversation_id,
+        role=searched_role(message.role),
+        text=spoken(message),
+        created_at=message.created_at,
         score=ranked.score,
         text_rank=ranked.text_rank,
         vector_rank=ranked.vector_rank,

@@ -17,6 +17,7 @@ from eunoe.domain.wellformed import well_formed
 from eunoe.domain.words import indexed_words
 from eunoe.store.codec import encode
 from eunoe.store.db import Tx, Value, to_micros
+from eunoe.store.messages import COLUMNS, from_row
 
 Vectors: TypeAlias = Sequence[tuple[int, Sequence[float]]]
 """Pairs of a place and the vector of what stands there."""
@@ -28,9 +29,9 @@ _WIDEST: Final = 8.0
 _LONGEST_IN_BYTES: Final = 512
 _PUT_MESSAGE: Final = (
     "INSERT INTO message_texts"
-    " (seq, organization_id, agent_id, conversation_id, role, text, created_at{column})"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7{value})"
-    " ON CONFLICT (seq) DO UPDATE SET text = excluded.text, embedder = NULL"
+    " (seq, organization_id, agent_id, conversation_id, role, created_at, text{column})"
+    " VALUES ($1, $2, $3, $4, $5, $6, ''{value})"
+    " ON CONFLICT (seq) DO UPDATE SET text = '', embedder = NULL"
 )
 
 
@@ -46,7 +47,7 @@ async def index_messages(tx: Tx, messages: Sequence[Message], seqs: Sequence[int
     ]
     if not said:
         return
-    rows = [_message_row(tx, seq, message, text) for seq, message, text in said]
+    rows = [_message_row(tx, seq, message) for seq, message, _ in said]
     match tx.dialect:
         case "sqlite":
             await tx.execute_many(_PUT_MESSAGE.format(column="", value=""), rows)
@@ -59,8 +60,8 @@ async def index_messages(tx: Tx, messages: Sequence[Message], seqs: Sequence[int
                 ],
             )
         case "postgresql":
-            words = "setweight(to_tsvector('english', $8), 'A') || "
-            words += "setweight(to_tsvector('english', $9), 'C')"
+            words = "setweight(to_tsvector('english', $7), 'A') || "
+            words += "setweight(to_tsvector('english', $8), 'C')"
             await tx.execute_many(
                 _PUT_MESSAGE.format(column=", words", value=f", {words}")
                 + ", words = excluded.words",
@@ -74,14 +75,13 @@ async def index_messages(tx: Tx, messages: Sequence[Message], seqs: Sequence[int
             assert_never(tx.dialect)
 
 
-def _message_row(tx: Tx, seq: int, message: Message, text: str) -> tuple[Value, ...]:
+def _message_row(tx: Tx, seq: int, message: Message) -> tuple[Value, ...]:
     return (
         seq,
         tx.actor.organization_id,
         message.agent_id,
         message.conversation_id or "",
         searched_role(message.role),
-        text,
         to_micros(message.created_at),
     )
 
@@ -220,13 +220,14 @@ async def index_message_vectors(tx: Tx, embedder: str, vectors: Vectors) -> None
 async def unembedded_messages(tx: Tx, agent_id: str, *, limit: int) -> list[tuple[int, str]]:
     """Return place and text of the agent's messages that no embedder has seen, newest first."""
     rows = await tx.fetch(
-        "SELECT seq, text FROM message_texts WHERE agent_id = $1 AND embedder IS NULL"
-        " AND organization_id = $2 ORDER BY seq DESC LIMIT $3",
+        f"SELECT {COLUMNS} FROM messages WHERE organization_id = $2 AND seq IN"
+        " (SELECT seq FROM message_texts WHERE agent_id = $1 AND embedder IS NULL"
+        " ORDER BY seq DESC LIMIT $3) ORDER BY seq DESC",
         agent_id,
         tx.actor.organization_id,
         limit,
     )
-    return [(row[0], row[1]) for row in rows]
+    return [(row[0], spoken(from_row(row))) for row in rows]
 
 
 async def unembedded_passages(tx: Tx, agent_id: str, *, limit: int) -> list[tuple[int, str]]:

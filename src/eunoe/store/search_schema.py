@@ -2,8 +2,9 @@
 
 Triggers and foreign keys take an entry away with its row, so that no caller can
 forget one and a cascade reaches the index too. `message_texts` is the searchable
-side of `messages`: what was said as words, and what the filters ask for; an empty
-`conversation_id` there is the agent's own list, so that one index finds both neighbours.
+side of `messages`: what was said as words, and what the filters ask for, without the text
+itself, which the message has; an empty `conversation_id` there is the agent's own list, so
+that one index finds both neighbours.
 
 SQLite: FTS5 keeps no copy of the text (`contentless_delete`), and its `scope`
 column holds one word for the archive or agent, so that a search reads that

@@ -8,11 +8,15 @@ from typing import Final
 from eunoe.domain.runs import Step
 from eunoe.store import codec, own
 from eunoe.store.budgets import ANY
-from eunoe.store.db import Row, Tx, Value, among, to_micros, unindexed
+from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
-_COLUMNS: Final = "id, run_id, feedback, tid, body_json"
+_PLAIN: Final = (
+    "id", "run_id", "agent_id", "status", "stop_reason", "model", "feedback", "trace_id", "tid",
+)  # fmt: skip
+_COLUMNS: Final = f"{', '.join(_PLAIN)}, created_at, body_json"
+_OWN: Final = {*_PLAIN, "created_at"}
 _STEPS: Final = Listing(noun="step", table="steps", columns=_COLUMNS, unknown_cursor="missing")
 
 
@@ -35,8 +39,9 @@ _INSERT: Final = (
     "INSERT INTO steps (id, organization_id, run_id, agent_id, status, stop_reason, model,"
     " feedback, trace_id, tid, body_json, created_at, cost_nanos, key_id)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
-    " ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
-    " stop_reason = excluded.stop_reason, body_json = excluded.body_json"
+    " ON CONFLICT (id) DO UPDATE SET status = excluded.status, model = excluded.model,"
+    " stop_reason = excluded.stop_reason, trace_id = excluded.trace_id,"
+    " body_json = excluded.body_json"
 )
 
 
@@ -64,11 +69,17 @@ def _values(tx: Tx, step: Step) -> tuple[Value, ...]:
         step.feedback,
         step.trace_id,
         step.tid,
-        codec.encode(step),
+        _body(step),
         to_micros(step.created_at),
         step.usage.cost_nanos,
         tx.actor.key_id,
     )
+
+
+def _body(step: Step) -> str:
+    """Return what is stored of a step beside its own columns."""
+    rest = codec.told(step) | {"usage": codec.told(step.usage)}
+    return codec.encode({name: held for name, held in rest.items() if name not in _OWN})
 
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Step]:
@@ -127,7 +138,7 @@ async def set_feedback(
     await tx.execute(
         "UPDATE steps SET feedback = $1, body_json = $2 WHERE id = $3 AND organization_id = $4",
         feedback,
-        codec.encode(changed),
+        _body(changed),
         step_id,
         tx.actor.organization_id,
     )
@@ -155,5 +166,5 @@ def _tags(tx: Tx) -> str:
 
 
 def _from_row(row: Row) -> Step:
-    step = codec.step.validate_json(row[4])
-    return replace(step, run_id=row[1], feedback=row[2], tid=row[3])
+    own = dict(zip(_PLAIN, row, strict=False)) | {"created_at": from_micros(row[-2])}
+    return codec.step.validate_python(codec.loads(row[-1]) | own)

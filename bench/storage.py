@@ -1,0 +1,135 @@
+"""`python -m bench.storage`: what a conversation takes on the disk, as a multiple of its text.
+
+Turns of several lengths are spoken to the server's own runner and their streams swept, as they
+are a day later; what the second half of them has added is told by table and by index.
+"""
+
+import argparse
+import asyncio
+import random
+import tempfile
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from bench import footprint
+from bench.processes import model_server
+from eunoe import ids
+from eunoe.app import toolboxes
+from eunoe.domain.drafts import AgentDraft, BlockDraft, ModelWish
+from eunoe.domain.messages import Text
+from eunoe.domain.runs import RunOptions
+from eunoe.llm.providers import providers_from
+from eunoe.llm.registry import Registry
+from eunoe.llm.sources import Endpoint
+from eunoe.runs.runner import Runner
+from eunoe.runs.submit import InputMessage, Submission
+from eunoe.service import agents
+from eunoe.service.models import Defaults
+from eunoe.store import tools
+from eunoe.store.database import open_database, upgrade
+from eunoe.store.db import Actor, Database
+from eunoe.store.postgresql_connection import session
+from eunoe.tools.catalog import builtin_tools
+
+LENGTHS: Final = (500, 1_800, 6_000)
+_WORDS: Final = 5_000
+_LETTERS: Final = "etaoinshrdlucmfw"
+_SIZES: Final = {
+    "sqlite": "SELECT name, SUM(pgsize), SUM(pgsize - unused) FROM dbstat GROUP BY name",
+    "postgresql": (
+        "SELECT relname::text, pg_relation_size(oid) + COALESCE(pg_relation_size("
+        "NULLIF(reltoastrelid, 0)), 0), 0 FROM pg_class WHERE relkind IN ('r', 'i')"
+        " AND relnamespace = 'public'::regnamespace"
+    ),
+}
+
+
+def spoken(rng: random.Random, *, characters: int) -> Iterator[str]:
+    """Yield texts of so many characters; few of their words are frequent, as in any language."""
+    vocabulary = ["".join(rng.choices(_LETTERS, k=rng.randint(2, 9))) for _ in range(_WORDS)]
+    weights = [1 / place for place in range(1, _WORDS + 1)]
+    while True:
+        words = " ".join(rng.choices(vocabulary, weights=weights, k=characters // 2))
+        yield words[:characters]
+
+
+@asynccontextmanager
+async def conversing(engine: str) -> AsyncGenerator[tuple[Database, Runner, str]]:
+    """Yield a database, a runner on it and the id of an agent to speak with."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        url = stack.enter_context(footprint.database(engine, folder))
+        model = await stack.enter_async_context(model_server())
+        db = await open_database(url or f"sqlite:///{folder}/storage.db")
+        stack.push_async_callback(db.close)
+        await upgrade(db)
+        async with db.write(Actor()) as tx:
+            await tools.seed(tx, builtin_tools())
+        values = {"OPENAI_API_KEY": "scripted", "OPENAI_BASE_URL": f"{model.url}/v1"}
+        registry = Registry([Endpoint(provider) for provider in providers_from(values)])
+        stack.push_async_callback(registry.aclose)
+        runner = Runner(db, models=registry, toolboxes=toolboxes(db, {}, models=registry))
+        await runner.start()
+        stack.push_async_callback(runner.stop)
+        draft = AgentDraft(
+            model=ModelWish(handle="openai/scripted-1"),
+            memory_blocks=(BlockDraft(label="human", value="The person's name is Load."),),
+        )
+        made = await agents.create(db, Actor(), draft, models=registry, defaults=Defaults())
+        yield db, runner, made.agent.id
+
+
+async def sizes(db: Database) -> dict[str, int]:
+    """Return the bytes of each table and index, what is dead in them given back for reuse."""
+    if db.dialect == "postgresql":
+        async with session(db.url) as connection:
+            await connection.execute("VACUUM ANALYZE")
+    async with db.read(Actor()) as tx:
+        return {row[0]: int(row[2] or row[1]) for row in await tx.fetch(_SIZES[db.dialect])}
+
+
+async def measured(engine: str, *, characters: int, turns: int) -> tuple[int, dict[str, int]]:
+    """Return the length of what is said in half of the turns, and what it adds to each table."""
+    said = 0
+    found: list[dict[str, int]] = []
+    texts = spoken(random.Random(characters), characters=characters // 2)  # noqa: S311 -- no secret
+    async with conversing(engine) as (db, runner, agent_id):
+        for _ in range(2):
+            said = 0
+            for _ in range(turns // 2):
+                text = next(texts)
+                message = InputMessage(
+                    role="user", content=(Text(text=f"SAY {text}"),), otid=ids.new("message")
+                )
+                asked = Submission(agent_id=agent_id, messages=(message,), options=RunOptions())
+                submitted = await runner.submit(Actor(), asked)
+                await runner.fold(Actor(), submitted.run.id)
+                said += 2 * len(text) + 4
+            async with db.write(Actor()) as tx:
+                await tx.execute("UPDATE runs SET completed_at = 0")
+            await runner.sweep()
+            found.append(await sizes(db))
+    before, after = found
+    return said, {name: size - before.get(name, 0) for name, size in after.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what a conversation takes on the disk.")
+    parser.add_argument("--database", default="sqlite,postgresql", help="engines to measure")
+    parser.add_argument("--characters", type=int, nargs="*", default=LENGTHS, help="of a turn")
+    parser.add_argument("-n", type=int, default=600, help="turns")
+    parser.add_argument("--tables", action="store_true", help="tell tables and indexes apart")
+    chosen = parser.parse_args()
+    for engine in chosen.database.split(","):
+        for characters in chosen.characters:
+            said, added = asyncio.run(measured(engine, characters=characters, turns=chosen.n))
+            ratio = sum(added.values()) / said
+            print(f"{engine}, {characters} characters a turn: {ratio:.2f} times the text")
+            for name, size in sorted(added.items(), key=lambda it: -it[1]) if chosen.tables else ():
+                if size:
+                    print(f"    {size / chosen.n * 2:8.0f} bytes a turn  {name}")
+
+
+if __name__ == "__main__":
+    main()
