@@ -2,14 +2,15 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import platform
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import footprint, rows
+from bench import footprint, rows, tools
 from bench.client import Connection
 from bench.processes import eunoe_server, model_server
 from bench.rows import Bench, Row
@@ -27,7 +28,24 @@ MEASURES: dict[str, Measure] = {
     "archival": rows.archival,
     "burst": rows.burst,
 }
+TOOLS: dict[str, Measure] = {"sandbox": tools.sandbox, "mcp": tools.mcp, "files": tools.reading}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+async def measured_tools(names: list[str], *, database: str, n: int) -> list[Row]:
+    """Return the rows of tools, from a server of their own on a database of their own."""
+    found: list[Row] = []
+    with tempfile.TemporaryDirectory() as folder, footprint.database(database, folder) as url:
+        async with (
+            model_server() as model,
+            eunoe_server(model.url, data_dir=Path(folder), database_url=url) as server,
+        ):
+            client = Connection(server.url)
+            for name in names:
+                found += await TOOLS[name](Bench(server, client, n))
+                print(f"{database}: {name} done", flush=True)
+            await client.close()
+    return found
 
 
 async def measured(names: list[str], *, database: str, n: int) -> list[Row]:
@@ -64,23 +82,40 @@ def table(found: list[Row]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure this server; writes docs/benchmarks.md.")
-    parser.add_argument("--only", default="", help="rows to measure, separated by commas")
+    parser.add_argument(
+        "--only",
+        default="",
+        help="rows to measure, separated by commas; `tools` for those of tools",
+    )
     parser.add_argument("--database", default="sqlite,postgresql", help="engines to measure")
     parser.add_argument("-n", type=int, default=200, help="requests a row")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     chosen = parser.parse_args()
-    names = chosen.only.split(",") if chosen.only else list(MEASURES)
-    sections: list[str] = []
+    # The MCP server of the rows of tools tells of every request.
+    logging.disable(logging.INFO)
+    names = _names(chosen.only)
+    sections: dict[str, str] = {}
     for database in chosen.database.split(","):
-        found = asyncio.run(measured(names, database=database, n=chosen.n))
-        found += footprint.installed() if database == "sqlite" else []
-        sections.append(f"## {database}\n\n{table(found)}\n")
-        print(sections[-1])
+        if hot := [name for name in names if name in MEASURES]:
+            found = asyncio.run(measured(hot, database=database, n=chosen.n))
+            found += footprint.installed() if database == "sqlite" else []
+            sections[database] = table(found)
+        if of_tools := [name for name in names if name in TOOLS]:
+            found = asyncio.run(measured_tools(of_tools, database=database, n=chosen.n))
+            sections[f"Tools, {database}"] = table(found)
+        print("\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items()))
     if chosen.write:
         PAGE.write_text(_page(sections))
 
 
-def _page(sections: list[str]) -> str:
+def _names(only: str) -> list[str]:
+    """Return the rows that are asked for: those of tools only where they are named."""
+    asked = only.split(",") if only else list(MEASURES)
+    return [one for name in asked for one in (TOOLS if name == "tools" else (name,))]
+
+
+def _page(sections: Mapping[str, str]) -> str:
+    """Return the page with these sections, and the others as they were measured before."""
     note = PAGE.with_name("benchmarks-notes.md")
     about = (
         f"Measured on {datetime.now(UTC):%Y-%m-%d} with `make bench`, on {os.cpu_count()} cores "
@@ -89,7 +124,10 @@ def _page(sections: list[str]) -> str:
         "not single milliseconds.\n"
     )
     limits = note.read_text() if note.exists() else ""
-    return "\n".join(["# Benchmarks", "", about, *sections, limits]).rstrip() + "\n"
+    before = PAGE.read_text().removesuffix(limits).split("\n## ")[1:]
+    kept = {title: text.strip() for title, _, text in (one.partition("\n") for one in before)}
+    shown = [f"## {title}\n\n{text}\n" for title, text in (kept | dict(sections)).items()]
+    return "\n".join(["# Benchmarks", "", about, *shown, limits]).rstrip() + "\n"
 
 
 if __name__ == "__main__":

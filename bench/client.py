@@ -4,8 +4,10 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
+
+_BOUNDARY: Final = "bench-of-eunoe"
 
 
 class Refused(Exception):
@@ -25,8 +27,20 @@ class Connection:
     _writer: asyncio.StreamWriter | None = None
 
     async def json(self, method: str, path: str, body: Any = None) -> Any:
-        """Return the parsed answer; raise `Refused` for any status but 200."""
-        status, headers, reader = await self._ask(method, path, body)
+        """Return the parsed answer; raise `Refused` for any status but 200 and 204."""
+        data = b"" if body is None else json.dumps(body).encode()
+        return await self._answer(method, path, "application/json", data)
+
+    async def upload(self, path: str, name: str, data: bytes) -> Any:
+        """Send a file as a form does; return the parsed answer."""
+        head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"'
+        whole = b"%s\r\n\r\n%s\r\n--%s--\r\n" % (head.encode(), data, _BOUNDARY.encode())
+        return await self._answer("POST", path, f"multipart/form-data; boundary={_BOUNDARY}", whole)
+
+    async def _answer(self, method: str, path: str, kind: str, data: bytes) -> Any:
+        status, headers, reader = await self._ask(method, path, kind, data)
+        if status == 204:
+            return None
         if "content-length" in headers:
             data = await reader.readexactly(int(headers["content-length"]))
         else:
@@ -37,7 +51,8 @@ class Connection:
 
     async def events(self, path: str, body: Any) -> AsyncIterator[bytes]:
         """Yield the data of each server-sent event."""
-        status, _, reader = await self._ask("POST", path, body)
+        data = json.dumps(body).encode()
+        status, _, reader = await self._ask("POST", path, "application/json", data)
         held = b""
         async for chunk in _chunks(reader):
             if status != 200:
@@ -53,12 +68,11 @@ class Connection:
             self._reader = self._writer = None
 
     async def _ask(
-        self, method: str, path: str, body: Any
+        self, method: str, path: str, kind: str, data: bytes
     ) -> tuple[int, dict[str, str], asyncio.StreamReader]:
         reader, writer = await self._connected()
-        data = b"" if body is None else json.dumps(body).encode()
         writer.write(
-            f"{method} {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+            f"{method} {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: {kind}\r\n"
             f"x-stainless-package-version: 1.12.1\r\ncontent-length: {len(data)}\r\n\r\n".encode()
             + data
         )
@@ -67,7 +81,8 @@ class Connection:
         return int(head[0].split(" ")[1]), headers, reader
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._reader is None or self._writer is None:
+        # A connection that was silent for long is closed by the server.
+        if self._reader is None or self._writer is None or self._reader.at_eof():
             url = urlsplit(self.base_url)
             self._reader, self._writer = await asyncio.open_connection(
                 url.hostname, url.port, limit=2**24

@@ -57,6 +57,7 @@ async def eunoe_server(
         "EUNOE_PORT": str(port),
         "EUNOE_LOCAL_MODEL": "off",
         "EUNOE_LOG_LEVEL": "warning",
+        "EUNOE_MCP_STDIO": "true",
         **({"EUNOE_DATABASE_URL": database_url} if database_url else {}),
     }
     command = [str(Path(sys.executable).parent / "eunoe"), "server"]

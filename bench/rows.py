@@ -10,8 +10,8 @@ from bench.client import Connection, Refused
 from bench.processes import Process
 
 _MODEL = "openai/scripted-1"
-_EMBEDDING = "openai/text-embedding-3-small"
-_WORDS = [
+EMBEDDING = "openai/text-embedding-3-small"
+WORDS = [
     "alpha",
     "beta",
     "gamma",
@@ -54,7 +54,7 @@ class Bench:
             {
                 "agent_type": agent_type,
                 "model": _MODEL,
-                "embedding": _EMBEDDING,
+                "embedding": EMBEDDING,
                 "memory_blocks": [
                     {"label": "human", "value": "The person's name is Load."},
                     {"label": "persona", "value": "I am a test agent."},
@@ -202,7 +202,7 @@ async def archive_of(bench: Bench, agent: str, *, passages: int) -> str:
     """Fill the agent's archive; return its id."""
 
     def text(number: int) -> str:
-        words = _WORDS[number % 15], _WORDS[number * 7 % 15], _WORDS[number * 3 % 15]
+        words = WORDS[number % 15], WORDS[number * 7 % 15], WORDS[number * 3 % 15]
         return f"fact {number}: the {words[0]} of the {words[1]} is near {words[2]}"
 
     await bench.client.json("POST", f"/v1/agents/{agent}/archival-memory", {"text": text(0)})
