@@ -16,6 +16,12 @@ from tests.tools.programs import sandboxed
 pytestmark = pytest.mark.anyio
 
 SOURCE = """
+/**
+ * Greet somebody.
+ *
+ * @param name - Whom.
+ * @param times - How often.
+ */
 export function greet(name: string, times: number = 1): { said: string[] } {
   return { said: Array(times).fill(`Hello, ${name}. I am ${process.env.LETTA_AGENT_ID?.slice(0, 5)}.`) };
 }
@@ -25,7 +31,10 @@ SCHEMA: Any = {
     "description": "Greet somebody.",
     "parameters": {
         "type": "object",
-        "properties": {"times": {"type": "integer"}, "name": {"type": "string"}},
+        "properties": {
+            "name": {"type": "string", "description": "Whom."},
+            "times": {"type": "number", "default": 1, "description": "How often."},
+        },
         "required": ["name"],
     },
 }
@@ -41,11 +50,10 @@ async def test_a_tool_in_typescript_is_made_attached_and_called(
         talking(database, executors_of(database, sandbox)) as talk,
     ):
         with pytest.raises(APIStatusError) as unclear:
-            await talk.letta.tools.create(source_code=SOURCE, source_type="typescript")
-        assert (unclear.value.status_code, "json_schema" in str(unclear.value)) == (422, True)
-        tool = await talk.letta.tools.create(
-            source_code=SOURCE, source_type="typescript", json_schema=SCHEMA
-        )
+            await talk.letta.tools.create(source_code="const a = 1;", source_type="typescript")
+        assert (unclear.value.status_code, "export function" in str(unclear.value)) == (400, True)
+        tool = await talk.letta.tools.create(source_code=SOURCE, source_type="typescript")
+        assert tool.json_schema == SCHEMA
         agent = await talk.agent("letta_v1_agent", tool_ids=[tool.id])
         model = talk.script(call(("greet", {"name": "Ada", "times": 2})), say("Done."))
         heard = await talk.send(agent.id, "steps")

@@ -25,6 +25,7 @@ from eunoe.store.tools import ToolFilter
 from eunoe.tools.builtin import builtin_tools
 from eunoe.tools.schema.derive import checked, derived, described
 from eunoe.tools.schema.source import function_of, parsed
+from eunoe.tools.schema.typescript import derived_typescript
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEPT: Final = (
@@ -121,9 +122,11 @@ def told_of(draft: ToolDraft, *, name: str | None = None) -> Told:
     source = draft.source_code or ""
     if draft.json_schema is not None:
         return _given(draft.json_schema)
-    if draft.source_type not in {None, "python"}:
-        raise ToolSchemaInvalid("Only Python says by itself what it takes; give a `json_schema`.")
-    if draft.args_json_schema is not None:
+    if draft.source_type == "typescript":
+        schema = derived_typescript(source, name=name, arguments=draft.args_json_schema)
+    elif draft.source_type == "json":
+        raise ToolSchemaInvalid("A source of the type json says nothing; give a `json_schema`.")
+    elif draft.args_json_schema is not None:
         schema = described(source, draft.args_json_schema, name=name)
     else:
         schema = derived(source, name=name)

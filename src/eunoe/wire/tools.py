@@ -67,7 +67,7 @@ class CreateToolBody(_ToolBody):
 
     @model_validator(mode="after")
     def _described(self) -> Self:
-        if self.source_type not in {None, "python"} and self.json_schema is None:
+        if self.source_type == "json" and self.json_schema is None:
             raise ValueError(f"A tool of the type {self.source_type} needs a `json_schema`.")
         return self
 

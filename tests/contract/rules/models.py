@@ -97,7 +97,7 @@ RULES: Final = {
     "X14": "A custom tool has all its fields, and its program gets what it needs of them.",
     "X15": "A tool's name comes from its schema, and is one that models can be told.",
     "X16": "A given schema comes before given arguments, and those before the source.",
-    "X17": "A source in TypeScript brings its schema, and a stored name is changed, not doubled.",
+    "X17": "TypeScript tells its schema by its types, and a stored name is changed, not doubled.",
     "X18": "A schema is derived from signature and docstring, or the error says what to write.",
     "X19": "A new source keeps the tool's function and leaves its schema.",
     "X20": "Schemas are derived, base tools restored and tools found by words.",

@@ -8,13 +8,13 @@ from eunoe.errors import ToolFunctionMissing, ToolSourceInvalid
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-_LONGEST: Final = 200_000
+LONGEST: Final = 200_000
 
 
 def parsed(source: str) -> ast.Module:
     """Return the syntax of Python source; raise `ToolSourceInvalid` naming the line."""
-    if len(source) > _LONGEST:
-        raise ToolSourceInvalid(f"The source is longer than {_LONGEST} characters.")
+    if len(source) > LONGEST:
+        raise ToolSourceInvalid(f"The source is longer than {LONGEST} characters.")
     try:
         with warnings.catch_warnings(action="ignore"):
             return ast.parse(source)

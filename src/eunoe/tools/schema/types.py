@@ -53,7 +53,7 @@ _JSON_NAMES: Final[Mapping[type, str]] = {
     int: "integer",
     float: "number",
 }
-_LARGEST: Final = 2_000
+LARGEST: Final = 2_000
 """Types that one schema may be made of: classes that name each other twice grow without end."""
 
 
@@ -64,7 +64,7 @@ class Types:
         self._names = Names(module)
         self._classes = defined_classes(module)
         self._open: list[str] = []
-        self._left = _LARGEST
+        self._left = LARGEST
         self.defs: dict[str, Json] = {}
 
     def schema(self, node: ast.expr) -> Json:
