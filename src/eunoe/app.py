@@ -61,6 +61,7 @@ from eunoe.tools.mcp_offer import McpOffer
 from eunoe.tools.mcp_sessions import McpSessions
 from eunoe.tools.peers import Peers
 from eunoe.tools.sandbox import Limits, Sandbox
+from eunoe.tools.sandbox_e2b import E2bSandbox
 from eunoe.tools.web import Web
 
 VERSION: Final = version("eunoe")
@@ -180,7 +181,7 @@ async def open_runtime(
             keepalive_s=settings.keepalive_s,
             busy=settings.when_busy,
             executors=executors,
-            sandbox=sandbox,
+            sandbox=sandbox if isinstance(sandbox, Sandbox) else None,
         )
 
 
@@ -190,7 +191,7 @@ def sealing(settings: Settings) -> Sealer:
 
 
 @asynccontextmanager
-async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox]:
+async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox | E2bSandbox]:
     """Yield where custom tools run; whether that can be had is found out beside, and logged."""
     limits = Limits(
         timeout_s=settings.tool_timeout_s,
@@ -200,7 +201,9 @@ async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox]:
         unsandboxed=settings.tools_unsandboxed,
     )
     folder = settings.data_dir / "sandbox"
-    async with Sandbox.opened(folder, limits=limits, hidden=(settings.data_dir,)) as sandbox:
+    elsewhere = E2bSandbox(limits=limits) if settings.sandbox == "e2b" else None
+    local = Sandbox.opened(folder, limits=limits, hidden=(settings.data_dir,))
+    async with local if elsewhere is None else nullcontext(elsewhere) as sandbox:
         trial = asyncio.create_task(sandbox.tried())
         try:
             yield sandbox

@@ -12,8 +12,7 @@ from eunoe.errors import Conflict, EunoeError
 from eunoe.store import audit, sandboxes
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
 from eunoe.store.own import there
-from eunoe.tools.programs import Executor, Program, Ran, Requirement
-from eunoe.tools.sandbox import Sandbox
+from eunoe.tools.programs import Executor, Program, ProgramSandbox, Ran, Requirement
 
 DEFAULTS: Final[dict[SandboxType, Json]] = {
     "local": {
@@ -38,23 +37,28 @@ class ConfiguredExecutor:
 
     db: Database
     actor: Actor
-    sandbox: Sandbox
+    sandbox: ProgramSandbox
 
     async def run(self, program: Program, *, arguments: Json) -> Ran:
+        kind = self.sandbox.kind
         try:
             async with self.db.read(self.actor) as tx:
-                local = await sandboxes.of_type(tx, "local")
-                variables = {} if local is None else await sandboxes.values_of(tx, local.id)
+                found = await sandboxes.of_type(tx, kind)
+                variables = {} if found is None else await sandboxes.values_of(tx, found.id)
         except EunoeError as error:
             return Ran(ok=False, output=f"{program.name} was not run: {error}")
-        config = DEFAULTS["local"] if local is None else local.config
-        needed = replace(program, requirements=(*_packages(config), *program.requirements))
+        config = DEFAULTS[kind] if found is None else found.config
+        needed = replace(
+            program,
+            requirements=(*_packages(config), *program.requirements),
+            template=config.get("template"),
+        )
         ran = await self.sandbox.run(needed, arguments=arguments, variables=variables)
-        mark = fingerprint("local", config, organization_id=self.actor.organization_id)
+        mark = fingerprint(kind, config, organization_id=self.actor.organization_id)
         return replace(ran, fingerprint=mark)
 
 
-def executors_of(db: Database, sandbox: Sandbox) -> Callable[[Actor], Executor]:
+def executors_of(db: Database, sandbox: ProgramSandbox) -> Callable[[Actor], Executor]:
     """Return what gives each organization its executor."""
 
     def executor(actor: Actor) -> Executor:

@@ -124,6 +124,8 @@ class Settings(BaseSettings):
     shutdown_grace_s: Seconds = 10
     """How long a stopping process lets open requests and runs end, in seconds"""
 
+    sandbox: Literal["local", "e2b"] = "local"
+    """Where custom tools run: on this machine, or at E2B with `E2B_API_KEY` and the extra `e2b`"""
     tool_timeout_s: Seconds = 180
     """How long one call of a custom tool may take, in seconds"""
     tool_memory_bytes: Count = 512 * MEBIBYTE

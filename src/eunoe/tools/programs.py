@@ -5,9 +5,10 @@ The server never runs a tool's source itself. Whatever does stands behind `Execu
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias
 
 from eunoe.domain.messages import Image, Json, Text
+from eunoe.domain.sandboxes import SandboxType
 from eunoe.domain.tools import RETURN_CHAR_LIMIT
 
 Language: TypeAlias = Literal["python", "typescript"]
@@ -57,6 +58,8 @@ class Program:
     call: Call | None = field(default=None, repr=False, compare=False)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     return_char_limit: int = RETURN_CHAR_LIMIT
+    template: str | None = None
+    """What a sandbox elsewhere is made from."""
     network: bool | None = None
     timeout_s: float | None = None
     agent_id: str | None = None
@@ -79,6 +82,21 @@ class Ran:
     content: tuple[Text | Image, ...] = ()
     agent_state: Json | None = field(default=None, repr=False)
     fingerprint: str | None = None
+
+
+class ProgramSandbox(Protocol):
+    """Where programs are run: this machine's sandbox, or sandboxes elsewhere.
+
+    All run them alike, with the same limits, results and failures; none of these is raised.
+    """
+
+    kind: ClassVar[SandboxType]
+
+    async def run(
+        self, program: Program, *, arguments: Json, variables: Mapping[str, str] = ...
+    ) -> Ran:
+        """Run the program with the variables, over which its own win (X30)."""
+        ...
 
 
 class Executor(Protocol):

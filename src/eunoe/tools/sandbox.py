@@ -11,11 +11,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple
 
 import structlog
 
 from eunoe.domain.messages import Json
+from eunoe.domain.sandboxes import SandboxType
 from eunoe.errors import NodeMissing, PackagesRefused, SandboxUnavailable
 from eunoe.tools import inside
 from eunoe.tools.programs import Language, Program, Ran
@@ -75,6 +76,14 @@ class Limits:
     private_network: bool = False
     unsandboxed: bool = False
 
+    def time_of(self, program: Program) -> float:
+        """Return how long the program may take, in seconds."""
+        return min(program.timeout_s or self.timeout_s, self.timeout_s)
+
+    def gives_network(self, program: Program) -> bool:
+        asked = {"off": False, "asked": bool(program.network), "on": program.network is not False}
+        return asked[self.network]
+
 
 class _Kind(NamedTuple):
     """What the programs of one zygote have in common."""
@@ -95,6 +104,8 @@ class _Place:
 
 class Sandbox:
     """Runs programs. `opened` makes one; it ends with everything that runs in it."""
+
+    kind: ClassVar[SandboxType] = "local"
 
     def __init__(self, folder: Path, *, limits: Limits, hidden: Sequence[Path] = ()) -> None:
         self._folder = folder
@@ -167,15 +178,14 @@ class Sandbox:
     ) -> Ran:
         """Run the program with the variables, over which its own win (X30). Never raises for it."""
         limits = self._limits
-        timeout_s = min(program.timeout_s or limits.timeout_s, limits.timeout_s)
-        request = self._request(program, arguments, variables, timeout_s=timeout_s)
-        network = {"off": False, "asked": bool(program.network), "on": program.network is not False}
+        timeout_s = limits.time_of(program)
+        request = request_of(program, arguments, variables, timeout_s=timeout_s)
         # Calls that a program makes are never in the way of itself.
         async with self._room if program.call is None else self._calling_room:
             try:
                 packages = await self._installed(program)
                 options = await self._node_options(program)
-                kind = _Kind(packages, network[limits.network], program.language)
+                kind = _Kind(packages, limits.gives_network(program), program.language)
                 zygote = await self._zygote(kind)
                 request["paths"] = [] if packages is None else self._paths(packages)
                 if program.language == "typescript":
@@ -216,23 +226,6 @@ class Sandbox:
             for place in places.values():
                 if place.zygote is not None:
                     stack.push_async_callback(place.zygote.close)
-
-    def _request(
-        self, program: Program, arguments: Json, variables: Mapping[str, str], *, timeout_s: float
-    ) -> Json:
-        own = {} if program.agent_id is None else {"LETTA_AGENT_ID": program.agent_id}
-        return {
-            "name": program.name,
-            "function": program.function,
-            "source": program.source,
-            "libraries": dict(program.libraries),
-            "tools": dict(program.tools),
-            "arguments": arguments,
-            "agent_state": program.agent_state,
-            "agent_id": program.agent_id,
-            "environment": {**_ALWAYS, **own, **variables, **program.environment},
-            "cpu_s": math.ceil(timeout_s) + 1,
-        }
 
     def _paths(self, packages: Path) -> list[str]:
         return [PACKAGES] if self._walled else [str(packages)]
@@ -286,17 +279,7 @@ class Sandbox:
                 "private": limits.private_network,
                 "places": [[host, 53] for host in nameservers()],
             },
-            "limits": {
-                "memory_bytes": limits.memory_bytes,
-                "data_bytes": limits.memory_bytes + _RESERVED_BYTES[kind.language],
-                "scratch_bytes": limits.scratch_bytes,
-                "scratch_files": _SCRATCH_FILES,
-                "processes": limits.processes,
-                "open_files": _OPEN_FILES,
-                "output_bytes": _OUTPUT_BYTES,
-                "result_bytes": _RESULT_BYTES,
-                "cpu_s": math.ceil(limits.timeout_s) + 1,
-            },
+            "limits": limits_of(limits, kind.language),
         }
 
     async def _retire(self) -> None:
@@ -307,3 +290,36 @@ class Sandbox:
             gone = self._places.pop(key).zygote
             if gone is not None:
                 await gone.close()
+
+
+def request_of(
+    program: Program, arguments: Json, variables: Mapping[str, str], *, timeout_s: float
+) -> Json:
+    """Return what the code that runs a call is told of it."""
+    own = {} if program.agent_id is None else {"LETTA_AGENT_ID": program.agent_id}
+    return {
+        "name": program.name,
+        "function": program.function,
+        "source": program.source,
+        "libraries": dict(program.libraries),
+        "tools": dict(program.tools),
+        "arguments": arguments,
+        "agent_state": program.agent_state,
+        "agent_id": program.agent_id,
+        "environment": {**_ALWAYS, **own, **variables, **program.environment},
+        "cpu_s": math.ceil(timeout_s) + 1,
+    }
+
+
+def limits_of(limits: Limits, language: Language) -> dict[str, int]:
+    return {
+        "memory_bytes": limits.memory_bytes,
+        "data_bytes": limits.memory_bytes + _RESERVED_BYTES[language],
+        "scratch_bytes": limits.scratch_bytes,
+        "scratch_files": _SCRATCH_FILES,
+        "processes": limits.processes,
+        "open_files": _OPEN_FILES,
+        "output_bytes": _OUTPUT_BYTES,
+        "result_bytes": _RESULT_BYTES,
+        "cpu_s": math.ceil(limits.timeout_s) + 1,
+    }
