@@ -11,7 +11,7 @@ from eunoe.domain.messages import Json
 from eunoe.domain.runs import Run, Step, Usage
 from eunoe.store import runs, search, steps
 from tests.fixtures.apis import Api
-from tests.http.filing import ACTOR, BEGINNING, exported, imported, talk, without_time
+from tests.http.filing import ACTOR, BEGINNING, exported, imported, sent, talk, without_time
 
 pytestmark = pytest.mark.anyio
 
@@ -75,6 +75,30 @@ async def test_a_round_trip_gives_the_same_bytes(api: Api, agent_type: str) -> N
         assert made["warnings"] == []
         assert made["agent_ids"] != [agent["id"]]
         assert second == first
+
+
+@pytest.mark.rule("api-7.1", "H1")
+async def test_policies_of_calls_come_along_and_nobody_else_is_told(api: Api) -> None:
+    agent = await furnished(api)
+    policies = [
+        {
+            "effect": "deny",
+            "tool": "wipe_*",
+            "arguments": {"/path": "/etc/*"},
+            "reason": "Too much.",
+        },
+        {"effect": "ask", "expires_after_s": 60.0, "then": "approve"},
+        {"effect": "allow", "tool": "send_message"},
+    ]
+    where = "/v1/agents/{}/call-policies"
+    body = {"policies": policies, "webhook_url": "http://a.example/told"}
+    put = await api.sdk.put(where.format(agent["id"]), json=body)
+    first, second, made = await again(api, agent["id"])
+    assert (first == second, "a.example" in first) == (True, False)
+    copied = await api.got(where.format(made["agent_ids"][0]))
+    assert copied == put.json() | {"webhook_url": None}
+    broken = first.replace('"effect": "deny"', '"effect": "maybe"')
+    assert (await sent(api, broken)).status_code == 400
 
 
 @pytest.mark.rule("api-7.1", "api-7.2", "api-6.15")

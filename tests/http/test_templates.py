@@ -60,6 +60,11 @@ async def test_an_agent_from_a_template_is_like_the_first_but_its_own(
     strict: AsyncLetta, http: httpx.AsyncClient
 ) -> None:
     first = await source(strict)
+    policies = {
+        "policies": [{"effect": "deny", "tool": "wipe_*"}],
+        "webhook_url": "http://a.example/",
+    }
+    put = await http.put(f"/v1/agents/{first}/call-policies", json=policies)
     made = await strict.templates.create(agent_id=first, type="agent", name="greeter")
     assert (made.name, made.latest_version) == ("greeter", "1")
     assert made.template_deployment_slug == "default/greeter:1"
@@ -74,6 +79,7 @@ async def test_an_agent_from_a_template_is_like_the_first_but_its_own(
     assert answer.deployment_id.startswith("deployment-")
     old, new = await got(http, f"/v1/agents/{first}"), await got(http, f"/v1/agents/{agent_id}")
     assert {name: new.get(name) for name in FIELDS} == {name: old.get(name) for name in FIELDS}
+    assert await got(http, f"/v1/agents/{agent_id}/call-policies") == put.json()
     assert (new["name"], new["tags"]) == ("Copy", ["greeter", "new"])
     assert (new["base_template_id"], new["deployment_id"]) == (made.id, answer.deployment_id)
     assert await blocks(http, agent_id) == {

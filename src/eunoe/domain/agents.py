@@ -59,6 +59,7 @@ class AgentTraits:
     template_id: str | None = None
     base_template_id: str | None = None
     deployment_id: str | None = None
+    call_policies: CallPolicies | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,6 @@ class Agent(AgentTraits):
     compaction: CompactionSettings = field(default_factory=CompactionSettings)
     timezone: str = "UTC"
     tool_rules: tuple[Json, ...] = ()
-    call_policies: CallPolicies | None = None
     entity_id: str | None = None
     has_folders: bool = False
     """Whether a folder is attached; only the links to folders change it."""

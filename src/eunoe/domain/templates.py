@@ -9,6 +9,7 @@ from typing import Final
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import AgentType, CompactionSettings
 from eunoe.domain.blocks import Block, BlockDraft
+from eunoe.domain.call_policies import CallPolicies
 from eunoe.domain.drafts import AgentDraft, CompactionPatch, OpeningMessage
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
@@ -41,6 +42,7 @@ class Snapshot:
     max_files_open: int | None
     per_file_view_window_char_limit: int | None
     project_id: str | None
+    call_policies: CallPolicies | None = None
 
 
 _TAKEN: Final = tuple(one.name for one in fields(Snapshot) if one.name not in {"blocks", "tools"})

@@ -318,6 +318,7 @@ def _agent(
         template_id=draft.template_id,
         base_template_id=draft.base_template_id,
         deployment_id=draft.deployment_id,
+        call_policies=draft.call_policies,
         created_by_id=actor.user_id,
         last_updated_by_id=actor.user_id,
         created_at=at,

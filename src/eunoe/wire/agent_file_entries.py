@@ -30,6 +30,7 @@ from eunoe.wire.agent_file_messages import MessageEntry
 from eunoe.wire.agent_file_shapes import EmbeddingEntry, Loose, Name
 from eunoe.wire.agent_requests import CompactionBody
 from eunoe.wire.blocks import CreateBlockBody
+from eunoe.wire.call_policies import MOST_POLICIES, PoliciesOfCalls, Policy
 from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat, format_of
 from eunoe.wire.models import LlmConfigBody
 from eunoe.wire.secrets import SecretKey
@@ -172,6 +173,7 @@ class AgentEntry(Loose):
     block_ids: list[str] | None = None
     memory_blocks: list[CreateBlockBody] | None = None
     tool_rules: list[dict[str, Any]] | None = None
+    call_policies: list[Policy] | None = Field(default=None, max_length=MOST_POLICIES)
     llm_config: LlmConfigBody | None = None
     embedding_config: EmbeddingEntry | None = None
     model: str | None = None
@@ -216,6 +218,7 @@ class AgentEntry(Loose):
             compaction=self._compaction(config),
             timezone=self.timezone or "UTC",
             tool_rules=tuple(self.tool_rules or ()),
+            call_policies=PoliciesOfCalls(policies=self.call_policies or []).given(),
             tags=tuple(dict.fromkeys(self.tags or ())),
             message_buffer_autoclear=bool(self.message_buffer_autoclear),
             response_format=format_of(self.response_format),

@@ -17,6 +17,7 @@ from eunoe.wire import blocks, groups, tools
 from eunoe.wire.agent_file_extras import extras
 from eunoe.wire.agent_file_messages import message_entry
 from eunoe.wire.agents import compaction_settings
+from eunoe.wire.call_policies import shown
 from eunoe.wire.model_settings import model_settings
 from eunoe.wire.models import embedding_config, llm_config
 from eunoe.wire.shape import Shape
@@ -145,12 +146,19 @@ def _agent(file: AgentFile, record: AgentRecord, said: Json) -> Json:
         "message_buffer_autoclear": agent.message_buffer_autoclear,
         "enable_sleeptime": False,
         **_settled(agent),
+        **_policies(agent),
         "id": agent.id,
         "in_context_message_ids": list(record.window),
         "messages": [message_entry(said[message_id]) for message_id in record.window],
         "files_agents": holdings.held(record),
         "group_ids": [one.id for one in file.groups if one.manager_agent_id == agent.id],
     }
+
+
+def _policies(agent: Agent) -> Json:
+    """Return the policies of calls, an addition; whom a webhook tells is not for a file to say."""
+    policies = shown(agent.call_policies)["policies"]
+    return {"call_policies": policies} if policies else {}
 
 
 def _settled(agent: Agent) -> Json:

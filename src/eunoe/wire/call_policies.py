@@ -12,7 +12,7 @@ from eunoe.wire.sends import CallbackUrl
 from eunoe.wire.shape import Strict
 from eunoe.wire.times import entity_time, optional_entity_time
 
-_MOST: Final = 100
+MOST_POLICIES: Final = 100
 _YEAR_S: Final = 31_536_000
 
 Pattern = Annotated[str, StringConstraints(max_length=1_000)]
@@ -47,7 +47,7 @@ class Policy(Strict):
 class PoliciesOfCalls(Strict):
     """Policies in order, the first that fits deciding, and who is told of what waits."""
 
-    policies: list[Policy] = Field(default=[], max_length=_MOST)
+    policies: list[Policy] = Field(default=[], max_length=MOST_POLICIES)
     webhook_url: CallbackUrl | None = None
 
     def given(self) -> CallPolicies | None:
