@@ -11,7 +11,7 @@ _LINE_WORDS: Final = 12
 
 def markdown(number: int, *, sections: int = 6) -> bytes:
     """Return notes of some 4 kB; one line of each names its number."""
-    chance = random.Random(number)  # noqa: S311 -- filler
+    chance = random.Random(number)  # noqa: S311 -- it only fills files
     parts = [f"# Notes {number}\n", f"The mark of these notes is mark-{number:04}.\n"]
     for section in range(sections):
         parts += [f"## Part {section}\n", *(_line(chance) + "\n" for _ in range(8))]
@@ -20,7 +20,7 @@ def markdown(number: int, *, sections: int = 6) -> bytes:
 
 def pdf(*, pages: int, size: int) -> bytes:
     """Return a document of about `size` bytes: pages of text, each with a picture of noise."""
-    chance = random.Random(pages)  # noqa: S311 -- filler
+    chance = random.Random(pages)  # noqa: S311 -- it only fills files
     padding = size // pages
     objects = [b"<</Type/Catalog/Pages 2 0 R>>", _kids(pages)]
     objects.append(b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>")

@@ -26,8 +26,8 @@ _TAG: Final = re.compile(r"^(?=@\w)", re.MULTILINE)
 def typescript(source: str) -> "Node":
     """Return the syntax of the source; raise `ToolSourceInvalid` naming the line."""
     # Loaded by the first source in TypeScript.
-    import tree_sitter_typescript as grammar  # noqa: PLC0415
-    from tree_sitter import Language, Parser  # noqa: PLC0415
+    import tree_sitter_typescript as grammar  # noqa: PLC0415 -- rarely needed
+    from tree_sitter import Language, Parser  # noqa: PLC0415 -- rarely needed
 
     if len(source) > LONGEST:
         raise ToolSourceInvalid(f"The source is longer than {LONGEST} characters.")
