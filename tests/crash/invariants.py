@@ -11,6 +11,7 @@ from eunoe.store import events, lists, runs, steps
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
 from eunoe.store.runs import RunFilter
+from eunoe.store.steps import StepFilter
 
 _MANY = 10_000
 
@@ -21,7 +22,12 @@ async def faults(db: Database) -> list[str]:
         found = await runs.list_runs(tx, RunFilter(), Page(limit=_MANY))
         wrong = await _faults_of_rows(tx)
         for run in found:
-            wrong += _faults_of_run(run, await steps.of_run(tx, run.id))
+            wrong += _faults_of_run(
+                run,
+                await steps.list_steps(
+                    tx, StepFilter(run_id=run.id), Page(limit=0, ascending=True)
+                ),
+            )
             said = [event async for event in _events(tx, run.id)]
             wrong += [f"{run.id}: {what}" for what in _faults_of_events(said)]
         for (list_id,) in await tx.fetch("SELECT id FROM message_lists"):

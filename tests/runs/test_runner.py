@@ -15,6 +15,8 @@ from eunoe.runs.runner import Outcome
 from eunoe.runs.submit import Submission
 from eunoe.store import events, runs, steps
 from eunoe.store.db import Actor
+from eunoe.store.paging import Page
+from eunoe.store.steps import StepFilter
 from tests.runs.conftest import ACTOR, World, running
 
 pytestmark = pytest.mark.anyio
@@ -289,7 +291,7 @@ async def test_a_run_is_terminal_when_its_end_was_read(world: World) -> None:
 
     async with world.db.read(ACTOR) as tx:
         run = await runs.get(tx, submitted.run.id)
-        made = await steps.of_run(tx, submitted.run.id)
+        made = await steps.list_steps(tx, StepFilter(run_id=submitted.run.id), Page(ascending=True))
 
     assert run is not None
     assert (run.status, run.stop_reason, run.step_count) == ("completed", "end_turn", 1)
@@ -306,7 +308,7 @@ async def test_usage_is_the_sum_of_the_steps(world: World) -> None:
     outcome = await world.runner.fold(ACTOR, submitted.run.id)
 
     async with world.db.read(ACTOR) as tx:
-        made = await steps.of_run(tx, submitted.run.id)
+        made = await steps.list_steps(tx, StepFilter(run_id=submitted.run.id), Page(ascending=True))
 
     assert isinstance(outcome.used, Used)
     assert outcome.used.step_count == len(made) == 4

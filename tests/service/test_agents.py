@@ -22,7 +22,7 @@ from eunoe.service.models import Defaults
 from eunoe.store import agents as stored
 from eunoe.store import blocks, file_blocks, files, folders, groups, lists, tools
 from eunoe.store.agents import AgentFilter
-from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.db import Actor, Database, Tx, to_micros
 from eunoe.store.file_blocks import Shown
 from eunoe.store.paging import Page
 from tests.fixtures.apis import STORED_TOOLS
@@ -193,7 +193,12 @@ async def test_a_patch_does_not_undo_a_run_that_ended_meanwhile(seeded: Database
 
         async def resolve(self, handle: str) -> ModelConfig:
             async with seeded.write(ACTOR) as tx:
-                await stored.note_run_end(tx, agent_id, reason="end_turn", at=ended, duration_ms=5)
+                await tx.execute(
+                    "UPDATE agents SET last_stop_reason = 'end_turn', last_run_completion = $1,"
+                    " last_run_duration_ms = 5 WHERE id = $2",
+                    to_micros(ended),
+                    agent_id,
+                )
             return await super().resolve(handle)
 
     patch = AgentPatch(values={"name": "Ada"}, model=replace(AgentDraft().model, handle="here/two"))

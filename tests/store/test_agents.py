@@ -64,7 +64,6 @@ async def test_a_stranger_sees_and_changes_nothing(database: Database) -> None:
         assert await agents.list_agents(tx, AgentFilter(), Page()) == []
         assert await agents.count(tx, AgentFilter()) == 0
         assert not await agents.update(tx, replace(agent, name="Mine", tags=()))
-        await agents.note_run_end(tx, agent.id, reason="error", at=at(1), duration_ms=1)
         assert not await agents.delete(tx, agent.id)
     async with database.read(ACTOR) as tx:
         assert await agents.get(tx, agent.id) == agent
@@ -93,8 +92,10 @@ async def test_an_update_replaces_the_row_and_the_tags(database: Database) -> No
 async def test_an_update_leaves_what_a_run_noted_meanwhile(database: Database) -> None:
     agent = plain_agent()
     async with database.write(ACTOR) as tx:
-        await agents.insert(tx, agent)
-        await agents.note_run_end(tx, agent.id, reason="max_steps", at=at(8), duration_ms=42)
+        noted = replace(
+            agent, last_stop_reason="max_steps", last_run_completion=at(8), last_run_duration_ms=42
+        )
+        await agents.insert(tx, noted)
         await agents.update(tx, replace(agent, name="Renamed"))
         found = await agents.get(tx, agent.id)
     assert found == replace(
@@ -195,7 +196,8 @@ async def test_what_is_an_agents_own_goes_with_it_and_the_rest_stays(database: D
         assert await archives.get(tx, archive.id) is not None
         assert await tools.get(tx, tool.id) is not None
         assert await conversations.get(tx, talk.id) is None
-        assert await blocks.agents_of(tx, block.id) == []
+        where = AgentFilter(block_id=block.id)
+        assert await agents.list_agents(tx, where, Page()) == []
         for table, rows in (("messages", 1), ("list_entries", 1), ("agent_tags", 0)):
             assert await tx.fetch_value(f"SELECT COUNT(*) FROM {table}") == rows  # noqa: S608 -- names of ours
         assert await tx.fetch("SELECT id FROM message_lists") == [(other.id,)]

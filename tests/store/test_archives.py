@@ -66,7 +66,6 @@ async def test_a_stranger_sees_and_changes_nothing(database: Database, archive: 
         assert not await archives.delete(tx, archive.id)
         assert await passages.get(tx, passage.id) is None
         assert await passages.list_passages(tx, PassageFilter(), Page()) == []
-        assert await passages.count(tx, PassageFilter(agent_id=agent.id)) == 0
         assert not await passages.delete(tx, passage.id)
     async with database.read(ACTOR) as tx:
         assert await archives.attached(tx, agent.id) == archive
@@ -161,7 +160,8 @@ async def test_a_passage_comes_back_as_it_was(database: Database, archive: Archi
         assert await passages.get(tx, bare.id) == replace(bare, vector=None)
         assert await passages.delete(tx, full.id)
         assert not await passages.delete(tx, full.id)
-        assert await passages.count(tx, PassageFilter(archive_id=archive.id)) == 1
+        where = PassageFilter(archive_id=archive.id)
+        assert [one.id for one in await passages.list_passages(tx, where, Page())] == [bare.id]
 
 
 async def test_passages_are_stored_all_or_none(database: Database, archive: Archive) -> None:
@@ -174,7 +174,7 @@ async def test_passages_are_stored_all_or_none(database: Database, archive: Arch
     with pytest.raises(UniqueViolated):
         await store()
     async with database.read(ACTOR) as tx:
-        assert await passages.count(tx, PassageFilter()) == 0
+        assert await passages.list_passages(tx, PassageFilter(), Page()) == []
 
 
 @pytest.mark.rule("api-14.4")
@@ -206,6 +206,4 @@ async def test_passages_are_found_by_each_filter(database: Database, archive: Ar
 
 
 async def found(tx: Tx, where: PassageFilter) -> list[Passage]:
-    shown = await passages.list_passages(tx, where, OLDEST_FIRST)
-    assert await passages.count(tx, where) == len(shown)
-    return shown
+    return await passages.list_passages(tx, where, OLDEST_FIRST)

@@ -9,6 +9,7 @@ from eunoe.domain.blocks import Block
 from eunoe.domain.origins import Origin
 from eunoe.errors import BlockChanged, BlockExists
 from eunoe.store import agents, block_versions, blocks
+from eunoe.store.agents import AgentFilter
 from eunoe.store.blocks import BlockFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
@@ -55,7 +56,6 @@ async def test_a_stranger_sees_and_changes_nothing(database: Database) -> None:
         assert await blocks.many(tx, [block.id]) == {}
         assert await blocks.of_agents(tx, [agent_id]) == {agent_id: []}
         assert await blocks.by_label(tx, agent_id, block.label) is None
-        assert await blocks.agents_of(tx, block.id) == []
         assert await block_versions.of(tx, [block.id]) == []
         assert await blocks.list_blocks(tx, BlockFilter(), Page()) == []
         assert not await blocks.attach(tx, agent_id, block)
@@ -132,7 +132,8 @@ async def test_attaching_keeps_the_order_and_is_done_once(database: Database) ->
             two: [second],
             "agent-none": [],
         }
-        assert await blocks.agents_of(tx, second.id) == sorted([one, two])
+        found = await agents.list_agents(tx, AgentFilter(block_id=second.id), Page())
+        assert {agent.id for agent in found} == {one, two}
         assert await blocks.by_label(tx, one, "m") == third
         assert await blocks.by_label(tx, two, "m") is None
         assert await blocks.detach(tx, one, second.id)

@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
 from eunoe.domain.agents import Agent, AgentType
-from eunoe.domain.runs import StopReason
 from eunoe.store import codec, own
 from eunoe.store.db import (
     Dialect,
@@ -51,7 +49,7 @@ _COLUMNS: Final = (
     " (SELECT json_group_array(tag) FROM agent_tags WHERE agent_id = agents.id)"
 )
 _INSERT: Final = own.inserting("agents", (*_FIELDS, "organization_id"))
-# What the last run left is `note_run_end`'s alone: a PATCH beside it would put old values back.
+# What the last run left is `runs.end`'s alone: a PATCH beside it would put old values back.
 _CHANGEABLE: Final = tuple(name for name in _FIELDS[1:] if not name.startswith("last_"))
 _UPDATE: Final = (
     "UPDATE agents SET last_updated_by_id = $1,"
@@ -138,21 +136,6 @@ async def update(tx: Tx, agent: Agent) -> bool:
     await tx.execute("DELETE FROM agent_tags WHERE agent_id = $1", agent.id)
     await _insert_tags(tx, agent)
     return True
-
-
-async def note_run_end(
-    tx: Tx, agent_id: str, *, reason: StopReason, at: datetime, duration_ms: int
-) -> None:
-    """Set what an agent shows of its last run (api 6.1)."""
-    await tx.execute(
-        "UPDATE agents SET last_stop_reason = $1, last_run_completion = $2,"
-        " last_run_duration_ms = $3 WHERE id = $4 AND organization_id = $5",
-        reason,
-        to_micros(at),
-        duration_ms,
-        agent_id,
-        tx.actor.organization_id,
-    )
 
 
 async def delete(tx: Tx, agent_id: str) -> bool:

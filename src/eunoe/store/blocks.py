@@ -193,18 +193,6 @@ async def by_label(tx: Tx, agent_id: str, label: str) -> Block | None:
     )
 
 
-async def agents_of(tx: Tx, block_id: str) -> list[str]:
-    """Return the ids of the agents that have the block."""
-    rows = await tx.fetch(
-        "SELECT agents.id FROM agents_blocks JOIN agents ON agents.id = agents_blocks.agent_id"
-        f" WHERE agents_blocks.block_id = $1 AND {unindexed('agents.organization_id')} = $2"
-        " ORDER BY agents.id",
-        block_id,
-        tx.actor.organization_id,
-    )
-    return [row[0] for row in rows]
-
-
 def _held(tx: Tx) -> str:
     """Return SQL that keeps the rows read from changing before the commit, as SQLite always does.
 

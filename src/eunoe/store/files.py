@@ -1,13 +1,12 @@
 """Queries on files: the row, and who works on it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from eunoe.domain.files import File
 from eunoe.errors import FileTaken
-from eunoe.store import codec, own
-from eunoe.store.db import Tx, among, now_micros
+from eunoe.store import own
+from eunoe.store.db import Tx, now_micros
 from eunoe.store.mapping import CHANGED, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
@@ -129,13 +128,3 @@ async def advance(tx: Tx, file: File, *, fence: int) -> None:
     )
     if not changed:
         raise FileTaken
-
-
-async def names(tx: Tx, file_ids: Sequence[str]) -> dict[str, str]:
-    """Return the names of these files, by id."""
-    rows = await tx.fetch(
-        f"SELECT id, name FROM files WHERE id {among(tx, '$1')} AND organization_id = $2",
-        codec.encode(list(file_ids)),
-        tx.actor.organization_id,
-    )
-    return {row[0]: row[1] for row in rows}

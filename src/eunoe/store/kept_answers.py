@@ -5,8 +5,11 @@ An answer may show a secret once, as that to a new key does, so all of them are 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from eunoe.store.db import Tx, from_micros, to_micros
+from eunoe.store import mapping, own
+from eunoe.store.db import Tx, to_micros
+from eunoe.store.mapping import TIME, mapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,15 @@ class Kept:
     run_id: str | None
     content_type: str | None
     body: str | None
+
+
+_ANSWERS: Final = mapped(
+    Kept,
+    "kept_answers",
+    noun="answer",
+    kept={"held_until": TIME, "body": mapping.Kept(suffix="_sealed", sealed=True)},
+    scoped=False,
+)
 
 
 async def begin(
@@ -40,22 +52,7 @@ async def begin(
 
 
 async def get(tx: Tx, key_hash: str) -> Kept | None:
-    row = await tx.fetch_one(
-        "SELECT body_hash, owner, held_until, status, run_id, content_type, body_sealed"
-        " FROM kept_answers WHERE id = $1",
-        key_hash,
-    )
-    if row is None:
-        return None
-    return Kept(
-        body_hash=row[0],
-        owner=row[1],
-        held_until=from_micros(row[2]),
-        status=row[3],
-        run_id=row[4],
-        content_type=row[5],
-        body=None if row[6] is None else tx.sealer.open(row[6]),
-    )
+    return await own.first(tx, _ANSWERS, "WHERE id = $1", key_hash)
 
 
 async def take_over(tx: Tx, key_hash: str, kept: Kept, *, owner: str, until: datetime) -> bool:

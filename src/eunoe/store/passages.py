@@ -87,10 +87,6 @@ async def list_passages(tx: Tx, where: PassageFilter, page: Page) -> list[Passag
     return await own.page(tx, _PASSAGES, _where(tx, where), page)
 
 
-async def count(tx: Tx, where: PassageFilter) -> int:
-    return await own.count(tx, _where(tx, where), "passages")
-
-
 async def delete_of_file(tx: Tx, file_id: str) -> None:
     """Remove what was cut out of a file, and its index entries."""
     await tx.execute(

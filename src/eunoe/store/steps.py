@@ -98,18 +98,6 @@ async def get(tx: Tx, step_id: str) -> Step | None:
     return None if row is None else _from_row(row)
 
 
-async def of_run(tx: Tx, run_id: str) -> list[Step]:
-    """Return all steps of a run, oldest first."""
-    rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM steps WHERE run_id = $1"
-        f" AND {unindexed('organization_id')} = $2"
-        " ORDER BY created_at, id",
-        run_id,
-        tx.actor.organization_id,
-    )
-    return [_from_row(row) for row in rows]
-
-
 async def list_steps(tx: Tx, where: StepFilter, page: Page) -> list[Step]:
     """Return a page in the order of (creation, id); raise `Missing` for an unknown cursor."""
     asked = of_organization(tx, "steps")
