@@ -3,6 +3,7 @@
 import inspect
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, TypeAlias, TypeVar
 
@@ -22,7 +23,7 @@ from eunoe.runs.surroundings import Executors, no_executor
 from eunoe.service.images import ImageFetcher
 from eunoe.service.models import Defaults
 from eunoe.store import agents, users
-from eunoe.store.db import Actor, Database
+from eunoe.store.db import Actor, Database, Tx
 from eunoe.tools.mcp_offer import McpOffer
 from eunoe.tools.sandbox import Sandbox
 
@@ -89,29 +90,62 @@ async def _runtime(request: Request) -> Runtime:
 RuntimeDep: TypeAlias = Annotated[Runtime, Depends(_runtime)]
 
 
-async def _actor(
-    request: Request,
-    runtime: RuntimeDep,
-    user_id: Annotated[
-        str | None,
-        Header(convert_underscores=False, description="The acting user; absent, the default user."),
-    ] = None,
-) -> Actor:
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and the server that is asked."""
+
+    runtime: Runtime
+    actor: Actor
+
+    @property
+    def db(self) -> Database:
+        return self.runtime.db
+
+    @property
+    def models(self) -> OrganizationModels:
+        """The models that the caller can name."""
+        return self.runtime.models_of(self.actor)
+
+    @property
+    def defaults(self) -> Defaults:
+        return self.runtime.defaults
+
+    def read(self, *, long: bool = False) -> AbstractAsyncContextManager[Tx]:
+        """Open a snapshot of the caller's data."""
+        return self.db.read(self.actor, long=long)
+
+    def write(self) -> AbstractAsyncContextManager[Tx]:
+        """Open a transaction that changes the caller's data."""
+        return self.db.write(self.actor)
+
+
+UserId: TypeAlias = Annotated[
+    str | None,
+    Header(convert_underscores=False, description="The acting user; absent, the default user."),
+]
+
+
+async def _caller(request: Request, user_id: UserId = None) -> Caller:
     """Return who acts (api 1.10): a malformed id is refused, an unknown one is the default user.
 
     Who brings a key or an access token acts as the user it is of.
     """
-    actor: Actor | None = request.scope.get(ACTOR_KEY)
-    if actor is not None:
-        return actor
-    if user_id is None:
-        return Actor()
+    runtime: Runtime = request.app.state.runtime
+    known: Actor | None = request.scope.get(ACTOR_KEY)
+    if known is not None or user_id is None:
+        return Caller(runtime, known or Actor())
     if not is_id("user", user_id):
         raise Invalid("The header user_id is not a user id of the form user-{uuid4}.")
     # Who brings a key here administers the server, and names somebody else.
-    return replace(await actor_of(runtime, user_id), key_id=request.scope.get(CALLER_KEY))
+    actor = replace(await actor_of(runtime, user_id), key_id=request.scope.get(CALLER_KEY))
+    return Caller(runtime, actor)
 
 
+async def _actor(request: Request, user_id: UserId = None) -> Actor:
+    return (await _caller(request, user_id)).actor
+
+
+Me: TypeAlias = Annotated[Caller, Depends(_caller)]
 ActorDep: TypeAlias = Annotated[Actor, Depends(_actor)]
 
 
@@ -126,12 +160,12 @@ async def actor_of(runtime: Runtime, user_id: str) -> Actor:
     return Actor(organization_id=organization_id, user_id=user_id)
 
 
-async def agent_type(runtime: Runtime, actor: Actor, agent_id: str) -> AgentType:
+async def agent_type(me: Caller, agent_id: str) -> AgentType:
     """Return the type of an agent; raise `Missing` for an unknown or foreign one."""
-    known, key = runtime.agent_types, (actor.organization_id, agent_id)
+    known, key = me.runtime.agent_types, (me.actor.organization_id, agent_id)
     found = known.get(key)
     if found is None:
-        async with runtime.db.read(actor) as tx:
+        async with me.read() as tx:
             found = await agents.type_of(tx, agent_id)
         if found is None:
             raise Missing(f"There is no agent {agent_id}.")

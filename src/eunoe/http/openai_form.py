@@ -1,6 +1,7 @@
 """The manners of OpenAI's API: its error bodies, and streams that its clients can read."""
 
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
 from fastapi.exceptions import RequestValidationError
@@ -11,14 +12,13 @@ from starlette.responses import Response
 from eunoe.domain.events import Ended, Failed, RunEvent
 from eunoe.domain.messages import Json
 from eunoe.errors import EunoeError, Invalid, Kind, Missing
-from eunoe.http.deps import Runtime, actor_of
+from eunoe.http.deps import Caller, actor_of
 from eunoe.http.document import Route
 from eunoe.http.errors import answer_of, answer_of_failed
 from eunoe.http.replies import JsonReply
 from eunoe.http.sse import DONE, frame
 from eunoe.ids import is_id
 from eunoe.store import agents
-from eunoe.store.db import Actor
 from eunoe.wire.completions import error_body
 from eunoe.wire.messages import Lens
 from eunoe.wire.speech import Retelling, Teller
@@ -35,14 +35,16 @@ _TYPES: Final[Mapping[Kind, str]] = {
 }
 
 
-async def acting(runtime: Runtime, actor: Actor, user: str | None) -> Actor:
+async def acting(me: Caller, user: str | None) -> Caller:
     """Return who acts: the user that the body names, where that is a user id of ours."""
-    return await actor_of(runtime, user) if user and is_id("user", user) else actor
+    if not user or not is_id("user", user):
+        return me
+    return replace(me, actor=await actor_of(me.runtime, user))
 
 
-async def model_of(runtime: Runtime, actor: Actor, agent_id: str) -> str:
+async def model_of(me: Caller, agent_id: str) -> str:
     """Return the name of the model that the agent speaks through; raise `Missing`."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         agent = await agents.get(tx, agent_id)
     if agent is None:
         raise Missing(f"There is no agent {agent_id}.", param="model")

@@ -14,7 +14,7 @@ from eunoe.domain.followups import begins_round
 from eunoe.domain.runs import Busy, Run, Usage, is_terminal
 from eunoe.engine.failures import ending_of
 from eunoe.errors import ApprovalPending, ApprovalRefused, Invalid, RunExpired
-from eunoe.http.deps import Runtime, agent_type
+from eunoe.http.deps import Caller, Runtime, agent_type
 from eunoe.http.errors import answer_of_failed
 from eunoe.http.repeats import KEY
 from eunoe.http.replies import JsonReply
@@ -54,27 +54,25 @@ class Target:
     """Whether the agent is spoken to, and answers in words alone."""
 
 
-async def submitted(
-    request: Request, runtime: Runtime, actor: Actor, body: LettaRequest, target: Target
-) -> Run:
+async def submitted(request: Request, me: Caller, body: LettaRequest, target: Target) -> Run:
     """Store the request as a run, or find the run that it repeats (G-3, G-5, G-6)."""
-    submission = await submission_of(request, runtime, actor, body, target)
-    return (await runtime.runner.submit(actor, submission)).run
+    submission = await submission_of(request, me, body, target)
+    return (await me.runtime.runner.submit(me.actor, submission)).run
 
 
 async def submission_of(
-    request: Request, runtime: Runtime, actor: Actor, body: LettaRequest, target: Target
+    request: Request, me: Caller, body: LettaRequest, target: Target
 ) -> Submission:
     """Return what a request asks for.
 
     Raises `Missing` for an unknown or foreign agent, and for a model that no provider
     serves, before anything is fetched.
     """
-    await agent_type(runtime, actor, target.agent_id)
+    await agent_type(me, target.agent_id)
     if body.override_model is not None:
-        await runtime.models_of(actor).resolve(body.override_model)
+        await me.models.resolve(body.override_model)
     items = items_of(body)
-    said = await inputs_of(items, fetch=runtime.images)
+    said = await inputs_of(items, fetch=me.runtime.images)
     options = options_of(body, stream_tokens=target.stream_tokens, callback_url=target.callback_url)
     if target.aloud:
         options = replace(options, aloud=True)
@@ -85,24 +83,24 @@ async def submission_of(
         agent_id=target.agent_id,
         conversation_id=target.conversation_id,
         messages=said,
-        answers=await given_answers(items, fetch=runtime.images),
+        answers=await given_answers(items, fetch=me.runtime.images),
         options=options,
         background=target.background,
         run_type=target.run_type,
         otids=client_otids(items),
-        request_hash=await _request_hash(request, actor),
+        request_hash=await _request_hash(request, me.actor),
         retry_count=_retry_count(request),
         keyed=KEY in request.headers,
-        busy=_busy(request, runtime),
+        busy=_busy(request, me.runtime),
     )
 
 
-async def answered(runtime: Runtime, actor: Actor, run: Run) -> Response:
+async def answered(me: Caller, run: Run) -> Response:
     """Wait for the run's end and return the whole reply (streaming 3)."""
-    outcome = await runtime.runner.fold(actor, run.id, whole_round=begins_round(run))
+    outcome = await me.runtime.runner.fold(me.actor, run.id, whole_round=begins_round(run))
     if outcome.failed is not None:
         return answer_of_failed(outcome.failed)
-    lens = await lens_for(runtime, actor, run)
+    lens = await lens_for(me, run)
     body = answer(
         outcome.views, outcome.compactions, lens, reason=outcome.reason, used=outcome.used
     )
@@ -110,20 +108,14 @@ async def answered(runtime: Runtime, actor: Actor, run: Run) -> Response:
 
 
 async def sent_streaming(
-    request: Request,
-    runtime: Runtime,
-    actor: Actor,
-    body: LettaRequest,
-    target: Target,
-    *,
-    pings: bool,
+    request: Request, me: Caller, body: LettaRequest, target: Target, *, pings: bool
 ) -> Response:
     """Take a request in and stream its answer.
 
     What cannot be said to a list that waits, or does not, is an error in the stream (9.1).
     """
     try:
-        run = await submitted(request, runtime, actor, body, target)
+        run = await submitted(request, me, body, target)
     except (ApprovalPending, ApprovalRefused) as error:
         # The run that waits is what it is about; else one that never came to be.
         asked = error.run_id if isinstance(error, ApprovalPending) else None
@@ -131,7 +123,7 @@ async def sent_streaming(
         events = _refused(ending_of(error, run_id=run_id))
         form = Chunks(run_id=run_id, lens=Lens(), pings=False)
         return EventStream(events, run_id=run_id, form=form)
-    return await streamed(runtime, actor, run, pings=pings)
+    return await streamed(me, run, pings=pings)
 
 
 async def _refused(ending: Ending) -> AsyncGenerator[tuple[int, RunEvent]]:
@@ -142,37 +134,33 @@ async def _refused(ending: Ending) -> AsyncGenerator[tuple[int, RunEvent]]:
         yield place, event
 
 
-async def streamed(
-    runtime: Runtime, actor: Actor, run: Run, *, pings: bool, after: int = 0
-) -> Response:
+async def streamed(me: Caller, run: Run, *, pings: bool, after: int = 0) -> Response:
     """Return the run's events past place `after` as a stream (streaming 2, 4.6)."""
-    form = Chunks(run_id=run.id, lens=await lens_for(runtime, actor, run), pings=pings)
-    return followed(runtime, actor, run, form=form, after=after)
+    form = Chunks(run_id=run.id, lens=await lens_for(me, run), pings=pings)
+    return followed(me, run, form=form, after=after)
 
 
-async def resumed(
-    runtime: Runtime, actor: Actor, run: Run, asked: RetrieveStreamRequest
-) -> Response:
+async def resumed(me: Caller, run: Run, asked: RetrieveStreamRequest) -> Response:
     """Return the events of any run again; raise `RunExpired` where they are no longer kept."""
     if is_terminal(run.status):
-        async with runtime.db.read(actor) as tx:
+        async with me.read() as tx:
             if not await events.last_seq(tx, run.id):
                 raise RunExpired(run_id=run.id)
     pings = asked.include_pings is not False
-    return await streamed(runtime, actor, run, pings=pings, after=asked.starting_after)
+    return await streamed(me, run, pings=pings, after=asked.starting_after)
 
 
-def followed(runtime: Runtime, actor: Actor, run: Run, *, form: Form, after: int = 0) -> Response:
+def followed(me: Caller, run: Run, *, form: Form, after: int = 0) -> Response:
     """Return the run's events past place `after` as a stream in the form that is asked for."""
-    runner = runtime.runner
+    runner = me.runtime.runner
     read = runner.read_round if begins_round(run) else runner.read
-    told = read(actor, run.id, after=after)
-    return EventStream(told, run_id=run.id, form=form, keepalive_s=runtime.keepalive_s)
+    told = read(me.actor, run.id, after=after)
+    return EventStream(told, run_id=run.id, form=form, keepalive_s=me.runtime.keepalive_s)
 
 
-async def lens_for(runtime: Runtime, actor: Actor, run: Run) -> Lens:
+async def lens_for(me: Caller, run: Run) -> Lens:
     """Return how the answer of a run is shown to who asked for it."""
-    kind = await agent_type(runtime, actor, run.agent_id)
+    kind = await agent_type(me, run.agent_id)
     return lens_of(run.options, agent_type=kind)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import Me
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.service import access_tokens
@@ -22,11 +22,11 @@ router = v1("/client-side-access-tokens", tag="access tokens")
 
 
 @router.post("", **answers("create_access_token", AccessToken, status=201))
-async def create(body: CreateAccessTokenBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def create(body: CreateAccessTokenBody, me: Me) -> Response:
     """Make a token; its text is in this answer alone."""
     text, made = await access_tokens.create(
-        runtime.db,
-        actor,
+        me.db,
+        me.actor,
         hostname=body.hostname,
         grants=body.grants(),
         expires_at=body.expires_at,
@@ -36,14 +36,13 @@ async def create(body: CreateAccessTokenBody, runtime: RuntimeDep, actor: ActorD
 
 @router.get("", **answers("list_access_tokens", AccessTokens))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     agent_id: Annotated[str | None, Query(alias="agentId")] = None,
     limit: Annotated[float, Query(ge=1, le=1000)] = 10,
     offset: Annotated[float, Query(ge=0, le=2**31)] = 0,
 ) -> Response:
     """List the tokens that have not expired, the newest first, by their ids."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await stored.list_tokens(
             tx,
             agent_id=agent_id,
@@ -56,7 +55,7 @@ async def list_all(
 
 
 @router.delete("/{token}", operation_id="delete_access_token", status_code=204)
-async def delete(token: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(token: str, me: Me) -> Response:
     """Revoke a token, named by its text or its id."""
-    await access_tokens.revoke(runtime.db, actor, token)
+    await access_tokens.revoke(me.db, me.actor, token)
     return Response(status_code=204)

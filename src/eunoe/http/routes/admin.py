@@ -6,7 +6,7 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from eunoe.domain.names import random_name
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import Me, RuntimeDep
 from eunoe.http.pages import After, Limit, rows
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
@@ -46,24 +46,24 @@ async def list_users(runtime: RuntimeDep, page: PageDep) -> Response:
 
 
 @router.post("/users/", **answers("create_user", User))
-async def create_user(body: UserCreate, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def create_user(body: UserCreate, me: Me) -> Response:
     """Make a user, who then acts by his id in the `user_id` header."""
     made = await users.create(
-        runtime.db, name=body.name, organization_id=body.organization_id, by=actor
+        me.db, name=body.name, organization_id=body.organization_id, by=me.actor
     )
     return JsonReply(user(made))
 
 
 @router.put("/users/", **answers("update_user", User))
-async def update_user(body: UserUpdate, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def update_user(body: UserUpdate, me: Me) -> Response:
     """Give a user another name."""
-    return JsonReply(user(await users.rename(runtime.db, body.id, body.name, by=actor)))
+    return JsonReply(user(await users.rename(me.db, body.id, body.name, by=me.actor)))
 
 
 @router.delete("/users/", **answers("delete_user", User))
-async def delete_user(user_id: UserId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete_user(user_id: UserId, me: Me) -> Response:
     """Remove a user; what he made is his organization's and stays."""
-    return JsonReply(user(await users.delete(runtime.db, user_id, by=actor)))
+    return JsonReply(user(await users.delete(me.db, user_id, by=me.actor)))
 
 
 @router.get("/orgs/", **answers("list_orgs", list[Organization]))
@@ -74,24 +74,20 @@ async def list_organizations(runtime: RuntimeDep, page: PageDep) -> Response:
 
 
 @router.post("/orgs/", **answers("create_organization", Organization))
-async def create_organization(
-    body: OrganizationBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def create_organization(body: OrganizationBody, me: Me) -> Response:
     """Make an organization, whose things no other sees."""
-    made = await users.create_organization(runtime.db, name=body.name or random_name(), by=actor)
+    made = await users.create_organization(me.db, name=body.name or random_name(), by=me.actor)
     return JsonReply(organization(made))
 
 
 @router.patch("/orgs/", **answers("update_organization", Organization))
-async def update_organization(
-    org_id: str, body: OrganizationBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def update_organization(org_id: str, body: OrganizationBody, me: Me) -> Response:
     """Give an organization another name."""
-    changed = await users.rename_organization(runtime.db, org_id, body.name, by=actor)
+    changed = await users.rename_organization(me.db, org_id, body.name, by=me.actor)
     return JsonReply(organization(changed))
 
 
 @router.delete("/orgs/", **answers("delete_organization_by_id", Organization))
-async def delete_organization(org_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete_organization(org_id: str, me: Me) -> Response:
     """Remove an organization that owns nothing any more."""
-    return JsonReply(organization(await users.delete_organization(runtime.db, org_id, by=actor)))
+    return JsonReply(organization(await users.delete_organization(me.db, org_id, by=me.actor)))

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from eunoe.domain.agent_files import AgentFile
 from eunoe.errors import Invalid
-from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
+from eunoe.http.deps import Caller, Me, given
 from eunoe.http.intake import cleaned, scrubbed
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
@@ -21,7 +21,6 @@ from eunoe.http.router import answers, v1
 from eunoe.service.agent_export import Wanted, export
 from eunoe.service.agent_import import Wishes, bring_in
 from eunoe.service.ingest import DUTY
-from eunoe.store.db import Actor
 from eunoe.wire.agent_file_reading import read
 from eunoe.wire.agent_files import ExportBody, Imported, written
 from eunoe.wire.agent_requests import NAME
@@ -88,10 +87,7 @@ class ImportForm:
 
 @router.get("/{agent_id}/export", **answers("export_agent", dict[str, Any]))
 async def export_agent(
-    agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    asked: Annotated[Asked, Depends(given(Asked))],
+    agent_id: AgentId, me: Me, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
     """Get an agent with its blocks, tools and what is in its window as a file."""
     if asked.use_legacy_format:
@@ -101,12 +97,12 @@ async def export_agent(
         scrub_messages=asked.scrub_messages,
         everything=asked.everything,
     )
-    return await _exported(runtime, actor, agent_id, wanted)
+    return await _exported(me, agent_id, wanted)
 
 
 @router.post("/{agent_id}/export", **answers("export_agent_with_skills", dict[str, Any]))
 async def export_agent_with_skills(
-    agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, body: ExportBody | None = None
+    agent_id: AgentId, me: Me, body: ExportBody | None = None
 ) -> Response:
     """Get an agent as a file that brings skills along."""
     asked = ExportBody() if body is None else body
@@ -116,13 +112,12 @@ async def export_agent_with_skills(
         everything=asked.everything,
         skills=tuple(skill.model_dump() for skill in asked.skills),
     )
-    return await _exported(runtime, actor, agent_id, wanted)
+    return await _exported(me, agent_id, wanted)
 
 
 @router.post("/import", **answers("import_agent", Imported))
 async def import_agent(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     file: Annotated[UploadFile, File(description="The agent file.")],
     form: Annotated[ImportForm, Depends(given(ImportForm))],
 ) -> Response:
@@ -132,14 +127,12 @@ async def import_agent(
     """
     wishes, text = form.wishes(), await file.read()
     found = await asyncio.to_thread(lambda: read(cleaned(text), at=datetime.now(UTC)))
-    made = await bring_in(
-        runtime.db, actor, found, wishes, models=runtime.models_of(actor), defaults=runtime.defaults
-    )
+    made = await bring_in(me.db, me.actor, found, wishes, models=me.models, defaults=me.defaults)
     for agent in made.agents:
         if agent.embedding is not None:
-            await runtime.runner.remember(actor, agent.id)
+            await me.runtime.runner.remember(me.actor, agent.id)
     for file_id in made.file_ids:
-        await runtime.runner.due(DUTY, file_id)
+        await me.runtime.runner.due(DUTY, file_id)
     answer: Imported = {
         "agent_ids": [agent.id for agent in made.agents],
         "warnings": list(made.warnings),
@@ -147,8 +140,8 @@ async def import_agent(
     return JsonReply(answer)
 
 
-async def _exported(runtime: Runtime, actor: Actor, agent_id: str, wanted: Wanted) -> Response:
-    found = await export(runtime.db, actor, agent_id, wanted)
+async def _exported(me: Caller, agent_id: str, wanted: Wanted) -> Response:
+    found = await export(me.db, me.actor, agent_id, wanted)
     text = await asyncio.to_thread(_written, found)
     return Response(text, media_type="application/json")
 

@@ -7,7 +7,7 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from eunoe.domain.audit import AuditEntry
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.pages import page_of
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
@@ -22,12 +22,11 @@ router = v1("/audit", tag="admin")
 @router.get("", **answers("list_audit_entries", list[AuditEntry]))
 @router.get("/", include_in_schema=False)
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     asked: Annotated[AuditFilter, Depends(given(AuditFilter))],
     page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
 ) -> Response:
     """List what was administered, the newest first."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await audit.list_entries(tx, asked, page)
     return JsonReply([{**asdict(one), "created_at": entity_time(one.created_at)} for one in found])

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from eunoe.domain.inputs import Ask
 from eunoe.domain.jobs import Job as DomainJob
 from eunoe.errors import Invalid
-from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, agent_type
+from eunoe.http.deps import Caller, Me, agent_type
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
@@ -17,7 +17,7 @@ from eunoe.ids import is_id
 from eunoe.runs import batches
 from eunoe.store import batches as stored
 from eunoe.store import jobs, messages
-from eunoe.store.db import Actor, Tx
+from eunoe.store.db import Tx
 from eunoe.store.jobs import JobFilter
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.own import there
@@ -31,54 +31,51 @@ _ONLY: Final = JobFilter(kinds=("batch",))
 
 
 @router.post("", **answers("create_batch", Job))
-async def create(body: CreateBatch, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def create(body: CreateBatch, me: Me) -> Response:
     """Take many requests in at once; each becomes a run when it is its turn."""
     if not body.requests:
         raise Invalid("A batch needs at least one request.")
-    asks = [(one.agent_id, await _ask(runtime, actor, one)) for one in body.requests]
+    asks = [(one.agent_id, await _ask(me, one)) for one in body.requests]
     batch_id = await batches.create(
-        runtime.db,
-        runtime.runner,
-        actor,
+        me.db,
+        me.runtime.runner,
+        me.actor,
         asks,
         callback_url=body.callback_url,
         now=datetime.now(UTC),
     )
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         return JsonReply(await _shown(tx, await _batch(tx, batch_id)))
 
 
 @router.get("", **answers("list_batches", list[Job]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[Page, Depends(page_of(limit=100, order="desc"))],
+    me: Me, page: Annotated[Page, Depends(page_of(limit=100, order="desc"))]
 ) -> Response:
     """List batches, over or not, the newest first."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await jobs.list_jobs(tx, _ONLY, page)
         results = await stored.results(tx, [one.id for one in found])
     return JsonReply([shown(one, results[one.id]) for one in found])
 
 
 @router.get("/{batch_id}", **answers("retrieve_batch", Job))
-async def retrieve(batch_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def retrieve(batch_id: str, me: Me) -> Response:
     """Get a batch: how it stands, and what has become of each of its requests."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         return JsonReply(await _shown(tx, await _batch(tx, batch_id)))
 
 
 @router.get("/{batch_id}/messages", **answers("list_messages_for_batch", LettaBatchMessages))
 async def list_messages(
     batch_id: str,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     page: Annotated[MessagePage, Depends(message_page_of(order="desc"))],
     agent_id: str | None = None,
 ) -> Response:
     """List what was said in the runs of a batch, in the form that is kept."""
     where = MessageFilter(batch_id=batch_id, agent_id=agent_id)
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await _batch(tx, batch_id)
         found = await messages.list_messages(tx, where, page)
     said = [stored_form(message) for message in found]
@@ -87,19 +84,19 @@ async def list_messages(
 
 
 @router.patch("/{batch_id}/cancel", operation_id="cancel_batch")
-async def cancel(batch_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def cancel(batch_id: str, me: Me) -> Response:
     """Stop a batch, its runs under way too; one that is over stays as it is."""
     _check(batch_id)
-    await batches.cancel(runtime.db, runtime.runner, actor, batch_id, now=datetime.now(UTC))
+    await batches.cancel(me.db, me.runtime.runner, me.actor, batch_id, now=datetime.now(UTC))
     return JsonReply(None)
 
 
-async def _ask(runtime: Runtime, actor: Actor, one: LettaBatchRequest) -> Ask:
+async def _ask(me: Caller, one: LettaBatchRequest) -> Ask:
     """Return a request as it is kept; what cannot become a run is refused before anything is."""
-    await agent_type(runtime, actor, one.agent_id)
+    await agent_type(me, one.agent_id)
     if one.override_model is not None:
-        await runtime.registry.resolve(one.override_model)
-    return await one.ask(fetch=runtime.images)
+        await me.runtime.registry.resolve(one.override_model)
+    return await one.ask(fetch=me.runtime.images)
 
 
 async def _shown(tx: Tx, job: DomainJob) -> Job:

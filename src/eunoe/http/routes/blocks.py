@@ -8,7 +8,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from eunoe.http.callers import RelationsDep
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, BlockId
 from eunoe.http.replies import JsonReply
@@ -106,84 +106,73 @@ class Asked:
 
 @router.get("/", **answers("list_blocks", list[BlockResponse]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     asked: Annotated[Asked, Depends(given(Asked))],
     page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
 ) -> Response:
     """List blocks, the oldest first."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await stored.list_blocks(tx, asked.where(), page)
     return JsonReply([block(one) for one in found])
 
 
 @router.get("/count", **answers("count_blocks", int))
-async def count(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Counted, Depends(given(Counted))]
-) -> Response:
-    async with runtime.db.read(actor) as tx:
+async def count(me: Me, asked: Annotated[Counted, Depends(given(Counted))]) -> Response:
+    async with me.read() as tx:
         return JsonReply(await stored.count(tx, asked.where()))
 
 
 @router.post("/", **answers("create_block", BlockResponse))
-async def create(body: CreateBlockBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    return JsonReply(block(await blocks.create(runtime.db, actor, body.draft())))
+async def create(body: CreateBlockBody, me: Me) -> Response:
+    return JsonReply(block(await blocks.create(me.db, me.actor, body.draft())))
 
 
 @router.get("/{block_id}", **answers("retrieve_block", BlockResponse))
-async def retrieve(block_id: BlockId, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    return JsonReply(block(await blocks.get(runtime.db, actor, block_id)))
+async def retrieve(block_id: BlockId, me: Me) -> Response:
+    return JsonReply(block(await blocks.get(me.db, me.actor, block_id)))
 
 
 @router.patch("/{block_id}", **answers("modify_block", BlockResponse))
-async def update(
-    block_id: BlockId, body: UpdateBlockBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def update(block_id: BlockId, body: UpdateBlockBody, me: Me) -> Response:
     """Change a block for every agent that has it."""
-    return JsonReply(block(await blocks.update(runtime.db, actor, block_id, body.patch())))
+    return JsonReply(block(await blocks.update(me.db, me.actor, block_id, body.patch())))
 
 
 @router.delete("/{block_id}", operation_id="delete_block")
-async def delete(block_id: BlockId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(block_id: BlockId, me: Me) -> Response:
     """Delete a block; it leaves every agent that has it."""
-    await blocks.delete(runtime.db, actor, block_id)
+    await blocks.delete(me.db, me.actor, block_id)
     return JsonReply(None)
 
 
 @router.get("/{block_id}/history", **answers("list_block_history", list[BlockVersionResponse]))
 async def list_history(
-    block_id: BlockId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
+    block_id: BlockId, me: Me, page: Annotated[Page, Depends(page_of(limit=50, order="asc"))]
 ) -> Response:
     """List what the block has been, oldest first: by whom, in which run, and when."""
-    found = await blocks.history(runtime.db, actor, block_id, page)
+    found = await blocks.history(me.db, me.actor, block_id, page)
     return JsonReply([version(one) for one in found])
 
 
 @router.get("/{block_id}/diff", **answers("diff_block", BlockDiff))
 async def diff(
     block_id: BlockId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     since: Annotated[Version | None, Query(alias="from")] = None,
     until: Annotated[Version | None, Query(alias="to")] = None,
 ) -> Response:
     """Show how the block changed between two versions; the newest change if none is named."""
-    found = await blocks.diff(runtime.db, actor, block_id, since=since, until=until)
+    found = await blocks.diff(me.db, me.actor, block_id, since=since, until=until)
     shown: BlockDiff = {"diff": found}
     return JsonReply(shown)
 
 
 @router.post("/{block_id}/revert", **answers("revert_block", BlockResponse))
-async def revert(
-    block_id: BlockId, body: RevertBlockBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def revert(block_id: BlockId, body: RevertBlockBody, me: Me) -> Response:
     """Make the block what it was at a version, as a new version."""
     reverted = await blocks.revert(
-        runtime.db,
-        actor,
+        me.db,
+        me.actor,
         block_id,
         version=body.version,
         expected_version=body.expected_version,
@@ -194,13 +183,12 @@ async def revert(
 @router.get("/{block_id}/agents", **answers("list_agents_for_block", list[AgentState]))
 async def list_agents(
     block_id: BlockId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     wanted: RelationsDep,
     page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
 ) -> Response:
     """List the agents that have the block."""
-    found = await blocks.agents_of(runtime.db, actor, block_id, page, include=wanted)
+    found = await blocks.agents_of(me.db, me.actor, block_id, page, include=wanted)
     return JsonReply(listed(found))
 
 
@@ -212,13 +200,10 @@ async def list_agents(
 )
 @of_agent.get("/{agent_id}/core-memory/blocks/", include_in_schema=False)
 async def list_attached(
-    agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[Page, Depends(page_of(limit=100, order="desc"))],
+    agent_id: AgentId, me: Me, page: Annotated[Page, Depends(page_of(limit=100, order="desc"))]
 ) -> Response:
     """List the agent's blocks."""
-    found = await blocks.of_agent(runtime.db, actor, agent_id, page)
+    found = await blocks.of_agent(me.db, me.actor, agent_id, page)
     return JsonReply([block(one) for one in found])
 
 
@@ -226,22 +211,18 @@ async def list_attached(
     "/{agent_id}/core-memory/blocks/attach/{block_id}",
     **answers("attach_core_memory_block", AgentState),
 )
-async def attach(
-    agent_id: AgentId, block_id: BlockId, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def attach(agent_id: AgentId, block_id: BlockId, me: Me) -> Response:
     """Give the agent a block."""
-    return JsonReply(state(await blocks.attach(runtime.db, actor, agent_id, block_id)))
+    return JsonReply(state(await blocks.attach(me.db, me.actor, agent_id, block_id)))
 
 
 @of_agent.patch(
     "/{agent_id}/core-memory/blocks/detach/{block_id}",
     **answers("detach_core_memory_block", AgentState),
 )
-async def detach(
-    agent_id: AgentId, block_id: BlockId, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def detach(agent_id: AgentId, block_id: BlockId, me: Me) -> Response:
     """Take a block off the agent; the block stays."""
-    return JsonReply(state(await blocks.detach(runtime.db, actor, agent_id, block_id)))
+    return JsonReply(state(await blocks.detach(me.db, me.actor, agent_id, block_id)))
 
 
 # A label may hold slashes, so these two come after every path that they would swallow.
@@ -251,11 +232,9 @@ async def detach(
     "/{agent_id}/core-memory/blocks/{block_label:path}",
     **answers("retrieve_core_memory_block", BlockResponse),
 )
-async def retrieve_labelled(
-    agent_id: AgentId, block_label: str, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def retrieve_labelled(agent_id: AgentId, block_label: str, me: Me) -> Response:
     """Get the agent's block with this label."""
-    return JsonReply(block(await blocks.labelled(runtime.db, actor, agent_id, block_label)))
+    return JsonReply(block(await blocks.labelled(me.db, me.actor, agent_id, block_label)))
 
 
 @of_agent.patch(
@@ -263,12 +242,8 @@ async def retrieve_labelled(
     **answers("modify_core_memory_block", BlockResponse),
 )
 async def update_labelled(
-    agent_id: AgentId,
-    block_label: str,
-    body: UpdateBlockBody,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    agent_id: AgentId, block_label: str, body: UpdateBlockBody, me: Me
 ) -> Response:
     """Change the agent's block with this label, for every agent that has it."""
-    changed = await blocks.update_labelled(runtime.db, actor, agent_id, block_label, body.patch())
+    changed = await blocks.update_labelled(me.db, me.actor, agent_id, block_label, body.patch())
     return JsonReply(block(changed))

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from eunoe.domain.runs import Run
-from eunoe.http.deps import ActorDep, Runtime, RuntimeDep
+from eunoe.http.deps import Caller, Me
 from eunoe.http.openai_form import (
     STREAM,
     OpenAiForm,
@@ -16,7 +16,6 @@ from eunoe.http.openai_form import (
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, followed, lens_for, submitted
-from eunoe.store.db import Actor
 from eunoe.wire.completions import (
     ChatCompletion,
     ChatCompletionRequest,
@@ -36,41 +35,37 @@ router = v1(tag="openai", route_class=OpenAiRoute)
 @router.post(
     "/chat/completions", **answers("create_chat_completion", ChatCompletion, content=STREAM)
 )
-async def create(
-    body: ChatCompletionRequest, request: Request, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def create(body: ChatCompletionRequest, request: Request, me: Me) -> Response:
     """Send the last user message to the agent that `model` names; get what it says."""
     agent_id = agent_of(body.model)
     sent = LettaRequest(messages=[message_of(body)])
-    actor = await acting(runtime, actor, body.user)
-    model = await model_of(runtime, actor, agent_id)
+    me = await acting(me, body.user)
+    model = await model_of(me, agent_id)
     target = Target(
         agent_id=agent_id,
         run_type="openai_chat_completions",
         stream_tokens=bool(body.stream),
     )
-    run = await submitted(request, runtime, actor, sent, target)
+    run = await submitted(request, me, sent, target)
     asked = body.stream_options
     usage = bool(asked and asked.include_usage)
-    return await told(runtime, actor, run, model=model, streams=bool(body.stream), with_usage=usage)
+    return await told(me, run, model=model, streams=bool(body.stream), with_usage=usage)
 
 
-async def told(
-    runtime: Runtime, actor: Actor, run: Run, *, model: str, streams: bool, with_usage: bool
-) -> Response:
+async def told(me: Caller, run: Run, *, model: str, streams: bool, with_usage: bool) -> Response:
     """Return what the agent says in the run, whole or as it is said."""
     head = head_of(run, model=model)
     if not streams:
-        return await _whole(runtime, actor, run, head)
+        return await _whole(me, run, head)
     teller = CompletionTeller(head, with_usage=with_usage)
-    lens = await lens_for(runtime, actor, run)
-    return followed(runtime, actor, run, form=OpenAiForm(teller, run_id=run.id, lens=lens))
+    lens = await lens_for(me, run)
+    return followed(me, run, form=OpenAiForm(teller, run_id=run.id, lens=lens))
 
 
-async def _whole(runtime: Runtime, actor: Actor, run: Run, head: Head) -> Response:
-    outcome = await runtime.runner.fold(actor, run.id)
+async def _whole(me: Caller, run: Run, head: Head) -> Response:
+    outcome = await me.runtime.runner.fold(me.actor, run.id)
     close = close_of(run.id, reason=outcome.reason, used=outcome.used, failed=outcome.failed)
     if close.problem is not None:
         return refused_by_run(close.problem)
-    said = paragraphs(outcome.views, await lens_for(runtime, actor, run))
+    said = paragraphs(outcome.views, await lens_for(me, run))
     return JsonReply(completion(head, said, close), headers={"X-Letta-Run-Id": run.id})

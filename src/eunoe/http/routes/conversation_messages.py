@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from eunoe.domain.runs import ACTIVE, Run
 from eunoe.errors import Invalid, Missing
-from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, agent_type, given
+from eunoe.http.deps import Caller, Me, agent_type, given
 from eunoe.http.document import STREAM
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
@@ -20,7 +20,6 @@ from eunoe.http.sending import Target, answered, resumed, streamed, submitted
 from eunoe.service import places
 from eunoe.service.places import DEFAULT, Place
 from eunoe.store import messages, runs
-from eunoe.store.db import Actor
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
 from eunoe.store.runs import RunFilter
@@ -48,17 +47,13 @@ class Asked:
     **answers("send_conversation_message", LettaResponse, content=STREAM),
 )
 async def send(
-    conversation_id: ConversationAddress,
-    body: ConversationMessageRequest,
-    request: Request,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    conversation_id: ConversationAddress, body: ConversationMessageRequest, request: Request, me: Me
 ) -> Response:
     """Send messages and get the answer: as a stream, or whole where `streaming` is false."""
-    place = await places.at(runtime.db, actor, conversation_id, agent_id=body.agent_id)
+    place = await places.at(me.db, me.actor, conversation_id, agent_id=body.agent_id)
     if body.override_model is None:
         # Refused before the run exists, as an unknown override is (streaming 1.3).
-        await places.with_model(place, models=runtime.models_of(actor))
+        await places.with_model(place, models=me.models)
     target = Target(
         agent_id=place.agent_id,
         conversation_id=place.conversation_id,
@@ -66,10 +61,10 @@ async def send(
         background=body.background,
         stream_tokens=body.stream_tokens,
     )
-    run = await submitted(request, runtime, actor, body, target)
+    run = await submitted(request, me, body, target)
     if body.streaming:
-        return await streamed(runtime, actor, run, pings=body.include_pings)
-    return await answered(runtime, actor, run)
+        return await streamed(me, run, pings=body.include_pings)
+    return await answered(me, run)
 
 
 @router.post(
@@ -79,15 +74,14 @@ async def send(
 )
 async def stream(
     conversation_id: ConversationAddress,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     body: Annotated[RetrieveStreamRequest | None, Body()] = None,
 ) -> Response:
     """Follow a run of the conversation: the one named, that of an otid, or the one under way."""
     asked = body or RetrieveStreamRequest()
-    place = await places.at(runtime.db, actor, conversation_id, agent_id=asked.agent_id)
-    await agent_type(runtime, actor, place.agent_id)
-    return await resumed(runtime, actor, await _chosen(runtime, actor, place, asked), asked)
+    place = await places.at(me.db, me.actor, conversation_id, agent_id=asked.agent_id)
+    await agent_type(me, place.agent_id)
+    return await resumed(me, await _chosen(me, place, asked), asked)
 
 
 @router.get(
@@ -95,20 +89,19 @@ async def stream(
 )
 async def list_messages(
     conversation_id: ConversationAddress,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     page: Annotated[MessagePage, Depends(message_page_of(order="desc"))],
     asked: Annotated[Asked, Depends(given(Asked))],
 ) -> Response:
     """List what was said in it, the newest first, with what has left the window (api 11.8)."""
-    place = await places.at(runtime.db, actor, conversation_id, agent_id=asked.agent_id)
-    await agent_type(runtime, actor, place.agent_id)
+    place = await places.at(me.db, me.actor, conversation_id, agent_id=asked.agent_id)
+    await agent_type(me, place.agent_id)
     where = MessageFilter(
         agent_id=place.agent_id,
         conversation_id=place.conversation_id or DEFAULT,
         group_id=asked.group_id,
     )
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await messages.list_messages(tx, where, replace(page, unknown_cursor="ignored"))
     if page.newest:
         found.reverse()
@@ -119,55 +112,50 @@ async def list_messages(
 
 @router.post("/{conversation_id}/cancel", **answers("cancel_conversation", dict[str, str]))
 async def cancel(
-    conversation_id: ConversationAddress,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    agent_id: str | None = None,
+    conversation_id: ConversationAddress, me: Me, agent_id: str | None = None
 ) -> Response:
     """Stop what goes on in the conversation; for `default`, in all of the agent's (api 11.4)."""
-    place = await places.at(runtime.db, actor, conversation_id, agent_id=agent_id)
-    done = await runtime.runner.cancel(
-        actor, agent_id=place.agent_id, conversation_id=place.conversation_id
+    place = await places.at(me.db, me.actor, conversation_id, agent_id=agent_id)
+    done = await me.runtime.runner.cancel(
+        me.actor, agent_id=place.agent_id, conversation_id=place.conversation_id
     )
     return JsonReply(done)
 
 
-async def _chosen(
-    runtime: Runtime, actor: Actor, place: Place, asked: RetrieveStreamRequest
-) -> Run:
+async def _chosen(me: Caller, place: Place, asked: RetrieveStreamRequest) -> Run:
     """Return the run to follow (streaming 4.6).
 
     Raises `Missing` for one that is not of this place, `Invalid` where none goes on.
     """
     run_id = asked.run_id
     if run_id is None and asked.otid is not None:
-        run_id = await _run_of(runtime, actor, place, otid=asked.otid)
+        run_id = await _run_of(me, place, otid=asked.otid)
     if run_id is None:
-        return await _newest(runtime, actor, place)
-    async with runtime.db.read(actor) as tx:
+        return await _newest(me, place)
+    async with me.read() as tx:
         run = await runs.get(tx, run_id)
     if run is None or not _is_at(run, place):
         raise Missing(f"There is no run {run_id} in this conversation.")
     return run
 
 
-async def _run_of(runtime: Runtime, actor: Actor, place: Place, *, otid: str) -> str:
+async def _run_of(me: Caller, place: Place, *, otid: str) -> str:
     """Return the run of an otid, whose request may be on its way still (streaming 4.6)."""
     where = MessageFilter(agent_id=place.agent_id, conversation_id=place.conversation_id)
     for wait_s in _LOOKUPS_S:
         await asyncio.sleep(wait_s)
-        async with runtime.db.read(actor) as tx:
+        async with me.read() as tx:
             run_id = await messages.run_of_otid(tx, otid, where)
         if run_id is not None:
             return run_id
     raise Missing("There is no run of this otid in this conversation.")
 
 
-async def _newest(runtime: Runtime, actor: Actor, place: Place) -> Run:
+async def _newest(me: Caller, place: Place) -> Run:
     where = RunFilter(
         agent_ids=(place.agent_id,), conversation_id=place.conversation_id, statuses=ACTIVE
     )
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         newest = await runs.list_runs(tx, where, Page(limit=1))
     if not newest:
         raise Invalid("No run goes on here; name the run to follow with run_id.")

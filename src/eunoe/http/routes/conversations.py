@@ -7,7 +7,7 @@ from fastapi import Body, Depends, Query
 from starlette.responses import Response
 
 from eunoe.errors import Invalid
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.pages import After, Limit, Order, rows
 from eunoe.http.paths import ConversationAddress, ConversationId
 from eunoe.http.replies import JsonReply
@@ -61,68 +61,53 @@ class Asked:
 
 @router.post("/", **answers("create_conversation", Conversation))
 async def create(
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    agent_id: str,
-    body: Annotated[CreateConversation | None, Body()] = None,
+    me: Me, agent_id: str, body: Annotated[CreateConversation | None, Body()] = None
 ) -> Response:
     """Begin a conversation with an agent."""
     draft = (body or CreateConversation()).draft()
-    made = await conversations.create(
-        runtime.db, actor, agent_id, draft, models=runtime.models_of(actor)
-    )
+    made = await conversations.create(me.db, me.actor, agent_id, draft, models=me.models)
     return JsonReply(shown(made))
 
 
 @router.get("/", **answers("list_conversations", list[Conversation]))
-async def list_all(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
-) -> Response:
+async def list_all(me: Me, asked: Annotated[Asked, Depends(given(Asked))]) -> Response:
     """List conversations, the newest first, without what is in their windows."""
-    found = await conversations.list_conversations(runtime.db, actor, asked.where(), asked.page())
+    found = await conversations.list_conversations(me.db, me.actor, asked.where(), asked.page())
     return JsonReply([shown(one) for one in found])
 
 
 @router.get("/{conversation_id}", **answers("retrieve_conversation", Conversation))
-async def retrieve(
-    conversation_id: ConversationId, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
-    return JsonReply(shown(await conversations.get(runtime.db, actor, conversation_id)))
+async def retrieve(conversation_id: ConversationId, me: Me) -> Response:
+    return JsonReply(shown(await conversations.get(me.db, me.actor, conversation_id)))
 
 
 @router.patch("/{conversation_id}", **answers("update_conversation", Conversation))
-async def update(
-    conversation_id: ConversationId,
-    body: UpdateConversation,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-) -> Response:
+async def update(conversation_id: ConversationId, body: UpdateConversation, me: Me) -> Response:
     changed = await conversations.update(
-        runtime.db, actor, conversation_id, body.patch(), models=runtime.models_of(actor)
+        me.db, me.actor, conversation_id, body.patch(), models=me.models
     )
     return JsonReply(shown(changed))
 
 
 @router.delete("/{conversation_id}", operation_id="delete_conversation")
-async def delete(conversation_id: ConversationId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(conversation_id: ConversationId, me: Me) -> Response:
     """Delete a conversation with its own blocks and all that no other conversation shares."""
-    await conversations.delete(runtime.db, actor, conversation_id)
+    await conversations.delete(me.db, me.actor, conversation_id)
     return JsonReply(None)
 
 
 @router.post("/{conversation_id}/fork", **answers("fork_conversation", Conversation))
 async def fork(
     conversation_id: ConversationAddress,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     agent_id: Whose = None,
     message_id: Annotated[str | None, Query(pattern=pattern("message"))] = None,
     hidden: bool | None = None,
 ) -> Response:
     """Begin a conversation with what is in the window of this one, up to a message if named."""
-    place = await places.at(runtime.db, actor, conversation_id, agent_id=agent_id)
+    place = await places.at(me.db, me.actor, conversation_id, agent_id=agent_id)
     made = await conversations.fork(
-        runtime.db, actor, place, upto=message_id, hidden=hidden, models=runtime.models_of(actor)
+        me.db, me.actor, place, upto=message_id, hidden=hidden, models=me.models
     )
     return JsonReply(shown(made))
 
@@ -130,33 +115,29 @@ async def fork(
 @router.post("/{conversation_id}/recompile", **answers("recompile_conversation", str))
 async def recompile(
     conversation_id: ConversationAddress,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     body: Annotated[CompactionRequest | None, Body()] = None,
     dry_run: bool = False,
 ) -> Response:
     """Build the conversation's system message anew and get its text."""
     agent_id = body and body.agent_id
-    place = await places.at(runtime.db, actor, conversation_id, agent_id=agent_id)
-    place = await places.with_model(place, models=runtime.models_of(actor))
-    text = await windows.recompile(runtime.db, actor, place, update_timestamp=True, dry_run=dry_run)
+    place = await places.at(me.db, me.actor, conversation_id, agent_id=agent_id)
+    place = await places.with_model(place, models=me.models)
+    text = await windows.recompile(me.db, me.actor, place, update_timestamp=True, dry_run=dry_run)
     return JsonReply(text)
 
 
 @router.post("/{conversation_id}/compact", **answers("compact_conversation", CompactionResponse))
 async def compact(
     conversation_id: ConversationAddress,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     body: Annotated[CompactionRequest | None, Body()] = None,
 ) -> Response:
     """Put a summary in the place of what was said in the conversation so far."""
     asked = body or CompactionRequest()
-    place = await places.at(runtime.db, actor, conversation_id, agent_id=asked.agent_id)
-    place = await places.with_model(place, models=runtime.models_of(actor))
-    done = await windows.summarise(
-        runtime.db, actor, place, asked.patch(), models=runtime.models_of(actor)
-    )
+    place = await places.at(me.db, me.actor, conversation_id, agent_id=asked.agent_id)
+    place = await places.with_model(place, models=me.models)
+    done = await windows.summarise(me.db, me.actor, place, asked.patch(), models=me.models)
     if done.summary is None:
         raise Invalid("Nothing has been said here, so there is nothing to sum up.")
     return JsonReply(

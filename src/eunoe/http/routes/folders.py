@@ -9,7 +9,7 @@ from starlette.responses import Response
 from eunoe.domain.files import Duplicates
 from eunoe.domain.folders import partition
 from eunoe.errors import Invalid, Missing
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import Me
 from eunoe.http.pages import page_of
 from eunoe.http.paths import FileId, FolderId
 from eunoe.http.replies import JsonReply
@@ -44,26 +44,24 @@ _UNITS: Final = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3, "TB": 1024**4
 
 
 @router.get("/count", **answers("count_folders", int))
-async def count(runtime: RuntimeDep, actor: ActorDep) -> Response:
-    async with runtime.db.read(actor) as tx:
+async def count(me: Me) -> Response:
+    async with me.read() as tx:
         return JsonReply(await stored.count(tx))
 
 
 @router.get("/metadata", **answers("retrieve_metadata", FolderTotals))
-async def metadata(
-    runtime: RuntimeDep, actor: ActorDep, include_detailed_per_source_metadata: bool = False
-) -> Response:
+async def metadata(me: Me, include_detailed_per_source_metadata: bool = False) -> Response:
     """Count the files of all folders and add up their sizes."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         held = await stored.list_folders(tx, FolderFilter(), Page(limit=0, ascending=True))
         sizes = await stored_files.sizes(tx)
     return JsonReply(totals(held, sizes, detailed=include_detailed_per_source_metadata))
 
 
 @router.get("/name/{folder_name}", deprecated=True, **answers("get_folder_by_name", str))
-async def retrieve_id(folder_name: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def retrieve_id(folder_name: str, me: Me) -> Response:
     """Get the id of the folder with a name."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await stored.id_of(tx, folder_name)
     if found is None:
         raise Missing(f"There is no folder called `{folder_name[:80]}`.")
@@ -71,10 +69,10 @@ async def retrieve_id(folder_name: str, runtime: RuntimeDep, actor: ActorDep) ->
 
 
 @router.post("/", **answers("create_folder", Folder))
-async def create(body: CreateFolderBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def create(body: CreateFolderBody, me: Me) -> Response:
     made = await folders.create(
-        runtime.db,
-        actor,
+        me.db,
+        me.actor,
         FolderDraft(
             name=body.name,
             description=body.description,
@@ -83,34 +81,31 @@ async def create(body: CreateFolderBody, runtime: RuntimeDep, actor: ActorDep) -
             embedding=body.embedding_handle(),
             chunk_size=body.embedding_chunk_size,
         ),
-        models=runtime.models_of(actor),
-        defaults=runtime.defaults,
+        models=me.models,
+        defaults=me.defaults,
     )
     return JsonReply(folder(made))
 
 
 @router.get("/", **answers("list_folders", list[Folder]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
     name: Annotated[str | None, Query(description="A part of the name, in any case.")] = None,
 ) -> Response:
     """List folders, the oldest first."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await stored.list_folders(tx, FolderFilter(name=name), page)
     return JsonReply([folder(one) for one in found])
 
 
 @router.get("/{folder_id}", **answers("retrieve_folder", Folder))
-async def retrieve(folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    return JsonReply(folder(await folders.get(runtime.db, actor, folder_id)))
+async def retrieve(folder_id: FolderId, me: Me) -> Response:
+    return JsonReply(folder(await folders.get(me.db, me.actor, folder_id)))
 
 
 @router.patch("/{folder_id}", **answers("modify_folder", Folder))
-async def update(
-    folder_id: FolderId, body: UpdateFolderBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def update(folder_id: FolderId, body: UpdateFolderBody, me: Me) -> Response:
     draft = FolderDraft(
         name=body.name,
         description=body.description,
@@ -118,23 +113,22 @@ async def update(
         metadata=body.metadata,
         embedding=body.embedding_handle(),
     )
-    models = runtime.models_of(actor)
-    changed = await folders.update(runtime.db, actor, folder_id, draft, models=models)
+    models = me.models
+    changed = await folders.update(me.db, me.actor, folder_id, draft, models=models)
     return JsonReply(folder(changed))
 
 
 @router.delete("/{folder_id}", operation_id="delete_folder")
-async def delete(folder_id: FolderId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(folder_id: FolderId, me: Me) -> Response:
     """Delete a folder with its files."""
-    await folders.delete(runtime.db, actor, folder_id)
+    await folders.delete(me.db, me.actor, folder_id)
     return JsonReply(None)
 
 
 @router.post("/{folder_id}/upload", **answers("upload_file_to_folder", wire_files.File))
 async def upload(
     folder_id: FolderId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     file: Annotated[UploadFile, File()],
     duplicate_handling: Duplicates = "suffix",
     name: Annotated[str | None, Query(description="What to call it instead.")] = None,
@@ -147,11 +141,11 @@ async def upload(
         parts=_parts(file),
         duplicates=duplicate_handling,
     )
-    done = await files.upload(runtime.db, actor, folder_id, sent)
+    done = await files.upload(me.db, me.actor, folder_id, sent)
     if done.is_new:
-        await runtime.runner.due(DUTY, done.file.id)
+        await me.runtime.runner.due(DUTY, done.file.id)
     shown = wire_files.file(
-        done.file, organization_id=actor.organization_id, folder_name=done.folder.name
+        done.file, organization_id=me.actor.organization_id, folder_name=done.folder.name
     )
     return JsonReply(shown, headers={} if done.is_new else {"X-Upload-Result": "skipped"})
 
@@ -164,66 +158,53 @@ async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
 
 @router.get("/{folder_id}/agents", **answers("list_agents_for_folder", list[str]))
 async def list_agents(
-    folder_id: FolderId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
+    folder_id: FolderId, me: Me, page: Annotated[Page, Depends(page_of(limit=50, order="desc"))]
 ) -> Response:
     """List the ids of the agents that have the folder."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await folders.known(tx, folder_id)
         return JsonReply(await stored.agents_page(tx, folder_id, page))
 
 
 @router.get("/{folder_id}/passages", **answers("list_folder_passages", list[Passage]))
 async def list_passages(
-    folder_id: FolderId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[Page, Depends(page_of(limit=100, order="desc"))],
+    folder_id: FolderId, me: Me, page: Annotated[Page, Depends(page_of(limit=100, order="desc"))]
 ) -> Response:
     """List the passages of all files, without their vectors."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await folders.known(tx, folder_id)
         where = PassageFilter(archive_id=partition(folder_id))
         found = await stored_passages.list_passages(tx, where, page)
-    return JsonReply([passage(one, organization_id=actor.organization_id) for one in found])
+    return JsonReply([passage(one, organization_id=me.actor.organization_id) for one in found])
 
 
 @router.get("/{folder_id}/files", **answers("list_files_for_folder", list[wire_files.File]))
 async def list_files(
     folder_id: FolderId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     page: Annotated[Page, Depends(page_of(limit=1_000, order="desc"))],
     include_content: bool = False,
 ) -> Response:
     """List the files of a folder, the newest first."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await folders.known(tx, folder_id)
         found = await stored_files.list_files(tx, folder_id, page)
         shown = await files.read(tx, found, with_content=include_content)
-    return JsonReply([_shown(one, actor.organization_id) for one in shown])
+    return JsonReply([_shown(one, me.actor.organization_id) for one in shown])
 
 
 @router.get("/{folder_id}/files/{file_id}", **answers("retrieve_file", wire_files.File))
 async def retrieve_file(
-    folder_id: FolderId,
-    file_id: FileId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    include_content: bool = False,
+    folder_id: FolderId, file_id: FileId, me: Me, include_content: bool = False
 ) -> Response:
-    found = await files.get(runtime.db, actor, folder_id, file_id, with_content=include_content)
-    return JsonReply(_shown(found, actor.organization_id))
+    found = await files.get(me.db, me.actor, folder_id, file_id, with_content=include_content)
+    return JsonReply(_shown(found, me.actor.organization_id))
 
 
 @router.delete("/{folder_id}/{file_id}", operation_id="delete_file_from_folder", status_code=204)
-async def delete_file(
-    folder_id: FolderId, file_id: FileId, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def delete_file(folder_id: FolderId, file_id: FileId, me: Me) -> Response:
     """Delete a file with its passages."""
-    await files.delete(runtime.db, actor, folder_id, file_id)
+    await files.delete(me.db, me.actor, folder_id, file_id)
     return Response(status_code=204)
 
 
@@ -233,8 +214,7 @@ def _shown(found: files.Read, organization_id: str) -> wire_files.File:
 
 @embeddings.get("/total_storage_size", **answers("get_total_storage_size", float))
 async def storage_size(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     hyphened: Annotated[str | None, Header(alias="storage-unit")] = None,
     storage_unit: Annotated[str | None, Header(convert_underscores=False)] = None,
 ) -> Response:
@@ -242,7 +222,7 @@ async def storage_size(
     unit = (hyphened or storage_unit or "GB").upper()
     if unit not in _UNITS:
         raise Invalid(f"The storage unit is one of {', '.join(_UNITS)}.")
-    async with runtime.db.read(actor, long=True) as tx:
+    async with me.read(long=True) as tx:
         size = await stored_passages.vector_bytes(tx)
     return JsonReply(size / _UNITS[unit])
 

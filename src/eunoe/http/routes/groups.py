@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from eunoe.domain.groups import ManagerType
 from eunoe.domain.runs import Run
-from eunoe.http.deps import ActorDep, Runtime, RuntimeDep, given
+from eunoe.http.deps import Caller, Me, given
 from eunoe.http.document import STREAM
 from eunoe.http.pages import Shown, message_page_of, page_of
 from eunoe.http.paths import AgentId, GroupId, MessageId
@@ -18,7 +18,6 @@ from eunoe.http.sending import Target, answered, streamed, submitted
 from eunoe.service import groups, states
 from eunoe.store import groups as stored
 from eunoe.store import messages
-from eunoe.store.db import Actor
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
 from eunoe.wire.groups import CreateGroupBody, Group, UpdateGroupBody, group
@@ -36,8 +35,7 @@ NewestSaid = Annotated[MessagePage, Depends(message_page_of(order="desc", limit=
 
 @router.get("/", **answers("list_groups", list[Group]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     page: Oldest,
     manager_type: ManagerType | None = None,
     project_id: str | None = None,
@@ -45,7 +43,7 @@ async def list_all(
     show_hidden_groups: Annotated[bool | None, Query(include_in_schema=False)] = None,
 ) -> Response:
     """List groups, the oldest first."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await stored.list_groups(
             tx,
             page,
@@ -57,50 +55,42 @@ async def list_all(
 
 
 @router.get("/count", **answers("count_groups", int))
-async def count(runtime: RuntimeDep, actor: ActorDep) -> Response:
-    async with runtime.db.read(actor) as tx:
+async def count(me: Me) -> Response:
+    async with me.read() as tx:
         return JsonReply(await stored.count(tx))
 
 
 @router.post("/", **answers("create_group", Group))
-async def create(body: CreateGroupBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    return JsonReply(group(await groups.create(runtime.db, actor, body.draft())))
+async def create(body: CreateGroupBody, me: Me) -> Response:
+    return JsonReply(group(await groups.create(me.db, me.actor, body.draft())))
 
 
 @router.get("/{group_id}", **answers("retrieve_group", Group))
-async def retrieve(group_id: GroupId, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    async with runtime.db.read(actor) as tx:
+async def retrieve(group_id: GroupId, me: Me) -> Response:
+    async with me.read() as tx:
         return JsonReply(group(await groups.known(tx, group_id)))
 
 
 @router.patch("/{group_id}", **answers("modify_group", Group))
-async def update(
-    group_id: GroupId, body: UpdateGroupBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def update(group_id: GroupId, body: UpdateGroupBody, me: Me) -> Response:
     """Change a group; members and shared blocks are replaced, its kind stays."""
-    return JsonReply(group(await groups.update(runtime.db, actor, group_id, body.patch())))
+    return JsonReply(group(await groups.update(me.db, me.actor, group_id, body.patch())))
 
 
 @router.delete("/{group_id}", operation_id="delete_group")
-async def delete(group_id: GroupId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(group_id: GroupId, me: Me) -> Response:
     """Delete a group; its agents stay."""
-    await groups.delete(runtime.db, actor, group_id)
+    await groups.delete(me.db, me.actor, group_id)
     return JsonReply({"message": f"The group {group_id} was deleted."})
 
 
 @router.post("/{group_id}/messages", **answers("send_group_message", LettaResponse, content=STREAM))
-async def send(
-    group_id: GroupId,
-    body: AgentMessageRequest,
-    request: Request,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-) -> Response:
+async def send(group_id: GroupId, body: AgentMessageRequest, request: Request, me: Me) -> Response:
     """Send messages to a group and get what all who speak answer, in the order of their turns."""
-    run = await _submitted(group_id, body, request, runtime, actor, run_type="send_group_message")
+    run = await _submitted(group_id, body, request, me, run_type="send_group_message")
     if body.streaming:
-        return await streamed(runtime, actor, run, pings=body.include_pings)
-    return await answered(runtime, actor, run)
+        return await streamed(me, run, pings=body.include_pings)
+    return await answered(me, run)
 
 
 @router.post(
@@ -109,29 +99,22 @@ async def send(
     responses={200: {"content": STREAM}},
 )
 async def send_streaming(
-    group_id: GroupId,
-    body: LettaStreamingRequest,
-    request: Request,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    group_id: GroupId, body: LettaStreamingRequest, request: Request, me: Me
 ) -> Response:
     """Send messages to a group and get what its agents answer as a stream."""
-    run = await _submitted(
-        group_id, body, request, runtime, actor, run_type="send_group_message_streaming"
-    )
-    return await streamed(runtime, actor, run, pings=body.include_pings)
+    run = await _submitted(group_id, body, request, me, run_type="send_group_message_streaming")
+    return await streamed(me, run, pings=body.include_pings)
 
 
 async def _submitted(
     group_id: str,
     body: LettaStreamingRequest,
     request: Request,
-    runtime: Runtime,
-    actor: Actor,
+    me: Caller,
     *,
     run_type: str,
 ) -> Run:
-    turn = await groups.first(runtime.db, actor, group_id)
+    turn = await groups.first(me.db, me.actor, group_id)
     target = Target(
         agent_id=turn.agent_id,
         run_type=run_type,
@@ -139,19 +122,15 @@ async def _submitted(
         stream_tokens=body.stream_tokens,
         group=turn,
     )
-    return await submitted(request, runtime, actor, body, target)
+    return await submitted(request, me, body, target)
 
 
 @router.get("/{group_id}/messages", **answers("list_group_messages", list[WireMessage]))
 async def list_messages(
-    group_id: GroupId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: NewestSaid,
-    asked: Annotated[Shown, Depends(given(Shown))],
+    group_id: GroupId, me: Me, page: NewestSaid, asked: Annotated[Shown, Depends(given(Shown))]
 ) -> Response:
     """List what was said in a group, always oldest first; `order` says from which end."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await groups.known(tx, group_id)
         found = await messages.list_messages(tx, MessageFilter(group_id=group_id), page)
     lens = asked.lens(None)
@@ -166,40 +145,32 @@ async def modify_message(group_id: GroupId, message_id: MessageId) -> Response:
 
 
 @router.patch("/{group_id}/reset-messages", operation_id="reset_group_messages")
-async def reset_messages(group_id: GroupId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def reset_messages(group_id: GroupId, me: Me) -> Response:
     """Delete for good what was said in a group."""
-    await groups.reset(runtime.db, actor, group_id)
+    await groups.reset(me.db, me.actor, group_id)
     return JsonReply(None)
 
 
 @router.patch("/{group_id}/blocks/attach/{block_id}", operation_id="attach_block_to_group")
-async def attach_block(
-    group_id: GroupId, block_id: str, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def attach_block(group_id: GroupId, block_id: str, me: Me) -> Response:
     """Give a block to a group and everybody in it."""
-    await groups.attach_block(runtime.db, actor, group_id, block_id)
+    await groups.attach_block(me.db, me.actor, group_id, block_id)
     return JsonReply(None)
 
 
 @router.patch("/{group_id}/blocks/detach/{block_id}", operation_id="detach_block_from_group")
-async def detach_block(
-    group_id: GroupId, block_id: str, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def detach_block(group_id: GroupId, block_id: str, me: Me) -> Response:
     """Take a block off a group and everybody in it."""
-    await groups.detach_block(runtime.db, actor, group_id, block_id)
+    await groups.detach_block(me.db, me.actor, group_id, block_id)
     return JsonReply(None)
 
 
 @of_agent.get("/{agent_id}/groups", **answers("list_groups_for_agent", list[Group]))
 async def list_of_agent(
-    agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Newest,
-    manager_type: str | None = None,
+    agent_id: AgentId, me: Me, page: Newest, manager_type: str | None = None
 ) -> Response:
     """List the groups that the agent is a member of, the newest first."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await states.known(tx, agent_id)
         found = await stored.list_groups(
             tx, page, manager_type=manager_type, member_id=agent_id, show_hidden=True

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from eunoe.domain import jobs as domain
 from eunoe.domain.jobs import ACTIVE
 from eunoe.errors import Invalid
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.pages import After, Before, ByCreation, Limit, Order, rows
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
@@ -52,54 +52,50 @@ class Asked:
 
 
 @router.get("/", **answers("list_jobs", list[Job]))
-async def list_all(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
-) -> Response:
+async def list_all(me: Me, asked: Annotated[Asked, Depends(given(Asked))]) -> Response:
     """List jobs, the newest first; `active` leaves out those that are over."""
     where = JobFilter(active=asked.active, source_id=asked.source_id)
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await jobs.list_jobs(tx, where, asked.page())
     return JsonReply([shown(job) for job in found])
 
 
 @router.get("/active", deprecated=True, **answers("list_active_jobs", list[Job]))
-async def list_active(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
-) -> Response:
+async def list_active(me: Me, asked: Annotated[Asked, Depends(given(Asked))]) -> Response:
     where = JobFilter(active=True, source_id=asked.source_id)
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await jobs.list_jobs(tx, where, asked.page())
     return JsonReply([shown(job) for job in found])
 
 
 @router.get("/{job_id}", **answers("retrieve_job", Job))
-async def retrieve(job_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    async with runtime.db.read(actor) as tx:
+async def retrieve(job_id: str, me: Me) -> Response:
+    async with me.read() as tx:
         return JsonReply(shown(await _job(tx, job_id)))
 
 
 @router.patch("/{job_id}/cancel", **answers("cancel_job", Job))
-async def cancel(job_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def cancel(job_id: str, me: Me) -> Response:
     """Stop a job; one that is over is answered as it is."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         job = await _job(tx, job_id)
     if job.status in ACTIVE:
         match job.job_type:
             case "run":
-                await running.stop(runtime.runner, actor, [job_id])
+                await running.stop(me.runtime.runner, me.actor, [job_id])
             case "batch":
                 now = datetime.now(UTC)
-                await running.cancel(runtime.db, runtime.runner, actor, job_id, now=now)
+                await running.cancel(me.db, me.runtime.runner, me.actor, job_id, now=now)
             case "job":
                 raise Invalid(f"The job {job_id} cannot be stopped; wait until it is over.")
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         return JsonReply(shown(await _job(tx, job_id)))
 
 
 @router.delete("/{job_id}", **answers("delete_job", Job))
-async def delete(job_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(job_id: str, me: Me) -> Response:
     """Remove a job that is over; what it has made stays."""
-    async with runtime.db.write(actor) as tx:
+    async with me.write() as tx:
         job = await _job(tx, job_id)
         if job.status in ACTIVE:
             raise Invalid(f"The job {job_id} is {job.status}; cancel it first.")

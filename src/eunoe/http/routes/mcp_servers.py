@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from eunoe.domain.mcp_connections import Progress
 from eunoe.domain.mcp_servers import McpConfig, StdioServer
 from eunoe.errors import Invalid, McpOriginRefused
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, RuntimeDep, given
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.http.scopes import CALLBACK
@@ -50,109 +50,87 @@ class Answer:
 
 
 @router.post("/", **answers("mcp_create_mcp_server", Server))
-async def create(
-    body: CreateBody, request: Request, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def create(body: CreateBody, request: Request, me: Me) -> Response:
     """Store a server and register its tools, if it answers."""
     config = body.config.config()
     _from_no_page(request, config)
     made = await mcp_servers.create(
-        runtime.db, runtime.mcp, actor, name=body.server_name, config=config
+        me.db, me.runtime.mcp, me.actor, name=body.server_name, config=config
     )
     return JsonReply(mcp_server(made, masked=False))
 
 
 @router.get("/", **answers("mcp_list_mcp_servers", list[Server]))
-async def list_all(runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def list_all(me: Me) -> Response:
     """List the servers, the oldest first; secrets are masked."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         return JsonReply([mcp_server(one) for one in await stored.all_of(tx)])
 
 
 @router.get("/{mcp_server_id}", **answers("mcp_retrieve_mcp_server", Server))
-async def retrieve(mcp_server_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def retrieve(mcp_server_id: str, me: Me) -> Response:
     server_id = _server_id(mcp_server_id)
-    return JsonReply(mcp_server(await mcp_servers.retrieve(runtime.db, actor, server_id)))
+    return JsonReply(mcp_server(await mcp_servers.retrieve(me.db, me.actor, server_id)))
 
 
 @router.patch("/{mcp_server_id}", **answers("mcp_update_mcp_server", Server))
-async def update(
-    mcp_server_id: str,
-    body: UpdateBody,
-    request: Request,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-) -> Response:
+async def update(mcp_server_id: str, body: UpdateBody, request: Request, me: Me) -> Response:
     """Change a server, and register its tools anew, if it answers."""
     server_id = _server_id(mcp_server_id)
-    wanted = body.applied(await mcp_servers.retrieve(runtime.db, actor, server_id))
+    wanted = body.applied(await mcp_servers.retrieve(me.db, me.actor, server_id))
     _from_no_page(request, wanted.config)
-    made = await mcp_servers.change(runtime.db, runtime.mcp, actor, server_id, wanted)
+    made = await mcp_servers.change(me.db, me.runtime.mcp, me.actor, server_id, wanted)
     return JsonReply(mcp_server(made, masked=False))
 
 
 @router.delete("/{mcp_server_id}", operation_id="mcp_delete_mcp_server", status_code=204)
-async def delete(mcp_server_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(mcp_server_id: str, me: Me) -> Response:
     """Remove a server, its tools and what it granted."""
-    await mcp_servers.delete(runtime.db, runtime.mcp, actor, _server_id(mcp_server_id))
+    await mcp_servers.delete(me.db, me.runtime.mcp, me.actor, _server_id(mcp_server_id))
     return Response(status_code=204)
 
 
 @router.patch("/{mcp_server_id}/refresh", operation_id="mcp_refresh_mcp_server_tools")
-async def refresh(
-    mcp_server_id: str, runtime: RuntimeDep, actor: ActorDep, agent_id: str | None = None
-) -> Response:
+async def refresh(mcp_server_id: str, me: Me, agent_id: str | None = None) -> Response:
     """Register the server's tools anew; with an agent's variables, if one is named."""
     changes = await mcp_servers.refresh(
-        runtime.db, runtime.mcp, actor, _server_id(mcp_server_id), agent_id=agent_id
+        me.db, me.runtime.mcp, me.actor, _server_id(mcp_server_id), agent_id=agent_id
     )
     return JsonReply(changes)
 
 
 @router.get("/{mcp_server_id}/tools", **answers("mcp_list_tools_for_mcp_server", list[Tool]))
-async def list_tools(mcp_server_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def list_tools(mcp_server_id: str, me: Me) -> Response:
     """List the tools of the server that are registered."""
-    found = await mcp_servers.tools_of(runtime.db, actor, _server_id(mcp_server_id))
+    found = await mcp_servers.tools_of(me.db, me.actor, _server_id(mcp_server_id))
     return JsonReply([tool(one) for one in found])
 
 
 @router.get("/{mcp_server_id}/tools/{tool_id}", **answers("mcp_retrieve_mcp_tool", Tool))
-async def retrieve_tool(
-    mcp_server_id: str, tool_id: str, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def retrieve_tool(mcp_server_id: str, tool_id: str, me: Me) -> Response:
     server_id = _server_id(mcp_server_id)
-    return JsonReply(
-        tool(await mcp_servers.tool_of(runtime.db, actor, server_id, _tool_id(tool_id)))
-    )
+    return JsonReply(tool(await mcp_servers.tool_of(me.db, me.actor, server_id, _tool_id(tool_id))))
 
 
 @router.post("/{mcp_server_id}/tools/{tool_id}/run", **answers("mcp_run_tool", Executed))
 async def run(
-    mcp_server_id: str,
-    tool_id: str,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    body: Annotated[RunBody | None, Body()] = None,
+    mcp_server_id: str, tool_id: str, me: Me, body: Annotated[RunBody | None, Body()] = None
 ) -> Response:
     """Call a tool of the server; no agent sees it."""
-    found = await mcp_servers.tool_of(
-        runtime.db, actor, _server_id(mcp_server_id), _tool_id(tool_id)
-    )
+    found = await mcp_servers.tool_of(me.db, me.actor, _server_id(mcp_server_id), _tool_id(tool_id))
     arguments = {} if body is None else body.args
-    result = await mcp_servers.run_tool(runtime.db, runtime.mcp, actor, found, arguments)
+    result = await mcp_servers.run_tool(me.db, me.runtime.mcp, me.actor, found, arguments)
     return JsonReply(executed(result))
 
 
 @router.get("/connect/{mcp_server_id}", operation_id="mcp_connect_mcp_server")
-async def connect(
-    mcp_server_id: str, request: Request, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def connect(mcp_server_id: str, request: Request, me: Me) -> Response:
     """Stream the steps of connecting with a server, which may want its user to sign in."""
-    server = await mcp_servers.retrieve(runtime.db, actor, _server_id(mcp_server_id))
+    server = await mcp_servers.retrieve(me.db, me.actor, _server_id(mcp_server_id))
     steps = mcp_connections.connect(
-        runtime.db,
-        runtime.mcp,
-        actor,
+        me.db,
+        me.runtime.mcp,
+        me.actor,
         server,
         callback=f"{str(request.base_url).rstrip('/')}{CALLBACK}",
     )

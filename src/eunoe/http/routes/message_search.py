@@ -4,11 +4,10 @@ from starlette.responses import Response
 
 from eunoe.domain.messages import Message
 from eunoe.domain.passages import MessageHit
-from eunoe.http.deps import ActorDep, Runtime, RuntimeDep
+from eunoe.http.deps import Caller, Me
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.service.message_search import find
-from eunoe.store.db import Actor
 from eunoe.wire.message_search import (
     MessageSearchRequest,
     MessageSearchResult,
@@ -24,35 +23,31 @@ router = v1("/agents", tag="agents")
 
 
 @everywhere.post("/search", **answers("search_all_messages", list[SearchedMessage]))
-async def search_everywhere(
-    body: SearchAllMessagesRequest, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def search_everywhere(body: SearchAllMessagesRequest, me: Me) -> Response:
     """Find messages that fit the query best, shown part by part."""
-    hits = await _hits(runtime, actor, body)
+    hits = await _hits(me, body)
     seen = [part for _, message in hits for part in searched(message)]
     return JsonReply(seen[: body.limit])
 
 
 @router.post("/messages/search", **answers("search_messages", list[MessageSearchResult]))
-async def search_agents(
-    body: MessageSearchRequest, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def search_agents(body: MessageSearchRequest, me: Me) -> Response:
     """Find messages of agents in their stored form, with how each was found."""
-    hits = await _hits(runtime, actor, body)
+    hits = await _hits(me, body)
     return JsonReply([result_of(hit, message) for hit, message in hits])
 
 
 async def _hits(
-    runtime: Runtime, actor: Actor, body: SearchAllMessagesRequest | MessageSearchRequest
+    me: Caller, body: SearchAllMessagesRequest | MessageSearchRequest
 ) -> list[tuple[MessageHit, Message]]:
     query = query_of(body)
     if query is None:
         return []
     return await find(
-        runtime.db,
-        actor,
+        me.db,
+        me.actor,
         query,
         by_meaning=body.search_mode != "fts",
-        models=runtime.models_of(actor),
-        defaults=runtime.defaults,
+        models=me.models,
+        defaults=me.defaults,
     )

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from eunoe.domain.messages import Message
 from eunoe.errors import Missing
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.document import STREAM
 from eunoe.http.pages import Shown, Types, message_page_of
 from eunoe.http.paths import AgentId, MessageId
@@ -56,13 +56,7 @@ class Asked(Shown):
 
 
 @router.post("/{agent_id}/messages", **answers("send_message", LettaResponse, content=STREAM))
-async def send(
-    agent_id: AgentId,
-    body: AgentMessageRequest,
-    request: Request,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-) -> Response:
+async def send(agent_id: AgentId, body: AgentMessageRequest, request: Request, me: Me) -> Response:
     """Send messages and get the answer: whole, or as a stream where `streaming` is true."""
     target = Target(
         agent_id=agent_id,
@@ -71,8 +65,8 @@ async def send(
         stream_tokens=body.stream_tokens,
     )
     if body.streaming:
-        return await sent_streaming(request, runtime, actor, body, target, pings=body.include_pings)
-    return await answered(runtime, actor, await submitted(request, runtime, actor, body, target))
+        return await sent_streaming(request, me, body, target, pings=body.include_pings)
+    return await answered(me, await submitted(request, me, body, target))
 
 
 @router.post(
@@ -82,11 +76,7 @@ async def send(
     responses={200: {"content": STREAM}},
 )
 async def send_streaming(
-    agent_id: AgentId,
-    body: LettaStreamingRequest,
-    request: Request,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    agent_id: AgentId, body: LettaStreamingRequest, request: Request, me: Me
 ) -> Response:
     """Send messages and get the answer as a stream."""
     target = Target(
@@ -95,16 +85,12 @@ async def send_streaming(
         background=body.background,
         stream_tokens=body.stream_tokens,
     )
-    return await sent_streaming(request, runtime, actor, body, target, pings=body.include_pings)
+    return await sent_streaming(request, me, body, target, pings=body.include_pings)
 
 
 @router.post("/{agent_id}/messages/async", **answers("create_agent_message_async", Run))
 async def send_async(
-    agent_id: AgentId,
-    body: LettaAsyncRequest,
-    request: Request,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    agent_id: AgentId, body: LettaAsyncRequest, request: Request, me: Me
 ) -> Response:
     """Send messages and get the run that will answer them, at once."""
     target = Target(
@@ -113,37 +99,30 @@ async def send_async(
         background=True,
         callback_url=body.callback_url,
     )
-    return JsonReply(shown_run(await submitted(request, runtime, actor, body, target)))
+    return JsonReply(shown_run(await submitted(request, me, body, target)))
 
 
 @router.post("/{agent_id}/messages/cancel", **answers("cancel_message", dict[str, str]))
 async def cancel(
-    agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    body: Annotated[CancelAgentRunRequest | None, Body()] = None,
+    agent_id: AgentId, me: Me, body: Annotated[CancelAgentRunRequest | None, Body()] = None
 ) -> Response:
     """Stop runs of the agent: those named, else those under way. None is 409."""
     run_ids = (body.run_ids if body else None) or None
-    done = await runtime.runner.cancel(
-        actor, agent_id=agent_id, conversation_id=None, run_ids=run_ids
+    done = await me.runtime.runner.cancel(
+        me.actor, agent_id=agent_id, conversation_id=None, run_ids=run_ids
     )
     return JsonReply(done)
 
 
 @router.get("/{agent_id}/messages", **answers("list_messages", list[WireMessage]))
 async def list_of_agent(
-    agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Newest,
-    asked: Annotated[Asked, Depends(given(Asked))],
+    agent_id: AgentId, me: Me, page: Newest, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
     """List what was said, always oldest first; `order` says which end the rows come from."""
     where = MessageFilter(
         agent_id=agent_id, conversation_id=asked.conversation_id, group_id=asked.group_id
     )
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         kind = await agents.type_of(tx, agent_id)
         if kind is None:
             raise Missing(f"There is no agent {agent_id}.")
@@ -160,23 +139,22 @@ async def modify(agent_id: AgentId, message_id: MessageId) -> Response:
 
 @everywhere.get("/", **answers("list_all_messages", list[WireMessage]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     page: Newest,
     conversation_id: str | None = None,
     include_return_message_types: Types = None,
 ) -> Response:
     """List what was said to and by all agents, always oldest first."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await stored.list_messages(tx, MessageFilter(conversation_id=conversation_id), page)
     lens = Lens(types=_types(include_return_message_types))
     return _listed(found, lens)
 
 
 @everywhere.get("/{message_id}", **answers("retrieve_message", list[WireMessage]))
-async def retrieve(message_id: MessageId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def retrieve(message_id: MessageId, me: Me) -> Response:
     """Get the parts of one stored message, in natural order; calls stay calls."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         message = await _message(tx, message_id)
     return JsonReply(shown(message, Lens()))
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from starlette.responses import Response
 
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import Me
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.wire.models import EmbeddingModel, Model, listed_embedding_model, listed_model
@@ -15,8 +15,7 @@ router = v1("/models", tag="models")
 
 @router.get("/", **answers("list_models", list[Model]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     provider_category: Annotated[list[Literal["base", "byok"]] | None, Query()] = None,
     provider_name: str | None = None,
     provider_type: str | None = None,
@@ -24,7 +23,7 @@ async def list_all(
     """List the models to speak with; a provider that cannot be reached adds none."""
     found = [
         listed_model(listing)
-        for listing in await runtime.models_of(actor).models()
+        for listing in await me.models.models()
         if provider_name in (None, listing.provider_name)
         and provider_type in (None, listing.provider_type)
         and (not provider_category or listing.provider_category in provider_category)
@@ -33,7 +32,7 @@ async def list_all(
 
 
 @router.get("/embedding", **answers("list_embedding_models", list[EmbeddingModel]))
-async def list_embedding(runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def list_embedding(me: Me) -> Response:
     """List the models that turn text into vectors."""
-    listings = await runtime.models_of(actor).embeddings()
+    listings = await me.models.embeddings()
     return JsonReply([listed_embedding_model(listing) for listing in listings])

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from eunoe.domain.passages import PassageVersion
 from eunoe.domain.recall import PassageQuery
 from eunoe.errors import Invalid
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.pages import After, Before, Limit, page_of, rows
 from eunoe.http.paths import AgentId, PassageId
 from eunoe.http.replies import JsonReply
@@ -58,56 +58,48 @@ async def _page(
 
 
 @router.post("/search", **answers("search_passages", list[PassageSearchResult]))
-async def search(body: SearchPassagesBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def search(body: SearchPassagesBody, me: Me) -> Response:
     """Search an agent's archive, one archive, or all, by words and meaning, without vectors."""
     found = await archives.find(
-        runtime.db,
-        actor,
+        me.db,
+        me.actor,
         body.asked(),
         agent_id=body.agent_id,
-        models=runtime.models_of(actor),
-        defaults=runtime.defaults,
+        models=me.models,
+        defaults=me.defaults,
     )
-    return JsonReply([hit(one, organization_id=actor.organization_id) for one in found])
+    return JsonReply([hit(one, organization_id=me.actor.organization_id) for one in found])
 
 
 @router.get("/{passage_id}/history", **answers("list_passage_history", list[PassageVersion]))
 async def list_history(
-    passage_id: PassageId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[Page, Depends(page_of(limit=50, order="asc"))],
+    passage_id: PassageId, me: Me, page: Annotated[Page, Depends(page_of(limit=50, order="asc"))]
 ) -> Response:
     """List what became of the passage: by whom, in which run, and when, also once it is gone."""
-    found = await archives.history(runtime.db, actor, passage_id, page)
+    found = await archives.history(me.db, me.actor, passage_id, page)
     return JsonReply([version(one) for one in found])
 
 
 @of_agent.post("/{agent_id}/archival-memory", **answers("create_passage", list[Passage]))
-async def create(
-    agent_id: AgentId, body: CreateMemoryBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def create(agent_id: AgentId, body: CreateMemoryBody, me: Me) -> Response:
     """Keep a text in the agent's archive, which is made on first use."""
-    made = await archives.remember(
-        runtime.db, actor, agent_id, body.draft(), models=runtime.models_of(actor)
-    )
-    return JsonReply([passage(made, organization_id=actor.organization_id)])
+    made = await archives.remember(me.db, me.actor, agent_id, body.draft(), models=me.models)
+    return JsonReply([passage(made, organization_id=me.actor.organization_id)])
 
 
 @of_agent.get("/{agent_id}/archival-memory", **answers("list_passages", list[Passage]))
 async def list_all(
     agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     page: Annotated[Page, Depends(_page)],
     search: Annotated[str | None, Query(description="A part of the text.")] = None,
 ) -> Response:
     """List the passages in the agent's archive, the oldest first; vectors are left out."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await states.known(tx, agent_id)
         where = PassageFilter(agent_id=agent_id, search=search or None)
         found = await passages.list_passages(tx, where, page)
-    return JsonReply([passage(one, organization_id=actor.organization_id) for one in found])
+    return JsonReply([passage(one, organization_id=me.actor.organization_id) for one in found])
 
 
 @of_agent.get(
@@ -115,15 +107,12 @@ async def list_all(
     **answers("search_archival_memory", ArchivalMemorySearchResponse),
 )
 async def recall(
-    agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    asked: Annotated[Asked, Depends(given(Asked))],
+    agent_id: AgentId, me: Me, asked: Annotated[Asked, Depends(given(Asked))]
 ) -> Response:
     """Search the agent's archive by words and meaning."""
     found = await archives.recall(
-        runtime.db,
-        actor,
+        me.db,
+        me.actor,
         agent_id,
         PassageQuery(
             text=asked.query,
@@ -133,17 +122,15 @@ async def recall(
         ),
         start=asked.start_datetime,
         end=asked.end_datetime,
-        models=runtime.models_of(actor),
+        models=me.models,
     )
     return JsonReply(memories(found.hits, timezone=found.timezone))
 
 
 @of_agent.delete("/{agent_id}/archival-memory/{memory_id}", operation_id="delete_passage")
-async def delete(
-    agent_id: AgentId, memory_id: str, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def delete(agent_id: AgentId, memory_id: str, me: Me) -> Response:
     """Delete a passage of the agent's archive; what opens one agent opens no other's (14.4)."""
     if not is_id("passage", memory_id):
         raise Invalid("The memory id is not of the form passage-{uuid4}.")
-    await archives.forget_of_agent(runtime.db, actor, agent_id, memory_id)
+    await archives.forget_of_agent(me.db, me.actor, agent_id, memory_id)
     return JsonReply({"message": f"The passage {memory_id} was deleted."})

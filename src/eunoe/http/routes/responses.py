@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import Me
 from eunoe.http.openai_form import (
     STREAM,
     OpenAiForm,
@@ -32,27 +32,25 @@ router = v1(tag="openai", route_class=OpenAiRoute)
 
 
 @router.post("/responses", **answers("create_response", ResponseObject, content=STREAM))
-async def create(
-    body: ResponseRequest, request: Request, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def create(body: ResponseRequest, request: Request, me: Me) -> Response:
     """Send the last user message to the agent that `model` names; get what it says."""
     agent_id, conversation_id = agent_of(body.model), conversation_of(body)
     sent = LettaRequest(messages=[message_of(body)])
-    actor = await acting(runtime, actor, body.user)
-    model = await model_of(runtime, actor, agent_id)
+    me = await acting(me, body.user)
+    model = await model_of(me, agent_id)
     target = Target(
         agent_id=agent_id,
         conversation_id=conversation_id,
         run_type="openai_responses",
         stream_tokens=bool(body.stream),
     )
-    run = await submitted(request, runtime, actor, sent, target)
+    run = await submitted(request, me, sent, target)
     begun = response(head_of(run, model=model), body)
-    lens = await lens_for(runtime, actor, run)
+    lens = await lens_for(me, run)
     if body.stream:
         form = OpenAiForm(ResponseTeller(begun), run_id=run.id, lens=lens, named=True)
-        return followed(runtime, actor, run, form=form)
-    outcome = await runtime.runner.fold(actor, run.id)
+        return followed(me, run, form=form)
+    outcome = await me.runtime.runner.fold(me.actor, run.id)
     close = close_of(run.id, reason=outcome.reason, used=outcome.used, failed=outcome.failed)
     if close.problem is not None:
         return refused_by_run(close.problem)

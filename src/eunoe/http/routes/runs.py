@@ -12,7 +12,7 @@ from eunoe.domain import runs as domain
 from eunoe.domain.followups import run_of
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
 from eunoe.errors import Invalid, Missing
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.document import STREAM
 from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, page_of
 from eunoe.http.replies import JsonReply
@@ -77,47 +77,39 @@ class Asked:
 
 
 @router.get("/", **answers("list_runs", list[Run]))
-async def list_all(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
-) -> Response:
+async def list_all(me: Me, asked: Annotated[Asked, Depends(given(Asked))]) -> Response:
     """List runs, the newest first; `active` stands for those created or running."""
     where, page = asked.where(), asked.page()
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await runs.list_runs(tx, where, page)
     return JsonReply([shown_run(run) for run in found])
 
 
 @router.get("/active", deprecated=True, **answers("list_active_runs", list[Run]))
 async def list_active(
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    agent_id: str | None = None,
-    background: bool | None = None,
+    me: Me, agent_id: str | None = None, background: bool | None = None
 ) -> Response:
     where = RunFilter(
         agent_ids=(agent_id,) if agent_id else (), statuses=ACTIVE, background=background
     )
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await runs.list_runs(tx, where, Page(limit=_ACTIVE_SHOWN))
     return JsonReply([shown_run(run) for run in found])
 
 
 @router.get("/{run_id}", **answers("retrieve_run", Run))
-async def retrieve(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def retrieve(run_id: RunId, me: Me) -> Response:
     """Get a run; one that follows on another may still wait for its agent."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         return JsonReply(shown_run(await _run(tx, run_id, planned=True)))
 
 
 @router.get("/{run_id}/messages", **answers("list_messages_for_run", list[WireMessage]))
 async def list_messages(
-    run_id: RunId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[MessagePage, Depends(message_page_of(order="asc"))],
+    run_id: RunId, me: Me, page: Annotated[MessagePage, Depends(message_page_of(order="asc"))]
 ) -> Response:
     """List what was said in the run, its input included, as its request wanted it shown."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         run = await _run(tx, run_id)
         kind = await agents.type_of(tx, run.agent_id)
         found = await messages.list_messages(tx, MessageFilter(run_id=run_id), page)
@@ -135,50 +127,44 @@ async def list_messages(
 
 
 @router.get("/{run_id}/usage", **answers("retrieve_usage_for_run", RunUsage))
-async def retrieve_usage(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def retrieve_usage(run_id: RunId, me: Me) -> Response:
     """Get the tokens of the run: the sum of all its steps (G-18)."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         return JsonReply(shown_usage((await _run(tx, run_id)).usage))
 
 
 @router.get("/{run_id}/metrics", **answers("retrieve_metrics_for_run", RunMetrics))
-async def retrieve_metrics(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    async with runtime.db.read(actor) as tx:
+async def retrieve_metrics(run_id: RunId, me: Me) -> Response:
+    async with me.read() as tx:
         run = await _run(tx, run_id)
         used = await run_tools.tools_used(tx, run_id)
-    return JsonReply(shown_metrics(run, organization_id=actor.organization_id, tools_used=used))
+    return JsonReply(shown_metrics(run, organization_id=me.actor.organization_id, tools_used=used))
 
 
 @router.get("/{run_id}/steps", **answers("list_steps_for_run", list[Step]))
 async def list_steps(
-    run_id: RunId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[Page, Depends(page_of(limit=100, order="desc"))],
+    run_id: RunId, me: Me, page: Annotated[Page, Depends(page_of(limit=100, order="desc"))]
 ) -> Response:
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await _run(tx, run_id)
         found = await steps.list_steps(tx, StepFilter(run_id=run_id), page)
-    return JsonReply([shown_step(step, organization_id=actor.organization_id) for step in found])
+    return JsonReply([shown_step(step, organization_id=me.actor.organization_id) for step in found])
 
 
 @router.get("/{run_id}/trace", operation_id="retrieve_trace_for_run")
 async def retrieve_trace(
-    run_id: RunId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    run_id: RunId, me: Me, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
 ) -> Response:
     """Spans go to the operator's own collector, so there is no store to read them from: 501."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await _run(tx, run_id)
     raise HTTPException(501, f"No trace store is set up, so no {limit} spans can be shown.")
 
 
 @router.delete("/{run_id}", operation_id="delete_run")
-async def delete(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(run_id: RunId, me: Me) -> Response:
     """Remove a run that is over; its messages stay. One that goes on must be cancelled first."""
-    async with runtime.db.write(actor) as tx:
+    async with me.write() as tx:
         run = await _run(tx, run_id)
         if not is_terminal(run.status):
             raise Invalid(f"The run {run_id} is {run.status}; cancel it first.")
@@ -192,17 +178,14 @@ async def delete(run_id: RunId, runtime: RuntimeDep, actor: ActorDep) -> Respons
     responses={200: {"content": STREAM}},
 )
 async def stream(
-    run_id: RunId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    body: Annotated[RetrieveStreamRequest | None, Body()] = None,
+    run_id: RunId, me: Me, body: Annotated[RetrieveStreamRequest | None, Body()] = None
 ) -> Response:
     """Follow any run from any place: what it said, then what it says (streaming 4.6)."""
     asked = body or RetrieveStreamRequest()
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         run = await _run(tx, run_id)
     telemetry.count("stream_reattach_total")
-    return await resumed(runtime, actor, run, asked)
+    return await resumed(me, run, asked)
 
 
 async def _run(tx: Tx, run_id: str, *, planned: bool = False) -> domain.Run:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import Me
 from eunoe.http.pages import After, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
@@ -33,15 +33,13 @@ _SHOWN = 50
     "/{agent_id}/schedule",
     **answers("scheduledMessages.scheduleAgentMessage", ScheduleCreated, status=201),
 )
-async def create(
-    agent_id: AgentId, body: ScheduleRequest, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def create(agent_id: AgentId, body: ScheduleRequest, me: Me) -> Response:
     """Have messages sent later: once, or whenever a cron expression says so."""
     if body.override_model is not None:
-        await runtime.registry.resolve(body.override_model)
-    ask, now = await body.ask(fetch=runtime.images), datetime.now(UTC)
-    made = await schedules.create(runtime.db, actor, agent_id, when=body.when(), ask=ask, now=now)
-    await announce(runtime.runner, made.id, made.next_at, now=now)
+        await me.runtime.registry.resolve(body.override_model)
+    ask, now = await body.ask(fetch=me.runtime.images), datetime.now(UTC)
+    made = await schedules.create(me.db, me.actor, agent_id, when=body.when(), ask=ask, now=now)
+    await announce(me.runtime.runner, made.id, made.next_at, now=now)
     return JsonReply(created(made), status=201)
 
 
@@ -50,15 +48,14 @@ async def create(
 )
 async def list_of_agent(
     agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     limit: Annotated[int | None, Query(ge=0)] = _SHOWN,
     after: After = None,
 ) -> Response:
     """List an agent's schedules, the newest first; one-time ones stay for a month."""
     wanted = rows(limit, default=_SHOWN)
     page = Page(limit=wanted + 1, after=after)
-    found = await schedules.list_schedules(runtime.db, actor, agent_id, page)
+    found = await schedules.list_schedules(me.db, me.actor, agent_id, page)
     body: ScheduleList = {
         "has_next_page": len(found) > wanted,
         "scheduled_messages": [shown(one) for one in found[:wanted]],
@@ -70,21 +67,17 @@ async def list_of_agent(
     "/{agent_id}/schedule/{scheduled_message_id}",
     **answers("scheduledMessages.retrieveScheduledMessage", ScheduledMessage),
 )
-async def retrieve(
-    agent_id: AgentId, scheduled_message_id: str, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def retrieve(agent_id: AgentId, scheduled_message_id: str, me: Me) -> Response:
     """Get a schedule: what it sends, when next, and the run it made last."""
-    return JsonReply(shown(await schedules.get(runtime.db, actor, agent_id, scheduled_message_id)))
+    return JsonReply(shown(await schedules.get(me.db, me.actor, agent_id, scheduled_message_id)))
 
 
 @of_agent.delete(
     "/{agent_id}/schedule/{scheduled_message_id}",
     **answers("scheduledMessages.deleteScheduledMessage", ScheduleDeleted),
 )
-async def delete(
-    agent_id: AgentId, scheduled_message_id: str, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def delete(agent_id: AgentId, scheduled_message_id: str, me: Me) -> Response:
     """Remove a schedule; a run that it has begun goes on."""
-    await schedules.delete(runtime.db, actor, agent_id, scheduled_message_id)
+    await schedules.delete(me.db, me.actor, agent_id, scheduled_message_id)
     gone: ScheduleDeleted = {"success": True}
     return JsonReply(gone)

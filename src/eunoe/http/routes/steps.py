@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from eunoe.errors import Invalid
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.pages import message_page_of, page_of
 from eunoe.http.paths import StepId
 from eunoe.http.replies import JsonReply
@@ -62,8 +62,7 @@ class Asked:
 
 @router.get("/", **answers("list_steps", list[Step]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
     asked: Annotated[Asked, Depends(given(Asked))],
 ) -> Response:
@@ -71,49 +70,46 @@ async def list_all(
     where = asked.where()
     if asked.project_id is not None:
         return JsonReply([])  # Steps belong to no project here, so none matches.
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await steps.list_steps(tx, where, page)
-    return JsonReply([shown_step(step, organization_id=actor.organization_id) for step in found])
+    return JsonReply([shown_step(step, organization_id=me.actor.organization_id) for step in found])
 
 
 @router.get("/{step_id}", **answers("retrieve_step", Step))
-async def retrieve(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    async with runtime.db.read(actor) as tx:
+async def retrieve(step_id: StepId, me: Me) -> Response:
+    async with me.read() as tx:
         step = there(await steps.get(tx, step_id), "step", step_id)
-    return JsonReply(shown_step(step, organization_id=actor.organization_id))
+    return JsonReply(shown_step(step, organization_id=me.actor.organization_id))
 
 
 @router.get("/{step_id}/metrics", **answers("retrieve_metrics_for_step", StepMetrics))
-async def retrieve_metrics(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    async with runtime.db.read(actor) as tx:
+async def retrieve_metrics(step_id: StepId, me: Me) -> Response:
+    async with me.read() as tx:
         step = there(await steps.get(tx, step_id), "step", step_id)
-    return JsonReply(shown_metrics(step, organization_id=actor.organization_id))
+    return JsonReply(shown_metrics(step, organization_id=me.actor.organization_id))
 
 
 @router.get("/{step_id}/trace", **answers("retrieve_trace_for_step", ProviderTrace | None))
-async def retrieve_trace(step_id: StepId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def retrieve_trace(step_id: StepId, me: Me) -> Response:
     """Get what was sent to and received from the provider: null where it is not kept, never 404."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await provider_traces.of_step(tx, step_id)
-    return JsonReply(found and shown_trace(found, organization_id=actor.organization_id))
+    return JsonReply(found and shown_trace(found, organization_id=me.actor.organization_id))
 
 
 @telemetry.get(
     "/{step_id}", deprecated=True, **answers("retrieve_provider_trace", ProviderTrace | None)
 )
-async def retrieve_provider_trace(step_id: str, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def retrieve_provider_trace(step_id: str, me: Me) -> Response:
     """Get the trace of a step by its old name."""
-    return await retrieve_trace(step_id, runtime, actor)
+    return await retrieve_trace(step_id, me)
 
 
 @router.get("/{step_id}/messages", **answers("list_messages_for_step", list[WireMessage]))
 async def list_messages(
-    step_id: StepId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[MessagePage, Depends(message_page_of(order="asc"))],
+    step_id: StepId, me: Me, page: Annotated[MessagePage, Depends(message_page_of(order="asc"))]
 ) -> Response:
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         step = there(await steps.get(tx, step_id), "step", step_id)
         kind = await agents.type_of(tx, step.agent_id)
         found = await messages.list_messages(tx, MessageFilter(step_id=step_id), page)
@@ -125,29 +121,25 @@ async def list_messages(
 
 
 @router.patch("/{step_id}/feedback", **answers("modify_feedback_for_step", Step))
-async def modify_feedback(
-    step_id: StepId, body: ModifyFeedbackRequest, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def modify_feedback(step_id: StepId, body: ModifyFeedbackRequest, me: Me) -> Response:
     """Say whether the step was good; null takes it back."""
-    async with runtime.db.write(actor) as tx:
+    async with me.write() as tx:
         changed = await steps.set_feedback(
             tx, step_id, feedback=body.feedback, tags=tuple(body.tags or ())
         )
     step = there(changed, "step", step_id)
-    return JsonReply(shown_step(step, organization_id=actor.organization_id))
+    return JsonReply(shown_step(step, organization_id=me.actor.organization_id))
 
 
 @router.patch(
     "/{step_id}/transaction/{transaction_id}", **answers("update_step_transaction_id", Step)
 )
-async def modify_transaction(
-    step_id: StepId, transaction_id: str, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def modify_transaction(step_id: StepId, transaction_id: str, me: Me) -> Response:
     """Note the caller's own transaction id on the step."""
-    async with runtime.db.write(actor) as tx:
+    async with me.write() as tx:
         changed = await steps.set_transaction(tx, step_id, transaction_id)
     step = there(changed, "step", step_id)
-    return JsonReply(shown_step(step, organization_id=actor.organization_id))
+    return JsonReply(shown_step(step, organization_id=me.actor.organization_id))
 
 
 def _date(text: str | None) -> datetime | None:

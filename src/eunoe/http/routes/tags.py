@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 from starlette.responses import Response
 
-from eunoe.http.deps import ActorDep, RuntimeDep
+from eunoe.http.deps import Me
 from eunoe.http.pages import After, Before, Limit, Order, rows
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
@@ -33,13 +33,12 @@ async def _page(
 
 @router.get("/", **answers("list_tags", list[str]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     page: Annotated[Page, Depends(_page)],
     name: Annotated[str | None, Query(description="A part of the tag.")] = None,
     query_text: Annotated[str | None, Query(deprecated=True)] = None,
 ) -> Response:
     """List the distinct tags in use, sorted; the cursors are tags."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         found = await tags.list_tags(tx, page, containing=name or query_text)
     return JsonReply(found)

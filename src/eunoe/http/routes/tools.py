@@ -14,7 +14,7 @@ from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolType
 from eunoe.errors import Invalid
 from eunoe.http.callers import SdkDep
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.pages import page_of
 from eunoe.http.paths import AgentId, ToolId
 from eunoe.http.replies import JsonReply
@@ -81,53 +81,47 @@ class Asked:
 
 @router.get("/", **answers("list_tools", list[Tool]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     asked: Annotated[Asked, Depends(given(Asked))],
     page: Annotated[Page, Depends(page_of(limit=50, order="desc"))],
 ) -> Response:
     """List tools, the newest first."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         listed = await stored.list_tools(tx, asked.where(), page)
     return JsonReply([tool(one) for one in listed])
 
 
 @router.get("/count", **answers("count_tools", int))
 async def count(
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    asked: Annotated[Asked, Depends(given(Asked))],
-    exclude_letta_tools: bool = False,
+    me: Me, asked: Annotated[Asked, Depends(given(Asked))], exclude_letta_tools: bool = False
 ) -> Response:
     where = asked.where(exclude_letta=exclude_letta_tools)
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         return JsonReply(await stored.count(tx, where))
 
 
 @router.post("/", **answers("create_tool", Tool))
 @router.put("/", summary="Upsert", **answers("upsert_tool", Tool))
-async def create(
-    body: CreateToolBody, runtime: RuntimeDep, actor: ActorDep, project_id: ProjectId = None
-) -> Response:
+async def create(body: CreateToolBody, me: Me, project_id: ProjectId = None) -> Response:
     """Store a tool by its source; one of the same name is changed."""
-    made = await custom_tools.put(runtime.db, actor, body.draft(project_id=project_id))
+    made = await custom_tools.put(me.db, me.actor, body.draft(project_id=project_id))
     return JsonReply(tool(made))
 
 
 @router.post("/search", **answers("search_tools", list[FoundTool]))
-async def search(body: SearchToolsBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def search(body: SearchToolsBody, me: Me) -> Response:
     """Find tools by the words of their names, descriptions, tags and arguments."""
     where = ToolFilter(tool_types=_types(body.tool_types), tags=tuple(body.tags or ()))
     hits = await custom_tools.search(
-        runtime.db, actor, body.query or "", where=where, limit=body.limit
+        me.db, me.actor, body.query or "", where=where, limit=body.limit
     )
     return JsonReply([found(hit) for hit in hits])
 
 
 @router.post("/add-base-tools", **answers("add_base_tools", list[Tool]))
-async def add_base_tools(runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def add_base_tools(me: Me) -> Response:
     """Bring the built-in tools back, as this version of the server has them."""
-    return JsonReply([tool(one) for one in await custom_tools.add_base_tools(runtime.db, actor)])
+    return JsonReply([tool(one) for one in await custom_tools.add_base_tools(me.db, me.actor)])
 
 
 @router.post("/generate-schema", **answers("generate_json_schema", Json))
@@ -137,39 +131,37 @@ async def generate_schema(body: SourceBody) -> Response:
 
 
 @router.post("/run", **answers("run_tool_from_source", ToolReturnMessage))
-async def run_source(body: RunSourceBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def run_source(body: RunSourceBody, me: Me) -> Response:
     """Run a source once; what fails in it is an answer with the status `error`."""
-    name, result = await tool_trials.run(runtime.executors(actor), body.trial())
+    name, result = await tool_trials.run(me.runtime.executors(me.actor), body.trial())
     return JsonReply(returned(result, name=name, at=datetime.now(UTC)))
 
 
 @router.post("/generate-tool", **answers("generate_tool", GeneratedTool))
-async def generate(body: WishBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def generate(body: WishBody, me: Me) -> Response:
     """Let a model write a tool, and store nothing."""
     written = await tool_writing.write_tool(
-        actor, body.wish(), models=runtime.models_of(actor), defaults=runtime.defaults
+        me.actor, body.wish(), models=me.models, defaults=me.defaults
     )
     return JsonReply(generated(written))
 
 
 @router.patch("/{tool_id}", **answers("modify_tool", Tool))
-async def update(
-    tool_id: ToolId, body: UpdateToolBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def update(tool_id: ToolId, body: UpdateToolBody, me: Me) -> Response:
     """Change a tool; a new source alone leaves what models are told of it."""
-    return JsonReply(tool(await custom_tools.update(runtime.db, actor, tool_id, body.draft())))
+    return JsonReply(tool(await custom_tools.update(me.db, me.actor, tool_id, body.draft())))
 
 
 @router.delete("/{tool_id}", **answers("delete_tool", None))
-async def delete(tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(tool_id: ToolId, me: Me) -> Response:
     """Remove a tool from every agent that has it; rules that name it stay."""
-    await custom_tools.delete(runtime.db, actor, tool_id)
+    await custom_tools.delete(me.db, me.actor, tool_id)
     return JsonReply(None)
 
 
 @router.get("/{tool_id}", **answers("retrieve_tool", Tool))
-async def retrieve(tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep) -> Response:
-    async with runtime.db.read(actor) as tx:
+async def retrieve(tool_id: ToolId, me: Me) -> Response:
+    async with me.read() as tx:
         return JsonReply(tool(await custom_tools.known(tx, tool_id)))
 
 
@@ -178,13 +170,10 @@ async def retrieve(tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep) -> Res
 
 @of_agent.get("/{agent_id}/tools", **answers("list_tools_for_agent", list[Tool]))
 async def list_attached(
-    agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    page: Annotated[Page, Depends(page_of(limit=10, order="desc"))],
+    agent_id: AgentId, me: Me, page: Annotated[Page, Depends(page_of(limit=10, order="desc"))]
 ) -> Response:
     """List the agent's tools."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         await states.known(tx, agent_id)
         listed = await stored.list_tools(tx, ToolFilter(agent_id=agent_id), page)
     return JsonReply([tool(one) for one in listed])
@@ -193,34 +182,26 @@ async def list_attached(
 @of_agent.patch(
     "/{agent_id}/tools/attach/{tool_id}", **answers("attach_tool_to_agent", AgentState | None)
 )
-async def attach(
-    agent_id: AgentId, tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
-) -> Response:
+async def attach(agent_id: AgentId, tool_id: ToolId, me: Me, sdk: SdkDep) -> Response:
     """Give the agent a tool."""
-    return _answer(await tools.attach(runtime.db, actor, agent_id, tool_id), sdk=sdk)
+    return _answer(await tools.attach(me.db, me.actor, agent_id, tool_id), sdk=sdk)
 
 
 @of_agent.patch(
     "/{agent_id}/tools/detach/{tool_id}", **answers("detach_tool_from_agent", AgentState | None)
 )
-async def detach(
-    agent_id: AgentId, tool_id: ToolId, runtime: RuntimeDep, actor: ActorDep, sdk: SdkDep
-) -> Response:
+async def detach(agent_id: AgentId, tool_id: ToolId, me: Me, sdk: SdkDep) -> Response:
     """Take a tool off the agent; the rules that name it stay."""
-    return _answer(await tools.detach(runtime.db, actor, agent_id, tool_id), sdk=sdk)
+    return _answer(await tools.detach(me.db, me.actor, agent_id, tool_id), sdk=sdk)
 
 
 @of_agent.post("/{agent_id}/tools/{tool_name}/run", **answers("run_tool_for_agent", ToolExecution))
 async def run(
-    agent_id: AgentId,
-    tool_name: str,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    body: RunToolBody | None = None,
+    agent_id: AgentId, tool_name: str, me: Me, body: RunToolBody | None = None
 ) -> Response:
     """Call a tool of the agent as it would itself; no message, run or step is written."""
     arguments = {} if body is None else body.args
-    result = await runtime.runner.call_tool(actor, agent_id, tool_name, arguments=arguments)
+    result = await me.runtime.runner.call_tool(me.actor, agent_id, tool_name, arguments=arguments)
     return JsonReply(execution(result))
 
 
@@ -231,8 +212,7 @@ async def run(
 async def require_approval(
     agent_id: AgentId,
     tool_name: str,
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     sdk: SdkDep,
     body: ApprovalBody | None = None,
     requires_approval: Annotated[bool | None, Query(deprecated=True)] = None,
@@ -249,9 +229,7 @@ async def require_approval(
                 }
             ]
         )
-    changed = await tools.require_approval(
-        runtime.db, actor, agent_id, tool_name, required=required
-    )
+    changed = await tools.require_approval(me.db, me.actor, agent_id, tool_name, required=required)
     return _answer(changed, sdk=sdk)
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from eunoe.domain.agents import AgentType
 from eunoe.domain.messages import Json
 from eunoe.errors import AgentTypeWrong
-from eunoe.http.deps import ActorDep, RuntimeDep, agent_type
+from eunoe.http.deps import Me, agent_type
 from eunoe.http.openai_form import STREAM, OpenAiRoute, acting, model_of
 from eunoe.http.router import answers, v1
 from eunoe.http.routes.completions import told
@@ -32,16 +32,14 @@ router = v1("/voice-beta", tag="voice", route_class=VoiceRoute)
     deprecated=True,
     **answers("create_voice_chat_completions", ChatCompletion, content=STREAM),
 )
-async def create(
-    agent_id: str, body: dict[str, Any], request: Request, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def create(agent_id: str, body: dict[str, Any], request: Request, me: Me) -> Response:
     """Say the last user message to a voice agent; hear its answer, as a stream unless told not to.
 
     What else a request to a bare model holds is ignored: the agent has its own.
     """
     user = body.get("user")
-    actor = await acting(runtime, actor, user if isinstance(user, str) else None)
-    kind = await agent_type(runtime, actor, agent_id)
+    me = await acting(me, user if isinstance(user, str) else None)
+    kind = await agent_type(me, agent_id)
     if kind != _SPEAKS:
         raise AgentTypeWrong(
             f"Only an agent of type {_SPEAKS} can be spoken to; this one is a {kind}.",
@@ -56,10 +54,10 @@ async def create(
         stream_tokens=streams,
         aloud=True,
     )
-    run = await submitted(request, runtime, actor, sent, target)
-    model = await model_of(runtime, actor, agent_id)
+    run = await submitted(request, me, sent, target)
+    model = await model_of(me, agent_id)
     usage = streams and _wants_usage(body)
-    return await told(runtime, actor, run, model=model, streams=streams, with_usage=usage)
+    return await told(me, run, model=model, streams=streams, with_usage=usage)
 
 
 def _wants_usage(body: Json) -> bool:
