@@ -33,7 +33,7 @@ _PROVIDER_S: Final = 10.0
 _MARKS: Final = {"good": ("✓", "green"), "poor": ("!", "yellow"), "bad": ("✗", "red")}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """One thing that was looked at. `poor` works, with less; `remedy` says how to mend it."""
 
@@ -64,18 +64,14 @@ def doctor() -> int:
 def diagnoses() -> Iterator[Diagnosis]:
     """Yield what was found, the cause of later findings first."""
     yield Diagnosis(
-        what="python",
-        state="good",
-        found=f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        "python", "good", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     )
     try:
         configured = settings.load()
     except errors.EunoeError as error:
-        yield Diagnosis(
-            what="settings", state="bad", found=str(error), remedy="correct or unset it"
-        )
+        yield Diagnosis("settings", "bad", str(error), "correct or unset it")
         return
-    yield Diagnosis(what="settings", state="good", found=_described(configured))
+    yield Diagnosis("settings", "good", _described(configured))
     looks: list[Callable[[Settings], Iterator[Diagnosis]]] = [
         _data_dir,
         _database,
@@ -104,25 +100,25 @@ def _data_dir(configured: Settings) -> Iterator[Diagnosis]:
             room = shutil.disk_usage(nearest).free
     except OSError as error:
         yield Diagnosis(
-            what="data folder",
-            state="bad",
-            found=f"{folder}: {error.strerror}",
-            remedy="make it writable, or set EUNOE_DATA_DIR to a folder that is",
+            "data folder",
+            "bad",
+            f"{folder}: {error.strerror}",
+            "make it writable, or set EUNOE_DATA_DIR to a folder that is",
         )
         return
     found = f"{folder}, {room / 1024**3:,.1f} GiB free"
     if room < _ROOM_BYTES:
         remedy = "make room: local models and the database need it"
-        yield Diagnosis(what="data folder", state="poor", found=found, remedy=remedy)
+        yield Diagnosis("data folder", "poor", found, remedy)
     else:
-        yield Diagnosis(what="data folder", state="good", found=found)
+        yield Diagnosis("data folder", "good", found)
 
 
 def _database(configured: Settings) -> Iterator[Diagnosis]:
     label = configured.database_label
     if configured.is_sqlite and not Path(label).exists():
         found = f"{label} does not exist yet; the server makes it"
-        yield Diagnosis(what="database", state="good", found=found)
+        yield Diagnosis("database", "good", found)
         return
 
     async def look() -> list[Finding]:
@@ -137,18 +133,15 @@ def _database(configured: Settings) -> Iterator[Diagnosis]:
     except errors.EunoeError as error:
         remedy = "check EUNOE_DATABASE_URL, and that the database runs"
         found = f"{label}: {error}"
-        yield Diagnosis(what="database", state="bad", found=found, remedy=remedy)
+        yield Diagnosis("database", "bad", found, remedy)
         return
     if not findings:
-        yield Diagnosis(what="database", state="good", found=f"{label}: nothing is wrong")
+        yield Diagnosis("database", "good", f"{label}: nothing is wrong")
     for finding in findings:
         remedy = _DATABASE_REMEDIES.get(finding.code, "stop the server and restore a backup")
         is_bad = finding.code not in {"schema_old", "schema_missing", "jobs_old"}
         yield Diagnosis(
-            what="database",
-            state="bad" if is_bad else "poor",
-            found=f"{label}: {finding.message}",
-            remedy=remedy,
+            "database", "bad" if is_bad else "poor", f"{label}: {finding.message}", remedy
         )
 
 
@@ -166,7 +159,7 @@ def _port(configured: Settings) -> Iterator[Diagnosis]:
     with Client(configured.url, password=configured.credential) as client:
         running = client.version()
     if running is not None:
-        yield Diagnosis(what="port", state="good", found=f"{place}: Eunoe {running} runs there")
+        yield Diagnosis("port", "good", f"{place}: Eunoe {running} runs there")
         return
     family = socket.AF_INET6 if ":" in configured.host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -175,13 +168,13 @@ def _port(configured: Settings) -> Iterator[Diagnosis]:
             probe.bind((configured.host, configured.port))
         except OSError as error:
             yield Diagnosis(
-                what="port",
-                state="bad",
-                found=f"{place}: {error.strerror}",
-                remedy="stop what is there, or set EUNOE_PORT to another",
+                "port",
+                "bad",
+                f"{place}: {error.strerror}",
+                "stop what is there, or set EUNOE_PORT to another",
             )
             return
-    yield Diagnosis(what="port", state="good", found=f"{place} is free")
+    yield Diagnosis("port", "good", f"{place} is free")
 
 
 def _providers(configured: Settings) -> Iterator[Diagnosis]:
@@ -189,7 +182,7 @@ def _providers(configured: Settings) -> Iterator[Diagnosis]:
     if configured.runs_local(providers):
         yield _local(configured)
     elif not providers:
-        yield Diagnosis(what="models", state="bad", found="none", remedy=NO_MODEL)
+        yield Diagnosis("models", "bad", "none", NO_MODEL)
     for provider in providers:
         yield asyncio.run(_asked(provider))
 
@@ -197,18 +190,18 @@ def _providers(configured: Settings) -> Iterator[Diagnosis]:
 def _local(configured: Settings) -> Diagnosis:
     if not is_installed():
         found = "no provider is configured, and what runs the local model is not installed"
-        return Diagnosis(what="local model", state="bad", found=found, remedy=NO_MODEL)
+        return Diagnosis("local model", "bad", found, NO_MODEL)
     for one in DEFAULTS:
         if not is_present(one, configured.local_models):
             found = f"{one.handle} is not fetched yet; the server does so when it starts"
             remedy = "eunoe models pull fetches it now"
-            return Diagnosis(what="local model", state="poor", found=found, remedy=remedy)
+            return Diagnosis("local model", "poor", found, remedy)
         if not is_intact(one, configured.local_models):
             found = f"{one.handle} in {configured.local_models} is damaged"
             remedy = f"eunoe models pull {one.name}"
-            return Diagnosis(what="local model", state="bad", found=found, remedy=remedy)
+            return Diagnosis("local model", "bad", found, remedy)
     handles = ", ".join(one.handle for one in DEFAULTS)
-    return Diagnosis(what="local model", state="good", found=f"{handles}, as they should be")
+    return Diagnosis("local model", "good", f"{handles}, as they should be")
 
 
 async def _asked(provider: ProviderConfig) -> Diagnosis:
@@ -220,17 +213,17 @@ async def _asked(provider: ProviderConfig) -> Diagnosis:
     except TimeoutError:
         found = f"{provider.base_url} did not answer within {_PROVIDER_S:.0f} s"
         remedy = "check the address and the network"
-        return Diagnosis(what=what, state="bad", found=found, remedy=remedy)
+        return Diagnosis(what, "bad", found, remedy)
     except errors.ModelError as error:
         is_key = isinstance(error, errors.ModelKeyRefused)
         remedy = "set another key" if is_key else "check the address, the key and the network"
         found = f"{provider.base_url}: {error}"
-        return Diagnosis(what=what, state="bad", found=found, remedy=remedy)
+        return Diagnosis(what, "bad", found, remedy)
     finally:
         await endpoint.aclose()
     models, embeddings = len(listed.models), len(listed.embeddings)
     found = f"{provider.base_url}: {models} models, {embeddings} embedding models"
-    return Diagnosis(what=what, state="good", found=found)
+    return Diagnosis(what, "good", found)
 
 
 async def _tried_sandbox(configured: Settings) -> str | None:
@@ -245,11 +238,11 @@ def _sandbox(configured: Settings) -> Iterator[Diagnosis]:
     """Make a sandbox as custom code would run in, and see whether it holds a program."""
     reason = asyncio.run(_tried_sandbox(configured))
     if reason is None:
-        yield Diagnosis(what="sandbox", state="good", found="one can be made for custom tools")
+        yield Diagnosis("sandbox", "good", "one can be made for custom tools")
         return
     yield Diagnosis(
-        what="sandbox",
-        state="poor",
-        found=reason,
-        remedy="allow user namespaces, as docs/howto/sandbox.md says; built-in tools do without",
+        "sandbox",
+        "poor",
+        reason,
+        "allow user namespaces, as docs/howto/sandbox.md says; built-in tools do without",
     )

@@ -157,33 +157,16 @@ class AgentToolbox:
             return None if self.peers is None else peer_tool(tool.name, self.peers)
         if tool.tool_type == "letta_files_core":
             return None if self.files is None else _file_tool(tool.name, self.files)
+        zone = self.agent.timezone
+        said = {"recall": self.recall, "agent_id": self.agent.id, "timezone": zone}
         return {
             SEND_MESSAGE: _send_message,
             "store_memories": _store_memories,
-            "conversation_search": self._conversation_search,
-            "search_memory": self._memory_search,
+            "conversation_search": partial(conversation_search, **said),
+            "search_memory": partial(memory_search, **said),
             "archival_memory_insert": self._archival_insert,
-            "archival_memory_search": self._archival_search,
+            "archival_memory_search": partial(archival_search, recall=self.recall, timezone=zone),
         }.get(tool.name)
-
-    async def _conversation_search(self, arguments: Json) -> Json:
-        return await conversation_search(
-            arguments,
-            recall=self.recall,
-            agent_id=self.agent.id,
-            timezone=self.agent.timezone,
-        )
-
-    async def _memory_search(self, arguments: Json) -> Json:
-        return await memory_search(
-            arguments,
-            recall=self.recall,
-            agent_id=self.agent.id,
-            timezone=self.agent.timezone,
-        )
-
-    async def _archival_search(self, arguments: Json) -> list[Json]:
-        return await archival_search(arguments, recall=self.recall, timezone=self.agent.timezone)
 
     async def _archival_insert(self, arguments: Json) -> PassageInsert:
         """Embed outside the transaction; without a vector the text is found by its words (M21)."""
