@@ -386,8 +386,7 @@ print(on)
 
 def _report_to(dsn: str) -> str:
     command = [sys.executable, "-c", REPORTING, dsn]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    return done.stdout.strip()
+    return subprocess.check_output(command, text=True, timeout=30).strip()
 
 
 @pytest.mark.rule("S1", "S26", "streaming-8.4")
