@@ -10,7 +10,6 @@ from letta_client import APIStatusError, AsyncLetta
 from eunoe.domain.agents import Agent
 from eunoe.domain.costs import Rates
 from eunoe.domain.messages import Json
-from eunoe.ids import new
 from eunoe.llm.prices import Prices
 from eunoe.runs.runner import Runner
 from eunoe.service import keys, users
@@ -276,8 +275,8 @@ async def test_budgets_are_kept_on_record_and_go_with_whose_they_are(
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
-        (f"{new('agent')}/day", {"limit_usd": 1}, 404),
-        (f"{new('key')}/day", {"limit_usd": 1}, 404),
+        ("agent-00000000-0000-4000-8000-00000000dead/day", {"limit_usd": 1}, 404),
+        ("key-00000000-0000-4000-8000-00000000dead/day", {"limit_usd": 1}, 404),
         ("somebody/day", {"limit_usd": 1}, 422),
         ("organization/week", {"limit_usd": 1}, 422),
         ("organization/day", {"limit_usd": -1}, 422),
