@@ -9,7 +9,7 @@ import pytest
 from eunoe.domain.events import CallDelta, Failed, Finished, Shown, Stopped
 from eunoe.domain.messages import text_of
 from eunoe.domain.runs import is_terminal
-from eunoe.errors import NothingToCancel
+from eunoe.errors import NothingToCancel, ServerStopping
 from eunoe.runs import jobs
 from eunoe.runs.feed import Feed
 from eunoe.store import blocks
@@ -114,6 +114,17 @@ async def test_a_run_that_its_owners_keep_dying_of_is_ended_and_its_calls_answer
     assert (done.status, done.stop_reason) == ("failed", "error")
     assert not (await world.window(agent))[-1].returns[0].ok
     assert await faults(world.db) == []
+
+
+@pytest.mark.rule("G-1", "G-8", "streaming-8.5")
+async def test_readers_are_told_when_the_grace_is_over_whatever_goes_on(world: World) -> None:
+    agent = await world.agent()
+    submitted = await world.submit(agent, "CALL wait {}")
+    reading = asyncio.create_task(world.runner.fold(ACTOR, submitted.run.id))
+    await world.tools.entered.wait()
+    world.runner.drain(lambda: None)
+    with pytest.raises(ServerStopping):
+        await asyncio.wait_for(reading, 10)
 
 
 @pytest.mark.rule("G-1", "G-10")

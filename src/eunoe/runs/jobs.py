@@ -33,6 +33,7 @@ _FIRST_DELAY_S: Final = 0.2
 _LONGEST_DELAY_S: Final = 30.0
 _RESTART_S: Final = 1.0
 _HAND_OVER_S: Final = 2.0
+_NOTICED_S: Final = 0.2
 SCAN_S: Final = 10.0
 
 Owned = tuple[Run, Actor]
@@ -156,7 +157,8 @@ class Engine:
             await asyncio.wait([self._scan])
         self._stopping = True
         self._queue.shutdown.set()
-        done, _ = await asyncio.wait([self._task], timeout=grace_s)
+        # Cancelled while it looks for work, it would wait for what has begun, however long.
+        done, _ = await asyncio.wait([self._task], timeout=max(grace_s, _NOTICED_S))
         if not done:
             self._task.cancel()
             await asyncio.wait([self._task])
