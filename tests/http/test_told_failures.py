@@ -1,14 +1,17 @@
 """What becomes of failures and first tokens behind a status that is sent already (streaming 2.16)."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from eunoe import telemetry
 from eunoe.domain.events import RunEvent
 from eunoe.errors import DatabaseUnreachable, RunExpired
+from eunoe.http.observed import Observed
 from eunoe.http.sse import Chunks, EventStream
 from eunoe.wire.messages import Lens
 from tests.collecting import Collected
@@ -112,3 +115,26 @@ async def test_a_reading_that_breaks_is_reported_where_the_server_is_at_fault(
 async def test_nothing_is_reported_without_a_destination() -> None:
     assert telemetry.adopt_reports(dsn=None) is False
     assert telemetry.adopt_reports(dsn="") is False
+
+
+@pytest.mark.rule("streaming-9.2")
+async def test_a_request_that_is_cut_off_at_the_end_of_the_process_is_answered() -> None:
+    begun, told = asyncio.Event(), list[Message]()
+
+    async def hanging(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    scope: Scope = {"type": "http", "method": "POST", "path": "/v1/agents/", "headers": []}
+    request = asyncio.create_task(Observed(hanging)(scope, receive, send))
+    await begun.wait()
+    request.cancel()
+    await request
+    assert told[0]["status"] == 503
+    assert b"stopping" in told[1]["body"]

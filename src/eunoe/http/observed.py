@@ -3,6 +3,7 @@
 Nothing of a body or a query is taken, and few headers: they hold messages and keys.
 """
 
+import asyncio
 import re
 import time
 import uuid
@@ -12,6 +13,8 @@ from typing import Any, Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from eunoe import telemetry
+from eunoe.errors import ServerStopping
+from eunoe.http.errors import answer_of
 
 _GIVEN: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _QUIET: Final = ("/v1/health", "/v1/ready", "/metrics")
@@ -47,20 +50,30 @@ class Observed:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
+        answering = False
         given = _given(scope)
         within = given.pop("traceparent", None)
 
         async def started(message: Message) -> None:
-            if telemetry.collects() and message["type"] == "http.response.start":
-                took_ms = (time.perf_counter() - began) * 1000
-                _describe(scope, status=int(message["status"]), took_ms=took_ms)
+            nonlocal answering
+            if message["type"] == "http.response.start":
+                answering = True
+                if telemetry.collects():
+                    took_ms = (time.perf_counter() - began) * 1000
+                    _describe(scope, status=int(message["status"]), took_ms=took_ms)
             await send(message)
 
         with (
             telemetry.bind(**given),
             telemetry.span(str(scope["method"]), kind="server", within=within),
         ):
-            await self._app(scope, receive, started)
+            try:
+                await self._app(scope, receive, started)
+            except asyncio.CancelledError:
+                # Whoever ends the process has waited for long enough; it would answer a bare 500.
+                if answering:
+                    raise
+                await answer_of(ServerStopping())(scope, receive, started)
 
 
 def _given(scope: Scope) -> dict[str, str]:
