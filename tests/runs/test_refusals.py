@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from eunoe.domain.compaction import is_summary
 from eunoe.errors import DatabaseUnreachable, DiskFull
 from eunoe.runs import jobs
 from eunoe.runs.runner import Outcome, Runner
@@ -24,6 +25,7 @@ _TALK = (
     ' {"name": "count", "arguments": {"n": 2}}]'
 )
 _LARGE = "x" * 400_000
+_HALF = "and so on and so forth " * 400
 
 
 @pytest.fixture
@@ -84,6 +86,26 @@ async def test_a_refusal_at_any_transaction_of_a_run_only_delays_it(
         met, db.fault = fault.met, None
         assert (await faulty.say(agent, "SAY on")).reason == "end_turn"
     assert nth > 5
+    assert await faults(db) == []
+
+
+@pytest.mark.rule("G-1", "G-2", "C6")
+async def test_a_refusal_in_a_compaction_only_delays_its_run(faulty: World) -> None:
+    db = faulty.db
+    assert isinstance(db, FaultyDatabase)
+    agent = await faulty.agent()
+    small = replace(agent.model, model="scripted-4k", context_window=4_096)
+    nth, met = 0, True
+    while met:
+        nth += 1
+        agent = await faulty.agent(model=small)
+        await faulty.say(agent, f"SAY much\n{_HALF}")
+        submitted = await faulty.submit(agent, f"SAY more\n{_HALF}")
+        db.fault = fault = Fault(nth=nth, when="instead", error=DatabaseUnreachable)
+        assert (await outcome_of(faulty, submitted.run.id)).reason == "end_turn"
+        met, db.fault = fault.met, None
+    assert any(is_summary(message) for message in await faulty.window(agent))
+    assert nth > 2
     assert await faults(db) == []
 
 

@@ -6,7 +6,10 @@ from eunoe.domain.events import Ending, Failed
 from eunoe.domain.runs import StopReason
 from eunoe.errors import (
     ContextOverflow,
+    DatabaseUnreachable,
+    DiskFull,
     EunoeError,
+    FenceLost,
     ModelCalledNothing,
     ModelCreditExhausted,
     ModelError,
@@ -17,7 +20,11 @@ from eunoe.errors import (
     ModelTimedOut,
     RunAbandoned,
     SystemPromptTooLarge,
+    WriteConflict,
 )
+
+REFUSALS: Final = (FenceLost, DatabaseUnreachable, DiskFull, WriteConflict)
+"""What the store refuses with: such a run has not ended, and goes on from what is stored."""
 
 # The first class that fits decides (streaming 9.3).
 _TABLE: Final[tuple[tuple[type[ModelError], str, StopReason], ...]] = (

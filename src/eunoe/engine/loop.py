@@ -20,7 +20,7 @@ from eunoe.engine.acting import act
 from eunoe.engine.approvals import PAUSE, pause, waits
 from eunoe.engine.asking import asked, estimated, ruling_now, spent
 from eunoe.engine.dialects import Act, Fail, Yield
-from eunoe.engine.failures import ending_of
+from eunoe.engine.failures import REFUSALS, ending_of
 from eunoe.engine.reply import Reply
 from eunoe.engine.room import is_full, make_room
 from eunoe.engine.tool_rules import prepared, reminder
@@ -106,7 +106,7 @@ async def _taken(turn: Turn, ports: Ports, *, step: Step) -> bool:
     message_id = ids.new("message")
     try:
         reply, step = await asked(turn, ports, step=step, message_id=message_id)
-    except SystemPromptTooLarge:
+    except (SystemPromptTooLarge, *REFUSALS):
         raise
     except EunoeError as error:
         await _failed(turn, ports, step=step, error=error)

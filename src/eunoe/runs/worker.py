@@ -28,18 +28,11 @@ from eunoe.domain.tools import Tool, ToolResult
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.compact import Speaker
 from eunoe.engine.dialects import Aloud, dialect_of
-from eunoe.engine.failures import crash_ending, ending_of, restart_ending
+from eunoe.engine.failures import REFUSALS, crash_ending, ending_of, restart_ending
 from eunoe.engine.loop import run_turn
 from eunoe.engine.ports import Model
 from eunoe.engine.turn import Ports, Turn
-from eunoe.errors import (
-    DatabaseUnreachable,
-    DiskFull,
-    EunoeError,
-    FenceLost,
-    Missing,
-    WriteConflict,
-)
+from eunoe.errors import DiskFull, EunoeError, FenceLost, Missing
 from eunoe.runs import approvals
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
@@ -231,7 +224,7 @@ class Worker:
                 journal.traced = self.trace(ports.model)
                 ports = replace(ports, model=journal.traced)
             await run_turn(turn, ports)
-        except (FenceLost, DatabaseUnreachable, DiskFull, WriteConflict, UniqueViolated):
+        except (*REFUSALS, UniqueViolated):
             # A commit whose answer got lost may have been made: only the store knows.
             raise
         except EunoeError as error:
