@@ -73,6 +73,7 @@ async def test_who_hangs_in_a_transaction_loses_it_and_what_it_locked(notes: Dat
 
     async with notes.read(ACTOR) as tx:
         assert await tx.fetch_value("SHOW idle_in_transaction_session_timeout") == "15s"
+        assert await tx.fetch_value("SHOW transaction_timeout") == "40s"
     with pytest.raises(DatabaseUnreachable):
         await write()
 

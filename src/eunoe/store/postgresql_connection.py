@@ -13,6 +13,9 @@ _POOL_SIZE: Final = 10
 _COMMAND_TIMEOUT_S: Final = 60
 # A process that hangs inside a transaction would keep whoever takes its runs over waiting.
 _IDLE_TIMEOUT: Final = "15s"
+# Within a statement it is not idle; PostgreSQL has a limit for that since version 17.
+_LIMIT: Final = "SET transaction_timeout = '40s'"
+_LIMITED_SINCE: Final = 17
 
 DRIVER_ERRORS: Final = (
     asyncpg.PostgresError,
@@ -30,6 +33,7 @@ class Connection(Protocol):
     def transaction(
         self, *, isolation: str, readonly: bool
     ) -> AbstractAsyncContextManager[object]: ...
+    def get_server_version(self) -> tuple[int, ...]: ...
     def is_closed(self) -> bool: ...
     async def close(self) -> None: ...
 
@@ -66,6 +70,7 @@ async def open_pool(url: str) -> Pool:
             url,
             min_size=1,
             max_size=_POOL_SIZE,
+            init=_limited,
             reset=_keep_session,
             statement_cache_size=512,
             command_timeout=_COMMAND_TIMEOUT_S,
@@ -76,6 +81,11 @@ async def open_pool(url: str) -> Pool:
                 "idle_in_transaction_session_timeout": _IDLE_TIMEOUT,
             },
         )
+
+
+async def _limited(connection: Connection) -> None:
+    if connection.get_server_version()[0] >= _LIMITED_SINCE:
+        await connection.execute(_LIMIT)
 
 
 @asynccontextmanager
@@ -124,6 +134,7 @@ def meaning(error: Exception, *, closed: bool) -> Exception:
             | asyncpg.OperatorInterventionError()
             | asyncpg.InsufficientResourcesError()
             | asyncpg.IdleInTransactionSessionTimeoutError()
+            | asyncpg.TransactionTimeoutError()
             | asyncpg.InternalClientError()  # What asyncpg says of a connection cut in mid-word.
             | OSError()
         ):
