@@ -42,6 +42,10 @@ WRONG: Final[dict[str, bytes]] = {
     "list": json_response([1, 2, 3]),
     "not-http": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
     "html-500": response(500, b"<html>oh no</html>", content_type="text/html"),
+    "no-chunk": STREAM_HEAD + b"not a size\r\n" + _DELTA + b"\r\n0\r\n\r\n",
+    "shorter-than-said": response(200, _DELTA + b"data: [DONE]\n\n", content_type=_SSE).replace(
+        b"content-length: ", b"content-length: 1\r\nx-was: "
+    ),
     "teapot": response(418, b"\xff\xfe\x00", content_type="application/json"),
 }
 _TOO_LONG: Final = response(200, _DELTA, content_type=_SSE, headers={"x-odd": "\x7f"}).replace(

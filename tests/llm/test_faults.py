@@ -1,6 +1,8 @@
 """What refusals and broken connections become, and when a request is made again."""
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -31,7 +33,11 @@ from tests.llm.talk import (
     answering,
     asking,
     chat_at,
+    delta,
+    event_stream,
+    fragment,
     refusing,
+    replying,
     said,
     text_in,
     then_closed,
@@ -208,6 +214,61 @@ async def test_a_reply_that_breaks_off_is_an_error(fault: str) -> None:
     async with scripted_model_server() as url, chat_at(url) as model:
         with pytest.raises(ModelReplyCut):
             await said(model, asking(fault))
+
+
+def _sent(body: bytes, *, length: int) -> bytes:
+    """Return a response that says it has `length` bytes."""
+    head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
+    return f"{head}content-length: {length}\r\n\r\n".encode() + body
+
+
+_PAYLOADS = (
+    delta(reasoning_content="hm"),
+    delta(content="fine é"),
+    fragment(0, id="c", name="echo", arguments='{"text"'),
+    fragment(0, arguments=': "x"}'),
+    delta("tool_calls"),
+)
+_REPLY = event_stream(*_PAYLOADS)
+_BODY = b"".join(b"data: " + orjson.dumps(one) + b"\n\n" for one in _PAYLOADS) + b"data: [DONE]\n\n"
+_SIZES = [place for place in range(len(_REPLY)) if _REPLY[place : place + 8] == b"\r\ndata: "]
+
+
+async def _dribbled(reply: bytes) -> AsyncIterator[bytes]:
+    for place in range(len(reply)):
+        yield reply[place : place + 1]
+        await asyncio.sleep(0)
+
+
+@pytest.mark.rule("G-15")
+@pytest.mark.parametrize(
+    ("always", "replies"),
+    [
+        (True, [_dribbled(_REPLY), _dribbled(_sent(_BODY, length=len(_BODY)))]),
+        (False, [then_closed(_REPLY[:size]) for size in range(len(_REPLY))]),
+        (True, [then_closed(_sent(_BODY, length=len(_BODY) + more)) for more in (1, 9, 1_000)]),
+        (False, [then_closed(_sent(_BODY, length=length)) for length in range(0, len(_BODY), 3)]),
+        (False, [then_closed(_REPLY[: at - 1] + _REPLY[at:]) for at in _SIZES]),
+        (False, [then_closed(_REPLY[: at - 1] + b"g" + _REPLY[at:]) for at in _SIZES]),
+    ],
+    ids=["byte by byte", "cut anywhere", "longer", "shorter", "lengths that lie", "no lengths"],
+)
+async def test_a_reply_is_whole_or_an_error(
+    always: bool, replies: list[AsyncIterator[bytes]]
+) -> None:
+    """Whole is one whose end was announced, whatever became of the connection then."""
+    async with replying(_REPLY) as url, chat_at(url) as model:
+        whole = await said(model, asking())
+    left = list(replies)
+    came: list[str] = []
+    async with serving(lambda _: left.pop(0)) as url, chat_at(url, retries=ONCE) as model:
+        while left:
+            try:
+                assert await said(model, asking()) == whole
+                came.append("whole")
+            except ModelError as error:
+                came.append(error.code)
+    assert (set(came) == {"whole"}) == always
 
 
 @pytest.mark.parametrize("after", [0, 2])
