@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from letta_client import Letta
 from letta_client.types import AgentState
@@ -168,15 +169,51 @@ def test_every_stream_ends_as_it_should_and_its_run_is_over(
     assert letta.runs.retrieve(run_id).status == status
 
 
-@pytest.mark.rule("G-4")
-def test_every_place_of_a_stream_can_be_gone_on_from(http: httpx.Client, agent: AgentState) -> None:
-    body = {"input": 'CALL conversation_search {"query": "x"}', "streaming": True}
-    live = http.post(messages_of(agent), json={**body, "stream_tokens": True})
-    whole = frames(live.text)
-    url = f"/v1/runs/{live.headers['x-letta-run-id']}/stream"
-    for place in range(len(whole) + 2):
-        rest = frames(http.post(url, json={"starting_after": place}).text)
-        assert rest == (whole[place:] or whole[-1:])
+def cut_after_every_event(
+    http: httpx.Client, path: str, body: dict[str, Any]
+) -> tuple[str, list[bytes]]:
+    """Read a stream over as many connections as it has places; return its run and its bytes."""
+    told: list[bytes] = []
+    while True:
+        with http.stream("POST", path, json=body) as stream:
+            run_id = stream.headers["x-letta-run-id"]
+            buffer = b""
+            for data in stream.iter_raw():
+                buffer += data
+                first, end, _ = buffer.partition(b"\n\n")
+                if end and b'"seq_id"' in first:
+                    break  # Whatever came with it is lost.
+            else:
+                return run_id, [*told, *buffer.split(b"\n\n")]
+        told.append(first)
+        place = orjson.loads(first.removeprefix(b"data: "))["seq_id"]
+        path, body = f"/v1/runs/{run_id}/stream", {"starting_after": place}
+
+
+@pytest.mark.rule("G-4", "G-7", "streaming-4.6")
+@pytest.mark.parametrize("agent_type", ["letta_v1_agent", "memgpt_v2_agent"])
+@pytest.mark.parametrize(
+    "mode", [{}, {"stream_tokens": True}, {"stream_tokens": True, "background": True}]
+)
+def test_a_stream_that_is_cut_after_every_event_is_the_same_stream(
+    http: httpx.Client, make_agent: MakeAgent, agent_type: str, mode: dict[str, bool]
+) -> None:
+    agent = make_agent(agent_type=agent_type, memory_blocks=[{"label": "human", "value": "Ada"}])
+    text = 'SLOW 1 THINK of tea CALL memory_insert {"label": "human", "new_str": "tea"}'
+    body = {"input": text, "streaming": True, **mode}
+    run_id, pieces = cut_after_every_event(http, messages_of(agent), body)
+    url = f"/v1/runs/{run_id}/stream"
+    whole = http.post(url, json={}).content
+    assert pieces == whole.split(b"\n\n")
+    assert_whole(frames(whole.decode()))
+    kinds = {one.data.get("message_type") for one in frames(whole.decode())[:-1]}
+    assert {"reasoning_message", "tool_call_message", "tool_return_message"} < kinds
+    places = [one.data.get("seq_id") for one in frames(whole.decode())[:-1]]
+    for number, place in enumerate(places):
+        if place is not None:
+            rest = http.post(url, json={"starting_after": place}).content
+            assert rest.split(b"\n\n") == pieces[number + 1 :]
+    assert http.post(url, json={"starting_after": 9_999}).content == b"data: [DONE]\n\n"
 
 
 @pytest.mark.rule("G-3", "G-14", "streaming-2.17")

@@ -137,12 +137,22 @@ async def test_a_request_says_what_it_wants(
 
 
 @pytest.mark.rule("streaming-4.9", "G-3", "G-12")
-async def test_fifty_at_once_are_all_answered(world: World, http: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("busy", ["queue", "reject"])
+async def test_fifty_at_once_are_all_answered(
+    world: World, http: httpx.AsyncClient, busy: Busy
+) -> None:
+    """Who is refused asks again, when what was in the way has ended."""
     agent = await world.agent()
-    url, patient = f"/v1/agents/{agent.id}/messages", {"X-Eunoe-Busy": "queue"}
-    answers = await asyncio.gather(
-        *(http.post(url, json={"input": f"SAY answer {n}"}, headers=patient) for n in range(_MANY))
-    )
+    url, how = f"/v1/agents/{agent.id}/messages", {"X-Eunoe-Busy": busy}
+
+    async def sent(n: int) -> httpx.Response:
+        return await http.post(url, json={"input": f"SAY answer {n}"}, headers=how)
+
+    answers = await asyncio.gather(*map(sent, range(_MANY)))
+    for n, refused in enumerate(answers):
+        if busy == "reject" and refused.status_code == 409:
+            assert refused.headers["x-should-retry"] == "false"
+            answers[n] = await sent(n)
     assert {answer.status_code for answer in answers} == {200}
     for n, answer in enumerate(answers):
         assert answer.json()["messages"][0]["content"] == f"answer {n}"
