@@ -170,23 +170,23 @@ def guarantees() -> str:
     intro = (
         "What the server promises whatever happens to it, its clients, its providers and its "
         "database. Each promise stands with the tests that hold the server to it. `both` says that "
-        "a test runs on SQLite and again on PostgreSQL, `-` that it needs no database. The tests "
-        "that kill the server do so again and again while many agents are at work through several "
-        "entrances: the numbers say how often by default, and how often in `make chaos`. The seed "
-        "of such a test is printed, and `EUNOE_CRASH_SEED` repeats it."
+        "a test runs on SQLite and again on PostgreSQL, `-` that it needs no database. The test of "
+        "faults kills, stops, pauses and cuts servers off while agents are at chosen places of "
+        "their turns, through all entrances: the numbers say how many cases it tries by default, "
+        "and how many in `make chaos`. It prints the seed of each, which repeats it."
     )
     parts = [intro]
     for rule, sentence in sorted(AREAS["streaming"].items(), key=lambda item: order(item[0])):
         if rule.startswith("G-"):
             rows = [_proof(place) for place in by_rule.get(rule, [])]
-            head = "| Test | Databases | Kills | In `make chaos` |\n| --- | --- | --- | --- |\n"
+            head = "| Test | Databases | Cases | In `make chaos` |\n| --- | --- | --- | --- |\n"
             parts += [f"## {rule}", sentence, head + "\n".join(rows)]
     return _page("Guarantees", "\n\n".join(parts))
 
 
 def _proof(place: str) -> str:
-    kills = cases(place)
-    default, often = ("-", "-") if kills is None else map(str, kills)
+    tried = cases(place)
+    default, often = ("-", "-") if tried is None else map(str, tried)
     where = "both" if on_databases(place) else "-"
     return f"| {_tests([place])[0]} | {where} | {default} | {often} |"
 

@@ -24,7 +24,7 @@ def on_databases(place: str) -> bool:
 
 
 def cases(place: str) -> tuple[int, int] | None:
-    """Return how often a test that kills the server does so: by default, and in `make chaos`."""
+    """Return how many cases a test of faults tries: by default, and in `make chaos`."""
     text = Path(place.partition("::")[0]).read_text(encoding="utf-8")
     found, often = _CASES.search(text), _OFTEN.search(Path("Makefile").read_text(encoding="utf-8"))
     if found is None or often is None:

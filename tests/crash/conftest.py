@@ -1,12 +1,13 @@
 """A scripted model that takes its time, and servers that live beside it."""
 
-import signal
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
 import pytest
 
-from eunoe.testing.model_server import ServerOptions, scripted_model_server
+from eunoe.testing.http_server import serving
+from eunoe.testing.model_server import ModelServer, ServerOptions
+from tests.crash.gates import Gates
 from tests.crash.nursery import Start
 from tests.crash.servers import Nursery, Servers, nursery
 
@@ -19,9 +20,14 @@ def forking() -> Iterator[Nursery]:
 
 @pytest.fixture
 async def servers(forking: Nursery, database_url: str, tmp_path: Path) -> AsyncGenerator[Servers]:
-    slow = ServerOptions(first_token_s=0.03, interval_s=0.003)
-    async with scripted_model_server(slow) as model_url:
-        wanted = Start(url=database_url, folder=str(tmp_path), model_url=model_url, point="-")
-        running = Servers(forking, wanted)
+    model = ModelServer(ServerOptions(first_token_s=0.01, interval_s=0.003))
+    async with (
+        Gates.kept() as gates,
+        serving(gates.with_replies_held(model.answer)) as model_url,
+    ):
+        wanted = Start(
+            url=database_url, folder=str(tmp_path), model_url=f"{model_url}/v1", gates=gates.port
+        )
+        running = Servers(forking, wanted, gates)
         yield running
-        await running.signal(signal.SIGKILL)
+        await running.close()

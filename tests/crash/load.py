@@ -1,9 +1,9 @@
-"""Clients that talk to a server which dies under them, and remember all that they were told."""
+"""Clients that talk to servers which die under them, and remember all that they were told."""
 
 import asyncio
-import random
+import itertools
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
@@ -14,27 +14,40 @@ from eunoe.domain.messages import Json
 from eunoe.domain.runs import ACTIVE
 from tests.crash.servers import Servers
 
-Kind = Literal["blocking", "steps", "tokens", "background", "async", "conversation"]
+Entry = Literal["blocking", "steps", "tokens", "background", "async", "conversation", "openai"]
+ENTRIES: Final[tuple[Entry, ...]] = get_args(Entry)
 RECOVERY_S: Final = 60
 DONE: Final = b"data: [DONE]"
 _REQUEST_S: Final = 30
+_CUT: Final = b'"stream_incomplete"'
+_UNAVAILABLE: Final = 503
 
 
 @dataclass(kw_only=True)
 class Turn:
-    """One message and what came of it. `told` says that the client saw a success byte."""
+    """One message, or answer to a request for approval, and what came of it.
 
+    `list_id` is the conversation's, where it is said in one; `lines` are what its calls count.
+    What is sent again is known by its otid where it has one, else by the SDK's header.
+    """
+
+    label: str
     agent_id: str
-    number: int
-    kind: Kind
-    text: str
+    entry: Entry
+    item: Json
+    list_id: str
     lines: tuple[str, ...] = ()
-    told: bool = False
+    callback_url: str | None = None
+    tries: int = 0
+    readings: int = 0
     run_id: str | None = None
     frames: list[bytes] = field(default_factory=list[bytes])
-    readings: int = 0
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once the client has seen more than the first event."""
+    answer: Json = field(default_factory=dict[str, object])
+
+    @property
+    def text(self) -> str | None:
+        """What is said, null for an answer to a request."""
+        return self.item.get("content")
 
     @property
     def seen(self) -> int:
@@ -43,7 +56,7 @@ class Turn:
 
     def resume(self) -> None:
         """Forget what came after the last event with a place: it will come again."""
-        while self.frames and place_of(self.frames[-1]) is None:
+        while self.frames and (_CUT in self.frames[-1] or place_of(self.frames[-1]) is None):
             self.frames.pop()
 
 
@@ -55,194 +68,145 @@ def place_of(frame: bytes) -> int | None:
     return place
 
 
-class Load:
-    """Turns of every kind on many agents, at most `at_once` that have not lost their server."""
+class Clients:
+    """Who sends turns, and sees each of them to its end over as many servers as it takes."""
 
-    def __init__(self, servers: Servers, *, seed: int, at_once: int = 8) -> None:
-        self.turns: list[Turn] = []
+    def __init__(self, servers: Servers) -> None:
         self.servers = servers
-        self._random = random.Random(seed)  # noqa: S311 -- what is said is no secret
-        self._at_once = asyncio.Semaphore(at_once)
-        self._idle: list[str] = []
-        self._counts: dict[str, int] = {}
-        self._stopping = False
+        self._lost = asyncio.Event()
         # No connection is used twice: a kept one may belong to a server that is dead.
         limits = httpx.Limits(max_keepalive_connections=0)
-        self.client = httpx.AsyncClient(
+        self.http = httpx.AsyncClient(
             base_url=servers.url, timeout=_REQUEST_S, limits=limits, trust_env=False
         )
 
-    @property
-    def agents(self) -> list[str]:
-        return list(self._counts)
+    def lose(self) -> None:
+        """Break every connection off, as the network does where a machine hangs."""
+        lost, self._lost = self._lost, asyncio.Event()
+        lost.set()
 
-    async def run(self) -> None:
-        """Take turns until `stop`; then see every turn to its end."""
-        async with asyncio.TaskGroup() as tasks:
-            while not self._stopping:
-                await self._at_once.acquire()
-                tasks.create_task(self._take())
+    async def made(self, path: str, body: Json) -> Json:
+        reply = await self.http.post(path, json=body)
+        assert reply.status_code in {200, 201}, reply.text
+        made: Json = reply.json()
+        return made
 
-    def stop(self) -> None:
-        self._stopping = True
-
-    async def _take(self) -> None:
-        free = _Once(self._at_once)
-        try:
-            agent_id = self._idle.pop() if self._idle else await self.agent()
-            turn = self._turn(agent_id)
-            self.turns.append(turn)
-            await self.see_to_the_end(turn, lost=free)
-            self._idle.append(agent_id)
-        except httpx.TransportError:
-            await asyncio.sleep(0)
-        finally:
-            free()
-
-    async def see_to_the_end(self, turn: Turn, *, lost: Callable[[], None] | None = None) -> None:
-        """Send the turn and follow it over as many servers as it takes; call `lost` with the first."""
-        try:
-            await self.send(turn)
-        except httpx.TransportError:
-            # Recovery takes its time; others go on talking meanwhile.
-            if lost is not None:
-                lost()
-            await self._recover(turn)
-
-    async def agent(self, *, plain: bool = False) -> str:
-        """Make an agent: one that answers in text, or one in three that acts by heartbeats."""
-        body: Json = {
-            "name": "Ada",
-            "agent_type": "letta_v1_agent",
-            "model": "openai/scripted-1",
-            "model_settings": {"provider_type": "openai", "parallel_tool_calls": True},
-            "tools": ["append_counter", "memory_insert", "conversation_search"],
-            "include_base_tools": False,
-            "memory_blocks": [{"label": "human", "value": "Bob"}],
-        }
-        if self._random.randrange(3) == 0 and not plain:
-            tools = [*body["tools"], "send_message"]
-            body |= {"agent_type": "memgpt_agent", "tools": tools, "initial_message_sequence": []}
-        reply = await self.client.post("/v1/agents/", json=body)
-        assert reply.status_code == 200, reply.text
-        agent_id: str = reply.json()["id"]
-        self._counts[agent_id] = 0
-        return agent_id
-
-    def _turn(self, agent_id: str) -> Turn:
-        number = self._counts[agent_id] = self._counts[agent_id] + 1
-        name = f"{agent_id}:{number}"
-        kind = self._random.choice(get_args(Kind))
-        words = " ".join(f"w{place}" for place in range(self._random.randint(2, 40)))
-        lines: tuple[str, ...] = ()
-        match self._random.randrange(4):
-            case 0:
-                said = f"SAY {words}"
-            case 1:
-                lines = (name,)
-                said = f"CALL append_counter {_json({'line': name})}"
-            case 2:
-                lines = tuple(f"{name}.{place}" for place in range(3))
-                calls = [{"name": "append_counter", "arguments": {"line": one}} for one in lines]
-                insert = {"label": "human", "new_str": name}
-                said = f"CALLS {_json([*calls, {'name': 'memory_insert', 'arguments': insert}])}"
-            case _:
-                said = "STEPS 3"
-        text = f"{name} {said}"
-        return Turn(agent_id=agent_id, number=number, kind=kind, text=text, lines=lines)
-
-    async def send(self, turn: Turn) -> None:
-        body: Json = {"messages": [{"role": "user", "content": turn.text}]}
-        path = f"/v1/agents/{turn.agent_id}/messages"
-        match turn.kind:
-            case "blocking":
-                reply = await self.client.post(path, json=body)
-                self._accepted(turn, reply)
-            case "async":
-                reply = await self.client.post(f"{path}/async", json=body)
-                self._accepted(turn, reply)
-                turn.run_id = reply.json()["id"]
-                await self._rest(turn)
-            case "conversation":
-                # The agent's own list by its other address, where streaming is the default.
-                body["agent_id"] = turn.agent_id
-                await self._read(turn, "/v1/conversations/default/messages", body)
-            case "steps" | "tokens" | "background":
-                body |= {
-                    "stream_tokens": turn.kind != "steps",
-                    "background": turn.kind == "background",
-                }
-                await self._read(turn, f"{path}/stream", body)
-
-    def _accepted(self, turn: Turn, reply: httpx.Response) -> None:
-        assert reply.status_code == 200, f"{turn.text}: {reply.status_code} {reply.text}"
-        turn.told = True
-        turn.run_id = reply.headers.get("x-letta-run-id")
-
-    async def _read(self, turn: Turn, path: str, body: Json) -> None:
-        """Read a stream to its end; what came is kept whatever happens."""
-        turn.readings += 1
-        turn.resume()
-        async with self.client.stream("POST", path, json=body) as reply:
-            if reply.status_code != 200:
-                await reply.aread()
-            self._accepted(turn, reply)
-            async for frame in _frames(reply):
-                turn.frames.append(frame)
-                if turn.seen > 1:
-                    turn.begun.set()
-        assert turn.frames[-1] == DONE, f"{turn.run_id}: a stream without its end"
-        run = await self.client.get(f"/v1/runs/{turn.run_id}")
-        assert run.json()["status"] not in ACTIVE, f"{turn.run_id}: its stream ended before it"
-
-    async def _rest(self, turn: Turn) -> None:
-        await self._read(turn, f"/v1/runs/{turn.run_id}/stream", {"starting_after": turn.seen})
-
-    async def _recover(self, turn: Turn) -> None:
-        """See the turn to its end on whichever server lives; fail where that takes too long (G-1)."""
+    async def see_to_the_end(self, turn: Turn) -> None:
+        """Send the turn and follow it until a living server has answered it to its end (G-1)."""
         asked_at = time.monotonic()
-        while True:
-            since = max(asked_at, self.servers.started_at)
-            over = time.monotonic() - since
-            assert over < RECOVERY_S, f"{turn.run_id or turn.agent_id} did not end in {over:.0f} s"
+        for turn.tries in itertools.count():
+            over = time.monotonic() - max(asked_at, self.servers.started_at)
+            assert over < RECOVERY_S, f"{turn.label} {turn.run_id} did not end in {over:.0f} s"
             try:
-                if turn.run_id is None:
-                    await self._until_free(turn)
-                else:
-                    async with asyncio.timeout(RECOVERY_S):
-                        await self._rest(turn)
+                if await self._unless_lost(self._try(turn)):
+                    return
             except httpx.TransportError:
                 # The next server has the same address: until it listens, a request waits for it.
                 continue
-            return
 
-    async def _until_free(self, turn: Turn) -> None:
-        """Wait until no run holds the agent: the client does not know whether its message got in."""
-        while True:
-            reply = await self.client.get(
-                "/v1/runs/", params={"agent_id": turn.agent_id, "active": True}
-            )
-            if not (active := reply.json()):
-                return
-            # Nobody told the client of this run, but it can be followed like any other.
-            body = {"starting_after": 0}
-            async with self.client.stream(
-                "POST", f"/v1/runs/{active[0]['id']}/stream", json=body
-            ) as followed:
-                async for _ in _frames(followed):
-                    pass
+    async def _unless_lost(self, trying: Awaitable[bool]) -> bool:
+        """Return what comes of a try, false where the connection is lost meanwhile."""
+        work = asyncio.ensure_future(trying)
+        lost = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
+            return work.result() if work.done() else False
+        finally:
+            lost.cancel()
+            work.cancel()
+            await asyncio.wait({work, lost})
 
+    async def _try(self, turn: Turn) -> bool:
+        """Send the turn, or read on; whether that was all of it."""
+        path, body = f"/v1/agents/{turn.agent_id}/messages", self._body(turn)
+        match turn.entry:
+            case "openai":
+                return await self._complete(turn)
+            case "blocking":
+                reply = await self.http.post(path, json=body, headers=self._again(turn))
+                if self._accepted(turn, reply):
+                    turn.answer = reply.json()
+                return bool(turn.answer)
+            case _ if turn.run_id is not None:
+                rest = {"starting_after": turn.seen}
+                return await self._read(turn, f"/v1/runs/{turn.run_id}/stream", rest)
+            case "async":
+                reply = await self.http.post(f"{path}/async", json=body, headers=self._again(turn))
+                if self._accepted(turn, reply):
+                    turn.run_id = reply.json()["id"]
+                return False
+            case "conversation":
+                return await self._read(turn, f"/v1/conversations/{turn.list_id}/messages", body)
+            case "steps" | "tokens" | "background":
+                return await self._read(turn, f"{path}/stream", body)
 
-class _Once:
-    """Gives a place back, however often it is asked to."""
+    def _body(self, turn: Turn) -> Json:
+        body: Json = {"messages": [turn.item]}
+        if turn.callback_url is not None:
+            body["callback_url"] = turn.callback_url
+        if turn.entry in {"steps", "tokens", "background"}:
+            body["stream_tokens"] = turn.entry != "steps"
+            body["background"] = turn.entry == "background"
+        return body
 
-    def __init__(self, places: asyncio.Semaphore) -> None:
-        self._places: asyncio.Semaphore | None = places
+    def _again(self, turn: Turn) -> dict[str, str]:
+        known = "otid" in turn.item and turn.entry != "openai"
+        return {} if known else {"x-stainless-retry-count": str(turn.tries)}
 
-    def __call__(self) -> None:
-        if self._places is not None:
-            self._places.release()
-            self._places = None
+    def _accepted(self, turn: Turn, reply: httpx.Response) -> bool:
+        """Whether the request was taken in; a server may say that it cannot just now, and why."""
+        if reply.status_code == _UNAVAILABLE:
+            assert {"detail", "error"} & reply.json().keys(), f"{turn.label}: {reply.text}"
+            return False
+        assert reply.status_code == 200, f"{turn.label}: {reply.status_code} {reply.text}"
+        known = turn.run_id
+        turn.run_id = reply.headers.get("x-letta-run-id", known)
+        assert known in {None, turn.run_id}, f"{turn.label}: {known} has become {turn.run_id}"
+        return True
+
+    async def _read(self, turn: Turn, path: str, body: Json) -> bool:
+        """Read a stream; what came is kept whatever happens. Whether it was to the run's end."""
+        turn.readings += 1
+        turn.resume()
+        async with self.http.stream("POST", path, json=body, headers=self._again(turn)) as reply:
+            if reply.status_code != 200:
+                await reply.aread()
+            if not self._accepted(turn, reply):
+                return False
+            async for frame in _frames(reply):
+                turn.frames.append(frame)
+        assert turn.frames[-1] == DONE, f"{turn.label}: a stream without its end"
+        if len(turn.frames) > 1 and _CUT in turn.frames[-2]:
+            return False
+        run = await self.http.get(f"/v1/runs/{turn.run_id}")
+        assert run.status_code == _UNAVAILABLE or run.json()["status"] not in ACTIVE, turn.label
+        return True
+
+    async def _complete(self, turn: Turn) -> bool:
+        """Ask as OpenAI's clients do, who cannot read on and have it all told again."""
+        turn.frames.clear()
+        body = {
+            "model": turn.agent_id,
+            "messages": [{"role": "user", "content": turn.text}],
+            "stream": True,
+        }
+        headers = self._again(turn)
+        async with self.http.stream(
+            "POST", "/v1/chat/completions", json=body, headers=headers
+        ) as reply:
+            if reply.status_code != 200:
+                await reply.aread()
+            if not self._accepted(turn, reply):
+                return False
+            async for frame in _frames(reply):
+                turn.frames.append(frame)
+        assert turn.frames[-1] == DONE, f"{turn.label}: a stream without its end"
+        return not any(b'"error"' in frame for frame in turn.frames)
+
+    async def record_of(self, run_id: str) -> list[bytes]:
+        """Return all that is on record of a run, as a client that comes late gets it."""
+        async with self.http.stream("POST", f"/v1/runs/{run_id}/stream") as reply:
+            return [frame async for frame in _frames(reply)]
 
 
 async def _frames(reply: httpx.Response) -> AsyncGenerator[bytes]:
@@ -251,13 +215,3 @@ async def _frames(reply: httpx.Response) -> AsyncGenerator[bytes]:
         *whole, buffer = (buffer + data).split(b"\n\n")
         for frame in whole:
             yield frame
-
-
-async def frames_of(load: Load, run_id: str) -> list[bytes]:
-    """Return all that is on record of a run, as a client that comes late gets it."""
-    async with load.client.stream("POST", f"/v1/runs/{run_id}/stream") as reply:
-        return [frame async for frame in _frames(reply)]
-
-
-def _json(value: object) -> str:
-    return orjson.dumps(value).decode()

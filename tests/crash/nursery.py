@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,49 +27,68 @@ import uvicorn
 
 from eunoe import ids
 from eunoe.app import create_app
+from eunoe.cli.stopping import draining_first
 from eunoe.domain.messages import Json
+from eunoe.domain.runs import Run
 from eunoe.domain.tools import Tool
-from eunoe.runs import jobs
+from eunoe.runs import callbacks, jobs
+from eunoe.runs.callbacks import Callbacks
 from eunoe.runs.followups import FollowUps
+from eunoe.runs.jobs import Engine
 from eunoe.runs.journal import RunJournal
 from eunoe.runs.runner import Runner
-from eunoe.runs.worker import Worker
 from eunoe.settings import Settings
-from eunoe.store import files
+from eunoe.store import files, runs, sqlite_connection
 from eunoe.tools.catalog import ToolFunction
+from tests.crash.gates import ANYBODY, passed
 
 GRACE_S: Final = 2
 LISTEN: Final = b"listen\n"
-_PATIENCE: Final = {
-    "HEARTBEAT_TIMEOUT": timedelta(seconds=2),
-    "LOOK": timedelta(seconds=0.5),
-}
-"""How long the job engine of these servers waits before it takes up what a dead one held.
+_PATIENCE: Final = (
+    (jobs, "HEARTBEAT_TIMEOUT", timedelta(seconds=2)),
+    (jobs, "LOOK", timedelta(seconds=0.5)),
+    (jobs, "SCAN_S", 1.0),
+    (callbacks, "_LEASE", timedelta(seconds=2)),
+    (sqlite_connection, "BUSY_TIMEOUT_MS", 300),
+)
+"""How long these servers wait before they take up what a dead one held, and for a locked file.
 
 Shorter than it is for users, where nothing dies every second and nobody waits for it."""
 METHODS: Final[dict[str, object]] = {
     "submit": Runner,
-    "carry_out": Worker,
+    "runs.insert": runs,
+    "runs.advance": runs,
+    "runs.call_started": runs,
+    "runs.calls_settled": runs,
+    "enqueued": Engine,
     "prepared": RunJournal,
     "answered": RunJournal,
     "calls_started": RunJournal,
     "call_ended": RunJournal,
+    "compacted": RunJournal,
     "settled": RunJournal,
     "begin": FollowUps,
-    "advance": files,
+    "carry_out": Callbacks,
+    "files.advance": files,
 }
-"""Whose they are; between them lie all the places where a run can be (streaming 10.3)."""
+"""Whose they are; a gate stands before and after each of them (see `gates`).
+
+Between them lie all the places where a run can be (streaming 10.3)."""
+_OWN: ContextVar[tuple[str, int]] = ContextVar("_OWN", default=(ANYBODY, 0))
+"""Whose run a task is at work on, an agent's id, and its fence."""
 
 
-def counter(file: Path) -> ToolFunction:
+def counter(file: Path, port: int) -> ToolFunction:
     """A tool that leaves a line for each time that it ran, whatever becomes of its process."""
 
     async def run(arguments: Json) -> str:
         line = f"{arguments['line']}\n".encode()
+        await passed(port, "before:tool", *_OWN.get())
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.write(handle, line)
         os.fsync(handle)
         os.close(handle)
+        await passed(port, "after:tool", *_OWN.get())
         return "counted"
 
     parameters: Json = {
@@ -86,19 +106,18 @@ def counter(file: Path) -> ToolFunction:
     return ToolFunction(tool=tool, run=run)
 
 
-def deadly(method: Callable[..., Awaitable[Any]], *, when: str, nth: int) -> Callable[..., Any]:
-    """Return `method`, whose `nth` call ends the process as `kill -9` does."""
-    calls = 0
+def gated(
+    method: Callable[..., Awaitable[Any]], *, name: str, port: int
+) -> Callable[..., Awaitable[Any]]:
+    """Return `method` with a gate before it and one after it."""
 
     async def wrapped(*args: Any, **kwargs: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        dies = calls == nth
-        if dies and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        for one in args:
+            if isinstance(one, Run):
+                _OWN.set((one.agent_id, one.fence))
+        await passed(port, f"before:{name}", *_OWN.get())
         done = await method(*args, **kwargs)
-        if dies:
-            os.kill(os.getpid(), signal.SIGKILL)
+        await passed(port, f"after:{name}", *_OWN.get())
         return done
 
     return wrapped
@@ -106,15 +125,12 @@ def deadly(method: Callable[..., Awaitable[Any]], *, when: str, nth: int) -> Cal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """A server to be: `point` is `before:METHOD:N` or `after:METHOD:N`, the call that it dies at.
-
-    METHOD is one of `METHODS`; `-` is no point at all.
-    """
+    """A server to be; the test keeps its gates at the port `gates`."""
 
     url: str
     folder: str
     model_url: str
-    point: str
+    gates: int
 
     def written(self) -> bytes:
         return orjson.dumps(asdict(self))
@@ -125,12 +141,11 @@ class Start:
 
 
 def serve(listener: socket.socket, start: Start) -> None:
-    if start.point != "-":
-        when, name, nth = start.point.split(":")
-        owner = METHODS[name]
-        setattr(owner, name, deadly(getattr(owner, name), when=when, nth=int(nth)))
-    for name, patience in _PATIENCE.items():
-        setattr(jobs, name, patience)
+    for name, owner in METHODS.items():
+        own = name.rpartition(".")[2]
+        setattr(owner, own, gated(getattr(owner, own), name=name, port=start.gates))
+    for module, name, patience in _PATIENCE:
+        setattr(module, name, patience)
     folder = Path(start.folder)
     os.environ["HOME"] = start.folder
     with (folder / "log").open("ab") as log:
@@ -142,12 +157,13 @@ def serve(listener: socket.socket, start: Start) -> None:
         shutdown_grace_s=GRACE_S,
         log_level="warning",
         log_format="json",
+        callback_private_hosts=True,
         provider_values={"OPENAI_API_KEY": "key", "OPENAI_BASE_URL": start.model_url},
     )
-    tool = counter(folder / "counted")
-    app = create_app(settings, functions={tool.tool.name: tool})
+    tool = counter(folder / "counted", start.gates)
+    app = create_app(settings, functions={tool.tool.name: tool}, around=draining_first)
     config = uvicorn.Config(
-        app, lifespan="on", log_config=None, ws="none", timeout_graceful_shutdown=GRACE_S
+        app, lifespan="on", log_config=None, ws="none", timeout_graceful_shutdown=GRACE_S + 2
     )
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -16,7 +16,7 @@ ROWS = "".join(f"Row {number} of the table, with some words in it.\n" for number
 @pytest.mark.rule("G-1", "api-15.9")
 @pytest.mark.parametrize("step", [2, 3, 5, 6])
 async def test_a_file_survives_the_process_that_reads_it(servers: Servers, step: int) -> None:
-    await servers.start(point=f"after:advance:{step}")
+    await servers.start(point=f"after:files.advance:{step}")
     await servers.up()
     async with httpx.AsyncClient(base_url=servers.url, timeout=START_S) as client:
         body = {"name": "boats", "embedding": "openai/text-embedding-3-small"}
