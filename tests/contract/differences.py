@@ -6,11 +6,13 @@ The page of compatibility shows these; a test holds the document to everything e
 from typing import Final
 
 _DEVICES: Final = "501: environments are computers of a hosted service, and this server has none."
-_PUSHED: Final = dict.fromkeys(
+_PUSHED: Final[dict[str, str]] = dict.fromkeys(
     ("batch_size", "poll_interval"),
     "Ignored: what is said is pushed as it comes, and nothing is polled.",
 )
-_THOUGHTS: Final = {"enable_thinking": "Ignored: whether a model thinks is said by its settings."}
+_THOUGHTS: Final[dict[str, str]] = {
+    "enable_thinking": "Ignored: whether a model thinks is said by its settings."
+}
 
 NOT_SERVED: Final[dict[str, str]] = {
     "environments.list": _DEVICES,
