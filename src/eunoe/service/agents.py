@@ -1,7 +1,7 @@
 """Agents: made whole in one transaction, read with what somebody asked for, changed, removed."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 from eunoe import ids
@@ -365,9 +365,9 @@ async def _changed(agent: Agent, patch: AgentPatch, *, models: Models) -> Agent:
 def _onto(now: Agent, *, before: Agent, after: Agent) -> Agent:
     """Return `now` with what the patch changed: a run that ended meanwhile is not undone."""
     changes = {
-        name: getattr(after, name)
-        for name in Agent.__slots__
-        if getattr(after, name) != getattr(before, name)
+        one.name: getattr(after, one.name)
+        for one in fields(Agent)
+        if getattr(after, one.name) != getattr(before, one.name)
     }
     return replace(now, **changes)
 
