@@ -86,6 +86,7 @@ def test_the_end_of_a_run_is_never_filtered() -> None:
                 "cache_write_tokens": None,
                 "reasoning_tokens": None,
                 "context_tokens": 5,
+                "cost_usd": None,
             }
         ]
     )
@@ -158,6 +159,7 @@ def test_a_whole_answer() -> None:
                 "cache_write_tokens": None,
                 "reasoning_tokens": None,
                 "context_tokens": 5,
+                "cost_usd": None,
             },
             "logprobs": None,
             "turns": None,
