@@ -141,12 +141,7 @@ async def _caller(request: Request, user_id: UserId = None) -> Caller:
     return Caller(runtime, actor)
 
 
-async def _actor(request: Request, user_id: UserId = None) -> Actor:
-    return (await _caller(request, user_id)).actor
-
-
 Me: TypeAlias = Annotated[Caller, Depends(_caller)]
-ActorDep: TypeAlias = Annotated[Actor, Depends(_actor)]
 
 
 async def actor_of(runtime: Runtime, user_id: str) -> Actor:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from eunoe.domain.runs import StopReason
 from eunoe.errors import Missing
 from eunoe.http.callers import RelationsDep
-from eunoe.http.deps import ActorDep, RuntimeDep, given
+from eunoe.http.deps import Me, given
 from eunoe.http.pages import After, Before, Limit, Order, rows
 from eunoe.http.paths import AgentId
 from eunoe.http.replies import JsonReply
@@ -85,87 +85,74 @@ async def _page(
 
 @router.get("/", **answers("list_agents", list[AgentState]))
 async def list_all(
-    runtime: RuntimeDep,
-    actor: ActorDep,
+    me: Me,
     wanted: RelationsDep,
     asked: Annotated[Asked, Depends(given(Asked))],
     page: Annotated[Page, Depends(_page)],
 ) -> Response:
     """List agents, the newest first; relations are empty unless they are asked for."""
-    found = await agents.list_agents(runtime.db, actor, asked.where(), page, include=wanted)
+    found = await agents.list_agents(me.db, me.actor, asked.where(), page, include=wanted)
     return JsonReply(listed(found))
 
 
 @router.get("/count", **answers("count_agents", int))
-async def count(
-    runtime: RuntimeDep, actor: ActorDep, asked: Annotated[Asked, Depends(given(Asked))]
-) -> Response:
+async def count(me: Me, asked: Annotated[Asked, Depends(given(Asked))]) -> Response:
     """Count agents; hidden ones are left out."""
-    async with runtime.db.read(actor) as tx:
+    async with me.read() as tx:
         return JsonReply(await stored.count(tx, asked.where()))
 
 
 @router.post("/", **answers("create_agent", AgentState))
-async def create(body: CreateAgentBody, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def create(body: CreateAgentBody, me: Me) -> Response:
     """Make an agent with its blocks, tools and first messages, or one of a template."""
-    models = runtime.models_of(actor)
     if body.from_template is not None:
-        instance = await body.instance(fetch=runtime.images)
+        instance = await body.instance(fetch=me.runtime.images)
         made = await templates.make_agent(
-            runtime.db, actor, body.from_template, instance, models=models
+            me.db, me.actor, body.from_template, instance, models=me.models
         )
         return JsonReply(state(made))
-    draft = await body.draft(fetch=runtime.images)
-    made = await agents.create(runtime.db, actor, draft, models=models, defaults=runtime.defaults)
+    draft = await body.draft(fetch=me.runtime.images)
+    made = await agents.create(me.db, me.actor, draft, models=me.models, defaults=me.defaults)
     return JsonReply(state(made))
 
 
 @router.get("/{agent_id}", **answers("retrieve_agent", AgentState))
-async def retrieve(
-    agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, wanted: RelationsDep
-) -> Response:
-    return JsonReply(state(await agents.get(runtime.db, actor, agent_id, include=wanted)))
+async def retrieve(agent_id: AgentId, me: Me, wanted: RelationsDep) -> Response:
+    return JsonReply(state(await agents.get(me.db, me.actor, agent_id, include=wanted)))
 
 
 @router.patch("/{agent_id}", **answers("modify_agent", AgentState))
-async def update(
-    agent_id: AgentId, body: UpdateAgentBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def update(agent_id: AgentId, body: UpdateAgentBody, me: Me) -> Response:
     """Change an agent; what changes its prompt shows from its next turn on."""
-    changed = await agents.update(
-        runtime.db, actor, agent_id, body.patch(), models=runtime.models_of(actor)
-    )
+    changed = await agents.update(me.db, me.actor, agent_id, body.patch(), models=me.models)
     return JsonReply(state(changed))
 
 
 @router.delete("/{agent_id}", operation_id="delete_agent")
-async def delete(agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def delete(agent_id: AgentId, me: Me) -> Response:
     """Delete an agent with its messages and runs; its blocks, tools and archives stay."""
-    await agents.delete(runtime.db, actor, agent_id)
-    runtime.agent_types.pop((actor.organization_id, agent_id), None)
+    await agents.delete(me.db, me.actor, agent_id)
+    me.runtime.agent_types.pop((me.actor.organization_id, agent_id), None)
     return JsonReply({"message": f"The agent {agent_id} was deleted."})
 
 
 @router.get("/{agent_id}/core-memory", operation_id="retrieve_agent_memory", deprecated=True)
-async def retrieve_memory(agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep) -> Response:
+async def retrieve_memory(agent_id: AgentId, me: Me) -> Response:
     """Get the agent's blocks as one memory object."""
-    found = await agents.get(runtime.db, actor, agent_id, include={"blocks"})
+    found = await agents.get(me.db, me.actor, agent_id, include={"blocks"})
     return JsonReply(memory(found))
 
 
 @router.get("/{agent_id}/context", **answers("retrieve_agent_context_window", dict[str, Any]))
 async def retrieve_context(
-    agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    conversation_id: str | None = None,
+    agent_id: AgentId, me: Me, conversation_id: str | None = None
 ) -> Response:
     """Get what fills the agent's context window, part by part."""
-    place = await places.at(runtime.db, actor, conversation_id or agent_id, agent_id=agent_id)
+    place = await places.at(me.db, me.actor, conversation_id or agent_id, agent_id=agent_id)
     if place.agent_id != agent_id:
         raise Missing(f"The agent {agent_id} has no conversation {conversation_id}.")
-    place = await places.with_model(place, models=runtime.models_of(actor))
-    return JsonReply(context_window(await windows.context(runtime.db, actor, place)))
+    place = await places.with_model(place, models=me.models)
+    return JsonReply(context_window(await windows.context(me.db, me.actor, place)))
 
 
 @router.post("/{agent_id}/recompile", **answers("recompile_agent", str))
@@ -175,16 +162,12 @@ async def retrieve_context(
     **answers("recompile_agent_system_prompt", str),
 )
 async def recompile(
-    agent_id: AgentId,
-    runtime: RuntimeDep,
-    actor: ActorDep,
-    update_timestamp: bool = False,
-    dry_run: bool = False,
+    agent_id: AgentId, me: Me, update_timestamp: bool = False, dry_run: bool = False
 ) -> Response:
     """Build the system message anew and get its text."""
     text = await windows.recompile(
-        runtime.db,
-        actor,
+        me.db,
+        me.actor,
         Place(agent_id=agent_id),
         update_timestamp=update_timestamp,
         dry_run=dry_run,
@@ -193,27 +176,23 @@ async def recompile(
 
 
 @router.patch("/{agent_id}/reset-messages", **answers("reset_messages", AgentState))
-async def reset_messages(
-    agent_id: AgentId, body: ResetBody, runtime: RuntimeDep, actor: ActorDep
-) -> Response:
+async def reset_messages(agent_id: AgentId, body: ResetBody, me: Me) -> Response:
     """Shrink the window to the system message; what was said stays stored."""
     found = await windows.reset(
-        runtime.db, actor, agent_id, add_default_messages=body.add_default_initial_messages
+        me.db, me.actor, agent_id, add_default_messages=body.add_default_initial_messages
     )
     return JsonReply(state(found))
 
 
 @router.post("/{agent_id}/summarize", **answers("summarize_messages", CompactionResponse))
-async def summarise(
-    agent_id: AgentId, runtime: RuntimeDep, actor: ActorDep, body: CompactBody | None = None
-) -> Response:
+async def summarise(agent_id: AgentId, me: Me, body: CompactBody | None = None) -> Response:
     """Put a summary in the place of what was said so far."""
     done = await windows.summarise(
-        runtime.db,
-        actor,
+        me.db,
+        me.actor,
         Place(agent_id=agent_id),
         None if body is None else body.patch(),
-        models=runtime.models_of(actor),
+        models=me.models,
     )
     return JsonReply(
         {
