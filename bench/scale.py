@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import footprint
+from bench import conversing
 from bench.client import Connection
 from bench.processes import eunoe_server, model_server
 from bench.rows import Bench, archive_of
@@ -180,7 +180,7 @@ async def _slow_end(
 async def measured(engine: str, *, n: int) -> list[tuple[str, float, float]]:
     """Fill a server on `engine` and return each request with its median and slow end in ms."""
     found: list[tuple[str, float, float]] = []
-    with tempfile.TemporaryDirectory() as folder, footprint.database(engine, folder) as url:
+    with tempfile.TemporaryDirectory() as folder, conversing.database(engine, folder) as url:
         async with model_server() as model:
             home = Path(folder)
             async with eunoe_server(model.url, data_dir=home, database_url=url) as server:

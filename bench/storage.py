@@ -7,30 +7,12 @@ are a day later; what the second half of them has added is told by table and by 
 import argparse
 import asyncio
 import random
-import tempfile
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator
 from typing import Final
 
-from bench import footprint
-from bench.processes import model_server
-from eunoe import ids
-from eunoe.app import toolboxes
-from eunoe.domain.drafts import AgentDraft, BlockDraft, ModelWish
-from eunoe.domain.messages import Text
-from eunoe.domain.runs import RunOptions
-from eunoe.llm.providers import providers_from
-from eunoe.llm.registry import Registry
-from eunoe.llm.sources import Endpoint
-from eunoe.runs.runner import Runner
-from eunoe.runs.submit import InputMessage, Submission
-from eunoe.service import agents
-from eunoe.service.models import Defaults
-from eunoe.store import tools
-from eunoe.store.database import open_database, upgrade
+from bench.conversing import conversing, say
 from eunoe.store.db import Actor, Database
 from eunoe.store.postgresql_connection import session
-from eunoe.tools.catalog import builtin_tools
 
 LENGTHS: Final = (500, 1_800, 6_000)
 _WORDS: Final = 5_000
@@ -54,32 +36,6 @@ def spoken(rng: random.Random, *, characters: int) -> Iterator[str]:
         yield words[:characters]
 
 
-@asynccontextmanager
-async def conversing(engine: str) -> AsyncGenerator[tuple[Database, Runner, str]]:
-    """Yield a database, a runner on it and the id of an agent to speak with."""
-    async with AsyncExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        url = stack.enter_context(footprint.database(engine, folder))
-        model = await stack.enter_async_context(model_server())
-        db = await open_database(url or f"sqlite:///{folder}/storage.db")
-        stack.push_async_callback(db.close)
-        await upgrade(db)
-        async with db.write(Actor()) as tx:
-            await tools.seed(tx, builtin_tools())
-        values = {"OPENAI_API_KEY": "scripted", "OPENAI_BASE_URL": f"{model.url}/v1"}
-        registry = Registry([Endpoint(provider) for provider in providers_from(values)])
-        stack.push_async_callback(registry.aclose)
-        runner = Runner(db, models=registry, toolboxes=toolboxes(db, {}, models=registry))
-        await runner.start()
-        stack.push_async_callback(runner.stop)
-        draft = AgentDraft(
-            model=ModelWish(handle="openai/scripted-1"),
-            memory_blocks=(BlockDraft(label="human", value="The person's name is Load."),),
-        )
-        made = await agents.create(db, Actor(), draft, models=registry, defaults=Defaults())
-        yield db, runner, made.agent.id
-
-
 async def sizes(db: Database) -> dict[str, int]:
     """Return the bytes of each table and index, what is dead in them given back for reuse."""
     if db.dialect == "postgresql":
@@ -99,12 +55,7 @@ async def measured(engine: str, *, characters: int, turns: int) -> tuple[int, di
             said = 0
             for _ in range(turns // 2):
                 text = next(texts)
-                message = InputMessage(
-                    role="user", content=(Text(text=f"SAY {text}"),), otid=ids.new("message")
-                )
-                asked = Submission(agent_id=agent_id, messages=(message,), options=RunOptions())
-                submitted = await runner.submit(Actor(), asked)
-                await runner.fold(Actor(), submitted.run.id)
+                await say(runner, agent_id, f"SAY {text}")
                 said += 2 * len(text) + 4
             async with db.write(Actor()) as tx:
                 await tx.execute("UPDATE runs SET completed_at = 0")
