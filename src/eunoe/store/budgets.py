@@ -6,15 +6,15 @@ from typing import Final
 from eunoe.domain.costs import Budget, Period, start_of
 from eunoe.errors import BudgetSpent
 from eunoe.store import own
-from eunoe.store.db import Row, Tx, Value, from_micros, to_micros
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.db import Tx, Value, to_micros
+from eunoe.store.mapping import MADE, TIME, mapped
+from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
 
 ANY: Final = "EXISTS (SELECT 1 FROM budgets WHERE budgets.organization_id = {})"
 """Whether an organization has budgets, for statements that are made anyway."""
 
-_COLUMNS: Final = "id, subject_id, period, limit_nanos, spent_nanos, since, created_at"
-_BUDGETS: Final = Listing(noun="budget", table="budgets", columns=_COLUMNS)
+_BUDGETS: Final = mapped(Budget, "budgets", noun="budget", kept={**MADE, "since": TIME})
 _COUNT: Final = "organization_id = $1 AND subject_id IN ($1, $2, $3)"  # as `_who` binds them
 _BEGAN: Final = (
     "CASE period WHEN 'day' THEN CAST($4 AS BIGINT) WHEN 'month' THEN CAST($5 AS BIGINT) ELSE 0 END"
@@ -65,7 +65,7 @@ async def put(tx: Tx, budget: Budget) -> Budget | None:
         " UNION ALL SELECT id, id, NULL FROM agents WHERE organization_id = $2"
         " UNION ALL SELECT id, NULL, id FROM api_keys WHERE organization_id = $2) AS it"
         " WHERE it.id = $3 ON CONFLICT (organization_id, subject_id, period) DO UPDATE"
-        f" SET limit_nanos = excluded.limit_nanos RETURNING {_COLUMNS}",
+        f" SET limit_nanos = excluded.limit_nanos RETURNING {_BUDGETS.columns}",
         budget.id,
         tx.actor.organization_id,
         budget.subject_id,
@@ -75,12 +75,11 @@ async def put(tx: Tx, budget: Budget) -> Budget | None:
         to_micros(budget.since),
         to_micros(budget.created_at),
     )
-    return None if row is None else _read(row)
+    return None if row is None else _BUDGETS.read(tx, row)
 
 
 async def list_budgets(tx: Tx, page: Page) -> list[Budget]:
-    where = of_organization(tx, "budgets")
-    return [_read(row) for row in await listing(tx, _BUDGETS, where, page)]
+    return await own.page(tx, _BUDGETS, of_organization(tx, "budgets"), page)
 
 
 async def delete(tx: Tx, subject_id: str, period: Period) -> bool:
@@ -103,16 +102,4 @@ def _who(tx: Tx, agent_id: str, now: datetime) -> tuple[Value, ...]:
         tx.actor.key_id,
         to_micros(start_of("day", now)),
         to_micros(start_of("month", now)),
-    )
-
-
-def _read(row: Row) -> Budget:
-    return Budget(
-        id=row[0],
-        subject_id=row[1],
-        period=row[2],
-        limit_nanos=row[3],
-        spent_nanos=row[4],
-        since=from_micros(row[5]),
-        created_at=from_micros(row[6]),
     )
