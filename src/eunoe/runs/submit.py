@@ -21,7 +21,7 @@ from eunoe.store.runs import Origin
 
 _OTID_RETENTION: Final = timedelta(hours=24)
 _RETRY_WINDOW: Final = timedelta(minutes=10)
-_ATTEMPTS: Final = 20
+_ATTEMPTS: Final = 5
 """How often a list is asked for that was taken and is free again when one looks."""
 
 
@@ -220,7 +220,8 @@ async def _after_clash(
     Raises `ListBusy` naming the run that has the list, and `OtidReused` naming the one that has
     the otid.
     """
-    async with db.read(actor) as tx:
+    # A reader would not see a rival that is yet to be committed, which is what was clashed with.
+    async with db.write(actor) as tx:
         if origin.otids_token is not None:
             earlier = await runs.by_origin(
                 tx,
