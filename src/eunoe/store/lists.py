@@ -192,16 +192,16 @@ async def placed(tx: Tx, list_id: str, *, after_seq: int = 0) -> list[tuple[int,
 
 WINDOW: Final[Related[tuple[str, ...]]] = Related(
     lambda _: (
-        "(SELECT string_agg(messages.id, ',' ORDER BY position) FROM list_entries"
-        " JOIN messages ON messages.seq = list_entries.message_seq"
-        " WHERE list_entries.list_id = item.value AND list_entries.position IS NOT NULL"
-        " AND messages.organization_id = $2)"
+        "(SELECT string_agg((SELECT id FROM messages WHERE seq = list_entries.message_seq"
+        " AND organization_id = $2), ',' ORDER BY position) FROM list_entries"
+        " WHERE list_entries.list_id = item.value AND list_entries.position IS NOT NULL)"
     ),
     lambda _, text: tuple(text.split(",")) if text else (),
 )
 """The ids of the messages in a list's window, in order.
 
-The engine puts them together, so that a hundred long windows are a hundred rows.
+The engine puts them together, so that a hundred long windows are a hundred rows. Each message is
+looked up by itself: joined, PostgreSQL reads all messages there are where lists are few.
 """
 
 
