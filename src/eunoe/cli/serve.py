@@ -86,7 +86,8 @@ def _has_password() -> bool:
 def _bound(configured: Settings) -> socket.socket:
     """Take the address now, so that nothing is started where it is taken already."""
     family = socket.AF_INET6 if ":" in configured.host else socket.AF_INET
-    listener = socket.socket(family)
+    # Named as TCP's: only then asyncio has small pieces of a stream sent at once.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((configured.host, configured.port))
