@@ -124,8 +124,8 @@ def _page(sections: Mapping[str, str]) -> str:
         "not single milliseconds.\n"
     )
     limits = note.read_text() if note.exists() else ""
-    before = PAGE.read_text().removesuffix(limits).split("\n## ")[1:]
-    kept = {title: text.strip() for title, _, text in (one.partition("\n") for one in before)}
+    before = (one.partition("\n") for one in PAGE.read_text().split("\n## ")[1:])
+    kept = {title: text.strip() for title, _, text in before if f"## {title}\n" not in limits}
     shown = [f"## {title}\n\n{text}\n" for title, text in (kept | dict(sections)).items()]
     return "\n".join(["# Benchmarks", "", about, *shown, limits]).rstrip() + "\n"
 
