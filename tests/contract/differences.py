@@ -18,7 +18,6 @@ NOT_SERVED: Final[dict[str, str]] = {
     "environments.list": _DEVICES,
     "environments.retrieve": _DEVICES,
     "environments.send_message": _DEVICES,
-    "runs.trace.retrieve": "501: spans go to the collector of the operator and are not stored.",
 }
 """Methods that get a typed refusal."""
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from letta_client import APIStatusError, InternalServerError, Letta, NotFoundError
+from letta_client import APIStatusError, Letta, NotFoundError
 from letta_client.types import AgentState
 from letta_client.types.agents import Run
 
@@ -187,8 +187,20 @@ def test_a_run_is_measured_and_can_be_deleted(
     assert (metrics["id"], metrics["num_steps"]) == (run.id, 2)
     assert metrics["run_ns"] > 0
     assert [is_id("tool", one) for one in metrics["tools_used"]] == [True]
-    with pytest.raises(InternalServerError, match="501"):
-        letta.runs.trace.retrieve(run.id)
+    spans = letta.runs.trace.retrieve(run.id)
+    names = [
+        "run",
+        *["agent_step", "llm_request", "tool_execution"],
+        *["agent_step", "llm_request"],
+    ]
+    assert [one["name"] for one in spans] == names
+    whole, step, asked, tools = spans[:4]
+    assert step["parent_span_id"] == whole["span_id"]
+    assert asked["parent_span_id"] == tools["parent_span_id"] == step["span_id"]
+    assert tools["attributes"] == {"tools": ["conversation_search"]}
+    assert {one["status"] for one in spans} == {"ok"}
+    assert len({one["span_id"] for one in spans}) == len(spans)
+    assert len(letta.runs.trace.retrieve(run.id, limit=2)) == 2
     assert http.delete(f"/v1/runs/{run.id}").status_code == 200
     assert http.get(f"/v1/runs/{run.id}").status_code == 404
     listed = letta.agents.messages.list(agent.id).items

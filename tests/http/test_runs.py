@@ -147,7 +147,6 @@ async def test_runs_that_are_not_there(world: World, http: httpx.AsyncClient) ->
         malformed = await http.request(method, f"/v1/runs/run-1{rest}")
         assert malformed.status_code == 400, rest
     agent_id, run_id = await sent(world, http, "Hello.")
-    assert (await http.get(f"/v1/runs/{run_id}/trace")).status_code == 501
     assert (await http.delete(f"/v1/runs/{run_id}")).text == "null"
     assert (await http.get(f"/v1/runs/{run_id}")).status_code == 404
     kept = (await http.get(f"/v1/agents/{agent_id}/messages")).json()

@@ -93,7 +93,6 @@ _OWN: Final = {
     "GET /v1/environments": 501,
     "GET /v1/environments/{device_id}": 501,
     "GET /v1/mcp-servers/{mcp_server_id}/tools/{tool_id}": 404,
-    "GET /v1/runs/{run_id}/trace": 501,
 }
 """What a list or a thing of one's own answers, where that is not 200."""
 _ID_LENGTH: Final = 30

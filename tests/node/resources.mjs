@@ -80,7 +80,7 @@ async function messages(agent) {
   assert.ok(Array.isArray(found));
   const run = await client.runs.retrieve(said.run_id);
   assert.ok((await collected(client.runs.messages.list(run.id))).some((one) => one.id === said.id));
-  await refused(() => client.runs.trace.retrieve(run.id), 501);
+  assert.equal((await client.runs.trace.retrieve(run.id))[0].name, 'run');
 
   const [step] = await collected(client.steps.list({ agent_id: agent.id, limit: 1 }));
   assert.equal((await client.steps.retrieve(step.id)).run_id, run.id);

@@ -135,6 +135,11 @@ class Run:
     """Whether budgets are to be looked at before it goes on; it is not stored."""
 
     @property
+    def started_ns(self) -> int:
+        """When it was asked for, in nanoseconds of Unix time, exact to the microsecond."""
+        return int(self.created_at.timestamp() * 1_000_000) * 1_000
+
+    @property
     def waits(self) -> bool:
         return self.list_id == self.id and not is_terminal(self.status)
 

@@ -1,11 +1,15 @@
 """Runs as the wire shows them (api 19.1)."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 from typing_extensions import TypedDict
 
 from eunoe.domain import runs
 from eunoe.domain.costs import usd
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import CalledBack, RunStatus, StopReason, Usage
+from eunoe.domain.spans import Span
 from eunoe.wire.shape import shown_as
 from eunoe.wire.times import entity_time
 
@@ -51,6 +55,20 @@ class RunMetrics(TypedDict):
     tools_used: list[str]
     template_id: str | None
     base_template_id: str | None
+
+
+class RunSpan(TypedDict):
+    """A span, its fields named as OpenTelemetry's are; `end_time_unix_nano` is null until then."""
+
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    start_time_unix_nano: int
+    end_time_unix_nano: int | None
+    duration_ns: int | None
+    status: Literal["ok", "error", "unset"]
+    attributes: Mapping[str, object]
 
 
 class UsageStatisticsPromptTokenDetails(TypedDict):
@@ -132,10 +150,25 @@ def shown_metrics(run: runs.Run, *, organization_id: str, tools_used: list[str])
         "organization_id": organization_id,
         "agent_id": run.agent_id,
         "project_id": None,
-        "run_start_ns": int(run.created_at.timestamp() * 1_000_000) * 1_000,
+        "run_start_ns": run.started_ns,
         "run_ns": run.total_duration_ns,
         "num_steps": run.step_count,
         "tools_used": tools_used,
         "template_id": None,
         "base_template_id": None,
+    }
+
+
+def shown_span(span: Span, *, trace_id: str) -> RunSpan:
+    ended_ns = None if span.duration_ns is None else span.started_ns + span.duration_ns
+    return {
+        "trace_id": trace_id,
+        "span_id": span.id,
+        "parent_span_id": span.parent_id,
+        "name": span.name,
+        "start_time_unix_nano": span.started_ns,
+        "end_time_unix_nano": ended_ns,
+        "duration_ns": span.duration_ns,
+        "status": "error" if span.failed else "unset" if ended_ns is None else "ok",
+        "attributes": span.attributes,
     }

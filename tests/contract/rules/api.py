@@ -151,7 +151,7 @@ RULES: Final = {
     "api-18.6": "A provider can be checked, and its failure is told by its kind.",
     "api-18.7": "A provider's list of models can be read anew.",
     "api-19.1": "A run has its state, reason, times and metadata, and a terminal one never changes.",
-    "api-19.2": "Runs are listed by agent, state and reason, with their messages, steps, usage and metrics.",
+    "api-19.2": "Runs are listed by agent, state and reason, with their messages, steps, usage, metrics and spans.",
     "api-19.4": "A step shows its model, tokens and outcome, takes feedback, and is found by it.",
     "api-19.5": "Runs and batches are jobs too: listed together, stopped, and removed once they are over.",
     "api-20": "Health is always answered, and the tags in use are listed in order.",

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Annotated, Final, get_args
 
 from fastapi import Body, Depends, Path, Query
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from eunoe import telemetry
 from eunoe.domain import runs as domain
 from eunoe.domain.followups import run_of
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
+from eunoe.domain.spans import spans_of, trace_id_of
 from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import Me, given
 from eunoe.http.document import STREAM
@@ -26,7 +26,15 @@ from eunoe.store.paging import Page
 from eunoe.store.runs import RunFilter
 from eunoe.store.steps import StepFilter
 from eunoe.wire.messages import WireMessage, listed_lens, shown
-from eunoe.wire.runs import Run, RunMetrics, RunUsage, shown_metrics, shown_usage
+from eunoe.wire.runs import (
+    Run,
+    RunMetrics,
+    RunSpan,
+    RunUsage,
+    shown_metrics,
+    shown_span,
+    shown_usage,
+)
 from eunoe.wire.runs import shown as shown_run
 from eunoe.wire.sends import RetrieveStreamRequest
 from eunoe.wire.steps import Step
@@ -151,14 +159,21 @@ async def list_steps(
     return JsonReply([shown_step(step, organization_id=me.actor.organization_id) for step in found])
 
 
-@router.get("/{run_id}/trace", operation_id="retrieve_trace_for_run")
+@router.get("/{run_id}/trace", **answers("retrieve_trace_for_run", list[RunSpan]))
 async def retrieve_trace(
     run_id: RunId, me: Me, limit: Annotated[int, Query(ge=1, le=5000)] = 1000
 ) -> Response:
-    """Spans go to the operator's own collector, so there is no store to read them from: 501."""
+    """Show what the run spent its time on: itself, its steps, their model calls and tools."""
     async with me.read() as tx:
-        await _run(tx, run_id)
-    raise HTTPException(501, f"No trace store is set up, so no {limit} spans can be shown.")
+        run = await _run(tx, run_id)
+        taken = await steps.list_steps(
+            tx, StepFilter(run_id=run_id), Page(limit=limit, ascending=True)
+        )
+        page = MessagePage(limit=limit, newest=False)
+        said = await messages.list_messages(tx, MessageFilter(run_id=run_id), page)
+    trace_id = trace_id_of(run, taken)
+    spans = spans_of(run, taken, said)[:limit]
+    return JsonReply([shown_span(span, trace_id=trace_id) for span in spans])
 
 
 @router.delete("/{run_id}", operation_id="delete_run")
