@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic_core import to_jsonable_python
+from typing_extensions import TypedDict
 
 from eunoe.domain.agent_files import AgentFile, AgentRecord, ConversationRecord
 from eunoe.domain.blocks import Block, BlockVersion
@@ -19,7 +20,7 @@ from eunoe.domain.messages import Json, Message
 from eunoe.domain.passages import Archive, Passage
 from eunoe.domain.runs import Run, Step
 from eunoe.wire.agent_file_messages import MessageEntry, message_entry
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, shown_as
 from eunoe.wire.times import entity_time
 
 FORMAT: Final = 1
@@ -31,6 +32,11 @@ class ConversationEntry(Shape):
     block_ids: list[str] = Field(default_factory=list[str])
     in_context_message_ids: list[str] = Field(default_factory=list[str])
     listed: list[str] = Field(default_factory=list[str])
+
+
+_SAID: Final = (
+    "conversation_id", "run_id", "step_id", "otid", "sender_id", "is_err", "order",
+)  # fmt: skip
 
 
 class Details(Shape):
@@ -46,9 +52,9 @@ class Details(Shape):
     by_client: list[str] = Field(default_factory=list[str])
 
 
-class GroupCount(Shape):
-    turns_counter: int | None = None
-    last_processed_message_id: str | None = None
+class GroupCount(TypedDict, total=False):
+    turns_counter: int | None
+    last_processed_message_id: str | None
 
 
 class Extras(Shape):
@@ -95,7 +101,7 @@ def extras(file: AgentFile) -> Json:
         "runs": [to_jsonable_python(one) for one in file.runs],
         "steps": [to_jsonable_python(one) for one in file.steps],
         "block_versions": [to_jsonable_python(one) for one in file.versions],
-        "groups": {group.id: _count(group) for group in file.groups},
+        "groups": {group.id: shown_as(GroupCount, group) for group in file.groups},
     }
 
 
@@ -121,24 +127,9 @@ def _passage_entry(passage: Passage) -> Json:
 
 
 def _details(message: Message) -> Json:
-    given: Json = {
-        "conversation_id": message.conversation_id,
-        "run_id": message.run_id,
-        "step_id": message.step_id,
-        "otid": message.otid,
-        "sender_id": message.sender_id,
-        "is_err": message.is_err,
-        "order": list(message.order),
-        "by_client": [call.id for call in message.calls if call.by_client],
-    }
+    by_client = [call.id for call in message.calls if call.by_client]
+    given = {name: getattr(message, name) for name in _SAID} | {"by_client": by_client}
     return {name: value for name, value in given.items() if value}
-
-
-def _count(group: Group) -> Json:
-    return {
-        "turns_counter": group.turns_counter,
-        "last_processed_message_id": group.last_processed_message_id,
-    }
 
 
 # Reading
@@ -149,20 +140,9 @@ def with_details(message: Message, found: Mapping[str, Details]) -> Message:
     given = found.get(message.id)
     if given is None:
         return message
-    return replace(
-        message,
-        conversation_id=given.conversation_id,
-        run_id=given.run_id,
-        step_id=given.step_id,
-        otid=given.otid,
-        sender_id=given.sender_id,
-        is_err=given.is_err,
-        order=tuple(given.order),
-        calls=tuple(
-            replace(call, by_client=True) if call.id in given.by_client else call
-            for call in message.calls
-        ),
-    )
+    calls = tuple(replace(one, by_client=one.id in given.by_client) for one in message.calls)
+    said: Json = {name: getattr(given, name) for name in _SAID}
+    return replace(message, **said | {"order": tuple(given.order), "calls": calls})
 
 
 def with_extras(file: AgentFile, given: Extras, messages: Sequence[Message]) -> AgentFile:
@@ -201,9 +181,5 @@ def _whole(record: AgentRecord, given: Extras) -> AgentRecord:
 
 
 def _counted(group: Group, given: Extras) -> Group:
-    count = given.groups.get(group.id, GroupCount())
-    return replace(
-        group,
-        turns_counter=count.turns_counter,
-        last_processed_message_id=count.last_processed_message_id,
-    )
+    unsaid: GroupCount = {"turns_counter": None, "last_processed_message_id": None}
+    return replace(group, **unsaid | given.groups.get(group.id, {}))

@@ -1,7 +1,7 @@
 """What agent files hold beside agents: folders with their files, and MCP servers (api 7.1)."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from pydantic import Field
 
@@ -13,9 +13,12 @@ from eunoe.domain.mcp_servers import HttpServer, McpConfig, McpServer, StdioServ
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig
 from eunoe.errors import AgentFileInvalid
+from eunoe.wire import files
 from eunoe.wire.agent_file_shapes import EmbeddingEntry, Loose, Name
 from eunoe.wire.models import embedding_config
 from eunoe.wire.times import entity_time
+
+_NOT_TRAVELLING: Final = frozenset({"organization_id", "created_at", "updated_at"})
 
 Bytes: TypeAlias = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -37,16 +40,8 @@ class SourceEntry(Loose):
         unnamed = EmbeddingConfig(
             handle=self.embedding or "", model="", provider_type="", dimensions=0
         )
-        return Folder(
-            id=self.id,
-            name=self.name,
-            embedding=unnamed if config is None else config.config(),
-            description=self.description,
-            instructions=self.instructions,
-            metadata=self.metadata,
-            created_at=at,
-            updated_at=at,
-        )
+        embedding = unnamed if config is None else config.config()
+        return self.made(Folder, embedding=embedding, created_at=at, updated_at=at)
 
 
 class FileEntry(Loose):
@@ -144,23 +139,8 @@ def source(folder: Folder) -> Json:
 
 def file(record: FileRecord) -> Json:
     """Return a file with its text; what it was read from does not travel."""
-    one = record.file
-    return {
-        "source_id": one.folder_id,
-        "file_name": one.name,
-        "original_file_name": one.original_name,
-        "file_path": None,
-        "file_type": one.type,
-        "file_size": one.size,
-        "file_creation_date": None,
-        "file_last_modified_date": None,
-        "processing_status": one.status,
-        "error_message": one.error,
-        "total_chunks": one.total_chunks,
-        "chunks_embedded": one.chunks_embedded,
-        "content": record.content,
-        "id": one.id,
-    }
+    shown: Json = {**files.file(record.file, organization_id="", content=record.content)}
+    return {name: value for name, value in shown.items() if name not in _NOT_TRAVELLING}
 
 
 def held(record: AgentRecord) -> list[Json]:

@@ -40,6 +40,15 @@ _GROUP_FIELDS: Final = {
 }
 
 
+_UNSAID: Final = (
+    "initial_message_sequence", "model", "embedding", "context_window_limit",
+    "embedding_chunk_size", "max_tokens", "max_reasoning_tokens", "enable_reasoner", "reasoning",
+    "from_template", "project", "memory_variables", "project_id", "template_id",
+    "base_template_id", "identity_ids", "parallel_tool_calls",
+)  # fmt: skip
+"""What is asked of a new agent, and is decided where it is one already."""
+
+
 class Skill(Shape):
     """A skill that travels with the file: its own files, or where it comes from."""
 
@@ -114,7 +123,6 @@ def _agent(file: AgentFile, record: AgentRecord, said: Json) -> Json:
         "tags": sorted(agent.tags),
         "system": agent.system,
         "agent_type": agent.agent_type,
-        "initial_message_sequence": None,
         "include_base_tools": False,
         "include_multi_agent_tools": False,
         "include_base_tool_rules": False,
@@ -123,28 +131,14 @@ def _agent(file: AgentFile, record: AgentRecord, said: Json) -> Json:
         "metadata": agent.metadata,
         "llm_config": _model(agent.model),
         "embedding_config": embedding_config(agent.embedding),
-        "model": None,
-        "embedding": None,
         "model_settings": _settings(agent.model),
         "compaction_settings": compaction_settings(agent.compaction),
-        "context_window_limit": None,
-        "embedding_chunk_size": None,
-        "max_tokens": None,
-        "max_reasoning_tokens": None,
-        "enable_reasoner": None,
-        "reasoning": None,
-        "from_template": None,
         "template": False,
-        "project": None,
         "tool_exec_environment_variables": secrets,
         "secrets": secrets,
-        "memory_variables": None,
-        "project_id": None,
-        "template_id": None,
-        "base_template_id": None,
-        "identity_ids": None,
         "message_buffer_autoclear": agent.message_buffer_autoclear,
         "enable_sleeptime": False,
+        **dict.fromkeys(_UNSAID),
         **_settled(agent),
         **_policies(agent),
         "id": agent.id,
@@ -168,7 +162,6 @@ def _settled(agent: Agent) -> Json:
         "max_files_open": agent.max_files_open,
         "per_file_view_window_char_limit": agent.per_file_view_window_char_limit,
         "hidden": agent.hidden,
-        "parallel_tool_calls": None,
     }
 
 

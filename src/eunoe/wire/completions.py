@@ -5,7 +5,7 @@ what steers a bare model's sampling is accepted and ignored. What would change t
 meaning of the answer and is not done is refused (streaming 1.8, G-26).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
@@ -84,7 +84,7 @@ def message_of(request: ChatCompletionRequest) -> MessageCreate:
     name = said.get("name")
     return MessageCreate(
         role="user",
-        content=_content(said["content"]),
+        content=content_of(said["content"], part=_part, of="a message", param="messages"),
         name=name if isinstance(name, str) else None,
     )
 
@@ -124,12 +124,15 @@ def last_user_message(messages: Sequence[Json], *, param: str = "messages") -> J
     raise Invalid(f"The '{param}' field holds no message of the role 'user'.", param=param)
 
 
-def _content(given: object) -> str | list[ContentPart]:
+def content_of(
+    given: object, *, part: Callable[[object], ContentPart], of: str, param: str
+) -> str | list[ContentPart]:
+    """Return what is said `of` a message or item: a text, or what `part` makes of each part."""
     if isinstance(given, str):
         return given
     if not isinstance(given, list):
-        raise Invalid("The content of a message is a string or a list of parts.", param="messages")
-    return [_part(part) for part in cast("list[object]", given)]
+        raise Invalid(f"The content of {of} is a string or a list of parts.", param=param)
+    return [part(one) for one in cast("list[object]", given)]
 
 
 def _part(given: object) -> ContentPart:

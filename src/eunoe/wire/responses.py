@@ -15,7 +15,7 @@ from eunoe.domain.events import Used
 from eunoe.domain.messages import Json
 from eunoe.errors import Invalid, ModelRateLimited
 from eunoe.ids import is_id
-from eunoe.wire.completions import Head, check_tools, last_user_message
+from eunoe.wire.completions import Head, check_tools, content_of, last_user_message
 from eunoe.wire.content import ContentPart, ImageContent, TextContent, UrlImage
 from eunoe.wire.sends import MessageCreate
 from eunoe.wire.shape import Shape
@@ -69,7 +69,8 @@ def message_of(request: ResponseRequest) -> MessageCreate:
         raise Invalid("Give an input: a text, or a list with a user message.", param="input")
     items = [_object(one) for one in cast("list[object]", given)]
     content = last_user_message(items, param="input")["content"]
-    return MessageCreate(role="user", content=_content(content))
+    said = content_of(content, part=_part, of="an item", param="input")
+    return MessageCreate(role="user", content=said)
 
 
 def conversation_of(request: ResponseRequest) -> str | None:
@@ -89,15 +90,8 @@ def _object(given: object) -> Json:
     return cast("Json", given)
 
 
-def _content(given: object) -> str | list[ContentPart]:
-    if isinstance(given, str):
-        return given
-    if not isinstance(given, list):
-        raise Invalid("The content of an item is a string or a list of parts.", param="input")
-    return [_part(_object(part)) for part in cast("list[object]", given)]
-
-
-def _part(part: Json) -> ContentPart:
+def _part(given: object) -> ContentPart:
+    part = _object(given)
     match part:
         case {"type": "input_text", "text": str(text)}:
             return TextContent(text=text)

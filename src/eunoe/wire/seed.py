@@ -25,7 +25,6 @@ from eunoe.wire.seed_records import (
     Record,
     ReturnRecord,
     message_id,
-    now,
 )
 from eunoe.wire.sends import MessageCreate
 
@@ -63,19 +62,7 @@ async def _input_record(
         content: tuple[Part, ...] = (Text(text=given.content),)
     else:
         content = tuple([await part_of(part, fetch=fetch) for part in given.content])
-    return Record(
-        id=message_id(None),
-        role=given.role,
-        agent_id=agent_id,
-        created_at=now(),
-        content=content,
-        name=given.name,
-        otid=given.otid,
-        sender_id=given.sender_id,
-        group_id=given.group_id,
-        batch_item_id=given.batch_item_id,
-        run_id=run_id,
-    )
+    return given.made(Record, content=content, agent_id=agent_id, run_id=run_id)
 
 
 async def approval_response(
@@ -92,10 +79,8 @@ async def approval_response(
     ]
     return [
         Record(
-            id=message_id(None),
             role="approval",
             agent_id=agent_state.agent.id,
-            created_at=now(),
             model=agent_state.agent.model.model,
             approval_request_id=input_message.approval_request_id,
             approve=input_message.approve,
@@ -113,20 +98,14 @@ async def _answer(
 ) -> Decision | ReturnRecord:
     """Return one answer; a text that a client's tool gave is packaged (H21)."""
     if isinstance(given, ApprovalReturn):
-        return Decision(tool_call_id=given.tool_call_id, approve=given.approve, reason=given.reason)
+        return given.made(Decision)
     if isinstance(given.tool_return, str):
         response: str | tuple[Part, ...] = package_function_response(
             given.status == "success", given.tool_return, timezone
         )
     else:
         response = await parts_of(given.tool_return, fetch=fetch)
-    return ReturnRecord(
-        tool_call_id=given.tool_call_id,
-        status=given.status,
-        stdout=given.stdout,
-        stderr=given.stderr,
-        func_response=response,
-    )
+    return given.made(ReturnRecord, func_response=response)
 
 
 # What the model said
@@ -170,7 +149,6 @@ def create_approval_request_message_from_llm_response(  # noqa: PLR0913, PLR0917
             id=message_id(pre_computed_assistant_message_id),
             role="assistant",
             agent_id=agent_id,
-            created_at=now(),
             content=said,
             model=model,
             tool_calls=tuple(allowed_tool_calls),
@@ -183,7 +161,6 @@ def create_approval_request_message_from_llm_response(  # noqa: PLR0913, PLR0917
         id=request_id,
         role="approval",
         agent_id=agent_id,
-        created_at=now(),
         content=said,
         model=model,
         tool_calls=requested,
@@ -287,7 +264,6 @@ def _assistant(
             id=message_id(assistant_id),
             role="assistant",
             agent_id=agent_id,
-            created_at=now(),
             content=said,
             model=model,
             tool_calls=None if call is None else (call,),
@@ -306,10 +282,8 @@ def _returned(
     id_: str | None,
 ) -> Record:
     return Record(
-        id=message_id(None),
         role="tool",
         agent_id=agent_id,
-        created_at=now(),
         content=(Text(text=packed),),
         model=model,
         name=name,
@@ -339,10 +313,8 @@ def create_heartbeat_system_message(
     """Return what makes an agent go on, which a user says in spite of the name (S40 to S42)."""
     reason = heartbeat_reason or (CALL_SUCCEEDED if function_call_success else CALL_FAILED)
     return Record(
-        id=message_id(None),
         role="user",
         agent_id=agent_id,
-        created_at=now(),
         content=(Text(text=get_heartbeat(timezone, reason)),),
         model=model,
         tool_calls=(),

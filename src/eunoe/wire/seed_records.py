@@ -3,15 +3,24 @@
 A record is not what is stored: `stored` makes that of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 from eunoe import ids
 from eunoe.domain.messages import Json, Message, Part, Role, Text, ToolCall, ToolReturn
 from eunoe.wire.content import envelope_of
 
 Status: TypeAlias = Literal["success", "error"]
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def message_id(given: str | None) -> str:
+    """Return the id that was chosen beforehand, or a fresh one (S65)."""
+    return given or ids.new("message")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +62,10 @@ class Decision:
 class Record:
     """One message, made and not yet stored (S64). `created_at` is in UTC (S65)."""
 
-    id: str
+    id: str = field(default_factory=lambda: message_id(None))
     role: Role
     agent_id: str
-    created_at: datetime
+    created_at: datetime = field(default_factory=now)
     content: tuple[Part, ...] = ()
     model: str | None = None
     name: str | None = None
@@ -75,35 +84,23 @@ class Record:
     approvals: tuple[Decision | ReturnRecord, ...] = ()
 
 
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def message_id(given: str | None) -> str:
-    """Return the id that was chosen beforehand, or a fresh one (S65)."""
-    return given or ids.new("message")
+_ALIKE: Final = (
+    "id", "role", "agent_id", "created_at", "model", "name", "otid", "sender_id", "group_id",
+    "step_id", "run_id",
+)  # fmt: skip
+"""What a record has as a message has it."""
 
 
 def stored(record: Record) -> Message:
     """Return a record as a message that the store, the window and the wire take."""
     return Message(
-        id=record.id,
-        role=record.role,
-        agent_id=record.agent_id,
-        created_at=record.created_at,
+        **{name: getattr(record, name) for name in _ALIKE},
         content=() if record.role == "tool" else record.content,
         calls=tuple(
             ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
             for call in record.tool_calls or ()
         ),
         returns=tuple(_returned(record, one) for one in record.tool_returns),
-        model=record.model,
-        name=record.name,
-        otid=record.otid,
-        sender_id=record.sender_id,
-        group_id=record.group_id,
-        step_id=record.step_id,
-        run_id=record.run_id,
     )
 
 
