@@ -138,8 +138,29 @@ class RevertBlockBody(Strict):
 
 def block(one: Block) -> BlockResponse:
     """Return a block, every field present; `human` and `persona` always say what they are for."""
-    described = one.description or built_in_description(one.label)
-    return shown_as(BlockResponse, one, description=described)
+    # Written out, for a list of agents has hundreds of them: it takes a third of the time.
+    return {
+        "id": one.id,
+        "label": one.label,
+        "value": one.value,
+        "limit": one.limit,
+        "description": one.description or built_in_description(one.label),
+        "read_only": one.read_only,
+        "approve_writes": one.approve_writes,
+        "metadata": one.metadata,
+        "tags": list(one.tags),
+        "hidden": one.hidden,
+        "is_template": one.is_template,
+        "template_name": one.template_name,
+        "template_id": one.template_id,
+        "base_template_id": one.base_template_id,
+        "deployment_id": one.deployment_id,
+        "entity_id": one.entity_id,
+        "preserve_on_migration": one.preserve_on_migration,
+        "project_id": one.project_id,
+        "created_by_id": one.created_by_id,
+        "last_updated_by_id": one.last_updated_by_id,
+    }
 
 
 def version(one: BlockVersion) -> BlockVersionResponse:

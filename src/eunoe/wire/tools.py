@@ -14,7 +14,7 @@ from eunoe.domain.tools import ToolSchema, ToolType
 from eunoe.domain.views import Returned, View
 from eunoe.errors import Invalid
 from eunoe.wire.messages import Lens, ToolReturnMessage, bodies
-from eunoe.wire.shape import Shape, Strict, shown_as
+from eunoe.wire.shape import Shape, Strict
 
 ReturnLimit: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 _NO_ID: Final = "null"
@@ -201,15 +201,27 @@ class ToolExecution(TypedDict):
 
 def tool(one: tools.Tool) -> Tool:
     """Return a tool, every field present; its free metadata is called `metadata_` (4.5)."""
-    return shown_as(
-        Tool,
-        one,
-        json_schema={**(one.json_schema or schema(one.schema)), **_health(one)},
-        pip_requirements=one.pip_requirements or None,
-        npm_requirements=one.npm_requirements or None,
-        enable_parallel_execution=one.parallel,
-        metadata_=one.metadata,
-    )
+    # Written out, for a list of agents has hundreds of them: it takes a third of the time.
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": one.description,
+        "tool_type": one.tool_type,
+        "source_type": one.source_type,
+        "source_code": one.source_code,
+        "json_schema": {**(one.json_schema or schema(one.schema)), **_health(one)},
+        "args_json_schema": one.args_json_schema,
+        "tags": list(one.tags),
+        "return_char_limit": one.return_char_limit,
+        "pip_requirements": list(one.pip_requirements) or None,
+        "npm_requirements": list(one.npm_requirements) or None,
+        "default_requires_approval": one.default_requires_approval,
+        "enable_parallel_execution": one.parallel,
+        "metadata_": one.metadata,
+        "project_id": one.project_id,
+        "created_by_id": one.created_by_id,
+        "last_updated_by_id": one.last_updated_by_id,
+    }
 
 
 def schema(told: ToolSchema) -> Json:
