@@ -6,13 +6,14 @@ import logging
 import os
 import platform
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from bench import conversing, footprint, rows, tools
 from bench.client import Connection
-from bench.processes import eunoe_server, model_server
+from bench.processes import Process, eunoe_server, model_server
 from bench.rows import Bench, Row
 
 Measure = Callable[[Bench], Awaitable[list[Row]]]
@@ -29,48 +30,64 @@ MEASURES: dict[str, Measure] = {
     "burst": rows.burst,
 }
 TOOLS: dict[str, Measure] = {"sandbox": tools.sandbox, "mcp": tools.mcp, "files": tools.reading}
+TWO = ("message", "throughput", "first_token", "six_steps")
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-
-
-async def measured_tools(names: list[str], *, database: str, n: int) -> list[Row]:
-    """Return the rows of tools, from a server of their own on a database of their own."""
-    found: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder, conversing.database(database, folder) as url:
-        async with (
-            model_server() as model,
-            eunoe_server(model.url, data_dir=Path(folder), database_url=url) as server,
-        ):
-            client = Connection(server.url)
-            for name in names:
-                found += await TOOLS[name](Bench(server, client, n))
-                print(f"{database}: {name} done", flush=True)
-            await client.close()
-    return found
 
 
 async def measured(names: list[str], *, database: str, n: int) -> list[Row]:
     """Return the rows, from a server of their own on a database of their own."""
-    found: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder, conversing.database(database, folder) as url:
-        async with (
-            model_server() as model,
-            eunoe_server(model.url, data_dir=Path(folder), database_url=url) as warm,
-        ):
-            found += await footprint.idle(warm)
-            client = Connection(warm.url)
-            for name in names:
-                found += await MEASURES[name](Bench(warm, client, n))
-                print(f"{database}: {name} done", flush=True)
-            await client.close()
-        async with (
-            model_server() as model,
-            eunoe_server(model.url, data_dir=Path(folder), database_url=url) as again,
-        ):
+    with _place(database) as (folder, url):
+        async with _serving(folder, url) as warm:
+            found = await footprint.idle(warm)
+            found += await _rows(names, MEASURES, warm, n=n, title=database)
+        async with _serving(folder, url) as again:
             # The second start is the cold start of every day: the schema is there already.
             found.append(
                 Row("cold start to healthy", again.start_s * 1000, "ms", "≤ 2000", "≤ 1000")
             )
     found += await footprint.statements(database)
+    return found
+
+
+async def measured_tools(names: list[str], *, database: str, n: int) -> list[Row]:
+    """Return the rows of tools, from a server of their own on a database of their own."""
+    with _place(database) as (folder, url):
+        async with _serving(folder, url) as server:
+            return await _rows(names, TOOLS, server, n=n, title=database)
+
+
+async def measured_two(names: list[str], *, database: str, n: int) -> list[Row]:
+    """Return the rows of a server of two processes, which take messages in turn."""
+    with _place(database) as (folder, url):
+        async with _serving(folder, url, workers=2) as server:
+            found = await footprint.idle(server)
+            return found + await _rows(names, MEASURES, server, n=n, title=f"{database}, two")
+
+
+@contextmanager
+def _place(database: str) -> Generator[tuple[Path, str | None]]:
+    with tempfile.TemporaryDirectory() as folder, conversing.database(database, folder) as url:
+        yield Path(folder), url
+
+
+@asynccontextmanager
+async def _serving(folder: Path, url: str | None, *, workers: int = 1) -> AsyncGenerator[Process]:
+    async with (
+        model_server() as model,
+        eunoe_server(model.url, data_dir=folder, database_url=url, workers=workers) as server,
+    ):
+        yield server
+
+
+async def _rows(
+    names: list[str], measures: Mapping[str, Measure], server: Process, *, n: int, title: str
+) -> list[Row]:
+    found: list[Row] = []
+    client = Connection(server.url)
+    for name in names:
+        found += await measures[name](Bench(server, client, n))
+        print(f"{title}: {name} done", flush=True)
+    await client.close()
     return found
 
 
@@ -100,6 +117,9 @@ def main() -> None:
             found = asyncio.run(measured(hot, database=database, n=chosen.n))
             found += footprint.installed() if database == "sqlite" else []
             sections[database] = table(found)
+        if database != "sqlite" and (several := [name for name in names if name in TWO]):
+            found = asyncio.run(measured_two(several, database=database, n=chosen.n))
+            sections[f"{database}, two processes"] = table(found)
         if of_tools := [name for name in names if name in TOOLS]:
             found = asyncio.run(measured_tools(of_tools, database=database, n=chosen.n))
             sections[f"Tools, {database}"] = table(found)
@@ -126,7 +146,9 @@ def _page(sections: Mapping[str, str]) -> str:
     limits = note.read_text() if note.exists() else ""
     before = (one.partition("\n") for one in PAGE.read_text().split("\n## ")[1:])
     kept = {title: text.strip() for title, _, text in before if f"## {title}\n" not in limits}
-    shown = [f"## {title}\n\n{text}\n" for title, text in (kept | dict(sections)).items()]
+    now = kept | dict(sections)
+    order = sorted(now, key=lambda title: title.startswith("Tools"))
+    shown = [f"## {title}\n\n{now[title]}\n" for title in order]
     return "\n".join(["# Benchmarks", "", about, *shown, limits]).rstrip() + "\n"
 
 
