@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final, cast, get_args
 
 from starlette.requests import Request
@@ -68,6 +69,7 @@ async def submission_of(
     Raises `Missing` for an unknown or foreign agent, and for a model that no provider
     serves, before anything is fetched.
     """
+    arrived_at = datetime.now(UTC)
     await agent_type(me, target.agent_id)
     if body.override_model is not None:
         await me.models.resolve(body.override_model)
@@ -90,6 +92,7 @@ async def submission_of(
         otids=client_otids(items),
         request_hash=await _request_hash(request, me.actor),
         retry_count=_retry_count(request),
+        arrived_at=arrived_at,
         keyed=KEY in request.headers,
         busy=_busy(request, me.runtime),
     )

@@ -1,7 +1,7 @@
 """Taking a request in: one transaction after which nothing of it can be lost (G-3)."""
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
@@ -15,18 +15,30 @@ from eunoe.runs import line
 from eunoe.runs.approvals import admitted
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Jobs
-from eunoe.store import budgets, conversations, lists, runs
+from eunoe.store import budgets, conversations, lists, repeats, runs
 from eunoe.store.db import Actor, Database, ReferenceMissing, Tx, UniqueViolated
 from eunoe.store.runs import Origin
 
 _OTID_RETENTION: Final = timedelta(hours=24)
 _RETRY_WINDOW: Final = timedelta(minutes=10)
+_SOONEST_RETRY: Final = timedelta(seconds=0.3)
+"""The official clients wait at least 0.375 s before they send a request again."""
+_AGAIN: Final = "+"
+"""Ends the hash of a run that was made for a retry, whose first try never came or is yet to."""
 _ATTEMPTS: Final = 5
 """How often a list is asked for that was taken and is free again when one looks."""
 
 
 Claim: TypeAlias = Callable[[Tx, str], Awaitable[bool]]
 """Takes what a run is made for, in its transaction, given the run's id; whether it was there."""
+
+
+class _Repeats(Exception):
+    """The request has a run already; what was stored for it here is not to stay."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.id)
+        self.run = run
 
 
 class Taken(Exception):
@@ -51,6 +63,7 @@ class Submission:
     otids: tuple[str, ...] = ()
     request_hash: str | None = None
     retry_count: int = 0
+    arrived_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     keyed: bool = False
     """Whether `request_hash` stands for this one request, however often it is sent."""
     busy: Busy = "reject"
@@ -85,12 +98,15 @@ async def submit(
     `LineFull` where too many wait; `Taken` where `claim` finds nothing.
     """
     try:
-        return await _begun(db, jobs, feed, actor, submission, claim=claim)
-    except ListBusy:
-        # What is to be answered now cannot wait for what it answers.
-        if submission.busy == "reject" or submission.answers is not None or claim is not None:
-            raise
-        return await _waiting(db, feed, actor, submission)
+        try:
+            return await _begun(db, jobs, feed, actor, submission, claim=claim)
+        except ListBusy:
+            # What is to be answered now cannot wait for what it answers.
+            if submission.busy == "reject" or submission.answers is not None or claim is not None:
+                raise
+            return await _waiting(db, feed, actor, submission)
+    except _Repeats as found:
+        return Submitted(run=found.run, repeated=True)
 
 
 async def _waiting(db: Database, feed: Feed, actor: Actor, submission: Submission) -> Submitted:
@@ -101,9 +117,7 @@ async def _waiting(db: Database, feed: Feed, actor: Actor, submission: Submissio
     urgent = submission.busy == "interrupt"
     try:
         async with db.write(actor) as tx:
-            repeated = await _earlier(tx, submission, origin, now=run.created_at)
-            if repeated is not None:
-                return Submitted(run=repeated, repeated=True)
+            await _first_of_all(tx, run, submission)
             holder = await runs.active_on(tx, run.list_id)
             if holder is None:  # Those in line wait for an approval, which nobody may join.
                 role = await lists.last_role(tx, run.list_id, agent_id=run.agent_id)
@@ -112,14 +126,13 @@ async def _waiting(db: Database, feed: Feed, actor: Actor, submission: Submissio
             if run.conversation_id is not None:
                 await _note(tx, run, run.conversation_id)
             if submission.otids:
-                await runs.claim_otids(tx, run, submission.otids)
+                await repeats.claim_otids(tx, run, submission.otids)
             if urgent and holder is not None:
                 await runs.request_cancel(tx, holder.id)
+            await _first_of_all(tx, run, submission, held=True)
     except UniqueViolated as clash:
-        repeated = await _after_clash(db, actor, run, origin, clash, submission.otids)
-        if repeated is None:
-            raise
-        return Submitted(run=repeated, repeated=True)
+        await _clashed(db, actor, run, submission, clash)
+        raise
     telemetry.record_run_started(submission.run_type)
     feed.open(waiting)
     stops = holder.id if urgent and holder is not None else None
@@ -127,7 +140,10 @@ async def _waiting(db: Database, feed: Feed, actor: Actor, submission: Submissio
 
 
 def _origin(run: Run, submission: Submission) -> Origin:
-    return Origin(request_hash=submission.request_hash, otids_token=_otids_token(run, submission))
+    request_hash = submission.request_hash
+    if request_hash is not None and submission.retry_count and not submission.keyed:
+        request_hash += _AGAIN
+    return Origin(request_hash=request_hash, otids_token=_otids_token(run, submission))
 
 
 async def _begun(
@@ -145,20 +161,17 @@ async def _begun(
     for _ in range(_ATTEMPTS):
         try:
             async with db.write(actor) as tx:
-                repeated = await _earlier(tx, submission, origin, now=run.created_at)
-                if repeated is not None:
-                    return Submitted(run=repeated, repeated=True)
+                await _first_of_all(tx, run, submission)
                 if submission.busy == "queue" and await line.is_waited_for(tx, run.list_id):
                     raise ListBusy(run_id=None)
                 await _insert(tx, run, origin, submission, said)
                 if claim is not None and not await claim(tx, run.id):
                     raise Taken
                 await jobs.enqueue_in(tx, run.id)
+                await _first_of_all(tx, run, submission, held=_is_again(submission))
             break
         except UniqueViolated as clash:
-            repeated = await _after_clash(db, actor, run, origin, clash, submission.otids)
-        if repeated is not None:
-            return Submitted(run=repeated, repeated=True)
+            await _clashed(db, actor, run, submission, clash)
     else:
         raise ListBusy(run_id=None)
     telemetry.record_run_started(submission.run_type)
@@ -184,7 +197,7 @@ async def _insert(
     if run.conversation_id is not None:
         await _note(tx, run, run.conversation_id)
     if submission.otids:
-        await runs.claim_otids(tx, run, submission.otids)
+        await repeats.claim_otids(tx, run, submission.otids)
     said = await admitted(tx, run, submission.answers, said, last_role=last_role)
     await lists.append(tx, run.list_id, said)
 
@@ -199,45 +212,58 @@ async def _note(tx: Tx, run: Run, conversation_id: str) -> None:
         raise Missing(f"There is no conversation {conversation_id}.")
 
 
-async def _earlier(tx: Tx, submission: Submission, origin: Origin, *, now: datetime) -> Run | None:
-    """Return the run that an SDK's own retry repeats; a first try is always a new request."""
-    if origin.request_hash is None or not (submission.retry_count or submission.keyed):
-        return None
-    window = _OTID_RETENTION if submission.keyed else _RETRY_WINDOW
-    return await runs.by_origin(tx, replace(origin, otids_token=None), since=now - window)
+async def _first_of_all(tx: Tx, run: Run, submission: Submission, *, held: bool = False) -> None:
+    """Raise `_Repeats` where the request has another run already (G-6).
+
+    Looked at before the run is stored and after, when it has its list: who claims that at the
+    same time waits, and whoever waits in line as well is kept apart by what is `held`. A first
+    try is a new request, unless it was under way so long that its own retry came before it.
+    """
+    if submission.request_hash is None:
+        return
+    if held:
+        await repeats.hold_request(tx, submission.request_hash)
+    again = submission.request_hash + _AGAIN
+    if _is_again(submission):
+        window = _OTID_RETENTION if submission.keyed else _RETRY_WINDOW
+        hashes, since = (submission.request_hash, again), run.created_at - window
+    elif datetime.now(UTC) - submission.arrived_at > _SOONEST_RETRY:
+        hashes, since = (again, again), submission.arrived_at
+    else:
+        return
+    earlier = await repeats.by_origin(tx, hashes=hashes, since=since, but=run.id)
+    if earlier is not None:
+        raise _Repeats(earlier)
 
 
-async def _after_clash(
-    db: Database,
-    actor: Actor,
-    run: Run,
-    origin: Origin,
-    clash: UniqueViolated,
-    otids: Sequence[str],
-) -> Run | None:
-    """Return the run that the refused request repeats, or null where its rival has just ended.
+def _is_again(submission: Submission) -> bool:
+    return submission.retry_count > 0 or submission.keyed
 
-    Raises `ListBusy` naming the run that has the list, and `OtidReused` naming the one that has
-    the otid.
+
+async def _clashed(
+    db: Database, actor: Actor, run: Run, submission: Submission, clash: UniqueViolated
+) -> None:
+    """Say what the refused request clashed with; return where its rival has just ended.
+
+    Raises `_Repeats` for a repeat, `ListBusy` naming the run that has the list, and
+    `OtidReused` naming the one that has the otid.
     """
     # A reader would not see a rival that is yet to be committed, which is what was clashed with.
     async with db.write(actor) as tx:
-        if origin.otids_token is not None:
-            earlier = await runs.by_origin(
-                tx,
-                Origin(otids_token=origin.otids_token),
-                since=run.created_at - _OTID_RETENTION,
-            )
+        await _first_of_all(tx, run, submission)
+        token = _otids_token(run, submission)
+        if token is not None:
+            since = run.created_at - _OTID_RETENTION
+            earlier = await repeats.by_origin(tx, otids_token=token, since=since)
             if earlier is not None:
-                return earlier
+                raise _Repeats(earlier)
         if "otid" in clash.constraint:
-            used_by = await runs.of_otids(tx, run.list_id, otids)
+            used_by = await repeats.of_otids(tx, run.list_id, submission.otids)
             raise OtidReused(run_id=used_by)
         holder = await runs.active_on(tx, run.list_id)
     if holder is not None:
         telemetry.count("lock_conflict_total")
         raise ListBusy(run_id=holder.id)
-    return None
 
 
 def _run(submission: Submission) -> Run:

@@ -1,6 +1,6 @@
 """Queries on runs: claimed by inserting, guarded by a fence, ended once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -25,13 +25,13 @@ from eunoe.store.notices import STOP, notifying
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "id, agent_id, list_id, conversation_id, status, stop_reason, background, options_json,"
     " metadata_json, usage_json, step_count, context_tokens, fence, cancel_requested, created_at,"
     " completed_at, ttft_ns, total_duration_ns, callback_sent_at, callback_status_code,"
     " callback_error"
 )
-_RUNS: Final = Listing(noun="run", table="runs", columns=_COLUMNS)
+_RUNS: Final = Listing(noun="run", table="runs", columns=COLUMNS)
 _ACTIVE: Final = "status IN ('created', 'running')"
 
 
@@ -83,24 +83,6 @@ async def insert(tx: Tx, run: Run, origin: Origin) -> bool:
     return bool(bounded)
 
 
-async def claim_otids(tx: Tx, run: Run, otids: Iterable[str]) -> None:
-    """Note the otids that a run's input has; raise `UniqueViolated` where one was used before."""
-    await tx.execute_many(
-        "INSERT INTO run_otids (list_id, otid, run_id) VALUES ($1, $2, $3)",
-        [(run.list_id, otid, run.id) for otid in dict.fromkeys(otids)],
-    )
-
-
-async def of_otids(tx: Tx, list_id: str, otids: Iterable[str]) -> str | None:
-    """Return the run of the list that has one of the otids, null for none."""
-    found: str | None = await tx.fetch_value(
-        f"SELECT run_id FROM run_otids WHERE list_id = $1 AND otid {among(tx, '$2')} LIMIT 1",
-        list_id,
-        codec.encode(list(otids)),
-    )
-    return found
-
-
 async def insert_ended(tx: Tx, ended: Sequence[Run]) -> None:
     """Store runs that have ended elsewhere, as they ended, in one statement."""
     await tx.execute_many(
@@ -138,7 +120,7 @@ async def insert_ended(tx: Tx, ended: Sequence[Run]) -> None:
 async def ended_of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Run]:
     """Return all runs of the agents that have ended, oldest first."""
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS} FROM runs WHERE agent_id {among(tx, '$1')}"
+        f"SELECT {COLUMNS} FROM runs WHERE agent_id {among(tx, '$1')}"
         f" AND {unindexed('organization_id')} = $2 AND NOT ({_ACTIVE}) ORDER BY created_at, id",
         codec.encode(list(agent_ids)),
         tx.actor.organization_id,
@@ -148,7 +130,7 @@ async def ended_of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Run]:
 
 async def get(tx: Tx, run_id: str) -> Run | None:
     row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM runs WHERE id = $1 AND organization_id = $2",
+        f"SELECT {COLUMNS} FROM runs WHERE id = $1 AND organization_id = $2",
         run_id,
         tx.actor.organization_id,
     )
@@ -158,20 +140,7 @@ async def get(tx: Tx, run_id: str) -> Run | None:
 async def active_on(tx: Tx, list_id: str) -> Run | None:
     """Return the run that holds the list, null when it is free."""
     row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM runs WHERE list_id = $1 AND {_ACTIVE}", list_id
-    )
-    return None if row is None else from_row(row)
-
-
-async def by_origin(tx: Tx, origin: Origin, *, since: datetime) -> Run | None:
-    """Return the newest run that came of the same request, no older than `since`."""
-    row = await tx.fetch_one(
-        f"SELECT {_COLUMNS} FROM runs WHERE organization_id = $1 AND created_at >= $2"
-        " AND (request_hash = $3 OR otids_token = $4) ORDER BY created_at DESC LIMIT 1",
-        tx.actor.organization_id,
-        to_micros(since),
-        origin.request_hash,
-        origin.otids_token,
+        f"SELECT {COLUMNS} FROM runs WHERE list_id = $1 AND {_ACTIVE}", list_id
     )
     return None if row is None else from_row(row)
 
@@ -184,7 +153,7 @@ async def claim(tx: Tx, run_id: str) -> tuple[Run, Actor] | None:
     row = await tx.fetch_one(
         "UPDATE runs SET fence = fence + 1, status = 'running'"
         f" WHERE id = $1 AND {_ACTIVE} AND list_id <> id"
-        f" RETURNING {_COLUMNS}, organization_id, user_id, key_id,"
+        f" RETURNING {COLUMNS}, organization_id, user_id, key_id,"
         f" {ANY.format('runs.organization_id')}",
         run_id,
     )
