@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import conversing, footprint, rows, tools
+from bench import conversing, footprint, rows, soak, tools
 from bench.client import Connection
 from bench.processes import Process, eunoe_server, model_server
 from bench.rows import Bench, Row
@@ -106,26 +106,37 @@ def main() -> None:
     )
     parser.add_argument("--database", default="sqlite,postgresql", help="engines to measure")
     parser.add_argument("-n", type=int, default=200, help="requests a row")
+    parser.add_argument("--soak", type=float, help="minutes of mixed requests, instead of rows")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     chosen = parser.parse_args()
     # The MCP server of the rows of tools tells of every request.
     logging.disable(logging.INFO)
-    names = _names(chosen.only)
+    if chosen.soak:
+        sections = {
+            f"Soak of {chosen.soak:g} minutes": asyncio.run(soak.soaked(minutes=chosen.soak))
+        }
+    else:
+        sections = _tables(_names(chosen.only), chosen.database.split(","), n=chosen.n)
+    print("\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items()))
+    if chosen.write:
+        PAGE.write_text(_page(sections))
+
+
+def _tables(names: list[str], databases: list[str], *, n: int) -> dict[str, str]:
+    """Return the tables of these rows by their titles."""
     sections: dict[str, str] = {}
-    for database in chosen.database.split(","):
+    for database in databases:
         if hot := [name for name in names if name in MEASURES]:
-            found = asyncio.run(measured(hot, database=database, n=chosen.n))
+            found = asyncio.run(measured(hot, database=database, n=n))
             found += footprint.installed() if database == "sqlite" else []
             sections[database] = table(found)
         if database != "sqlite" and (several := [name for name in names if name in TWO]):
-            found = asyncio.run(measured_two(several, database=database, n=chosen.n))
+            found = asyncio.run(measured_two(several, database=database, n=n))
             sections[f"{database}, two processes"] = table(found)
         if of_tools := [name for name in names if name in TOOLS]:
-            found = asyncio.run(measured_tools(of_tools, database=database, n=chosen.n))
+            found = asyncio.run(measured_tools(of_tools, database=database, n=n))
             sections[f"Tools, {database}"] = table(found)
-        print("\n\n".join(f"## {title}\n\n{text}" for title, text in sections.items()))
-    if chosen.write:
-        PAGE.write_text(_page(sections))
+    return sections
 
 
 def _names(only: str) -> list[str]:
@@ -147,7 +158,7 @@ def _page(sections: Mapping[str, str]) -> str:
     before = (one.partition("\n") for one in PAGE.read_text().split("\n## ")[1:])
     kept = {title: text.strip() for title, _, text in before if f"## {title}\n" not in limits}
     now = kept | dict(sections)
-    order = sorted(now, key=lambda title: title.startswith("Tools"))
+    order = sorted(now, key=lambda title: title.startswith(("Tools", "Soak")))
     shown = [f"## {title}\n\n{now[title]}\n" for title in order]
     return "\n".join(["# Benchmarks", "", about, *shown, limits]).rstrip() + "\n"
 

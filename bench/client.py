@@ -41,10 +41,7 @@ class Connection:
         status, headers, reader = await self._ask(method, path, kind, data)
         if status == 204:
             return None
-        if "content-length" in headers:
-            data = await reader.readexactly(int(headers["content-length"]))
-        else:
-            data = b"".join([chunk async for chunk in _chunks(reader)])
+        data = await _body(headers, reader)
         if status != 200:
             raise Refused(status, data)
         return json.loads(data)
@@ -52,11 +49,11 @@ class Connection:
     async def events(self, path: str, body: Any) -> AsyncIterator[bytes]:
         """Yield the data of each server-sent event."""
         data = json.dumps(body).encode()
-        status, _, reader = await self._ask("POST", path, "application/json", data)
+        status, headers, reader = await self._ask("POST", path, "application/json", data)
+        if status != 200:
+            raise Refused(status, await _body(headers, reader))
         held = b""
         async for chunk in _chunks(reader):
-            if status != 200:
-                raise Refused(status, chunk)
             *whole, held = (held + chunk).split(b"\n\n")
             for event in whole:
                 yield event.removeprefix(b"data: ")
@@ -88,6 +85,12 @@ class Connection:
                 url.hostname, url.port, limit=2**24
             )
         return self._reader, self._writer
+
+
+async def _body(headers: dict[str, str], reader: asyncio.StreamReader) -> bytes:
+    if "content-length" in headers:
+        return await reader.readexactly(int(headers["content-length"]))
+    return b"".join([chunk async for chunk in _chunks(reader)])
 
 
 async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:

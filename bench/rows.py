@@ -47,7 +47,7 @@ class Bench:
     client: Connection
     n: int
 
-    async def agent(self, agent_type: str = "letta_v1_agent") -> str:
+    async def agent(self, agent_type: str = "letta_v1_agent", *, window: int | None = None) -> str:
         made = await self.client.json(
             "POST",
             "/v1/agents/",
@@ -55,6 +55,7 @@ class Bench:
                 "agent_type": agent_type,
                 "model": _MODEL,
                 "embedding": EMBEDDING,
+                "context_window_limit": window,
                 "memory_blocks": [
                     {"label": "human", "value": "The person's name is Load."},
                     {"label": "persona", "value": "I am a test agent."},
