@@ -13,6 +13,14 @@ from eunoe.store.codec import encode
 from eunoe.store.db import Tx, among, unindexed
 from eunoe.store.related import Related, rows_of
 
+_ENTER: Final = (
+    "INSERT INTO list_entries (list_id, message_seq, position, message_id)"
+    " VALUES ($1, $2, $3, (SELECT id FROM messages"
+    " WHERE seq = $2 AND CAST($3 AS BIGINT) IS NOT NULL))"
+)
+"""Puts the message at a place into a list, and into its window where it has a position there."""
+_EVICTED: Final = "position = NULL, message_id = NULL"
+
 
 async def create(tx: Tx, list_id: str) -> None:
     await tx.execute("INSERT INTO message_lists (id, version) VALUES ($1, 1)", list_id)
@@ -27,7 +35,7 @@ async def begin(tx: Tx, list_id: str, system: Message, *, shared: Sequence[int] 
     (seq,) = await messages.insert(tx, [system])
     # The last of them stands at the newest place, so that every append comes after it.
     await tx.execute_many(
-        "INSERT INTO list_entries (list_id, message_seq, position) VALUES ($1, $2, $3)",
+        _ENTER,
         [(list_id, place, seq - len(shared) + at) for at, place in enumerate((seq, *shared))],
     )
     return seq
@@ -46,9 +54,7 @@ async def fill(tx: Tx, made: Mapping[str, tuple[Sequence[int], Sequence[int]]]) 
         first = max(listed_at, default=0) - len(window_at) + 1
         positions = {seq: first + place for place, seq in enumerate(window_at)}
         rows += [(list_id, seq, positions.get(seq)) for seq in listed_at]
-    await tx.execute_many(
-        "INSERT INTO list_entries (list_id, message_seq, position) VALUES ($1, $2, $3)", rows
-    )
+    await tx.execute_many(_ENTER, rows)
 
 
 async def entries(tx: Tx, list_ids: Sequence[str]) -> dict[str, list[tuple[int, int | None]]]:
@@ -156,11 +162,7 @@ async def append(tx: Tx, list_id: str, said: Sequence[Message]) -> list[int]:
     """Store `said` at the end of the list and of its window; return their places."""
     seqs = await messages.insert(tx, said)
     for seq in seqs:
-        await tx.execute(
-            "INSERT INTO list_entries (list_id, message_seq, position) VALUES ($1, $2, $2)",
-            list_id,
-            seq,
-        )
+        await tx.execute(_ENTER, list_id, seq, seq)
     return seqs
 
 
@@ -192,16 +194,18 @@ async def placed(tx: Tx, list_id: str, *, after_seq: int = 0) -> list[tuple[int,
 
 WINDOW: Final[Related[tuple[str, ...]]] = Related(
     lambda _: (
-        "(SELECT string_agg((SELECT id FROM messages WHERE seq = list_entries.message_seq"
-        " AND organization_id = $2), ',' ORDER BY position) FROM list_entries"
-        " WHERE list_entries.list_id = item.value AND list_entries.position IS NOT NULL)"
+        "CASE WHEN $2 IN (SELECT organization_id FROM agents WHERE id = item.value UNION ALL"
+        " SELECT organization_id FROM conversations WHERE id = item.value) THEN"
+        " (SELECT string_agg(COALESCE(message_id, (SELECT id FROM messages"
+        " WHERE seq = list_entries.message_seq)), ',' ORDER BY position) FROM list_entries"
+        " WHERE list_entries.list_id = item.value AND list_entries.position IS NOT NULL) END"
     ),
     lambda _, text: tuple(text.split(",")) if text else (),
 )
 """The ids of the messages in a list's window, in order.
 
-The engine puts them together, so that a hundred long windows are a hundred rows. Each message is
-looked up by itself: joined, PostgreSQL reads all messages there are where lists are few.
+The engine puts them together, so that a hundred long windows are a hundred rows. Only an entry
+that an older server wrote beside this one has to look its message up.
 """
 
 
@@ -217,17 +221,12 @@ async def evict(
     position: int | None = await tx.fetch_value(
         f"SELECT MIN(position) FROM list_entries WHERE {which}", list_id, given
     )
-    await tx.execute(f"UPDATE list_entries SET position = NULL WHERE {which}", list_id, given)
+    await tx.execute(f"UPDATE list_entries SET {_EVICTED} WHERE {which}", list_id, given)
     await changed(tx, list_id)
     if summary is None or position is None:
         return None
     seq = (await messages.insert(tx, [summary]))[0]
-    await tx.execute(
-        "INSERT INTO list_entries (list_id, message_seq, position) VALUES ($1, $2, $3)",
-        list_id,
-        seq,
-        position,
-    )
+    await tx.execute(_ENTER, list_id, seq, position)
     return seq
 
 
@@ -250,11 +249,12 @@ async def arrange(tx: Tx, list_id: str, message_ids: Sequence[str]) -> bool:
     newest: int = await tx.fetch_value(
         "SELECT MAX(message_seq) FROM list_entries WHERE list_id = $1", list_id
     )
-    await tx.execute("UPDATE list_entries SET position = NULL WHERE list_id = $1", list_id)
+    await tx.execute(f"UPDATE list_entries SET {_EVICTED} WHERE list_id = $1", list_id)
     await tx.execute_many(
-        "UPDATE list_entries SET position = $3 WHERE list_id = $1 AND message_seq = $2",
+        "UPDATE list_entries SET position = $3, message_id = $4"
+        " WHERE list_id = $1 AND message_seq = $2",
         [
-            (list_id, seqs[message_id], newest - len(message_ids) + place)
+            (list_id, seqs[message_id], newest - len(message_ids) + place, message_id)
             for place, message_id in enumerate(message_ids, 1)
         ],
     )

@@ -91,6 +91,7 @@ message_lists = Table(
 # A message list is an agent's own (`list_id` is the agent's id) or a conversation's. A row says
 # that the message belongs to the list; `position` is its place in the model's window, null once it
 # was evicted. Positions are never renumbered: a summary takes the place of the first it replaces.
+# `message_id` is a copy for those in the window, so that an agent is shown without its messages.
 list_entries = Table(
     "list_entries",
     metadata,
@@ -102,7 +103,9 @@ list_entries = Table(
         nullable=False,
     ),
     Column("position", BigInteger),
+    Column("message_id", Text),
     PrimaryKeyConstraint("list_id", "message_seq"),
     partial("position IS NOT NULL", "ix_list_entries_window", "list_id", "position", unique=True),
     Index(None, "message_seq"),
+    sqlite_with_rowid=False,
 )
