@@ -1,5 +1,6 @@
 """What agents cost in statements, and that they are made and changed whole."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +26,7 @@ from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx, to_micros
 from eunoe.store.file_blocks import Shown
 from eunoe.store.paging import Page
+from eunoe.store.postgresql_connection import session
 from tests.fixtures.apis import STORED_TOOLS
 
 pytestmark = pytest.mark.anyio
@@ -208,6 +210,31 @@ async def test_a_patch_does_not_undo_a_run_that_ended_meanwhile(seeded: Database
         "end_turn",
         ended,
     )
+
+
+@pytest.mark.rule("api-6.30")
+async def test_a_patch_that_waited_for_another_keeps_what_that_changed(seeded: Database) -> None:
+    agent_id = await make(seeded)
+    patch = AgentPatch(values={"name": "Ada"})
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group, seeded.write(ACTOR) as tx:
+        agent = await states.known(tx, agent_id, held=True)
+        await stored.update(tx, replace(agent, tags=("theirs",), description="Theirs."))
+        waiting = group.create_task(agents.update(seeded, ACTOR, agent_id, patch, models=Shelf()))
+        await _is_waited_for(seeded)
+    changed = waiting.result().agent
+    assert (changed.name, changed.tags, changed.description) == ("Ada", ("theirs",), "Theirs.")
+
+
+async def _is_waited_for(db: Database) -> None:
+    """Return once somebody waits for a lock on PostgreSQL; on SQLite all but one wait anyway."""
+    if db.dialect == "sqlite":
+        return
+    async with session(db.url) as connection:
+        while not await connection.fetch(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+            " AND wait_event_type = 'Lock'"
+        ):
+            pass
 
 
 @pytest.mark.rule("api-2.6")

@@ -207,7 +207,7 @@ async def update(
     after = await _changed(before, patch, models=models)
     after = replace(after, last_updated_by_id=actor.user_id, updated_at=datetime.now(UTC))
     async with db.write(actor) as tx:
-        now = await states.known(tx, agent_id)
+        now = await states.known(tx, agent_id, held=True)
         agent = _onto(now, before=before, after=after)
         await agents.update(tx, agent)
         if patch.block_ids is not None:

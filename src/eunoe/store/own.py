@@ -119,11 +119,15 @@ async def row(
     tx: Tx, what: Listing, row_id: str, *, held: bool = False, also: str = ""
 ) -> Row | None:
     """Return the row with this id, of which `also` holds; `held` is as for `lock`."""
+    locked = lock(tx, what.table, held=held)
+    scoped = (row_id, tx.actor.organization_id)
+    if locked and "SELECT" in what.columns:
+        # Before the read and not in it: there what hangs on the row is that of before the wait.
+        await tx.execute(f"SELECT 1 FROM {what.table} WHERE {_OWN}{locked}", *scoped)
     return await tx.fetch_one(
         f"SELECT {what.columns} FROM {what.table} {what.joined} WHERE {what.table}.id = $1"
-        f" AND {what.table}.organization_id = $2{also}{lock(tx, what.table, held=held)}",
-        row_id,
-        tx.actor.organization_id,
+        f" AND {what.table}.organization_id = $2{also}{locked}",
+        *scoped,
     )
 
 
