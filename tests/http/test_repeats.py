@@ -1,15 +1,25 @@
 """`Idempotency-Key`: what is sent again is answered again, and done once."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from eunoe.http.repeats import MOST_KEPT
+from eunoe.errors import DatabaseUnreachable
+from eunoe.http.repeats import MOST_KEPT, Repeats
 from eunoe.store.db import Actor, Database, to_micros
 from tests.http.reading import frames
 from tests.runs.conftest import World
+from tests.runs.faulty import Fault, FaultyDatabase, When
 
 pytestmark = pytest.mark.anyio
 
@@ -46,6 +56,7 @@ async def test_what_was_made_is_made_once(world: World, http: httpx.AsyncClient)
     await forgotten(world.db)
     lost = await http.post("/v1/blocks/", json=body, headers=KEY)
     assert (lost.status_code, lost.headers["x-should-retry"]) == (409, "false")
+    assert "broke off midway" in lost.json()["detail"]
 
 
 @pytest.mark.rule("streaming-1.11", "G-6")
@@ -128,3 +139,65 @@ async def test_answers_are_swept(world: World, http: httpx.AsyncClient) -> None:
     await world.runner.sweep()
     anew = await http.post("/v1/blocks/", json={"label": "a", "value": "b"}, headers=KEY)
     assert anew.json()["id"] != first.json()["id"]
+
+
+@pytest.mark.rule("streaming-1.11", "G-6")
+@pytest.mark.parametrize("when", ["before", "instead", "after"])
+async def test_what_failed_is_done_again_only_where_nothing_was_done(
+    app: FastAPI, world: World, http: httpx.AsyncClient, when: When
+) -> None:
+    """The first transaction notes the key, the second makes the block and cannot tell of it."""
+    faulty = FaultyDatabase(world.db)
+    app.state.runtime = replace(app.state.runtime, db=faulty)
+    faulty.fault = Fault(nth=2, when=when, error=DatabaseUnreachable)
+    body = {"label": "human", "value": "Bob"}
+    first = await http.post("/v1/blocks/", json=body, headers=KEY)
+    again = await http.post("/v1/blocks/", json=body, headers=KEY)
+    made = len((await http.get("/v1/blocks/", params={"value_search": "Bob"})).json())
+    assert (faulty.fault.met, first.status_code, made) == (True, 503, 1)
+    if when != "after":
+        assert again.status_code == 200
+        return
+    assert (again.status_code, again.headers["x-should-retry"]) == (409, "false")
+    assert "broke off midway" in again.json()["detail"]
+    assert first.headers["x-should-retry"] == "false"
+    assert (await http.post("/v1/blocks/", json=body, headers=KEY)).content == again.content
+
+
+@pytest.mark.rule("streaming-1.11", "G-6")
+async def test_a_failed_message_finds_the_run_that_it_made(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    agent = await world.agent()
+    url, body = f"/v1/agents/{agent.id}/messages", {"input": "FAIL 500"}
+    answers = [await http.post(url, json=body, headers=KEY) for _ in range(2)]
+    assert answers[0].status_code >= 500
+    assert {answer.headers["x-letta-run-id"] for answer in answers} == {
+        answers[0].headers["x-letta-run-id"]
+    }
+    assert await runs_of(http, agent.id) == 1
+
+
+@pytest.mark.rule("streaming-1.11")
+@pytest.mark.parametrize(("path", "times"), [("/v1/tools/run", 1), ("/v1/tools/search", 2)])
+async def test_a_tool_that_was_called_is_not_called_again(
+    database: Database, path: str, times: int
+) -> None:
+    """What a tool does is stored nowhere, so that only the address tells of it."""
+    calls: list[str] = []
+
+    async def too_slow(request: Request) -> Response:
+        calls.append(request.url.path)
+        return Response(status_code=408, headers={"x-should-retry": "true"})
+
+    api = Starlette(
+        routes=[Route(path, too_slow, methods=["POST"])], middleware=[Middleware(Repeats)]
+    )
+    api.state.runtime = SimpleNamespace(db=database)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(api), base_url="http://server"
+    ) as http:
+        answers = [await http.post(path, headers=KEY) for _ in range(2)]
+    assert (len(calls), answers[0].status_code) == (times, 408)
+    assert answers[0].headers["x-should-retry"] == ("false" if times == 1 else "true")
+    assert answers[1].status_code == (409 if times == 1 else 408)

@@ -40,9 +40,15 @@ class KeyInUse(Conflict):
 
 
 class AnswerLost(Conflict):
-    """The answer to this Idempotency-Key was not kept; look what it did before you ask anew."""
+    """What this Idempotency-Key asked for was done, but the answer was not kept; look it up."""
 
     code = "idempotent_answer_lost"
+
+
+class OutcomeUnknown(Conflict):
+    """What this Idempotency-Key asked for broke off midway; look what was done, and ask anew."""
+
+    code = "idempotent_outcome_unknown"
 
 
 class AgentUnnamed(Invalid):

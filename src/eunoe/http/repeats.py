@@ -18,20 +18,23 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from eunoe.errors import AnswerLost, EunoeError, KeyInUse, KeyReused
+from eunoe.errors import AnswerLost, EunoeError, KeyInUse, KeyReused, OutcomeUnknown
 from eunoe.http.errors import answer_of
 from eunoe.http.token_gate import CALLER_KEY
 from eunoe.store import kept_answers
-from eunoe.store.db import Actor, Database
+from eunoe.store.db import COMMITS, Actor, Database
 
 KEY: Final = "idempotency-key"
 _NAME: Final = KEY.encode()
+_NO_RETRY: Final = (b"x-should-retry", b"false")
 MOST_KEPT: Final = 1024 * 1024
 HELD: Final = timedelta(seconds=30)
 _RENEW_S: Final = 10.0
 _MAKES_RUN: Final = re.compile(r".*/(messages(/stream|/async)?|chat/completions|responses)/?")
 _NOT_DONE: Final = frozenset({401, 403, 408, 409, 425, 429})
-"""Answers to what had no effect: the same request may fare better later. So may a 5xx."""
+"""Answers to what had no effect: the same request may fare better later."""
+_REACHES_OUT: Final = re.compile(r".*/run/?|/mcp/?")
+"""Where tools are called, which do more than is stored here."""
 
 
 class Repeats:
@@ -72,6 +75,7 @@ class _Request:
         self._pieces: list[bytes] = []
         self._size = 0
         self._settled = False
+        self._commits: list[None] = []
 
     async def begun(self) -> Response | None:
         """Return the answer that there is to give already; null where it is to be made."""
@@ -89,7 +93,8 @@ class _Request:
             if kept.status is not None and kept.body is not None:
                 return _repeated(kept)
             if kept.run_id is None and _MAKES_RUN.fullmatch(self._path) is None:
-                return answer_of(AnswerLost())
+                broken = kept.status is None or _failed(kept.status)
+                return answer_of(OutcomeUnknown() if broken else AnswerLost())
             taken = await kept_answers.take_over(
                 tx, self._key, kept, owner=self._owner, until=now + HELD
             )
@@ -98,17 +103,19 @@ class _Request:
     async def handled(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request be answered, and keep what is said before anybody hears it whole."""
         renewing = asyncio.create_task(self._renew())
+        counted = COMMITS.set(self._commits)
 
         async def hear(message: Message) -> None:
-            await self._heard(message)
-            await send(message)
+            await send(await self._heard(message))
 
         try:
             await app(scope, receive, hear)
         except Exception:
-            await self._release()
+            self._start = {"status": HTTPStatus.INTERNAL_SERVER_ERROR}
+            await self._came_to_nothing()
             raise
         finally:
+            COMMITS.reset(counted)
             renewing.cancel()
 
     async def _renew(self) -> None:
@@ -119,15 +126,17 @@ class _Request:
                 async with self._db.write(Actor()) as tx:
                     await kept_answers.hold(tx, self._key, owner=self._owner, until=until)
 
-    async def _heard(self, message: Message) -> None:
+    async def _heard(self, message: Message) -> Message:
+        """Note what is told, and return how it is to be told."""
         if self._settled:
-            return
+            return message
         if message["type"] == "http.response.start":
             self._start = message
-            streams = "event-stream" in self._header("content-type")
-            if _came_to_nothing(message["status"]):
-                await self._release()
-            elif streams:
+            status: int = message["status"]
+            if (status in _NOT_DONE or _failed(status)) and not await self._came_to_nothing():
+                told = [one for one in message["headers"] if one[0] != _NO_RETRY[0]]
+                return {**message, "headers": [*told, _NO_RETRY]}
+            if "event-stream" in self._header("content-type"):
                 await self._keep(None)
         elif message["type"] == "http.response.body":
             piece: bytes = message.get("body", b"")
@@ -137,29 +146,49 @@ class _Request:
             if not message.get("more_body", False):
                 whole = b"".join(self._pieces) if self._size <= MOST_KEPT else None
                 await self._keep(_text(whole))
+        return message
+
+    async def _came_to_nothing(self) -> bool:
+        """Let a request that failed be sent again; false where it may have done something.
+
+        What it says of itself is not enough: a commit whose answer was lost has been made.
+        A run is found again, whatever became of the request that made it.
+        """
+        makes_run = _MAKES_RUN.fullmatch(self._path) is not None
+        reaches_out = _REACHES_OUT.fullmatch(self._path) is not None
+        touched = bool(self._commits) or reaches_out
+        if _failed(self._start["status"]) and touched and not makes_run:
+            await self._keep(None)
+            return False
+        await self._release()
+        return True
 
     def _header(self, name: str) -> str:
         return Headers(raw=self._start.get("headers", [])).get(name, "")
 
     async def _keep(self, body: str | None) -> None:
+        if self._settled:
+            return
         self._settled = True
-        async with self._db.write(Actor()) as tx:
-            await kept_answers.keep(
-                tx,
-                self._key,
-                owner=self._owner,
-                status=self._start["status"],
-                run_id=self._header("x-letta-run-id") or None,
-                content_type=self._header("content-type") or None,
-                body=body,
-            )
+        with suppress(EunoeError):  # It is told all the same; a repeat learns that it is lost.
+            async with self._db.write(Actor()) as tx:
+                await kept_answers.keep(
+                    tx,
+                    self._key,
+                    owner=self._owner,
+                    status=self._start["status"],
+                    run_id=self._header("x-letta-run-id") or None,
+                    content_type=self._header("content-type") or None,
+                    body=body,
+                )
 
     async def _release(self) -> None:
         if self._settled:
             return
         self._settled = True
-        async with self._db.write(Actor()) as tx:
-            await kept_answers.release(tx, self._key, owner=self._owner)
+        with suppress(EunoeError):
+            async with self._db.write(Actor()) as tx:
+                await kept_answers.release(tx, self._key, owner=self._owner)
 
 
 def _identity(scope: Scope) -> tuple[bytes, ...]:
@@ -205,8 +234,9 @@ def _given_again(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _came_to_nothing(status: int) -> bool:
-    return status in _NOT_DONE or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+def _failed(status: int) -> bool:
+    """Whether it is unknown what became of a request with such an answer."""
+    return status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _text(body: bytes | None) -> str | None:

@@ -12,6 +12,7 @@ A transaction never spans a wait for a model, a tool or a socket.
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -24,6 +25,8 @@ Value: TypeAlias = str | int | float | bytes | None
 Row: TypeAlias = Sequence[Any]
 """A row by position, in the order of the SELECT list."""
 
+COMMITS: Final[ContextVar[list[None] | None]] = ContextVar("commits", default=None)
+"""Grows by one with each commit that whoever set it is to know of, made or tried."""
 _INCREMENTAL: Final = 2
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -41,6 +44,13 @@ class Actor:
     user_id: str = DEFAULT_USER
     sees_secrets: bool = True
     key_id: str | None = None
+
+
+def committing() -> None:
+    """Count a commit; from here on nobody can be sure that nothing was stored."""
+    commits = COMMITS.get()
+    if commits is not None:
+        commits.append(None)
 
 
 class UniqueViolated(Exception):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from eunoe import telemetry
-from eunoe.store.db import Actor, Dialect, Row, Value
+from eunoe.store.db import Actor, Dialect, Row, Value, committing
 from eunoe.store.postgresql_connection import (
     DRIVER_ERRORS,
     Connection,
@@ -90,6 +90,7 @@ class PostgresqlDatabase:
     async def write(self, actor: Actor) -> AsyncGenerator[PostgresqlTx]:
         async with self._transaction(actor, isolation="read_committed", readonly=False) as tx:
             yield tx
+            committing()
 
     @asynccontextmanager
     async def read(self, actor: Actor, *, long: bool = False) -> AsyncGenerator[PostgresqlTx]:

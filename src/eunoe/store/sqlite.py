@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from eunoe.errors import DatabaseUnreachable
-from eunoe.store.db import Actor, Dialect, Row, Value
+from eunoe.store.db import Actor, Dialect, Row, Value, committing
 from eunoe.store.sealing import NO_KEYS, Sealer
 from eunoe.store.sqlite_connection import Connection, begin_patiently, connect, copy, meaning
 from eunoe.store.sqlite_lock import hold
@@ -137,6 +137,7 @@ class SqliteDatabase:
                 try:
                     yield tx
                     tx.check()
+                    committing()
                     if self._group:
                         self._writer.execute("RELEASE one")
                 except BaseException:
