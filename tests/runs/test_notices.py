@@ -1,21 +1,31 @@
 """A process hears from PostgreSQL what others do, on one connection, and looks when that was lost."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
 
 from eunoe.domain.events import Shown
+from eunoe.domain.inputs import InputMessage
+from eunoe.domain.messages import Text
+from eunoe.domain.runs import RunOptions
 from eunoe.runs import feed as feeds
 from eunoe.runs import watch as watching
 from eunoe.runs.feed import Feed
 from eunoe.runs.outcome import folded
 from eunoe.runs.queue_driver import Ears, PatientDriver
-from eunoe.store.db import Dialect
+from eunoe.runs.submit import Submission, submit
+from eunoe.store import runs
+from eunoe.store.db import Actor, Database, Dialect, Tx
 from eunoe.store.notices import SAID
+from eunoe.store.paging import Page
 from eunoe.store.postgresql_connection import session
+from eunoe.store.runs import RunFilter
 from tests.runs.conftest import ACTOR, World
+from tests.runs.faulty import Unqueued, worker
 
 pytestmark = pytest.mark.anyio
 
@@ -59,11 +69,68 @@ async def test_a_reader_is_woken_by_notices_alone(
     agent = await world.agent()
     submitted = await world.submit(agent, "SLOW 20 SAY one two three", stream_tokens=True)
     if opened:  # As where the request came in and another process took the run.
-        elsewhere.open(submitted.run)
+        async with elsewhere.opening(submitted.run):
+            pass
     async with asyncio.timeout(_SOON_S):
         outcome = await folded(elsewhere.read(ACTOR, submitted.run.id), submitted.run.id)
     assert outcome == await world.runner.fold(ACTOR, submitted.run.id)
     assert outcome.reason == "end_turn"
+
+
+@dataclass(slots=True)
+class _Late:
+    """A database that tells late of each commit: what follows on it has happened by then."""
+
+    url: str
+    db: Database
+    follows: Callable[[], Awaitable[None]]
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.db.dialect
+
+    @asynccontextmanager
+    async def write(self, actor: Actor) -> AsyncGenerator[Tx]:
+        async with self.db.write(actor) as tx:
+            yield tx
+        await self.follows()
+
+    def read(self, actor: Actor, *, long: bool = False) -> AbstractAsyncContextManager[Tx]:
+        return self.db.read(actor, long=long)
+
+    async def close(self) -> None:
+        await self.db.close()
+
+
+@pytest.mark.rule("G-4", "G-25")
+async def test_a_run_that_is_over_before_its_beginning_is_known_is_read_at_once(
+    world: World, elsewhere: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.runner.stop()
+    agent = await world.agent()
+    heard = asyncio.Event()
+    grown = elsewhere.grown
+
+    def listening(run_id: str) -> None:
+        grown(run_id)
+        if run_id == "all":
+            heard.set()
+
+    async def carried_out() -> None:
+        async with world.db.read(ACTOR) as tx:
+            (run,) = await runs.list_runs(tx, RunFilter(agent_ids=(agent.id,)), Page())
+        await worker(world).carry_out(run.id)
+        async with session(world.db.url) as other:
+            await other.execute(f"NOTIFY {SAID}, 'all'")
+        await asyncio.wait_for(heard.wait(), _SOON_S)
+
+    monkeypatch.setattr(elsewhere, "grown", listening)
+    said = InputMessage(role="user", content=(Text(text="Hello."),), otid="otid")
+    asked = Submission(agent_id=agent.id, messages=(said,), options=RunOptions())
+    late = _Late(world.db.url, world.db, carried_out)
+    run = (await submit(late, Unqueued(), elsewhere, ACTOR, asked)).run
+    async with asyncio.timeout(_SOON_S):
+        assert (await folded(elsewhere.read(ACTOR, run.id), run.id)).reason == "end_turn"
 
 
 @pytest.mark.rule("G-4", "G-8")

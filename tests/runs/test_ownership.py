@@ -67,7 +67,8 @@ async def test_a_worker_that_slept_in_a_reply_shows_none_of_it(world: World) -> 
     agent = await world.agent()
     run = await waiting(world, agent, "SLOW 100 SAY one two three four five", stream_tokens=True)
     feed = Feed(world.db)
-    feed.open(run)
+    async with feed.opening(run):
+        pass
     sleeping = asyncio.create_task(worker(world, feed=feed).carry_out(run.id))
     async for _, event in feed.read(ACTOR, run.id):
         if isinstance(event, Shown):

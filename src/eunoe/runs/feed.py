@@ -99,9 +99,19 @@ class Feed:
         for news in self._elsewhere.values():
             news.set()
 
-    def open(self, run: Run) -> None:
-        """Keep the events of a run in memory from its start on."""
+    @asynccontextmanager
+    async def opening(self, run: Run) -> AsyncGenerator[None]:
+        """Keep the events of a run in memory from its start on, which the block commits.
+
+        Another process may have carried it out before the commit is known here: what it told
+        meanwhile found the run open, so that no reader waits for what has been told already.
+        """
         self._live.setdefault(run.id, _Live()).publish([_started(run)])
+        try:
+            yield
+        except BaseException:
+            self.forget(run.id)
+            raise
 
     def recorder(self, run: Run, actor: Actor, *, last_seq: int) -> "Recorder":
         self._stalled.pop(run.id, None)

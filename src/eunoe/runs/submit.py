@@ -116,7 +116,7 @@ async def _waiting(db: Database, feed: Feed, actor: Actor, submission: Submissio
     said = [_message(run, given) for given in submission.messages]
     urgent = submission.busy == "interrupt"
     try:
-        async with db.write(actor) as tx:
+        async with feed.opening(run), db.write(actor) as tx:
             await _first_of_all(tx, run, submission)
             holder = await runs.active_on(tx, run.list_id)
             if holder is None:  # Those in line wait for an approval, which nobody may join.
@@ -134,7 +134,6 @@ async def _waiting(db: Database, feed: Feed, actor: Actor, submission: Submissio
         await _clashed(db, actor, run, submission, clash)
         raise
     telemetry.record_run_started(submission.run_type)
-    feed.open(waiting)
     stops = holder.id if urgent and holder is not None else None
     return Submitted(run=waiting, repeated=False, waits=True, stops=stops)
 
@@ -160,7 +159,7 @@ async def _begun(
     said = [_message(run, given) for given in submission.messages]
     for _ in range(_ATTEMPTS):
         try:
-            async with db.write(actor) as tx:
+            async with feed.opening(run), db.write(actor) as tx:
                 await _first_of_all(tx, run, submission)
                 if submission.busy == "queue" and await line.is_waited_for(tx, run.list_id):
                     raise ListBusy(run_id=None)
@@ -175,7 +174,6 @@ async def _begun(
     else:
         raise ListBusy(run_id=None)
     telemetry.record_run_started(submission.run_type)
-    feed.open(run)
     await jobs.enqueued(run, actor)
     return Submitted(run=run, repeated=False)
 
