@@ -20,7 +20,7 @@ from bench.rows import Bench
 
 _RATE = 20
 """Requests a second."""
-_AGENTS = 200
+_AGENTS = 100
 _WINDOW = 12_000
 """Tokens: small enough that each history is compacted a few times an hour."""
 _SAMPLE_S = 10.0

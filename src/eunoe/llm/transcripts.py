@@ -51,9 +51,7 @@ class Transcripts:
         """
         kept = self._kept.get(list_id) if list_id is not None else None
         same = _common(kept.messages, messages) if kept and kept.style == style else 0
-        new = [
-            b",".join(orjson.dumps(one) for one in write(message)) for message in messages[same:]
-        ]
+        new = [_piece(write(message)) for message in messages[same:]]
         if kept is not None and same == len(kept.messages):
             # Nothing but new messages: what was joined is not joined again.
             pieces = kept.pieces
@@ -73,6 +71,11 @@ class Transcripts:
         while self._kept and (self._bytes > _KEPT_BYTES or len(self._kept) > _KEPT_LISTS):
             _, dropped = self._kept.popitem(last=False)
             self._bytes -= _size(dropped)
+
+
+def _piece(given: Sequence[dict[str, Any]]) -> bytes:
+    # What orjson returns keeps the 4 kB that it was written in; a copy has its own length.
+    return bytes(memoryview(b",".join(map(orjson.dumps, given))))
 
 
 def _size(written: _Written) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
-from eunoe.domain.messages import Message
+from eunoe.domain.messages import Image, Message, Reasoning, Text, words_of
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.window import cleaned, settled_upto, thinks
 from eunoe.engine.ports import Window
@@ -21,7 +21,9 @@ from eunoe.store.db import Tx
 from eunoe.store.own import there
 
 _KEPT_LISTS: Final = 256
-_KEPT_MESSAGES: Final = 100_000
+_KEPT_BYTES: Final = 48 * 1024 * 1024
+_MESSAGE_BYTES: Final = 1_000
+"""What a message takes beside its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +43,12 @@ class Kept:
 
 
 class Windows:
-    """Kept windows by list, the least recently used dropped first."""
+    """Kept windows by list, the least recently used dropped first, but never the newest."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
-        self._messages = 0
+        self._sizes: dict[str, int] = {}
+        self._bytes = 0
 
     async def load(self, tx: Tx, list_id: str) -> Kept:
         """Return the list's window as the transaction sees it; raise `Missing` without one."""
@@ -71,17 +74,32 @@ class Windows:
 
     def keep(self, list_id: str, kept: Kept) -> None:
         """Remember a window that a transaction has read or committed."""
-        self.drop(list_id)
-        self._kept[list_id] = kept
-        self._messages += len(kept.messages)
-        while self._kept and (len(self._kept) > _KEPT_LISTS or self._messages > _KEPT_MESSAGES):
-            _, oldest = self._kept.popitem(last=False)
-            self._messages -= len(oldest.messages)
+        before = self._kept.pop(list_id, None)
+        size = _grown(self._sizes.get(list_id, 0), before, kept)
+        self._bytes += size - self._sizes.get(list_id, 0)
+        self._kept[list_id], self._sizes[list_id] = kept, size
+        while len(self._kept) > _KEPT_LISTS or (self._bytes > _KEPT_BYTES and len(self._kept) > 1):
+            self.drop(next(iter(self._kept)))
 
     def drop(self, list_id: str) -> None:
-        kept = self._kept.pop(list_id, None)
-        if kept is not None:
-            self._messages -= len(kept.messages)
+        if self._kept.pop(list_id, None) is not None:
+            self._bytes -= self._sizes.pop(list_id)
+
+
+def _grown(size: int, before: Kept | None, kept: Kept) -> int:
+    """Return about how many bytes a window takes; only what is new in it is looked at."""
+    old = before.messages if before is not None else ()
+    same = len(old)
+    if not old or len(kept.messages) < same or kept.messages[same - 1] is not old[-1]:
+        same = size = 0
+    return size + sum(_MESSAGE_BYTES + _text_bytes(one) for one in kept.messages[same:])
+
+
+def _text_bytes(message: Message) -> int:
+    said = sum(len(part.text) for part in message.content if isinstance(part, Text | Reasoning))
+    images = sum(len(part.data) for part in message.content if isinstance(part, Image))
+    returned = sum(len(words_of(one.output)) for one in message.returns)
+    return said + images + returned + sum(len(call.arguments) for call in message.calls)
 
 
 def window_of(
