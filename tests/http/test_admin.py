@@ -65,6 +65,8 @@ async def test_an_organization_and_its_user(http: httpx.AsyncClient, world: Worl
     bea = await sent(http, "POST", USERS, json={**body, "name": "Bea"})
     as_bea = {"user_id": bea["id"]}
     assert await status(http, "DELETE", f"/v1/blocks/{made['id']}", headers=as_bea) == 200
+    limit = {"json": {"limit_usd": 5}, "headers": as_bea}
+    await sent(http, "PUT", "/v1/budgets/organization/month", **limit)
     await sent(http, "DELETE", USERS, params={"user_id": bea["id"]})
     assert await sent(http, "DELETE", ORGS, params=org_id) == moved
 

@@ -10,6 +10,9 @@ from letta_client import APIStatusError, AsyncLetta
 from eunoe.domain.agents import Agent
 from eunoe.domain.messages import Json
 from eunoe.runs.deadlines import Deadlines
+from eunoe.service import keys
+from eunoe.store import costs
+from eunoe.store.costs import CostFilter
 from tests.contract.reading import heard
 from tests.crash.invariants import faults
 from tests.http.approving import answered, asked, ids_of, kinds, listed, rule, waits, yes
@@ -96,7 +99,8 @@ async def test_a_request_that_nobody_answers_is_decided_once_its_time_has_come(
     due = Deadlines(db=world.db, entrance=world.runner, now=clock)
     agent = await world.agent()
     await put(strict, agent, {**ASK, "expires_after_s": 3_600, "then": then})
-    request = await asked(strict, agent, count(9))
+    text, key = await keys.create(world.db, name="app", scope="run")
+    request = await asked(strict.with_options(api_key=text), agent, count(9))
     assert await due.pending() == []
     await due.carry_out(request.id)
     assert await waits(strict, agent) is not None
@@ -114,6 +118,9 @@ async def test_a_request_that_nobody_answers_is_decided_once_its_time_has_come(
     assert await waits(strict, agent) is None
     assert (await due.pending(), world.tools.calls) == ([], made)
     assert await faults(world.db) == []
+    async with world.db.read(ACTOR) as tx:
+        (spent,) = await costs.sums(tx, CostFilter(agent_id=agent.id), by="key")
+    assert (spent.group, spent.steps) == (key.id, 2)
 
 
 @pytest.mark.rule("H1")

@@ -12,7 +12,11 @@ from mcp.client.streamable_http import streamable_http_client
 
 from eunoe.domain.base_tools import rule
 from eunoe.http.auth import PasswordGate
-from eunoe.store.db import Database
+from eunoe.ids import DEFAULT_USER
+from eunoe.service import keys
+from eunoe.store import costs
+from eunoe.store.costs import CostFilter
+from eunoe.store.db import Actor, Database
 from eunoe.testing.scripted import ScriptedModel, call, say
 from tests.fixtures.web import served_app
 from tests.http.talks import ADDRESS, Talk, talking
@@ -122,6 +126,21 @@ async def test_the_password_guards_it(talk: Talk) -> None:
         assert reply.status_code == status, reply.text
     async with client_of(guarded, Authorization=f"Bearer {SESAME}") as client:
         assert (await told(client, "list_agents"))["total"] == 0
+
+
+@pytest.mark.rule("api-1.11", "streaming-5.1")
+@pytest.mark.parametrize("named", [{}, {"user_id": DEFAULT_USER}], ids=["its own", "another"])
+async def test_what_is_asked_counts_for_the_key(
+    talk: Talk, database: Database, named: dict[str, str]
+) -> None:
+    agent = await talk.letta.agents.create(model="openai/m", include_base_tools=False)
+    text, key = await keys.create(database, name="editor", scope="admin")
+    talk.registry.model = ScriptedModel(say("Hello."))
+    async with client_of(talk.app, authorization=f"Bearer {text}", **named) as client:
+        assert await told(client, "talk_to_agent", agent=agent.id, message="Hi!") == "Hello."
+    async with database.read(Actor()) as tx:
+        (spent,) = await costs.sums(tx, CostFilter(agent_id=agent.id), by="key")
+    assert (spent.group, spent.steps) == (key.id, 1)
 
 
 @pytest.mark.rule("X43")

@@ -23,6 +23,7 @@ _FILING_S: Final = 900.0
 _LOWEST_ERROR: Final = 400
 _TOO_LARGE: Final = 413
 _OK: Final = 200
+_NOTHING: Final = 204
 _UNAUTHORIZED: Final = 401
 _CONFLICT: Final = 409
 
@@ -205,20 +206,20 @@ class Client:
 
     def ask(
         self,
-        method: Literal["GET", "POST"],
+        method: Literal["GET", "POST", "PUT", "DELETE"],
         path: str,
         *,
         json: Json | None = None,
         params: Mapping[str, str | int] | None = None,
     ) -> object:
-        """Return what the API answers; raise `Refused` where it does not."""
+        """Return what the API answers, null for nothing; raise `Refused` where it does not."""
         answer = self._request(method, path, json=json, params=params)
         _refuse(answer)
-        return answer.json()
+        return None if answer.status_code == _NOTHING else answer.json()
 
     def _request(
         self,
-        method: Literal["GET", "POST"],
+        method: Literal["GET", "POST", "PUT", "DELETE"],
         path: str,
         *,
         json: Json | None = None,

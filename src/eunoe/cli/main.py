@@ -19,17 +19,21 @@ app: Final = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+budgets: Final = typer.Typer(help="How much may be spent on models.", no_args_is_help=True)
 db: Final = typer.Typer(help="Look after the database.", no_args_is_help=True)
 models: Final = typer.Typer(help="The models that run on this machine.", no_args_is_help=True)
 secrets: Final = typer.Typer(help="The keys that seal stored secrets.", no_args_is_help=True)
 keys: Final = typer.Typer(help="The keys that open the server.", no_args_is_help=True)
 memory: Final = typer.Typer(help="What memory blocks have been.", no_args_is_help=True)
+app.add_typer(budgets, name="budgets")
 app.add_typer(db, name="db")
 app.add_typer(keys, name="keys")
 app.add_typer(memory, name="memory")
 app.add_typer(models, name="models")
 app.add_typer(secrets, name="secrets")
 
+_Subject = Annotated[str, typer.Argument(help="organization, or the id of an agent or a key.")]
+_Period = Annotated[str, typer.Argument(help="day, month or total.")]
 _Url = Annotated[
     str | None, typer.Option("--url", help="The server, if it is not the configured one.")
 ]
@@ -133,6 +137,29 @@ def costs(
 ) -> None:
     """Sum up what models cost on the running server."""
     _do("costs", "costs", by=by, days=days, agent=agent, url=url)
+
+
+@budgets.command("list")
+def budgets_list(url: _Url = None) -> None:
+    """List the budgets, and what is spent of each."""
+    _do("costs", "budgets", url=url)
+
+
+@budgets.command("set")
+def budgets_set(
+    subject: _Subject,
+    period: _Period,
+    usd: Annotated[float, typer.Argument(help="How many dollars.")],
+    url: _Url = None,
+) -> None:
+    """Bound what is spent in each day or month of UTC, or in total."""
+    _do("costs", "bound", subject=subject, period=period, usd=usd, url=url)
+
+
+@budgets.command("remove")
+def budgets_remove(subject: _Subject, period: _Period, url: _Url = None) -> None:
+    """Remove a budget."""
+    _do("costs", "unbound", subject=subject, period=period, url=url)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from eunoe import ids
@@ -22,7 +22,7 @@ from eunoe.store import agents, users
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database
 from eunoe.store.paging import Page
-from eunoe.tools.mcp_offer import Deed
+from eunoe.tools.mcp_offer import Asker, Deed
 
 _MOST_AGENTS: Final = 50
 _MOST_FOUND: Final = 20
@@ -138,8 +138,9 @@ def deeds(db: Database, runner: Runner, models: Callable[[Actor], Models]) -> tu
     house = _House(db=db, runner=runner, models=models)
 
     def deed(name: str, told: str, do: _Do, /, *, reads: bool = False, **properties: Json) -> Deed:
-        async def done(user_id: str | None, given: Json) -> Json | str:
-            return await do(await _actor(db, user_id), given)
+        async def done(asker: Asker, given: Json) -> Json | str:
+            actor = replace(await _actor(db, asker.user_id), key_id=asker.key_id)
+            return await do(actor, given)
 
         required = [key for key in properties if key not in _OPTIONAL]
         return Deed(

@@ -10,7 +10,7 @@ from eunoe.domain.tools import Tool
 from eunoe.domain.users import Organization, User
 from eunoe.errors import DefaultStays, Missing, OrganizationOwns
 from eunoe.ids import DEFAULT_ORGANIZATION, DEFAULT_USER
-from eunoe.store import audit, tools, users
+from eunoe.store import audit, budgets, tools, users
 from eunoe.store.db import Actor, Database, ReferenceMissing, Tx
 from eunoe.store.own import there
 from eunoe.tools.catalog import builtin_tools
@@ -93,12 +93,16 @@ async def rename_organization(
 async def delete_organization(
     db: Database, organization_id: str, *, by: Actor = _SERVER
 ) -> Organization:
-    """Remove an organization that owns nothing; raise `DefaultStays` or `OrganizationOwns`."""
+    """Remove an organization that owns nothing, with its budgets.
+
+    Raises `DefaultStays` or `OrganizationOwns`.
+    """
     if organization_id == DEFAULT_ORGANIZATION:
         raise DefaultStays
     async with db.write(Actor(organization_id=organization_id)) as tx:
         found = await _organization(tx, organization_id)
         await tools.unseed(tx, builtin_tools())
+        await budgets.clear(tx)
         table = await users.first_table_of(tx, organization_id)
         if table is not None:
             raise OrganizationOwns(table=table)

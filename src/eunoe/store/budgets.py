@@ -94,6 +94,11 @@ async def delete(tx: Tx, subject_id: str, period: Period) -> bool:
     )
 
 
+async def clear(tx: Tx) -> None:
+    """Remove all budgets of the organization."""
+    await tx.execute("DELETE FROM budgets WHERE organization_id = $1", tx.actor.organization_id)
+
+
 def _who(tx: Tx, agent_id: str, now: datetime) -> tuple[Value, ...]:
     """Return what `_COUNT` and `_BEGAN` are bound to."""
     return (

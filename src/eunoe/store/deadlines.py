@@ -32,14 +32,21 @@ async def due(tx: Tx, *, now: datetime) -> list[str]:
 
 
 async def get(tx: Tx, request_id: str) -> tuple[Actor, Deadline] | None:
-    """Return when and how a request is decided by itself, and for whom; null for never."""
+    """Return when and how a request is decided by itself, and for whom; null for never.
+
+    What follows counts for the key that the run which asks was sent with.
+    """
     row = await tx.fetch_one(
-        "SELECT organization_id, answers_json, due_at FROM deadlines WHERE id = $1", request_id
+        "SELECT deadlines.organization_id, answers_json, due_at, runs.key_id FROM deadlines"
+        " LEFT JOIN messages ON messages.id = deadlines.id"
+        " LEFT JOIN runs ON runs.id = messages.run_id WHERE deadlines.id = $1",
+        request_id,
     )
     if row is None:
         return None
     answers = codec.answers.validate_json(row[1])
-    return Actor(organization_id=row[0]), Deadline(at=from_micros(row[2]), answers=answers)
+    actor = Actor(organization_id=row[0], key_id=row[3])
+    return actor, Deadline(at=from_micros(row[2]), answers=answers)
 
 
 async def remove(tx: Tx, request_id: str) -> bool:

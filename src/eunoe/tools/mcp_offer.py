@@ -8,12 +8,24 @@ import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from eunoe.domain.messages import Json
 
-Do: TypeAlias = Callable[[str | None, Json], Awaitable[Json | str]]
-"""Does a deed for the user with this id, the default one if null; raises `EunoeError`."""
+KEY_ID: Final = "eunoe.mcp.key_id"
+"""Where a request's scope has the id of the key that it came with, if any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Who wants something: the user with this id, the default one if null."""
+
+    user_id: str | None = None
+    key_id: str | None = None
+
+
+Do: TypeAlias = Callable[[Asker, Json], Awaitable[Json | str]]
+"""Does a deed for whoever asks; raises `EunoeError`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

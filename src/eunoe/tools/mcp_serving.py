@@ -15,7 +15,7 @@ from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
 from eunoe.errors import EunoeError, McpUnreachable
-from eunoe.tools.mcp_offer import Deed
+from eunoe.tools.mcp_offer import KEY_ID, Asker, Deed
 
 _NAME: Final = "eunoe"
 _INSTRUCTIONS: Final = (
@@ -73,9 +73,12 @@ class Serving:
         lacking = [name for name in deed.parameters["required"] if name not in arguments]
         if lacking:
             return _told(f"The argument `{lacking[0]}` is missing.", failed=True)
-        user_id = None if context.request is None else context.request.headers.get(_USER)
+        asker = Asker()
+        if context.request is not None:
+            headers, scope = context.request.headers, context.request.scope
+            asker = Asker(user_id=headers.get(_USER), key_id=scope.get(KEY_ID))
         try:
-            return _told(await deed.do(user_id, arguments))
+            return _told(await deed.do(asker, arguments))
         except EunoeError as error:
             return _told(str(error), failed=True)
 

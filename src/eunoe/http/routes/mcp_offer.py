@@ -9,6 +9,8 @@ from starlette.types import Receive, Scope, Send
 
 from eunoe.http.deps import Runtime
 from eunoe.http.replies import JsonReply
+from eunoe.http.token_gate import CALLER_KEY
+from eunoe.tools.mcp_offer import KEY_ID
 
 
 class _Endpoint:
@@ -26,7 +28,7 @@ class _Endpoint:
             text = "PERMISSION_DENIED: Pages of other origins may not use this."
             await _refused(403, text)(scope, receive, send)
         else:
-            await runtime.offer(scope, receive, send)
+            await runtime.offer({**scope, KEY_ID: scope.get(CALLER_KEY)}, receive, send)
 
     def _admits(self, origin: str | None, host: str | None) -> bool:
         """Whether no page asks, or one of this server or of an origin that may call it."""
