@@ -1,73 +1,65 @@
 """Queries on agents: the row, its tags, and what goes with it when it goes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from eunoe.domain.agents import Agent, AgentType
 from eunoe.store import codec, own
-from eunoe.store.db import (
-    Dialect,
-    Row,
-    Tx,
-    Value,
-    among,
-    from_micros,
-    optional_micros,
-    optional_time,
-    to_micros,
-    unindexed,
+from eunoe.store.db import Dialect, Tx, among, unindexed
+from eunoe.store.mapping import (
+    CHANGED,
+    FLAG,
+    LIST,
+    OBJECT,
+    TIME,
+    Mapped,
+    elsewhere,
+    json,
+    mapped,
 )
-from eunoe.store.paging import Listing, Page, listing
+from eunoe.store.paging import Page
 from eunoe.store.where import Where, of_organization
 
-_PLAIN: Final = (
-    "id", "name", "agent_type", "system", "description", "timezone", "max_files_open",
-    "per_file_view_window_char_limit", "project_id", "template_id", "base_template_id",
-    "deployment_id", "entity_id", "last_stop_reason", "last_run_duration_ms", "created_by_id",
-    "last_updated_by_id",
-)  # fmt: skip
-_FIELDS: Final[tuple[str, ...]] = (
-    *_PLAIN,
-    "model_json",
-    "embedding_json",
-    "compaction_json",
-    "metadata_json",
-    "tool_rules_json",
-    "call_policies_json",
-    "message_buffer_autoclear",
-    "enable_sleeptime",
-    "response_format_json",
-    "hidden",
-    "last_run_completion",
-    "created_at",
-    "updated_at",
-)
-_COLUMNS: Final = (
-    f"{', '.join(f'agents.{name}' for name in _FIELDS)},"
-    " EXISTS (SELECT 1 FROM agents_folders WHERE agents_folders.agent_id = agents.id),"
-    " (SELECT json_group_array(tag) FROM agent_tags WHERE agent_id = agents.id)"
-)
-_INSERT: Final = own.inserting("agents", (*_FIELDS, "organization_id"))
-# What the last run left is `runs.end`'s alone: a PATCH beside it would put old values back.
-_CHANGEABLE: Final = tuple(name for name in _FIELDS[1:] if not name.startswith("last_"))
-_UPDATE: Final = (
-    "UPDATE agents SET last_updated_by_id = $1,"
-    f" {', '.join(f'{name} = ${at}' for at, name in enumerate(_CHANGEABLE, 2))}"
-    f" WHERE id = ${len(_CHANGEABLE) + 2} AND organization_id = ${len(_CHANGEABLE) + 3}"
-)
-_LISTING: Final = Listing(
-    noun="agent",
-    table="agents",
-    columns=_COLUMNS,
-    orders={"created_at": False, "updated_at": False, "last_run_completion": True},
-)
-_LISTINGS: Final[dict[Dialect, Listing]] = {
-    "sqlite": _LISTING,
-    "postgresql": replace(
-        _LISTING, columns=_COLUMNS.replace("json_group_array(tag)", "json_agg(tag)::text")
-    ),
+
+def _mapped(tags: str) -> Mapped[Agent]:
+    """Map agents; `tags` is SQL that gathers an agent's as JSON."""
+    return mapped(
+        Agent,
+        "agents",
+        noun="agent",
+        kept={
+            **CHANGED,
+            "model": json(codec.model_config),
+            "embedding": json(codec.embedding_config),
+            "compaction": json(codec.compaction_settings),
+            "metadata": OBJECT,
+            "tags": elsewhere(
+                f"(SELECT COALESCE({tags}, '[]') FROM agent_tags WHERE agent_id = agents.id)",
+                lambda text: tuple(sorted(codec.loads(text))),
+            ),
+            "tool_rules": LIST,
+            "call_policies": json(codec.call_policies),
+            "message_buffer_autoclear": FLAG,
+            "enable_sleeptime": FLAG,
+            "response_format": OBJECT,
+            "hidden": FLAG,
+            "last_run_completion": TIME,
+            "has_folders": elsewhere(
+                "EXISTS (SELECT 1 FROM agents_folders WHERE agents_folders.agent_id = agents.id)",
+                bool,
+            ),
+        },
+        orders={"created_at": False, "updated_at": False, "last_run_completion": True},
+    )
+
+
+_AGENTS: Final[dict[Dialect, Mapped[Agent]]] = {
+    "sqlite": _mapped("json_group_array(tag)"),
+    "postgresql": _mapped("json_agg(tag)::text"),
 }
+# What the last run left is `runs.end`'s alone: a PATCH beside it would put old values back.
+_LAST_RUN: Final = ("last_stop_reason", "last_run_completion", "last_run_duration_ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +84,7 @@ class AgentFilter:
 
 
 async def insert(tx: Tx, agent: Agent) -> None:
-    await tx.execute(_INSERT, *_values(agent), tx.actor.organization_id)
+    await own.insert(tx, _AGENTS[tx.dialect], agent)
     await _insert_tags(tx, agent)
 
 
@@ -101,8 +93,7 @@ async def get(tx: Tx, agent_id: str, *, held: bool = False) -> Agent | None:
 
     `held` keeps others from changing it until the commit: ask for it before an `update`.
     """
-    row = await own.row(tx, _LISTINGS[tx.dialect], agent_id, held=held)
-    return None if row is None else _read(row)
+    return await own.get(tx, _AGENTS[tx.dialect], agent_id, held=held)
 
 
 async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
@@ -117,21 +108,13 @@ async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
 
 async def many(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Agent]:
     """Return the agents with these ids, by id; unknown ids are left out."""
-    rows = await own.rows(tx, _LISTINGS[tx.dialect], agent_ids)
-    return {row[0]: _read(row) for row in rows}
+    found = await own.many(tx, _AGENTS[tx.dialect], agent_ids)
+    return {agent.id: agent for agent in found}
 
 
 async def update(tx: Tx, agent: Agent) -> bool:
     """Replace the row and the tags, all but its last run's; whether there is such an agent."""
-    values: dict[str, Value] = dict(zip(_FIELDS, _values(agent), strict=True))
-    changed = await tx.execute(
-        _UPDATE,
-        agent.last_updated_by_id,
-        *(values[name] for name in _CHANGEABLE),
-        agent.id,
-        tx.actor.organization_id,
-    )
-    if not changed:
+    if not await own.update(tx, _AGENTS[tx.dialect], agent, but=_LAST_RUN):
         return False
     await tx.execute("DELETE FROM agent_tags WHERE agent_id = $1", agent.id)
     await _insert_tags(tx, agent)
@@ -163,12 +146,11 @@ async def delete(tx: Tx, agent_id: str) -> bool:
 
 
 async def list_agents(tx: Tx, where: AgentFilter, page: Page) -> list[Agent]:
-    """Return a page of agents with their tags, in the page's order, in at most two statements.
+    """Return a page of agents with their tags, in the page's order, in at most three statements.
 
     The route shows them oldest first, whatever the order (api 5.8).
     """
-    rows = await listing(tx, _LISTINGS[tx.dialect], _where(tx, where), page)
-    return [_read(row) for row in rows]
+    return await own.page(tx, _AGENTS[tx.dialect], _where(tx, where), page)
 
 
 async def count(tx: Tx, where: AgentFilter) -> int:
@@ -209,45 +191,3 @@ async def _insert_tags(tx: Tx, agent: Agent) -> None:
             "INSERT INTO agent_tags (agent_id, tag) VALUES ($1, $2) ON CONFLICT DO NOTHING",
             [(agent.id, tag) for tag in agent.tags],
         )
-
-
-def _read(row: Row) -> Agent:
-    stored: dict[str, Any] = dict(zip(_FIELDS, row, strict=False))
-    return Agent(
-        **{name: stored[name] for name in _PLAIN},
-        model=codec.model_config(stored["model_json"]),
-        embedding=codec.optional(codec.embedding_config, stored["embedding_json"]),
-        compaction=codec.compaction_settings(stored["compaction_json"]),
-        metadata=codec.loads_object(stored["metadata_json"]),
-        tool_rules=tuple(codec.loads(stored["tool_rules_json"])),
-        call_policies=codec.optional(codec.call_policies, stored["call_policies_json"]),
-        tags=tuple(sorted(codec.loads(row[-1]) or ())),
-        has_folders=bool(row[-2]),
-        message_buffer_autoclear=bool(stored["message_buffer_autoclear"]),
-        enable_sleeptime=codec.truth(stored["enable_sleeptime"]),
-        response_format=codec.loads_object(stored["response_format_json"]),
-        hidden=codec.truth(stored["hidden"]),
-        last_run_completion=optional_time(stored["last_run_completion"]),
-        created_at=from_micros(stored["created_at"]),
-        updated_at=from_micros(stored["updated_at"]),
-    )
-
-
-def _values(agent: Agent) -> tuple[Value, ...]:
-    """Return the values of `_FIELDS`, in their order."""
-    made: dict[str, Value] = {
-        "model_json": codec.encode(agent.model),
-        "embedding_json": codec.optional_json(agent.embedding),
-        "compaction_json": codec.encode(agent.compaction),
-        "metadata_json": codec.optional_json(agent.metadata),
-        "tool_rules_json": codec.encode(agent.tool_rules),
-        "call_policies_json": codec.optional_json(agent.call_policies),
-        "message_buffer_autoclear": int(agent.message_buffer_autoclear),
-        "enable_sleeptime": codec.flag(agent.enable_sleeptime),
-        "response_format_json": codec.optional_json(agent.response_format),
-        "hidden": codec.flag(agent.hidden),
-        "last_run_completion": optional_micros(agent.last_run_completion),
-        "created_at": to_micros(agent.created_at),
-        "updated_at": to_micros(agent.updated_at),
-    }
-    return tuple(made[name] if name in made else getattr(agent, name) for name in _FIELDS)

@@ -7,7 +7,7 @@ from typing import Final
 from eunoe.domain.blocks import BlockVersion
 from eunoe.store import codec, own
 from eunoe.store.db import Tx, among, unindexed
-from eunoe.store.mapping import FLAG, MADE, OBJECT, TEXTS, Kept, mapped
+from eunoe.store.mapping import FLAG, LIST, MADE, OBJECT, Kept, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
 
@@ -23,7 +23,7 @@ _VERSIONS: Final = mapped(
         "limit": Kept(column="char_limit"),
         "read_only": FLAG,
         "metadata": OBJECT,
-        "tags": TEXTS,
+        "tags": LIST,
     },
 )
 _OF_BLOCK: Final = (

@@ -9,7 +9,7 @@ from eunoe.domain.origins import Origin
 from eunoe.errors import BlockChanged, BlockExists
 from eunoe.store import block_versions, own
 from eunoe.store.db import Tx, UniqueViolated, from_micros, now_micros, unindexed
-from eunoe.store.mapping import FLAG, MADE, OBJECT, TEXTS, Kept, mapped
+from eunoe.store.mapping import FLAG, LIST, MADE, OBJECT, Kept, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import Where, of_organization
 
@@ -26,7 +26,7 @@ BLOCKS: Final = mapped(
         "preserve_on_migration": FLAG,
         "hidden": FLAG,
         "metadata": OBJECT,
-        "tags": TEXTS,
+        "tags": LIST,
     },
 )
 _CLASH: Final = "The agent already has a block with the label `{}`; use another label."

@@ -130,8 +130,3 @@ def optional_json(value: Any) -> str | None:
 def flag(value: bool | None) -> int | None:
     """Return a truth value as stored, null for null."""
     return None if value is None else int(value)
-
-
-def truth(stored: int | None) -> bool | None:
-    """Return the truth value of a stored flag, null for null."""
-    return None if stored is None else bool(stored)

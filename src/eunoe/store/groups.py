@@ -5,18 +5,17 @@ from typing import Final
 from eunoe.domain.groups import Group, ManagerType
 from eunoe.store import own
 from eunoe.store.db import Tx, unindexed
-from eunoe.store.mapping import CHANGED, FLAG, Kept, mapped
+from eunoe.store.mapping import CHANGED, FLAG, Kept, elsewhere, mapped
 from eunoe.store.paging import Page
 from eunoe.store.related import last, rows_of
 from eunoe.store.where import of_organization
 
 
 def _linked(table: str, column: str) -> Kept:
-    return Kept(
-        column=f"(SELECT string_agg({column}, ',' ORDER BY position) FROM {table}"
+    return elsewhere(
+        f"(SELECT COALESCE(string_agg({column}, ',' ORDER BY position), '') FROM {table}"
         " WHERE group_id = agent_groups.id)",
-        read=lambda text: tuple(text.split(",")) if text else (),
-        written=False,
+        lambda text: tuple(text.split(",")) if text else (),
     )
 
 

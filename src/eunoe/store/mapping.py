@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, fields
-from functools import partial
 from typing import Any, ClassVar, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
 
 from eunoe.store import codec
-from eunoe.store.db import Row, Tx, Value, optional_micros, optional_time
+from eunoe.store.db import Row, Tx, Value, from_micros, optional_micros
 from eunoe.store.paging import Listing, UnknownCursor
 
 
@@ -25,7 +24,8 @@ def _same(value: Any) -> Any:
 class Kept:
     """How a field is kept: in a column of its own name with `suffix`, or in `column`.
 
-    What is not `written` comes from elsewhere, and `column` is SQL for it.
+    Null is read as null; all else goes through `read`. What is not `written` comes from
+    elsewhere, and `column` is SQL for it.
     """
 
     write: Callable[[Any], Value] = _same
@@ -38,23 +38,23 @@ class Kept:
 
 def json(read: Callable[[str], Any] = codec.loads_object, *, column: str = "") -> Kept:
     """Keep a value as JSON, null as null."""
-    return Kept(
-        write=codec.optional_json,
-        read=partial(codec.optional, read),
-        suffix="_json",
-        column=column,
-    )
+    return Kept(write=codec.optional_json, read=read, suffix="_json", column=column)
+
+
+def telling(read: Callable[[str], Any]) -> Kept:
+    """Keep as JSON what a dataclass says otherwise than by default."""
+    return Kept(write=lambda one: codec.encode(codec.told(one)), read=read, suffix="_json")
 
 
 def elsewhere(sql: str, read: Callable[[Any], Any] = _same) -> Kept:
-    """Show what a joined table has; null is null."""
-    return Kept(column=sql, read=partial(codec.optional, read), written=False)
+    """Show what a joined table has."""
+    return Kept(column=sql, read=read, written=False)
 
 
-FLAG: Final = Kept(write=codec.flag, read=codec.truth)
-TIME: Final = Kept(write=optional_micros, read=optional_time)
+FLAG: Final = Kept(write=codec.flag, read=bool)
+TIME: Final = Kept(write=optional_micros, read=from_micros)
 OBJECT: Final = json()
-TEXTS: Final = json(lambda text: tuple(codec.loads(text)))
+LIST: Final = json(lambda text: tuple(codec.loads(text)))
 MADE: Final = {"created_at": TIME}
 CHANGED: Final = {**MADE, "updated_at": TIME}
 
@@ -76,9 +76,8 @@ class Mapped(Listing, Generic[T]):
         told: dict[str, Any] = dict(zip(self.fields, row, strict=False))
         for field, kept in self.kept.items():
             stored = told[field]
-            if kept.sealed and stored is not None:
-                stored = tx.sealer.open(stored)
-            told[field] = kept.read(stored)
+            if stored is not None:
+                told[field] = kept.read(tx.sealer.open(stored) if kept.sealed else stored)
         return self.made(**told, **more)
 
     def values(self, tx: Tx, one: T) -> dict[str, Value]:

@@ -36,7 +36,7 @@ async def insert(tx: Tx, what: Mapped[T], one: T, *, tail: str = "", **also: Val
 
     Returns how many rows that made or changed.
     """
-    row = _stored(tx, what, one, also)
+    row = written(tx, what, one, **also)
     return await tx.execute(inserting(what.table, tuple(row)) + tail, *row.values())
 
 
@@ -44,7 +44,7 @@ async def put(
     tx: Tx, what: Mapped[T], one: T, *, key: str, changed: Sequence[str], **also: Value
 ) -> T:
     """Store a value, or change what is stored under its `key`; return what is stored then."""
-    row = _stored(tx, what, one, also)
+    row = written(tx, what, one, **also)
     sets = ", ".join(f"{name} = excluded.{name}" for name in changed)
     stored = await tx.fetch(
         f"{inserting(what.table, tuple(row))} ON CONFLICT ({key}) DO UPDATE SET {sets}"
@@ -56,7 +56,7 @@ async def put(
 
 async def insert_many(tx: Tx, what: Mapped[T], ones: Sequence[T], **also: Value) -> None:
     """Store values, in one statement."""
-    await insert_rows(tx, what.table, [_stored(tx, what, one, also) for one in ones])
+    await insert_rows(tx, what.table, [written(tx, what, one, **also) for one in ones])
 
 
 async def insert_rows(tx: Tx, table: str, rows: Sequence[Mapping[str, Value]]) -> None:
@@ -66,7 +66,8 @@ async def insert_rows(tx: Tx, table: str, rows: Sequence[Mapping[str, Value]]) -
         await tx.execute_many(statement, [tuple(row.values()) for row in rows])
 
 
-def _stored(tx: Tx, what: Mapped[T], one: T, also: Mapping[str, Value]) -> dict[str, Value]:
+def written(tx: Tx, what: Mapped[T], one: T, **also: Value) -> dict[str, Value]:
+    """Return the row of a value, by column, with `also` what it says beside it."""
     scope = {"organization_id": tx.actor.organization_id} if what.scoped else {}
     return {**scope, **what.values(tx, one), **also}
 

@@ -12,7 +12,7 @@ from eunoe.domain.origins import Origin
 from eunoe.domain.passages import Deed, Passage, PassageVersion
 from eunoe.store import codec, own
 from eunoe.store.db import Tx, now_micros
-from eunoe.store.mapping import MADE, TEXTS, elsewhere, mapped
+from eunoe.store.mapping import LIST, MADE, elsewhere, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
 
@@ -30,7 +30,7 @@ _VERSIONS: Final = mapped(
     kept={
         **MADE,
         "text": elsewhere(_LAST.format("text")),
-        "tags": elsewhere(_LAST.format("tags_json"), TEXTS.read),
+        "tags": elsewhere(_LAST.format("tags_json"), LIST.read),
     },
 )
 

@@ -8,7 +8,7 @@ from typing import Final
 from eunoe.domain.passages import Passage
 from eunoe.store import codec, own, search
 from eunoe.store.db import Tx, among, optional_micros, unindexed
-from eunoe.store.mapping import CHANGED, OBJECT, TEXTS, elsewhere, mapped
+from eunoe.store.mapping import CHANGED, LIST, OBJECT, elsewhere, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import Where, of_organization
 
@@ -20,7 +20,7 @@ _PASSAGES: Final = mapped(
     " LEFT JOIN files ON files.id = passages.file_id",
     kept={
         **CHANGED,
-        "tags": TEXTS,
+        "tags": LIST,
         "metadata": OBJECT,
         "embedding": elsewhere("archives.embedding_json", codec.embedding_config),
         "file_name": elsewhere("files.name"),

@@ -46,7 +46,7 @@ async def by_origin(
         otids_token,
         but,
     )
-    return None if row is None else from_row(row)
+    return None if row is None else from_row(tx, row)
 
 
 async def hold_request(tx: Tx, request_hash: str) -> None:

@@ -8,28 +8,40 @@ from typing import Final
 from eunoe.domain.runs import CalledBack, Run
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import FenceLost
-from eunoe.store import codec
+from eunoe.store import codec, own
 from eunoe.store.budgets import ANY
 from eunoe.store.db import (
     Actor,
     Row,
     Tx,
     among,
-    from_micros,
     optional_micros,
     optional_time,
     to_micros,
     unindexed,
 )
+from eunoe.store.mapping import FLAG, MADE, TIME, json, mapped, telling
 from eunoe.store.notices import STOP, notifying
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
+_RUN: Final = mapped(
+    Run,
+    "runs",
+    noun="run",
+    kept={
+        **MADE,
+        "background": FLAG,
+        "cancel_requested": FLAG,
+        "options": telling(codec.run_options.validate_json),
+        "metadata": json(codec.loads),
+        "usage": telling(codec.usage.validate_json),
+        "completed_at": TIME,
+    },
+    without=("told_tokens", "called_back", "bounded"),
+)
 COLUMNS: Final = (
-    "id, agent_id, list_id, conversation_id, status, stop_reason, background, options_json,"
-    " metadata_json, usage_json, step_count, context_tokens, fence, cancel_requested, created_at,"
-    " completed_at, ttft_ns, total_duration_ns, callback_sent_at, callback_status_code,"
-    " callback_error"
+    f"{_RUN.columns}, runs.callback_sent_at, runs.callback_status_code, runs.callback_error"
 )
 _RUNS: Final = Listing(noun="run", table="runs", columns=COLUMNS)
 _ACTIVE: Final = "status IN ('created', 'running')"
@@ -57,64 +69,26 @@ async def insert(tx: Tx, run: Run, origin: Origin) -> bool:
 
     Raises `UniqueViolated` when the list is claimed.
     """
+    row = own.written(
+        tx,
+        _RUN,
+        run,
+        user_id=tx.actor.user_id,
+        key_id=tx.actor.key_id,
+        request_hash=origin.request_hash,
+        otids_token=origin.otids_token,
+    )
     bounded = await tx.fetch_value(
-        "INSERT INTO runs (id, organization_id, agent_id, list_id, conversation_id, status,"
-        " background, options_json, metadata_json, usage_json, step_count, fence,"
-        " cancel_requested, user_id, request_hash, otids_token, created_at, key_id)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, 0, $12, $13, $14, $15, $16)"
-        f" RETURNING {ANY.format('$2')}",
-        run.id,
-        tx.actor.organization_id,
-        run.agent_id,
-        run.list_id,
-        run.conversation_id,
-        run.status,
-        int(run.background),
-        codec.encode(codec.told(run.options)),
-        codec.encode(run.metadata),
-        codec.encode(codec.told(run.usage)),
-        run.fence,
-        tx.actor.user_id,
-        origin.request_hash,
-        origin.otids_token,
-        to_micros(run.created_at),
-        tx.actor.key_id,
+        f"{own.inserting('runs', tuple(row))} RETURNING {ANY.format('runs.organization_id')}",
+        *row.values(),
     )
     return bool(bounded)
 
 
 async def insert_ended(tx: Tx, ended: Sequence[Run]) -> None:
     """Store runs that have ended elsewhere, as they ended, in one statement."""
-    await tx.execute_many(
-        "INSERT INTO runs (id, organization_id, agent_id, list_id, conversation_id, status,"
-        " stop_reason, background, options_json, metadata_json, usage_json, step_count,"
-        " context_tokens, fence, cancel_requested, user_id, created_at, completed_at, ttft_ns,"
-        " total_duration_ns) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0,"
-        " 0, $14, $15, $16, $17, $18)",
-        [
-            (
-                run.id,
-                tx.actor.organization_id,
-                run.agent_id,
-                run.list_id,
-                run.conversation_id,
-                run.status,
-                run.stop_reason,
-                int(run.background),
-                codec.encode(codec.told(run.options)),
-                codec.encode(run.metadata),
-                codec.encode(codec.told(run.usage)),
-                run.step_count,
-                run.context_tokens,
-                tx.actor.user_id,
-                to_micros(run.created_at),
-                optional_micros(run.completed_at),
-                run.ttft_ns,
-                run.total_duration_ns,
-            )
-            for run in ended
-        ],
-    )
+    user_id = tx.actor.user_id
+    await own.insert_many(tx, _RUN, ended, user_id=user_id, fence=0, cancel_requested=0)
 
 
 async def ended_of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Run]:
@@ -125,16 +99,12 @@ async def ended_of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Run]:
         codec.encode(list(agent_ids)),
         tx.actor.organization_id,
     )
-    return [from_row(row) for row in rows]
+    return [from_row(tx, row) for row in rows]
 
 
 async def get(tx: Tx, run_id: str) -> Run | None:
-    row = await tx.fetch_one(
-        f"SELECT {COLUMNS} FROM runs WHERE id = $1 AND organization_id = $2",
-        run_id,
-        tx.actor.organization_id,
-    )
-    return None if row is None else from_row(row)
+    row = await own.row(tx, _RUNS, run_id)
+    return None if row is None else from_row(tx, row)
 
 
 async def active_on(tx: Tx, list_id: str) -> Run | None:
@@ -142,7 +112,7 @@ async def active_on(tx: Tx, list_id: str) -> Run | None:
     row = await tx.fetch_one(
         f"SELECT {COLUMNS} FROM runs WHERE list_id = $1 AND {_ACTIVE}", list_id
     )
-    return None if row is None else from_row(row)
+    return None if row is None else from_row(tx, row)
 
 
 async def claim(tx: Tx, run_id: str) -> tuple[Run, Actor] | None:
@@ -160,7 +130,7 @@ async def claim(tx: Tx, run_id: str) -> tuple[Run, Actor] | None:
     if row is None:
         return None
     actor = Actor(organization_id=row[-4], user_id=row[-3], key_id=row[-2])
-    return replace(from_row(row), bounded=bool(row[-1])), actor
+    return replace(from_row(tx, row), bounded=bool(row[-1])), actor
 
 
 async def advance(tx: Tx, run: Run) -> None:
@@ -283,7 +253,7 @@ async def list_runs(tx: Tx, where: RunFilter, page: Page) -> list[Run]:
         background=None if where.background is None else int(where.background),
         stop_reason=where.stop_reason,
     )
-    return [from_row(row) for row in await listing(tx, _RUNS, asked, page)]
+    return [from_row(tx, row) for row in await listing(tx, _RUNS, asked, page)]
 
 
 async def delete(tx: Tx, run_id: str) -> bool:
@@ -293,13 +263,7 @@ async def delete(tx: Tx, run_id: str) -> bool:
         run_id,
         tx.actor.organization_id,
     )
-    return bool(
-        await tx.execute(
-            "DELETE FROM runs WHERE id = $1 AND organization_id = $2",
-            run_id,
-            tx.actor.organization_id,
-        )
-    )
+    return await own.delete(tx, "runs", run_id)
 
 
 # The ledger of effectful tool calls (G-17)
@@ -344,26 +308,6 @@ def called_back(row: Row, place: int) -> CalledBack | None:
     return CalledBack(at=at, status_code=row[place + 1], error=row[place + 2])
 
 
-def from_row(row: Row) -> Run:
+def from_row(tx: Tx, row: Row) -> Run:
     """Read a row of the run columns."""
-    return Run(
-        id=row[0],
-        agent_id=row[1],
-        list_id=row[2],
-        conversation_id=row[3],
-        status=row[4],
-        stop_reason=row[5],
-        background=bool(row[6]),
-        options=codec.run_options.validate_json(row[7]),
-        metadata=codec.loads(row[8]),
-        usage=codec.usage.validate_json(row[9]),
-        step_count=row[10],
-        context_tokens=row[11],
-        fence=row[12],
-        cancel_requested=bool(row[13]),
-        created_at=from_micros(row[14]),
-        completed_at=optional_time(row[15]),
-        ttft_ns=row[16],
-        total_duration_ns=row[17],
-        called_back=called_back(row, 18),
-    )
+    return _RUN.read(tx, row, called_back=called_back(row, len(_RUN.fields)))

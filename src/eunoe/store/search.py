@@ -38,7 +38,8 @@ from eunoe.store.search_index import (
     unembedded_passages,
     unindex_passages,
 )
-from eunoe.store.search_scan import MESSAGES, PASSAGES, Scan, Where, allow, filter_rows, owned
+from eunoe.store.search_scan import MESSAGES, PASSAGES, Scan, allow, filter_rows, owned
+from eunoe.store.where import Where
 
 __all__ = (
     "WordScores", "find_across", "find_messages", "find_passages", "index_message_vectors",
@@ -133,11 +134,11 @@ def _message_scan(query: MessageQuery) -> Scan:
 
 async def _newest(tx: Tx, scan: Scan) -> list[Ranked]:
     rows = scan.index.rows
-    where = Where()
+    where = Where(tx)
     filter_rows(tx, scan, where)
     found = await tx.fetch(
-        f"SELECT {rows}.seq FROM {rows} WHERE {where}"
-        f" ORDER BY {rows}.created_at DESC, {rows}.seq DESC LIMIT {where.bind(scan.query.limit)}",
+        f"SELECT {rows}.seq FROM {rows} WHERE {where.sql}"
+        f" ORDER BY {rows}.created_at DESC, {rows}.seq DESC LIMIT {where.bound(scan.query.limit)}",
         *where.args,
     )
     return [Ranked(key=row[0], score=0.0) for row in found]
@@ -165,7 +166,7 @@ async def _by_words(tx: Tx, scan: Scan) -> dict[int, float]:
     words = query_words(scan.query.text)
     if not words:
         return {}
-    where = Where()
+    where = Where(tx)
     match tx.dialect:
         case "sqlite":
             sql = _match_sqlite(tx, scan, words, where)
@@ -184,19 +185,19 @@ def _match_sqlite(tx: Tx, scan: Scan, words: Sequence[str], where: Where) -> str
     asked = f"- scope : ({asked})"
     if scan.owner_id is not None:
         asked = f"scope : {scope(scan.owner_id)} AND ({asked})"
-    where.add(f"{index.fts} MATCH {where.bind(asked)}")
+    where.add(f"{index.fts} MATCH {where.bound(asked)}")
     where.add(f"{index.fts}.rank MATCH 'bm25({index.weights})'")
     allowed = allow(tx, scan, where, key=f"{index.fts}.rowid")
     return (
-        f"{allowed} SELECT {index.fts}.rowid, -{index.fts}.rank FROM {index.fts} WHERE {where}"
-        f" ORDER BY {index.fts}.rank LIMIT {where.bind(scan.depth)}"
+        f"{allowed} SELECT {index.fts}.rowid, -{index.fts}.rank FROM {index.fts} WHERE {where.sql}"
+        f" ORDER BY {index.fts}.rank LIMIT {where.bound(scan.depth)}"
     )
 
 
 def _match_postgresql(tx: Tx, scan: Scan, words: Sequence[str], where: Where) -> str:
     """Each word's own rank, times how rare it is among the entries: ranks alone do not know."""
     index = scan.index
-    terms = where.bind(codec.encode([f"'{word}'" for word in words]))
+    terms = where.bound(codec.encode([f"'{word}'" for word in words]))
     ours = owned(tx, scan, where, table=index.words)
     where.add(ours)
     allowed = allow(tx, scan, where, key=f"{index.words}.seq", opening=",")
@@ -210,12 +211,12 @@ def _match_postgresql(tx: Tx, scan: Scan, words: Sequence[str], where: Where) ->
                 COUNT(*) OVER (PARTITION BY terms.term)::float8 AS matches
             FROM {index.words} JOIN terms ON {index.words}.words @@ terms.term
             WHERE {index.words}.words @@ (SELECT string_agg(term::text, ' | ')::tsquery FROM terms)
-            AND {where}
+            AND {where.sql}
         )
         SELECT seq, SUM(fit * ln(1 +
             ((SELECT COUNT(*) FROM {index.words} WHERE {ours})::float8 - matches + 0.5)
             / (matches + 0.5))) AS score
-        FROM hits GROUP BY seq ORDER BY score DESC LIMIT {where.bind(scan.depth)}
+        FROM hits GROUP BY seq ORDER BY score DESC LIMIT {where.bound(scan.depth)}
     """
 
 
@@ -223,7 +224,7 @@ async def _by_meaning(
     tx: Tx, scan: Scan, vector: QueryVector, *, among: Iterable[int] | None = None
 ) -> dict[int, float]:
     """Return the cosine of the nearest entries, or of those `among` the given places."""
-    where = Where()
+    where = Where(tx)
     match tx.dialect:
         case "sqlite":
             sql = _nearest_sqlite(tx, scan, vector, where, among=among)
@@ -245,30 +246,30 @@ def _nearest_sqlite(
     index, table = scan.index, scan.index.codes
     is_whole = index.codes == index.vectors
     by_signs = not is_whole and is_scanned_by_signs(vector.values)
-    asked = where.bind(coded(vector.values) if is_whole else scanned(vector.values))
+    asked = where.bound(coded(vector.values) if is_whole else scanned(vector.values))
     where.add(owned(tx, scan, where, table=table))
-    where.add(f"{table}.embedder = {where.bind(vector.embedder)}")
+    where.add(f"{table}.embedder = {where.bound(vector.embedder)}")
     where.add(f"length({table}.code) = length({asked})")
     opening = ""
     if among is None:
         opening = allow(tx, scan, where, key=f"{table}.seq")
     else:
-        where.add(f"{table}.seq IN {numbers(tx, where.bind(codec.encode(list(among))))}")
+        where.add(f"{table}.seq IN {numbers(tx, where.bound(codec.encode(list(among))))}")
     if is_whole:
         near = f"vec_distance_cosine(vec_int8(whole.code), vec_int8({asked}))"
     else:
-        near = f"vec_distance_cosine(whole.vector, {where.bind(packed(vector.values))})"
+        near = f"vec_distance_cosine(whole.vector, {where.bound(packed(vector.values))})"
     distance = "vec_distance_hamming(vec_bit({}), vec_bit({}))"
     if not by_signs:
         distance = "vec_distance_l1(vec_int8({}), vec_int8({}))"
     return f"""
         {f"{opening}," if opening else "WITH"} scanned AS MATERIALIZED (
-            SELECT {table}.{index.owner} AS owner, {table}.seq FROM {table} WHERE {where}
+            SELECT {table}.{index.owner} AS owner, {table}.seq FROM {table} WHERE {where.sql}
             ORDER BY {distance.format(f"{table}.code", asked)}
-            LIMIT {where.bind(_SCANNED * scan.depth)}
+            LIMIT {where.bound(_SCANNED * scan.depth)}
         )
         SELECT scanned.seq, 1 - {near} AS near FROM scanned JOIN {index.vectors} AS whole
-        ON {index.whole} ORDER BY near DESC LIMIT {where.bind(scan.depth)}
+        ON {index.whole} ORDER BY near DESC LIMIT {where.bound(scan.depth)}
     """
 
 
@@ -279,29 +280,29 @@ def _nearest_postgresql(
     index = scan.index
     coarse = among is None and index.codes != index.vectors and is_scanned_by_signs(vector.values)
     table = index.codes if coarse else index.vectors
-    asked = f"(SELECT {where.bind(literal(vector.values))}::text::vector)"
+    asked = f"(SELECT {where.bound(literal(vector.values))}::text::vector)"
     where.add(owned(tx, scan, where, table=table))
-    where.add(f"{table}.embedder = {where.bind(vector.embedder)}")
+    where.add(f"{table}.embedder = {where.bound(vector.embedder)}")
     size = f"length({table}.code)" if coarse else f"vector_dims({table}.vector)"
-    where.add(f"{size} = {where.bind(len(vector.values))}")
+    where.add(f"{size} = {where.bound(len(vector.values))}")
     opening = ""
     if among is None:
         opening = allow(tx, scan, where, key=f"{table}.seq")
     else:
-        where.add(f"{table}.seq IN {numbers(tx, where.bind(codec.encode(list(among))))}")
+        where.add(f"{table}.seq IN {numbers(tx, where.bound(codec.encode(list(among))))}")
     if coarse:
         opening = f"""
             {f"{opening}," if opening else "WITH"} scanned AS MATERIALIZED (
-                SELECT {table}.seq FROM {table} WHERE {where}
+                SELECT {table}.seq FROM {table} WHERE {where.sql}
                 ORDER BY {table}.code <~> (SELECT binary_quantize({asked}))
-                LIMIT {where.bind(_SCANNED * scan.depth)}
+                LIMIT {where.bound(_SCANNED * scan.depth)}
             )
         """
-        where = Where(clauses=[f"{index.vectors}.seq = scanned.seq"], args=where.args)
+        where = Where(tx, [f"{index.vectors}.seq = scanned.seq"], where.args)
     source = f"scanned, {index.vectors}" if coarse else index.vectors
     return (
         f"{opening} SELECT {index.vectors}.seq, 1 - ({index.vectors}.vector <=> {asked}) AS near"
-        f" FROM {source} WHERE {where} ORDER BY near DESC LIMIT {where.bind(scan.depth)}"
+        f" FROM {source} WHERE {where.sql} ORDER BY near DESC LIMIT {where.bound(scan.depth)}"
     )
 
 
@@ -342,8 +343,10 @@ async def _neighbours(tx: Tx, seqs: Iterable[int]) -> list[Row]:
 
 
 async def _passing(tx: Tx, scan: Scan, seqs: Iterable[int]) -> set[int]:
-    where = Where()
+    where = Where(tx)
     filter_rows(tx, scan, where)
-    where.add(f"message_texts.seq IN {numbers(tx, where.bind(codec.encode(list(seqs))))}")
-    rows = await tx.fetch(f"SELECT message_texts.seq FROM message_texts WHERE {where}", *where.args)
+    where.add(f"message_texts.seq IN {numbers(tx, where.bound(codec.encode(list(seqs))))}")
+    rows = await tx.fetch(
+        f"SELECT message_texts.seq FROM message_texts WHERE {where.sql}", *where.args
+    )
     return {row[0] for row in rows}

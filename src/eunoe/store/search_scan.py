@@ -1,29 +1,12 @@
 """One search as SQL sees it: which tables, which partition, and what the filters ask."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from eunoe.domain.recall import MessageQuery, PassageQuery
 from eunoe.store import codec
-from eunoe.store.db import Tx, Value, among, to_micros
-
-
-@dataclass(slots=True)
-class Where:
-    """The conditions of one statement and their values, in the order of the placeholders."""
-
-    clauses: list[str] = field(default_factory=list[str])
-    args: list[Value] = field(default_factory=list[Value])
-
-    def bind(self, value: Value) -> str:
-        self.args.append(value)
-        return f"${len(self.args)}"
-
-    def add(self, clause: str) -> None:
-        self.clauses.append(clause)
-
-    def __str__(self) -> str:
-        return " AND ".join(self.clauses) or "1 = 1"
+from eunoe.store.db import Tx, among, to_micros
+from eunoe.store.where import Where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +76,8 @@ def owned(tx: Tx, scan: Scan, where: Where, *, table: str) -> str:
     """Return the condition that an entry of `table` is in the partition."""
     owner = f"{table}.{scan.index.owner}"
     if scan.owner_id is not None:
-        return f"{owner} = {where.bind(scan.owner_id)}"
-    organization = where.bind(tx.actor.organization_id)
+        return f"{owner} = {where.bound(scan.owner_id)}"
+    organization = where.bound(tx.actor.organization_id)
     return f"{owner} IN (SELECT id FROM {scan.index.owners} WHERE organization_id = {organization})"
 
 
@@ -108,17 +91,17 @@ def allow(
     """
     if not scan.is_narrowed:
         return ""
-    inner = Where(args=where.args)
+    inner = Where(tx, args=where.args)
     filter_rows(tx, scan, inner)
     where.add(f"+{key} IN (SELECT seq FROM allowed)")
     rows = scan.index.rows
-    return f"{opening} allowed AS MATERIALIZED (SELECT {rows}.seq FROM {rows} WHERE {inner})"
+    return f"{opening} allowed AS MATERIALIZED (SELECT {rows}.seq FROM {rows} WHERE {inner.sql})"
 
 
 def filter_rows(tx: Tx, scan: Scan, where: Where) -> None:
     """Add everything that the query asks of a row, and that it is the actor's."""
     rows, query = scan.index.rows, scan.query
-    organization = where.bind(tx.actor.organization_id)
+    organization = where.bound(tx.actor.organization_id)
     if scan.owner_id is None:
         where.add(f"{rows}.organization_id = {organization}")
         if scan.index is PASSAGES:
@@ -126,14 +109,14 @@ def filter_rows(tx: Tx, scan: Scan, where: Where) -> None:
             where.add(f"{rows}.file_id IS NULL")
     else:
         # The owner is asked once whose it is: its rows need not be fetched for that.
-        owner = where.bind(scan.owner_id)
+        owner = where.bound(scan.owner_id)
         owners = f"SELECT id FROM {scan.index.owners} WHERE organization_id = {organization}"
         where.add(f"{rows}.{scan.index.owner} = {owner}")
         where.add(f"{owner} IN ({owners} AND id = {owner})")
     if query.since is not None:
-        where.add(f"{rows}.created_at >= {where.bind(to_micros(query.since))}")
+        where.add(f"{rows}.created_at >= {where.bound(to_micros(query.since))}")
     if query.until is not None:
-        where.add(f"{rows}.created_at <= {where.bind(to_micros(query.until))}")
+        where.add(f"{rows}.created_at <= {where.bound(to_micros(query.until))}")
     match query:
         case PassageQuery():
             _filter_tags(tx, query, where)
@@ -142,11 +125,11 @@ def filter_rows(tx: Tx, scan: Scan, where: Where) -> None:
                 where.add(f"{rows}.conversation_id = ''")
             elif query.conversation_id is not None:
                 # What a fork shares was said in another conversation, and is in its list.
-                entries = "list_entries.list_id = " + where.bind(query.conversation_id)
+                entries = "list_entries.list_id = " + where.bound(query.conversation_id)
                 entries += f" AND list_entries.message_seq = {rows}.seq"
                 where.add(f"EXISTS (SELECT 1 FROM list_entries WHERE {entries})")
             if query.roles:
-                roles = among(tx, where.bind(codec.encode(query.roles)))
+                roles = among(tx, where.bound(codec.encode(query.roles)))
                 where.add(f"{rows}.role {roles}")
 
 
@@ -156,9 +139,9 @@ def _filter_tags(tx: Tx, query: PassageQuery, where: Where) -> None:
         return
     matching = (
         "SELECT {} FROM passage_tags WHERE passage_tags.passage_seq = passages.seq"
-        f" AND passage_tags.tag {among(tx, where.bind(codec.encode(tags)))}"
+        f" AND passage_tags.tag {among(tx, where.bound(codec.encode(tags)))}"
     )
     if query.tag_match == "any":
         where.add(f"EXISTS ({matching.format('1')})")
     else:
-        where.add(f"({matching.format('COUNT(*)')}) = {where.bind(len(tags))}")
+        where.add(f"({matching.format('COUNT(*)')}) = {where.bound(len(tags))}")
