@@ -6,7 +6,7 @@ found again. It is begun in the transaction that stores its run, so that it is b
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, Protocol
 
 from eunoe import ids
@@ -24,7 +24,7 @@ from eunoe.errors import (
     WriteConflict,
 )
 from eunoe.runs.callbacks import CALLBACK
-from eunoe.runs.jobs import Duty
+from eunoe.runs.jobs import Duty, present
 from eunoe.runs.schedules import Entrance as Submitting
 from eunoe.runs.submit import Submission, Taken
 from eunoe.store import batches, runs
@@ -52,16 +52,12 @@ class Entrance(Submitting, Protocol):
     def cancel(self, actor: Actor, *, run_ids: Sequence[str]) -> Awaitable[dict[str, str]]: ...
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batches:
     db: Database
     entrance: Entrance
     at_once: int = _AT_ONCE
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = present
 
     def duty(self) -> Duty:
         return Duty(name=ITEM, carry_out=self.carry_out, pending=self.pending, at_once=self.at_once)

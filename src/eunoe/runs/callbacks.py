@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import httpx
@@ -21,7 +21,7 @@ from eunoe import telemetry
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import CalledBack
 from eunoe.errors import AddressRefused
-from eunoe.runs.jobs import Duty
+from eunoe.runs.jobs import Duty, present
 from eunoe.runs.outbound import Outbound
 from eunoe.store import callbacks
 from eunoe.store.callbacks import Callback
@@ -47,10 +47,6 @@ class Told(Protocol):
     def __call__(self, actor: Actor, subject_id: str) -> Awaitable[Json | None]: ...
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callbacks:
     """`told` has what is said of a subject, by the prefix of its id; `secret` signs it."""
@@ -59,7 +55,7 @@ class Callbacks:
     outbound: Outbound
     told: Mapping[str, Told]
     secret: str | None = None
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = present
 
     def duty(self) -> Duty:
         return Duty(name=CALLBACK, carry_out=self.carry_out, pending=self.pending, at_once=_AT_ONCE)

@@ -7,7 +7,7 @@ once, and never a request that somebody else has answered.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from eunoe.domain.agents import Agent
@@ -17,7 +17,7 @@ from eunoe.domain.inputs import Answers
 from eunoe.domain.messages import Message
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import ApprovalRefused
-from eunoe.runs.jobs import Duty
+from eunoe.runs.jobs import Duty, present
 from eunoe.runs.schedules import Entrance
 from eunoe.runs.submit import Claim, Submission, Taken
 from eunoe.store import callbacks, deadlines, lists, messages, runs
@@ -26,10 +26,6 @@ from eunoe.store.db import Actor, Database, Tx
 DEADLINE: Final = "deadline"
 _RUN_TYPE: Final = "approval_expired"
 _AT_ONCE: Final = 4
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 async def noted(
@@ -49,7 +45,7 @@ async def noted(
 class Deadlines:
     db: Database
     entrance: Entrance
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = present
 
     def duty(self) -> Duty:
         return Duty(name=DEADLINE, carry_out=self.carry_out, pending=self.pending, at_once=_AT_ONCE)

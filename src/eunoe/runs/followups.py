@@ -16,7 +16,7 @@ import structlog
 from eunoe import ids, telemetry
 from eunoe.domain.agents import Agent
 from eunoe.domain.followups import MOST_MESSAGES, FollowUp, run_of, shown
-from eunoe.domain.groups import Group, turned
+from eunoe.domain.groups import turned
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.overheard import Overheard, leaving, overheard_text
 from eunoe.domain.runs import Run, RunOptions
@@ -112,7 +112,7 @@ async def _sleeptime(tx: Tx, run: Run, *, upto: str) -> list[FollowUp]:
     options = RunOptions(group_id=group.id, traceparent=telemetry.traceparent())
     processed = group.last_processed_message_id
     return [
-        _due(run, agent_id, group, options, upto=upto, after=processed)
+        _due(run, agent_id, group.id, options, upto=upto, after=processed)
         for agent_id in group.agent_ids
     ]
 
@@ -139,13 +139,15 @@ async def _overheard(tx: Tx, run: Run, *, said: Sequence[Message]) -> list[Follo
     options = RunOptions(
         group_id=group.id, overheard=overheard, traceparent=telemetry.traceparent()
     )
-    return [_due(run, agent_id, group, options, upto=ids_said[-1]) for agent_id in group.agent_ids]
+    return [
+        _due(run, agent_id, group.id, options, upto=ids_said[-1]) for agent_id in group.agent_ids
+    ]
 
 
 def _due(
     run: Run,
     agent_id: str,
-    group: Group,
+    group_id: str,
     options: RunOptions,
     *,
     upto: str,
@@ -154,7 +156,7 @@ def _due(
     return FollowUp(
         run_id=ids.new("run"),
         cause_run_id=run.id,
-        group_id=group.id,
+        group_id=group_id,
         agent_id=agent_id,
         after_message_id=after,
         upto_message_id=upto,
@@ -169,18 +171,8 @@ async def _next_turn(tx: Tx, run: Run, *, said: Sequence[Message]) -> list[Follo
     if following is None or run.options.group_id is None:
         return []
     agent_id, turn = following
-    return [
-        FollowUp(
-            run_id=ids.new("run"),
-            cause_run_id=run.id,
-            group_id=run.options.group_id,
-            agent_id=agent_id,
-            after_message_id=None,
-            upto_message_id=said[-1].id,
-            options=replace(run.options, turn=turn),
-            created_at=datetime.now(UTC),
-        )
-    ]
+    options = replace(run.options, turn=turn)
+    return [_due(run, agent_id, run.options.group_id, options, upto=said[-1].id)]
 
 
 async def _insert(tx: Tx, due: FollowUp) -> Run:

@@ -8,7 +8,7 @@ forgotten with a queue, a worker or a request that died at the wrong moment (G-1
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, cast
 
 import structlog
@@ -56,6 +56,11 @@ class Jobs(Protocol):
     async def enqueued(self, run: Run, actor: Actor) -> None:
         """Queue the run after its commit, where the queue lives in this process."""
         ...
+
+
+def present() -> datetime:
+    """Return the present time; whoever waits for a time to come can be given another clock."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ comes back.
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from eunoe.domain.inputs import InputMessage
 from eunoe.domain.schedules import Once, Schedule, next_time
-from eunoe.runs.jobs import Duty
+from eunoe.runs.jobs import Duty, present
 from eunoe.runs.submit import Claim, Submission, Submitted, Taken
 from eunoe.store import schedules
 from eunoe.store.db import Actor, Database, Tx, from_micros, to_micros
@@ -34,15 +34,11 @@ class Entrance(Protocol):
     def due(self, duty: str, name: str, *, delay: timedelta = ...) -> Awaitable[None]: ...
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedules:
     db: Database
     entrance: Entrance
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = present
 
     def duty(self) -> Duty:
         return Duty(name=SCHEDULE, carry_out=self.carry_out, pending=self.pending, at_once=_AT_ONCE)

@@ -5,7 +5,7 @@ from asyncio import Future
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -36,7 +36,7 @@ from eunoe.errors import DiskFull, EunoeError, FenceLost, Missing
 from eunoe.runs import approvals
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
-from eunoe.runs.jobs import Owned
+from eunoe.runs.jobs import Owned, present
 from eunoe.runs.journal import Rehearsal, RunJournal
 from eunoe.runs.ports import MakePeers, Models, Providers, Toolboxes, embedder_of
 from eunoe.runs.traces import Traced
@@ -74,10 +74,6 @@ class _Loaded:
     overspent: bool
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(slots=True, kw_only=True)
 class Worker:
     """Carries out runs, any number at once; knows those that go on here."""
@@ -97,7 +93,7 @@ class Worker:
     """Has what a model is asked and answers kept, where that is wanted."""
     price: Callable[[ModelConfig], Future[Price | None]] | None = None
     """Looks up what a model costs, without waiting for it."""
-    now: Callable[[], datetime] = _now
+    now: Callable[[], datetime] = present
     running: dict[str, Cancellation] = field(default_factory=dict[str, Cancellation])
 
     async def carry_out(self, run_id: str, owned: Owned | None = None) -> None:
