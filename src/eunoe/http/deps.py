@@ -102,6 +102,10 @@ class Caller:
         return self.runtime.db
 
     @property
+    def organization_id(self) -> str:
+        return self.actor.organization_id
+
+    @property
     def models(self) -> OrganizationModels:
         """The models that the caller can name."""
         return self.runtime.models_of(self.actor)

@@ -9,7 +9,7 @@ Everything runs in the transaction it is given, best a long read.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
@@ -70,11 +70,7 @@ async def find_passages(
 
     `words` are the scores of `score_passages` where they were already asked for.
     """
-    scan = _passage_scan(query)
-    if not query.text.strip() and vector is None:
-        return await passage_hits(tx, await _newest(tx, scan))
-    scores = await _by_words(tx, scan) if words is None else words
-    return await passage_hits(tx, await _ranked(tx, scan, scores, vector))
+    return await passage_hits(tx, await _best(tx, _scan(query), vector, words, score=_by_words))
 
 
 async def find_across(
@@ -87,7 +83,7 @@ async def find_across(
     words: dict[int, float] = {}
     cosine: dict[int, float] = {}
     for query, vector in asked:
-        scan = _passage_scan(query)
+        scan = _scan(query)
         found = await _by_words(tx, scan)
         words |= found
         cosine |= await _near(tx, scan, found, vector)
@@ -105,31 +101,27 @@ async def find_messages(
 
     `words` are the scores of `score_messages` where they were already asked for.
     """
-    scan = _message_scan(query)
-    if not query.text.strip() and vector is None:
-        return await message_hits(tx, await _newest(tx, scan))
-    scores = await _with_neighbours(tx, scan) if words is None else words
-    return await message_hits(tx, await _ranked(tx, scan, scores, vector))
+    best = await _best(tx, _scan(query), vector, words, score=_with_neighbours)
+    return await message_hits(tx, best)
 
 
 async def score_passages(tx: Tx, query: PassageQuery) -> WordScores:
     """Return how well passages fit the words alone, so that it can run while a model embeds."""
-    return await _by_words(tx, _passage_scan(query))
+    return await _by_words(tx, _scan(query))
 
 
 async def score_messages(tx: Tx, query: MessageQuery) -> WordScores:
     """Return how well messages fit the words alone, so that it can run while a model embeds."""
-    return await _with_neighbours(tx, _message_scan(query))
+    return await _with_neighbours(tx, _scan(query))
 
 
-def _passage_scan(query: PassageQuery) -> Scan:
+def _scan(query: PassageQuery | MessageQuery) -> Scan:
     depth = max(_DEPTH, query.limit)
-    return Scan(index=PASSAGES, owner_id=query.archive_id, query=query, depth=depth)
-
-
-def _message_scan(query: MessageQuery) -> Scan:
-    depth = max(_DEPTH, query.limit)
-    return Scan(index=MESSAGES, owner_id=query.agent_id, query=query, depth=depth)
+    match query:
+        case PassageQuery(archive_id=archive_id):
+            return Scan(index=PASSAGES, owner_id=archive_id, query=query, depth=depth)
+        case MessageQuery(agent_id=agent_id):
+            return Scan(index=MESSAGES, owner_id=agent_id, query=query, depth=depth)
 
 
 async def _newest(tx: Tx, scan: Scan) -> list[Ranked]:
@@ -144,8 +136,19 @@ async def _newest(tx: Tx, scan: Scan) -> list[Ranked]:
     return [Ranked(key=row[0], score=0.0) for row in found]
 
 
-async def _ranked(tx: Tx, scan: Scan, text: WordScores, vector: QueryVector | None) -> list[Ranked]:
-    return fused(text, await _near(tx, scan, text, vector))[: scan.query.limit]
+async def _best(
+    tx: Tx,
+    scan: Scan,
+    vector: QueryVector | None,
+    words: WordScores | None,
+    *,
+    score: Callable[[Tx, Scan], Awaitable[WordScores]],
+) -> list[Ranked]:
+    """Return what fits best, by words and meaning; the newest where neither is asked for."""
+    if not scan.query.text.strip() and vector is None:
+        return await _newest(tx, scan)
+    scores = await score(tx, scan) if words is None else words
+    return fused(scores, await _near(tx, scan, scores, vector))[: scan.query.limit]
 
 
 async def _near(

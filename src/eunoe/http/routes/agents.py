@@ -132,7 +132,7 @@ async def update(agent_id: AgentId, body: UpdateAgentBody, me: Me) -> Response:
 async def delete(agent_id: AgentId, me: Me) -> Response:
     """Delete an agent with its messages and runs; its blocks, tools and archives stay."""
     await agents.delete(me.db, me.actor, agent_id)
-    me.runtime.agent_types.pop((me.actor.organization_id, agent_id), None)
+    me.runtime.agent_types.pop((me.organization_id, agent_id), None)
     return JsonReply({"message": f"The agent {agent_id} was deleted."})
 
 

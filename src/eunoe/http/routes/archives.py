@@ -39,7 +39,7 @@ async def create(body: CreateArchiveBody, me: Me) -> Response:
         models=me.models,
         defaults=me.defaults,
     )
-    return JsonReply(archive(made, organization_id=me.actor.organization_id))
+    return JsonReply(archive(made, organization_id=me.organization_id))
 
 
 @router.get("/", **answers("list_archives", list[Archive]))
@@ -52,13 +52,13 @@ async def list_all(
             await states.known(tx, agent_id)
         where = ArchiveFilter(name=name, agent_id=agent_id)
         found = await stored.list_archives(tx, where, page)
-    return JsonReply([archive(one, organization_id=me.actor.organization_id) for one in found])
+    return JsonReply([archive(one, organization_id=me.organization_id) for one in found])
 
 
 @router.get("/{archive_id}", **answers("retrieve_archive", Archive))
 async def retrieve(archive_id: ArchiveId, me: Me) -> Response:
     found = await archives.get(me.db, me.actor, archive_id)
-    return JsonReply(archive(found, organization_id=me.actor.organization_id))
+    return JsonReply(archive(found, organization_id=me.organization_id))
 
 
 @router.patch("/{archive_id}", **answers("modify_archive", Archive))
@@ -66,7 +66,7 @@ async def update(archive_id: ArchiveId, body: UpdateArchiveBody, me: Me) -> Resp
     changed = await archives.update(
         me.db, me.actor, archive_id, name=body.name, description=body.description
     )
-    return JsonReply(archive(changed, organization_id=me.actor.organization_id))
+    return JsonReply(archive(changed, organization_id=me.organization_id))
 
 
 @router.delete("/{archive_id}", operation_id="delete_archive", status_code=204)
@@ -90,7 +90,7 @@ async def list_agents(
 async def create_passage(archive_id: ArchiveId, body: CreatePassageBody, me: Me) -> Response:
     """Keep a text in the archive."""
     made = await archives.add(me.db, me.actor, archive_id, [body.draft()], models=me.models)
-    return JsonReply(passage(made[0], organization_id=me.actor.organization_id))
+    return JsonReply(passage(made[0], organization_id=me.organization_id))
 
 
 @router.post("/{archive_id}/passages/batch", **answers("create_passages_in_archive", list[Passage]))
@@ -98,7 +98,7 @@ async def create_passages(archive_id: ArchiveId, body: CreatePassagesBody, me: M
     """Keep several texts in the archive, all or none."""
     drafts = [one.draft() for one in body.passages]
     made = await archives.add(me.db, me.actor, archive_id, drafts, models=me.models)
-    return JsonReply([passage(one, organization_id=me.actor.organization_id) for one in made])
+    return JsonReply([passage(one, organization_id=me.organization_id) for one in made])
 
 
 @router.delete(

@@ -145,7 +145,7 @@ async def upload(
     if done.is_new:
         await me.runtime.runner.due(DUTY, done.file.id)
     shown = wire_files.file(
-        done.file, organization_id=me.actor.organization_id, folder_name=done.folder.name
+        done.file, organization_id=me.organization_id, folder_name=done.folder.name
     )
     return JsonReply(shown, headers={} if done.is_new else {"X-Upload-Result": "skipped"})
 
@@ -175,7 +175,7 @@ async def list_passages(
         await folders.known(tx, folder_id)
         where = PassageFilter(archive_id=partition(folder_id))
         found = await stored_passages.list_passages(tx, where, page)
-    return JsonReply([passage(one, organization_id=me.actor.organization_id) for one in found])
+    return JsonReply([passage(one, organization_id=me.organization_id) for one in found])
 
 
 @router.get("/{folder_id}/files", **answers("list_files_for_folder", list[wire_files.File]))
@@ -190,7 +190,7 @@ async def list_files(
         await folders.known(tx, folder_id)
         found = await stored_files.list_files(tx, folder_id, page)
         shown = await files.read(tx, found, with_content=include_content)
-    return JsonReply([_shown(one, me.actor.organization_id) for one in shown])
+    return JsonReply([_shown(one, me.organization_id) for one in shown])
 
 
 @router.get("/{folder_id}/files/{file_id}", **answers("retrieve_file", wire_files.File))
@@ -198,7 +198,7 @@ async def retrieve_file(
     folder_id: FolderId, file_id: FileId, me: Me, include_content: bool = False
 ) -> Response:
     found = await files.get(me.db, me.actor, folder_id, file_id, with_content=include_content)
-    return JsonReply(_shown(found, me.actor.organization_id))
+    return JsonReply(_shown(found, me.organization_id))
 
 
 @router.delete("/{folder_id}/{file_id}", operation_id="delete_file_from_folder", status_code=204)

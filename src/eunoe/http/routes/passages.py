@@ -68,7 +68,7 @@ async def search(body: SearchPassagesBody, me: Me) -> Response:
         models=me.models,
         defaults=me.defaults,
     )
-    return JsonReply([hit(one, organization_id=me.actor.organization_id) for one in found])
+    return JsonReply([hit(one, organization_id=me.organization_id) for one in found])
 
 
 @router.get("/{passage_id}/history", **answers("list_passage_history", list[PassageVersion]))
@@ -84,7 +84,7 @@ async def list_history(
 async def create(agent_id: AgentId, body: CreateMemoryBody, me: Me) -> Response:
     """Keep a text in the agent's archive, which is made on first use."""
     made = await archives.remember(me.db, me.actor, agent_id, body.draft(), models=me.models)
-    return JsonReply([passage(made, organization_id=me.actor.organization_id)])
+    return JsonReply([passage(made, organization_id=me.organization_id)])
 
 
 @of_agent.get("/{agent_id}/archival-memory", **answers("list_passages", list[Passage]))
@@ -99,7 +99,7 @@ async def list_all(
         await states.known(tx, agent_id)
         where = PassageFilter(agent_id=agent_id, search=search or None)
         found = await passages.list_passages(tx, where, page)
-    return JsonReply([passage(one, organization_id=me.actor.organization_id) for one in found])
+    return JsonReply([passage(one, organization_id=me.organization_id) for one in found])
 
 
 @of_agent.get(

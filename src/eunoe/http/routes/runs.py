@@ -146,7 +146,7 @@ async def retrieve_metrics(run_id: RunId, me: Me) -> Response:
     async with me.read() as tx:
         run = await _run(tx, run_id)
         used = await run_tools.tools_used(tx, run_id)
-    return JsonReply(shown_metrics(run, organization_id=me.actor.organization_id, tools_used=used))
+    return JsonReply(shown_metrics(run, organization_id=me.organization_id, tools_used=used))
 
 
 @router.get("/{run_id}/steps", **answers("list_steps_for_run", list[Step]))
@@ -156,7 +156,7 @@ async def list_steps(
     async with me.read() as tx:
         await _run(tx, run_id)
         found = await steps.list_steps(tx, StepFilter(run_id=run_id), page)
-    return JsonReply([shown_step(step, organization_id=me.actor.organization_id) for step in found])
+    return JsonReply([shown_step(step, organization_id=me.organization_id) for step in found])
 
 
 @router.get("/{run_id}/trace", **answers("retrieve_trace_for_run", list[RunSpan]))

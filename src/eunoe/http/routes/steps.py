@@ -72,21 +72,21 @@ async def list_all(
         return JsonReply([])  # Steps belong to no project here, so none matches.
     async with me.read() as tx:
         found = await steps.list_steps(tx, where, page)
-    return JsonReply([shown_step(step, organization_id=me.actor.organization_id) for step in found])
+    return JsonReply([shown_step(step, organization_id=me.organization_id) for step in found])
 
 
 @router.get("/{step_id}", **answers("retrieve_step", Step))
 async def retrieve(step_id: StepId, me: Me) -> Response:
     async with me.read() as tx:
         step = there(await steps.get(tx, step_id), "step", step_id)
-    return JsonReply(shown_step(step, organization_id=me.actor.organization_id))
+    return JsonReply(shown_step(step, organization_id=me.organization_id))
 
 
 @router.get("/{step_id}/metrics", **answers("retrieve_metrics_for_step", StepMetrics))
 async def retrieve_metrics(step_id: StepId, me: Me) -> Response:
     async with me.read() as tx:
         step = there(await steps.get(tx, step_id), "step", step_id)
-    return JsonReply(shown_metrics(step, organization_id=me.actor.organization_id))
+    return JsonReply(shown_metrics(step, organization_id=me.organization_id))
 
 
 @router.get("/{step_id}/trace", **answers("retrieve_trace_for_step", ProviderTrace | None))
@@ -94,7 +94,7 @@ async def retrieve_trace(step_id: StepId, me: Me) -> Response:
     """Get what was sent to and received from the provider: null where it is not kept, never 404."""
     async with me.read() as tx:
         found = await provider_traces.of_step(tx, step_id)
-    return JsonReply(found and shown_trace(found, organization_id=me.actor.organization_id))
+    return JsonReply(found and shown_trace(found, organization_id=me.organization_id))
 
 
 @telemetry.get(
@@ -128,7 +128,7 @@ async def modify_feedback(step_id: StepId, body: ModifyFeedbackRequest, me: Me) 
             tx, step_id, feedback=body.feedback, tags=tuple(body.tags or ())
         )
     step = there(changed, "step", step_id)
-    return JsonReply(shown_step(step, organization_id=me.actor.organization_id))
+    return JsonReply(shown_step(step, organization_id=me.organization_id))
 
 
 @router.patch(
@@ -139,7 +139,7 @@ async def modify_transaction(step_id: StepId, transaction_id: str, me: Me) -> Re
     async with me.write() as tx:
         changed = await steps.set_transaction(tx, step_id, transaction_id)
     step = there(changed, "step", step_id)
-    return JsonReply(shown_step(step, organization_id=me.actor.organization_id))
+    return JsonReply(shown_step(step, organization_id=me.organization_id))
 
 
 def _date(text: str | None) -> datetime | None:

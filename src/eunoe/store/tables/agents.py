@@ -11,7 +11,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from eunoe.store.tables.columns import audit, key, metadata, organization, to
+from eunoe.store.tables.columns import audit, key, link, metadata, organization, to
 
 organizations = Table(
     "organizations",
@@ -153,12 +153,4 @@ tools = Table(
     Index(None, "organization_id", "created_at", "id"),
 )
 
-agents_tools = Table(
-    "agents_tools",
-    metadata,
-    to("agent_id", "agents.id"),
-    to("tool_id", "tools.id"),
-    Column("position", BigInteger, nullable=False),
-    PrimaryKeyConstraint("agent_id", "tool_id"),
-    Index(None, "tool_id"),
-)
+agents_tools = link("agents_tools", agent_id="agents.id", tool_id="tools.id")

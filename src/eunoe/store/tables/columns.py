@@ -2,7 +2,18 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
 
 metadata: Final = MetaData(
     naming_convention={
@@ -42,3 +53,16 @@ def partial(where: str, name: str | None, *columns: str, unique: bool = False) -
     """Return an index of the rows of which `where` holds."""
     only = text(where)
     return Index(name, *columns, unique=unique, sqlite_where=only, postgresql_where=only)
+
+
+def link(name: str, **ends: str) -> Table:
+    """Return a table of what belongs to what: the second end to the first, in an order."""
+    _, second = ends
+    return Table(
+        name,
+        metadata,
+        *(to(column, target) for column, target in ends.items()),
+        Column("position", BigInteger, nullable=False),
+        PrimaryKeyConstraint(*ends),
+        Index(None, second),
+    )

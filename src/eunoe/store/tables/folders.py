@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import BLOB
 
-from eunoe.store.tables.columns import audit, key, metadata, organization, partial, to
+from eunoe.store.tables.columns import audit, key, link, metadata, organization, partial, to
 
 folders = Table(
     "folders",
@@ -77,15 +77,7 @@ file_pages = Table(
     PrimaryKeyConstraint("file_id", "position"),
 )
 
-agents_folders = Table(
-    "agents_folders",
-    metadata,
-    to("agent_id", "agents.id"),
-    to("folder_id", "folders.id"),
-    Column("position", BigInteger, nullable=False),
-    PrimaryKeyConstraint("agent_id", "folder_id"),
-    Index(None, "folder_id"),
-)
+agents_folders = link("agents_folders", agent_id="agents.id", folder_id="folders.id")
 
 agents_files = Table(
     "agents_files",

@@ -5,13 +5,12 @@ from sqlalchemy import (
     Column,
     Index,
     Integer,
-    PrimaryKeyConstraint,
     Table,
     Text,
     UniqueConstraint,
 )
 
-from eunoe.store.tables.columns import audit, key, metadata, organization, to
+from eunoe.store.tables.columns import audit, key, link, metadata, organization, to
 
 agent_groups = Table(
     "agent_groups",
@@ -38,25 +37,9 @@ agent_groups = Table(
     Index(None, "manager_agent_id"),
 )
 
-group_members = Table(
-    "group_members",
-    metadata,
-    to("group_id", "agent_groups.id"),
-    to("agent_id", "agents.id"),
-    Column("position", BigInteger, nullable=False),
-    PrimaryKeyConstraint("group_id", "agent_id"),
-    Index(None, "agent_id"),
-)
+group_members = link("group_members", group_id="agent_groups.id", agent_id="agents.id")
 
-group_blocks = Table(
-    "group_blocks",
-    metadata,
-    to("group_id", "agent_groups.id"),
-    to("block_id", "blocks.id"),
-    Column("position", BigInteger, nullable=False),
-    PrimaryKeyConstraint("group_id", "block_id"),
-    Index(None, "block_id"),
-)
+group_blocks = link("group_blocks", group_id="agent_groups.id", block_id="blocks.id")
 
 # Runs that a run has brought about and that are not begun yet, written where that one ends (G-9).
 follow_ups = Table(
