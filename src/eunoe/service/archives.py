@@ -59,11 +59,6 @@ async def known(tx: Tx, archive_id: str) -> Archive:
     return there(await archives.get(tx, archive_id), "archive", archive_id)
 
 
-async def get(db: Database, actor: Actor, archive_id: str) -> Archive:
-    async with db.read(actor) as tx:
-        return await known(tx, archive_id)
-
-
 async def update(
     db: Database, actor: Actor, archive_id: str, *, name: str | None, description: str | None
 ) -> Archive:

@@ -58,11 +58,6 @@ async def create(db: Database, actor: Actor, draft: BlockDraft) -> Block:
     return block
 
 
-async def get(db: Database, actor: Actor, block_id: str) -> Block:
-    async with db.read(actor) as tx:
-        return await known(tx, block_id)
-
-
 async def known(tx: Tx, block_id: str) -> Block:
     """Return the block; raise `Missing` for an unknown or foreign one."""
     return there(await blocks.get(tx, block_id), "block", block_id)

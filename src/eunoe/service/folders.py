@@ -62,11 +62,6 @@ async def known(tx: Tx, folder_id: str, *, held: bool = False) -> Folder:
     return there(await folders.get(tx, folder_id, held=held), "folder", folder_id)
 
 
-async def get(db: Database, actor: Actor, folder_id: str) -> Folder:
-    async with db.read(actor) as tx:
-        return await known(tx, folder_id)
-
-
 async def update(
     db: Database, actor: Actor, folder_id: str, draft: FolderDraft, *, models: Models
 ) -> Folder:

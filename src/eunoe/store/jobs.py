@@ -5,12 +5,13 @@ has one type in all of them: SQLite merges their indexes only then, and sorts ev
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from eunoe.domain.jobs import ACTIVE, Job, JobType
 from eunoe.store import codec
-from eunoe.store.db import Row, Tx, from_micros, optional_time
+from eunoe.store.db import Row, Tx
+from eunoe.store.mapping import FLAG, MADE, TIME, json, mapped
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.runs import called_back
 from eunoe.store.where import Where, of_organization
@@ -34,11 +35,16 @@ _KINDS: Final[Mapping[JobType, str]] = {
         " created_at, completed_at, CAST(NULL AS TEXT) AS source_id FROM batches"
     ),
 }
+_JOBS: Final = mapped(
+    Job,
+    "jobs",
+    noun="job",
+    kept={**MADE, "completed_at": TIME, "metadata": json(codec.loads), "background": FLAG},
+    without=("called_back",),
+)
 _COLUMNS: Final = (
-    "jobs.id, jobs.job_type, jobs.status, jobs.stop_reason, jobs.metadata_json,"
-    " jobs.options_json, jobs.callback_url, jobs.background, jobs.agent_id,"
-    " jobs.callback_sent_at, jobs.callback_status_code, jobs.callback_error, jobs.ttft_ns,"
-    " jobs.total_duration_ns, jobs.user_id, jobs.created_at, jobs.completed_at"
+    f"{_JOBS.columns}, jobs.options_json, jobs.callback_sent_at, jobs.callback_status_code,"
+    " jobs.callback_error"
 )
 
 
@@ -56,7 +62,7 @@ async def get(tx: Tx, job_id: str, *, kinds: tuple[JobType, ...] = tuple(_KINDS)
     row = await tx.fetch_one(
         f"SELECT {_COLUMNS} FROM {_source(kinds)} WHERE {where.sql}", *where.args
     )
-    return None if row is None else _read(row)
+    return None if row is None else _read(tx, row)
 
 
 async def list_jobs(tx: Tx, asked: JobFilter, page: Page) -> list[Job]:
@@ -68,7 +74,7 @@ async def list_jobs(tx: Tx, asked: JobFilter, page: Page) -> list[Job]:
         columns=_COLUMNS,
         unknown_cursor="invalid",
     )
-    return [_read(row) for row in await listing(tx, what, _where(tx, asked), page)]
+    return [_read(tx, row) for row in await listing(tx, what, _where(tx, asked), page)]
 
 
 def _where(tx: Tx, asked: JobFilter) -> Where:
@@ -80,21 +86,9 @@ def _source(kinds: tuple[JobType, ...]) -> str:
     return f"({' UNION ALL '.join(_KINDS[kind] for kind in kinds)}) AS jobs"
 
 
-def _read(row: Row) -> Job:
-    options = codec.optional(codec.run_options.validate_json, row[5])
-    return Job(
-        id=row[0],
-        job_type=row[1],
-        status=row[2],
-        stop_reason=row[3],
-        metadata=codec.loads(row[4]),
-        callback_url=row[6] if options is None else options.callback_url,
-        background=bool(row[7]),
-        agent_id=row[8],
-        called_back=called_back(row, 9),
-        ttft_ns=row[12],
-        total_duration_ns=row[13],
-        user_id=row[14],
-        created_at=from_micros(row[15]),
-        completed_at=optional_time(row[16]),
-    )
+def _read(tx: Tx, row: Row) -> Job:
+    """Read a row of `_COLUMNS`; a run has the address to call back in its options."""
+    rest = len(_JOBS.fields)
+    job = _JOBS.read(tx, row, called_back=called_back(row, rest + 1))
+    options = codec.optional(codec.run_options.validate_json, row[rest])
+    return job if options is None else replace(job, callback_url=options.callback_url)

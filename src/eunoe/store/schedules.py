@@ -4,25 +4,21 @@ from datetime import datetime
 from typing import Final
 
 from eunoe.domain.schedules import Once, Recurring, Schedule
-from eunoe.store import codec
-from eunoe.store.db import (
-    Actor,
-    Row,
-    Tx,
-    from_micros,
-    optional_micros,
-    optional_time,
-    to_micros,
-)
+from eunoe.store import codec, own
+from eunoe.store.db import Actor, Row, Tx, from_micros, optional_micros, to_micros
+from eunoe.store.mapping import MADE, TIME, json, mapped
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
-_COLUMNS: Final = (
-    "schedules.id, schedules.agent_id, schedules.once_at, schedules.cron, schedules.timezone,"
-    " schedules.ask_json, schedules.next_at, schedules.last_at, schedules.last_run_id,"
-    " schedules.created_at"
+_SCHEDULES: Final = mapped(
+    Schedule,
+    "schedules",
+    noun="schedule",
+    kept={**MADE, "ask": json(codec.ask.validate_json), "next_at": TIME, "last_at": TIME},
+    without=("when",),
 )
-_SCHEDULES: Final = Listing(noun="schedule", table="schedules", columns=_COLUMNS)
+_COLUMNS: Final = f"{_SCHEDULES.columns}, schedules.once_at, schedules.cron, schedules.timezone"
+_LISTING: Final = Listing(noun="schedule", table="schedules", columns=_COLUMNS)
 _AT_ONCE: Final = 1_000
 
 Due = tuple[str, datetime]
@@ -33,21 +29,15 @@ async def insert(tx: Tx, one: Schedule) -> None:
     """Store a new schedule; raise `ReferenceMissing` for an unknown agent."""
     once = one.when.at if isinstance(one.when, Once) else None
     recurring = one.when if isinstance(one.when, Recurring) else None
-    await tx.execute(
-        "INSERT INTO schedules (id, organization_id, user_id, agent_id, once_at, cron, timezone,"
-        " ask_json, next_at, created_at, key_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-        " $11)",
-        one.id,
-        tx.actor.organization_id,
-        tx.actor.user_id,
-        one.agent_id,
-        optional_micros(once),
-        None if recurring is None else recurring.cron,
-        None if recurring is None else recurring.timezone,
-        codec.encode(one.ask),
-        optional_micros(one.next_at),
-        to_micros(one.created_at),
-        tx.actor.key_id,
+    await own.insert(
+        tx,
+        _SCHEDULES,
+        one,
+        user_id=tx.actor.user_id,
+        key_id=tx.actor.key_id,
+        once_at=optional_micros(once),
+        cron=None if recurring is None else recurring.cron,
+        timezone=None if recurring is None else recurring.timezone,
     )
 
 
@@ -59,12 +49,12 @@ async def get(tx: Tx, schedule_id: str, *, agent_id: str) -> Schedule | None:
         agent_id,
         tx.actor.organization_id,
     )
-    return None if row is None else _read(row)
+    return None if row is None else _read(tx, row)
 
 
 async def list_schedules(tx: Tx, agent_id: str, page: Page) -> list[Schedule]:
     where = of_organization(tx, "schedules").linked("schedules.agent_id = {}", agent_id)
-    return [_read(row) for row in await listing(tx, _SCHEDULES, where, page)]
+    return [_read(tx, row) for row in await listing(tx, _LISTING, where, page)]
 
 
 async def delete(tx: Tx, schedule_id: str, *, agent_id: str) -> bool:
@@ -115,7 +105,7 @@ async def due_at(tx: Tx, schedule_id: str, at: datetime) -> tuple[Schedule, Acto
     )
     if row is None:
         return None
-    return _read(row), Actor(organization_id=row[-3], user_id=row[-2], key_id=row[-1])
+    return _read(tx, row), Actor(organization_id=row[-3], user_id=row[-2], key_id=row[-1])
 
 
 async def take(
@@ -135,16 +125,9 @@ async def take(
     )
 
 
-def _read(row: Row) -> Schedule:
-    return Schedule(
-        id=row[0],
-        agent_id=row[1],
-        when=Recurring(cron=row[3], timezone=row[4])
-        if row[2] is None
-        else Once(at=from_micros(row[2])),
-        ask=codec.ask.validate_json(row[5]),
-        next_at=optional_time(row[6]),
-        last_at=optional_time(row[7]),
-        last_run_id=row[8],
-        created_at=from_micros(row[9]),
-    )
+def _read(tx: Tx, row: Row) -> Schedule:
+    """Read a row that begins with `_COLUMNS`."""
+    place = len(_SCHEDULES.fields)
+    once_at, cron, timezone = row[place : place + 3]
+    once = None if once_at is None else Once(at=from_micros(once_at))
+    return _SCHEDULES.read(tx, row, when=once or Recurring(cron=cron, timezone=timezone))

@@ -57,7 +57,8 @@ async def list_all(
 
 @router.get("/{archive_id}", **answers("retrieve_archive", Archive))
 async def retrieve(archive_id: ArchiveId, me: Me) -> Response:
-    found = await archives.get(me.db, me.actor, archive_id)
+    async with me.read() as tx:
+        found = await archives.known(tx, archive_id)
     return JsonReply(archive(found, organization_id=me.organization_id))
 
 

@@ -129,7 +129,8 @@ async def create(body: CreateBlockBody, me: Me) -> Response:
 
 @router.get("/{block_id}", **answers("retrieve_block", BlockResponse))
 async def retrieve(block_id: BlockId, me: Me) -> Response:
-    return JsonReply(block(await blocks.get(me.db, me.actor, block_id)))
+    async with me.read() as tx:
+        return JsonReply(block(await blocks.known(tx, block_id)))
 
 
 @router.patch("/{block_id}", **answers("modify_block", BlockResponse))

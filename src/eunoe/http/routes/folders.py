@@ -101,7 +101,8 @@ async def list_all(
 
 @router.get("/{folder_id}", **answers("retrieve_folder", Folder))
 async def retrieve(folder_id: FolderId, me: Me) -> Response:
-    return JsonReply(folder(await folders.get(me.db, me.actor, folder_id)))
+    async with me.read() as tx:
+        return JsonReply(folder(await folders.known(tx, folder_id)))
 
 
 @router.patch("/{folder_id}", **answers("modify_folder", Folder))
