@@ -25,11 +25,7 @@ router = v1("/client-side-access-tokens", tag="access tokens")
 async def create(body: CreateAccessTokenBody, me: Me) -> Response:
     """Make a token; its text is in this answer alone."""
     text, made = await access_tokens.create(
-        me.db,
-        me.actor,
-        hostname=body.hostname,
-        grants=body.grants(),
-        expires_at=body.expires_at,
+        me.db, me.actor, hostname=body.hostname, grants=body.grants(), expires_at=body.expires_at
     )
     return JsonReply(access_token(made, text=text), status=201)
 

@@ -172,11 +172,7 @@ async def diff(
 async def revert(block_id: BlockId, body: RevertBlockBody, me: Me) -> Response:
     """Make the block what it was at a version, as a new version."""
     reverted = await blocks.revert(
-        me.db,
-        me.actor,
-        block_id,
-        version=body.version,
-        expected_version=body.expected_version,
+        me.db, me.actor, block_id, version=body.version, expected_version=body.expected_version
     )
     return JsonReply(block(reverted))
 

@@ -107,12 +107,7 @@ async def send_streaming(
 
 
 async def _submitted(
-    group_id: str,
-    body: LettaStreamingRequest,
-    request: Request,
-    me: Caller,
-    *,
-    run_type: str,
+    group_id: str, body: LettaStreamingRequest, request: Request, me: Caller, *, run_type: str
 ) -> Run:
     turn = await groups.first(me.db, me.actor, group_id)
     target = Target(
