@@ -154,32 +154,25 @@ async def grant(tx: Tx, server_id: str) -> Json:
 
 async def keep_grant(tx: Tx, server_id: str, granted: Json) -> None:
     """Store what the acting user was granted, in place of what was before."""
-    await tx.execute(
-        "INSERT INTO mcp_oauth_sessions (id, organization_id, server_id, user_id, grant_sealed,"
-        " created_at, updated_at) SELECT $1, organization_id, id, $2, $3, $4, $4"
-        " FROM mcp_servers WHERE id = $5 AND organization_id = $6"
-        " ON CONFLICT (server_id, user_id) DO UPDATE SET"
-        " grant_sealed = excluded.grant_sealed, updated_at = excluded.updated_at",
-        ids.new("mcp_oauth"),
-        tx.actor.user_id,
-        tx.sealer.seal(codec.encode(granted)),
-        now_micros(),
-        server_id,
-        tx.actor.organization_id,
-    )
+    sealed = tx.sealer.seal(codec.encode(granted))
+    await _noted(tx, server_id, "grant_sealed", sealed)
 
 
 async def await_answer(tx: Tx, server_id: str, state: str) -> None:
     """Note that the acting user is signing in, and that the answer will name `state`."""
+    await _noted(tx, server_id, "state", state, also=" answer_sealed = NULL,")
+
+
+async def _noted(tx: Tx, server_id: str, column: str, value: str, *, also: str = "") -> None:
+    """Store something of the acting user's session with a server of the organization."""
     await tx.execute(
-        "INSERT INTO mcp_oauth_sessions (id, organization_id, server_id, user_id, state,"
+        f"INSERT INTO mcp_oauth_sessions (id, organization_id, server_id, user_id, {column},"
         " created_at, updated_at) SELECT $1, organization_id, id, $2, $3, $4, $4"
-        " FROM mcp_servers WHERE id = $5 AND organization_id = $6"
-        " ON CONFLICT (server_id, user_id) DO UPDATE SET state = excluded.state,"
-        " answer_sealed = NULL, updated_at = excluded.updated_at",
+        " FROM mcp_servers WHERE id = $5 AND organization_id = $6 ON CONFLICT (server_id, user_id)"
+        f" DO UPDATE SET {column} = excluded.{column},{also} updated_at = excluded.updated_at",
         ids.new("mcp_oauth"),
         tx.actor.user_id,
-        state,
+        value,
         now_micros(),
         server_id,
         tx.actor.organization_id,
