@@ -54,7 +54,7 @@ def _mapped(tags: str) -> Mapped[Agent]:
     )
 
 
-_AGENTS: Final[dict[Dialect, Mapped[Agent]]] = {
+MAPPINGS: Final[dict[Dialect, Mapped[Agent]]] = {
     "sqlite": _mapped("json_group_array(tag)"),
     "postgresql": _mapped("json_agg(tag)::text"),
 }
@@ -84,7 +84,7 @@ class AgentFilter:
 
 
 async def insert(tx: Tx, agent: Agent) -> None:
-    await own.insert(tx, _AGENTS[tx.dialect], agent)
+    await own.insert(tx, MAPPINGS[tx.dialect], agent)
     await _insert_tags(tx, agent)
 
 
@@ -93,7 +93,7 @@ async def get(tx: Tx, agent_id: str, *, held: bool = False) -> Agent | None:
 
     `held` keeps others from changing it until the commit: ask for it before an `update`.
     """
-    return await own.get(tx, _AGENTS[tx.dialect], agent_id, held=held)
+    return await own.get(tx, MAPPINGS[tx.dialect], agent_id, held=held)
 
 
 async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
@@ -108,13 +108,13 @@ async def type_of(tx: Tx, agent_id: str) -> AgentType | None:
 
 async def many(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Agent]:
     """Return the agents with these ids, by id; unknown ids are left out."""
-    found = await own.many(tx, _AGENTS[tx.dialect], agent_ids)
+    found = await own.many(tx, MAPPINGS[tx.dialect], agent_ids)
     return {agent.id: agent for agent in found}
 
 
 async def update(tx: Tx, agent: Agent) -> bool:
     """Replace the row and the tags, all but its last run's; whether there is such an agent."""
-    if not await own.update(tx, _AGENTS[tx.dialect], agent, but=_LAST_RUN):
+    if not await own.update(tx, MAPPINGS[tx.dialect], agent, but=_LAST_RUN):
         return False
     await tx.execute("DELETE FROM agent_tags WHERE agent_id = $1", agent.id)
     await _insert_tags(tx, agent)
@@ -150,7 +150,7 @@ async def list_agents(tx: Tx, where: AgentFilter, page: Page) -> list[Agent]:
 
     The route shows them oldest first, whatever the order (api 5.8).
     """
-    return await own.page(tx, _AGENTS[tx.dialect], _where(tx, where), page)
+    return await own.page(tx, MAPPINGS[tx.dialect], _where(tx, where), page)
 
 
 async def count(tx: Tx, where: AgentFilter) -> int:
