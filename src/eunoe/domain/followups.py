@@ -12,7 +12,7 @@ from eunoe.domain.summaries import unwrapped
 from eunoe.domain.wellformed import well_formed
 
 _OF_SLEEPTIME: Final = "sleeptime_agent_send_message_async"
-_OF_ROUND: Final = "group_turn"
+OF_ROUND: Final = "group_turn"
 MOST_MESSAGES: Final = 500
 """How many messages one transcript holds, the newest; older ones were there for the last one."""
 _REMINDER: Final = """\
@@ -43,7 +43,7 @@ class FollowUp:
 
 def run_of(due: FollowUp) -> Run:
     """Return the run as it is before anybody works on it (G16)."""
-    run_type = _OF_SLEEPTIME if due.options.turn is None else _OF_ROUND
+    run_type = _OF_SLEEPTIME if due.options.turn is None else OF_ROUND
     return Run(
         id=due.run_id,
         agent_id=due.agent_id,
@@ -57,7 +57,7 @@ def run_of(due: FollowUp) -> Run:
 
 def begins_round(run: Run) -> bool:
     """Whether a group's round begins with this run; its other turns are follow-ups."""
-    return run.options.turn is not None and run.metadata.get("run_type") != _OF_ROUND
+    return run.options.turn is not None and run.metadata.get("run_type") != OF_ROUND
 
 
 def shown(messages: Sequence[Message]) -> str:

@@ -1,8 +1,10 @@
 """What follows a run: the work of a sleeptime agent, or the next turn in a group (agent 8).
 
 That it follows is written with the run's end, in the same transaction, so no crash loses it
-(G-9). To begin it is to take that row and put the run in its place, in one transaction again,
-so it never happens twice. Where the list is busy the row stays, and the job engine comes back.
+(G-9). The next turn of a round is begun in that transaction, where its agent is free: who reads
+the round finds it there once the last turn has ended. To begin what was only planned is to take
+its row and put the run in its place, in one transaction again, so it never happens twice. Where
+the list is busy the row stays, and the job engine comes back.
 """
 
 import uuid
@@ -15,7 +17,7 @@ import structlog
 
 from eunoe import ids, telemetry
 from eunoe.domain.agents import Agent
-from eunoe.domain.followups import MOST_MESSAGES, FollowUp, run_of, shown
+from eunoe.domain.followups import MOST_MESSAGES, OF_ROUND, FollowUp, run_of, shown
 from eunoe.domain.groups import turned
 from eunoe.domain.messages import Message, Text
 from eunoe.domain.overheard import Overheard, leaving, overheard_text
@@ -39,35 +41,54 @@ class Queue(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """The ids of the runs that follow one that ends: `begun` with its end, or to be begun then."""
+
+    begun: tuple[str, ...] = ()
+    planned: tuple[str, ...] = ()
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        return (*self.begun, *self.planned)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUps:
     """Plans, begins and queues the runs that follow on others."""
 
     db: Database
     queue: Callable[[], Queue]
 
-    async def plan(
-        self, tx: Tx, run: Run, *, agent: Agent, said: Sequence[Message]
-    ) -> tuple[str, ...]:
-        """Write down what follows a run that ends well: the ids of the runs to come.
+    async def plan(self, tx: Tx, run: Run, *, agent: Agent, said: Sequence[Message]) -> Following:
+        """Begin the turn that follows a run that ends well, and write down what else follows it.
 
         Belongs into the transaction that ends `run`. `said` is its agent's window.
         """
-        planned = await _next_turn(tx, run, said=said)
+        turns = await _next_turn(tx, run, said=said)
+        begun = [one for one in turns if await _began(tx, one)]
+        planned = [one for one in turns if one not in begun]
         if agent.enable_sleeptime and agent.agent_type == "voice_convo_agent":
             planned += await _overheard(tx, run, said=said)
         elif agent.enable_sleeptime:
             planned += await _sleeptime(tx, run, upto=said[-1].id)
         await followups.insert(tx, planned)
-        for one in planned:
-            await self.queue().enqueue_in(tx, one.run_id)
-        return tuple(one.run_id for one in planned)
+        following = Following(
+            begun=tuple(one.run_id for one in begun),
+            planned=tuple(one.run_id for one in planned),
+        )
+        for run_id in following.run_ids:
+            await self.queue().enqueue_in(tx, run_id)
+        return following
 
-    async def begin(self, run_ids: Sequence[str]) -> None:
-        """Begin what was planned and committed, as far as that is possible at once.
+    async def begin(self, following: Following) -> None:
+        """Have carried out what was begun and committed, and begin what was planned, if it can be.
 
         Never fails: whatever is in the way, the job engine tries again.
         """
-        for run_id in run_ids:
+        for run_id in following.begun:
+            telemetry.record_run_started(OF_ROUND, asked=False)
+            await self.queue().enqueue_here(run_id)
+        for run_id in following.planned:
             try:
                 if not await self.begun(run_id):
                     continue  # It has begun elsewhere, or waits for its list to be handed on.
@@ -89,7 +110,9 @@ class FollowUps:
                 due = await followups.take(tx, run_id)
                 if due is None:
                     return False
-                run = await _insert(tx, due)
+                run = _run_now(due)
+                await runs.insert(tx, run, Origin())
+                await _say(tx, due, run)
         except UniqueViolated as clash:
             raise ListBusy(run_id=None) from clash
         telemetry.record_run_started(str(run.metadata["run_type"]), asked=False)
@@ -175,13 +198,24 @@ async def _next_turn(tx: Tx, run: Run, *, said: Sequence[Message]) -> list[Follo
     return [_due(run, agent_id, run.options.group_id, options, upto=said[-1].id)]
 
 
-async def _insert(tx: Tx, due: FollowUp) -> Run:
-    run = replace(run_of(due), created_at=datetime.now(UTC))
-    await runs.insert(tx, run, Origin())
+async def _began(tx: Tx, turn: FollowUp) -> bool:
+    """Begin a turn unless its agent is busy; whether it has begun."""
+    run = _run_now(turn)
+    if not await runs.insert_where_free(tx, run):
+        return False
+    await _say(tx, turn, run)
+    return True
+
+
+def _run_now(due: FollowUp) -> Run:
+    return replace(run_of(due), created_at=datetime.now(UTC))
+
+
+async def _say(tx: Tx, due: FollowUp, run: Run) -> None:
+    """Tell the agent of a run that has begun what it is to know."""
     in_round = run.options.turn is not None
     told = await rounds.told(tx, run) if in_round else [await _transcript(tx, due, run)]
     await lists.append(tx, run.list_id, told)
-    return run
 
 
 async def _transcript(tx: Tx, due: FollowUp, run: Run) -> Message:

@@ -32,7 +32,7 @@ from eunoe.engine.tool_rules import told
 from eunoe.runs import memory, traces
 from eunoe.runs.deadlines import noted
 from eunoe.runs.feed import Numbered, Recorder
-from eunoe.runs.followups import FollowUps
+from eunoe.runs.followups import Following, FollowUps
 from eunoe.runs.windows import Kept, Windows, window_of
 from eunoe.store import callbacks, facts, file_blocks, lists, runs, search
 from eunoe.store import messages as stored
@@ -262,19 +262,20 @@ class RunJournal:
 
     async def _closed(
         self, tx: Tx, run: Run, ending: Ending | None, kept: Kept, rows: list[Numbered]
-    ) -> tuple[str, ...]:
+    ) -> Following:
         """Put the last words of a run that ends behind `rows`; return the runs that follow it.
 
         Only a turn that is over and went well is followed (FIX-63).
         """
         if ending is None:
-            return ()
-        due: tuple[str, ...] = ()
-        followed = self.agent.enable_sleeptime or run.options.turn is not None
-        if followed and ending.reason in _WELL:
+            return Following()
+        due = Following()
+        if ending.reason in _WELL and (self.agent.enable_sleeptime or run.options.turn is not None):
             due = await self.follow_ups.plan(tx, run, agent=self.agent, said=kept.messages)
-        self.recorder.add(rows, _last_words(run, ending, due, kept.messages))
-        return due if self.following is None else (*due, self.following)
+        self.recorder.add(rows, _last_words(run, ending, due.run_ids, kept.messages))
+        if self.following is not None:
+            due = replace(due, planned=(*due.planned, self.following))
+        return due
 
     async def _appended(
         self, tx: Tx, run: Run, said: Sequence[Message], *, onto: Kept | None = None

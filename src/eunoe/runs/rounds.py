@@ -1,6 +1,5 @@
 """A group that answers turn by turn: each turn is a run, and its end plans the next (agent 8.2)."""
 
-import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,12 +15,10 @@ from eunoe.domain.peers import answers
 from eunoe.domain.rounds import Turn, next_turn, options, question
 from eunoe.domain.runs import Run, Usage
 from eunoe.domain.views import views
-from eunoe.store import agents, followups, groups, messages, runs
+from eunoe.store import agents, groups, messages, runs
 from eunoe.store.db import Actor, Database, Tx
 
 _MOST_HEARD: Final = 500
-_LOOKS: Final = 20
-_LOOK_S: Final = 0.05
 
 
 class Read(Protocol):
@@ -176,18 +173,15 @@ async def _is_members(db: Database, actor: Actor, run_id: str) -> bool:
 
 
 async def _turn_among(db: Database, actor: Actor, run_ids: Sequence[str]) -> str:
-    """Return the run that is the round's next turn, nothing where none begins at once.
+    """Return the run that is the round's next turn, nothing where it waits for its agent.
 
-    Who ends a turn begins the next one in a moment; its end may have been read before that.
+    The transaction that ends a turn begins the next one: who read the end finds it here.
     """
-    for _ in range(_LOOKS):
-        async with db.read(actor) as tx:
-            found = [await runs.get(tx, run_id) for run_id in run_ids]
-            plans = [await followups.get(tx, run_id) for run_id in run_ids]
-        begun = next((one.id for one in found if one and one.options.turn is not None), "")
-        if begun or not any(one and one.options.turn is not None for one in plans):
-            return begun
-        await asyncio.sleep(_LOOK_S)
+    async with db.read(actor) as tx:
+        for run_id in run_ids:
+            run = await runs.get(tx, run_id)
+            if run is not None and run.options.turn is not None:
+                return run_id
     return ""
 
 

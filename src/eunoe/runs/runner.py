@@ -21,7 +21,7 @@ from eunoe.llm.prices import Prices
 from eunoe.runs import cancel, rounds, submit
 from eunoe.runs.callbacks import CALLBACK
 from eunoe.runs.feed import Feed
-from eunoe.runs.followups import FollowUps
+from eunoe.runs.followups import Following, FollowUps
 from eunoe.runs.jobs import Duty, Engine
 from eunoe.runs.outcome import Outcome, folded
 from eunoe.runs.peers import RunPeers
@@ -225,7 +225,7 @@ class Runner:
             self._engine.warn(made.stops)
         if made.waits:
             # Who had the list may have left it before there was anybody to hand it to.
-            await self._follow_ups.begin([made.run.id])
+            await self._follow_ups.begin(Following(planned=(made.run.id,)))
         return made
 
     async def call_tool(
@@ -274,5 +274,5 @@ class Runner:
         )
         for run_id in done.unsaid:
             self._feed.forget(run_id)
-        await self._follow_ups.begin(done.following)
+        await self._follow_ups.begin(Following(planned=tuple(done.following)))
         return done.outcomes

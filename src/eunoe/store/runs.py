@@ -85,6 +85,26 @@ async def insert(tx: Tx, run: Run, origin: Origin) -> bool:
     return bool(bounded)
 
 
+async def insert_where_free(tx: Tx, run: Run) -> bool:
+    """Store a new run that nobody asked for; not while another has its list. Whether it is stored.
+
+    Who claims the list at the same moment is waited for, and then has it.
+    """
+    if await active_on(tx, run.list_id) is not None:
+        return False
+    asker = tx.actor
+    return bool(
+        await own.insert(
+            tx,
+            _RUN,
+            run,
+            tail=" ON CONFLICT DO NOTHING",
+            user_id=asker.user_id,
+            key_id=asker.key_id,
+        )
+    )
+
+
 async def insert_ended(tx: Tx, ended: Sequence[Run]) -> None:
     """Store runs that have ended elsewhere, as they ended, in one statement."""
     user_id = tx.actor.user_id
