@@ -87,7 +87,8 @@ def encode(value: Any) -> str:
 def told(value: Any) -> dict[str, Any]:
     """Return the fields of a dataclass that say something else than by default.
 
-    Those are what a reader fills in; `type` stays, by which it tells a union's members apart.
+    Those are what a reader fills in: another default needs a migration of what is stored. `type`
+    stays, by which a reader tells a union's members apart.
     """
     return {
         name: held
