@@ -4,7 +4,8 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Path
 
-from eunoe.ids import pattern
+from eunoe.errors import Invalid
+from eunoe.ids import PREFIXES, is_id, pattern
 
 AgentId: TypeAlias = Annotated[str, Path(pattern=pattern("agent"))]
 ArchiveId: TypeAlias = Annotated[str, Path(pattern=pattern("archive"))]
@@ -28,3 +29,11 @@ SandboxId: TypeAlias = Annotated[str, Path(pattern=pattern("sandbox"))]
 SandboxVariableId: TypeAlias = Annotated[str, Path(pattern=pattern("sandbox_variable"))]
 StepId: TypeAlias = Annotated[str, Path(pattern=pattern("step"))]
 ToolId: TypeAlias = Annotated[str, Path(pattern=pattern("tool"))]
+
+
+def well_formed(text: str, *nouns: str) -> str:
+    """Return an id that its path does not check; a malformed one is `Invalid`, a 400 (api 2.2)."""
+    if not any(is_id(noun, text) for noun in nouns):
+        forms = " or ".join(f"{PREFIXES[noun]}-{{uuid4}}" for noun in nouns)
+        raise Invalid(f"The id in the path is not of the form {forms}.")
+    return text

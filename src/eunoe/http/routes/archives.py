@@ -5,14 +5,12 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.responses import Response
 
-from eunoe.errors import Invalid
 from eunoe.http.callers import RelationsDep
 from eunoe.http.deps import Me
 from eunoe.http.pages import page_of
-from eunoe.http.paths import AgentId, ArchiveId, PassageId
+from eunoe.http.paths import AgentId, ArchiveId, PassageId, well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.ids import is_id
 from eunoe.service import agents, archives, states
 from eunoe.store import archives as stored
 from eunoe.store.agents import AgentFilter
@@ -118,7 +116,7 @@ async def delete_passage(archive_id: ArchiveId, passage_id: PassageId, me: Me) -
 @of_agent.patch("/{agent_id}/archives/attach/{archive_id}", operation_id="attach_archive_to_agent")
 async def attach(agent_id: AgentId, archive_id: str, me: Me) -> Response:
     """Give the agent an archive; it can have one."""
-    _check(archive_id)
+    well_formed(archive_id, "archive")
     await archives.attach(me.db, me.actor, agent_id, archive_id)
     return JsonReply(None)
 
@@ -128,12 +126,6 @@ async def attach(agent_id: AgentId, archive_id: str, me: Me) -> Response:
 )
 async def detach(agent_id: AgentId, archive_id: str, me: Me) -> Response:
     """Take an archive off the agent; the archive stays."""
-    _check(archive_id)
+    well_formed(archive_id, "archive")
     await archives.detach(me.db, me.actor, agent_id, archive_id)
     return JsonReply(None)
-
-
-def _check(archive_id: str) -> None:
-    """Refuse a malformed id with 400: in these paths it is not checked before (api 2.2)."""
-    if not is_id("archive", archive_id):
-        raise Invalid("The archive id is not of the form archive-{uuid4}.")

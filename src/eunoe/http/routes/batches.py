@@ -11,9 +11,9 @@ from eunoe.domain.jobs import Job as DomainJob
 from eunoe.errors import Invalid
 from eunoe.http.deps import Caller, Me, agent_type
 from eunoe.http.pages import message_page_of, page_of
+from eunoe.http.paths import well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.ids import is_id
 from eunoe.runs import batches
 from eunoe.store import batches as stored
 from eunoe.store import jobs, messages
@@ -86,7 +86,7 @@ async def list_messages(
 @router.patch("/{batch_id}/cancel", operation_id="cancel_batch")
 async def cancel(batch_id: str, me: Me) -> Response:
     """Stop a batch, its runs under way too; one that is over stays as it is."""
-    _check(batch_id)
+    well_formed(batch_id, "job")
     await batches.cancel(me.db, me.runtime.runner, me.actor, batch_id, now=datetime.now(UTC))
     return JsonReply(None)
 
@@ -104,10 +104,5 @@ async def _shown(tx: Tx, job: DomainJob) -> Job:
 
 
 async def _batch(tx: Tx, batch_id: str) -> DomainJob:
-    _check(batch_id)
+    well_formed(batch_id, "job")
     return there(await jobs.get(tx, batch_id, kinds=("batch",)), "batch", batch_id)
-
-
-def _check(batch_id: str) -> None:
-    if not is_id("job", batch_id):
-        raise Invalid("The id of a batch has the form job-{uuid4}.")

@@ -6,14 +6,12 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from eunoe.domain.identities import IdentityType
-from eunoe.errors import Invalid
 from eunoe.http.callers import RelationsDep
 from eunoe.http.deps import Me
 from eunoe.http.pages import page_of
-from eunoe.http.paths import AgentId, BlockId, IdentityId
+from eunoe.http.paths import AgentId, BlockId, IdentityId, well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.ids import is_id
 from eunoe.service import identities
 from eunoe.store import identities as stored
 from eunoe.store.identities import IdentityFilter
@@ -125,7 +123,7 @@ async def list_blocks(identity_id: IdentityId, me: Me, page: Newest) -> Response
 )
 async def attach(agent_id: AgentId, identity_id: str, me: Me) -> Response:
     """Let the agent belong to an identity."""
-    _check(identity_id)
+    well_formed(identity_id, "identity")
     await identities.attach_agent(me.db, me.actor, agent_id, identity_id)
     return JsonReply(None)
 
@@ -135,7 +133,7 @@ async def attach(agent_id: AgentId, identity_id: str, me: Me) -> Response:
 )
 async def detach(agent_id: AgentId, identity_id: str, me: Me) -> Response:
     """Let the agent no longer belong to an identity."""
-    _check(identity_id)
+    well_formed(identity_id, "identity")
     await identities.detach_agent(me.db, me.actor, agent_id, identity_id)
     return JsonReply(None)
 
@@ -146,7 +144,7 @@ async def detach(agent_id: AgentId, identity_id: str, me: Me) -> Response:
 )
 async def attach_to_block(block_id: BlockId, identity_id: str, me: Me) -> Response:
     """Let the block belong to an identity."""
-    _check(identity_id)
+    well_formed(identity_id, "identity")
     return JsonReply(block(await identities.attach_block(me.db, me.actor, block_id, identity_id)))
 
 
@@ -156,11 +154,5 @@ async def attach_to_block(block_id: BlockId, identity_id: str, me: Me) -> Respon
 )
 async def detach_from_block(block_id: BlockId, identity_id: str, me: Me) -> Response:
     """Let the block no longer belong to an identity."""
-    _check(identity_id)
+    well_formed(identity_id, "identity")
     return JsonReply(block(await identities.detach_block(me.db, me.actor, block_id, identity_id)))
-
-
-def _check(identity_id: str) -> None:
-    """Refuse a malformed id with 400: in these paths it is not checked before (api 2.2)."""
-    if not is_id("identity", identity_id):
-        raise Invalid("The identity id is not of the form identity-{uuid4}.")

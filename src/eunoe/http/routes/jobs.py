@@ -12,9 +12,9 @@ from eunoe.domain.jobs import ACTIVE
 from eunoe.errors import Invalid
 from eunoe.http.deps import Me, given
 from eunoe.http.pages import After, Before, ByCreation, Limit, Order, rows
+from eunoe.http.paths import well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.ids import is_id
 from eunoe.runs import batches as running
 from eunoe.store import batches, jobs, runs
 from eunoe.store.db import Tx
@@ -110,6 +110,5 @@ async def delete(job_id: str, me: Me) -> Response:
 
 
 async def _job(tx: Tx, job_id: str) -> domain.Job:
-    if not is_id("job", job_id) and not is_id("run", job_id):
-        raise Invalid("The id of a job has the form job-{uuid4} or run-{uuid4}.")
+    well_formed(job_id, "job", "run")
     return there(await jobs.get(tx, job_id), "job", job_id)

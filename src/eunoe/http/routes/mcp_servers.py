@@ -11,13 +11,13 @@ from starlette.responses import Response, StreamingResponse
 
 from eunoe.domain.mcp_connections import Progress
 from eunoe.domain.mcp_servers import McpConfig, StdioServer
-from eunoe.errors import Invalid, McpOriginRefused
+from eunoe.errors import McpOriginRefused
 from eunoe.http.deps import Me, RuntimeDep, given
+from eunoe.http.paths import well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.http.scopes import CALLBACK
 from eunoe.http.sse import frame
-from eunoe.ids import is_id
 from eunoe.service import mcp_connections, mcp_servers
 from eunoe.store import mcp_servers as stored
 from eunoe.wire.mcp_servers import (
@@ -69,14 +69,14 @@ async def list_all(me: Me) -> Response:
 
 @router.get("/{mcp_server_id}", **answers("mcp_retrieve_mcp_server", Server))
 async def retrieve(mcp_server_id: str, me: Me) -> Response:
-    server_id = _server_id(mcp_server_id)
+    server_id = well_formed(mcp_server_id, "mcp_server")
     return JsonReply(mcp_server(await mcp_servers.retrieve(me.db, me.actor, server_id)))
 
 
 @router.patch("/{mcp_server_id}", **answers("mcp_update_mcp_server", Server))
 async def update(mcp_server_id: str, body: UpdateBody, request: Request, me: Me) -> Response:
     """Change a server, and register its tools anew, if it answers."""
-    server_id = _server_id(mcp_server_id)
+    server_id = well_formed(mcp_server_id, "mcp_server")
     wanted = body.applied(await mcp_servers.retrieve(me.db, me.actor, server_id))
     _from_no_page(request, wanted.config)
     made = await mcp_servers.change(me.db, me.runtime.mcp, me.actor, server_id, wanted)
@@ -86,7 +86,9 @@ async def update(mcp_server_id: str, body: UpdateBody, request: Request, me: Me)
 @router.delete("/{mcp_server_id}", operation_id="mcp_delete_mcp_server", status_code=204)
 async def delete(mcp_server_id: str, me: Me) -> Response:
     """Remove a server, its tools and what it granted."""
-    await mcp_servers.delete(me.db, me.runtime.mcp, me.actor, _server_id(mcp_server_id))
+    await mcp_servers.delete(
+        me.db, me.runtime.mcp, me.actor, well_formed(mcp_server_id, "mcp_server")
+    )
     return Response(status_code=204)
 
 
@@ -94,7 +96,7 @@ async def delete(mcp_server_id: str, me: Me) -> Response:
 async def refresh(mcp_server_id: str, me: Me, agent_id: str | None = None) -> Response:
     """Register the server's tools anew; with an agent's variables, if one is named."""
     changes = await mcp_servers.refresh(
-        me.db, me.runtime.mcp, me.actor, _server_id(mcp_server_id), agent_id=agent_id
+        me.db, me.runtime.mcp, me.actor, well_formed(mcp_server_id, "mcp_server"), agent_id=agent_id
     )
     return JsonReply(changes)
 
@@ -102,14 +104,16 @@ async def refresh(mcp_server_id: str, me: Me, agent_id: str | None = None) -> Re
 @router.get("/{mcp_server_id}/tools", **answers("mcp_list_tools_for_mcp_server", list[Tool]))
 async def list_tools(mcp_server_id: str, me: Me) -> Response:
     """List the tools of the server that are registered."""
-    found = await mcp_servers.tools_of(me.db, me.actor, _server_id(mcp_server_id))
+    found = await mcp_servers.tools_of(me.db, me.actor, well_formed(mcp_server_id, "mcp_server"))
     return JsonReply([tool(one) for one in found])
 
 
 @router.get("/{mcp_server_id}/tools/{tool_id}", **answers("mcp_retrieve_mcp_tool", Tool))
 async def retrieve_tool(mcp_server_id: str, tool_id: str, me: Me) -> Response:
-    server_id = _server_id(mcp_server_id)
-    return JsonReply(tool(await mcp_servers.tool_of(me.db, me.actor, server_id, _tool_id(tool_id))))
+    server_id = well_formed(mcp_server_id, "mcp_server")
+    return JsonReply(
+        tool(await mcp_servers.tool_of(me.db, me.actor, server_id, well_formed(tool_id, "tool")))
+    )
 
 
 @router.post("/{mcp_server_id}/tools/{tool_id}/run", **answers("mcp_run_tool", Executed))
@@ -117,7 +121,9 @@ async def run(
     mcp_server_id: str, tool_id: str, me: Me, body: Annotated[RunBody | None, Body()] = None
 ) -> Response:
     """Call a tool of the server; no agent sees it."""
-    found = await mcp_servers.tool_of(me.db, me.actor, _server_id(mcp_server_id), _tool_id(tool_id))
+    found = await mcp_servers.tool_of(
+        me.db, me.actor, well_formed(mcp_server_id, "mcp_server"), well_formed(tool_id, "tool")
+    )
     arguments = {} if body is None else body.args
     result = await mcp_servers.run_tool(me.db, me.runtime.mcp, me.actor, found, arguments)
     return JsonReply(executed(result))
@@ -126,7 +132,7 @@ async def run(
 @router.get("/connect/{mcp_server_id}", operation_id="mcp_connect_mcp_server")
 async def connect(mcp_server_id: str, request: Request, me: Me) -> Response:
     """Stream the steps of connecting with a server, which may want its user to sign in."""
-    server = await mcp_servers.retrieve(me.db, me.actor, _server_id(mcp_server_id))
+    server = await mcp_servers.retrieve(me.db, me.actor, well_formed(mcp_server_id, "mcp_server"))
     steps = mcp_connections.connect(
         me.db,
         me.runtime.mcp,
@@ -159,19 +165,6 @@ async def _frames(steps: AsyncGenerator[Progress]) -> AsyncGenerator[bytes]:
     async with aclosing(steps):
         async for step in steps:
             yield frame(progress(step))
-
-
-def _server_id(text: str) -> str:
-    """Return the id; raise `Invalid` for a malformed one (api 2.2)."""
-    if not is_id("mcp_server", text):
-        raise Invalid("The id of an MCP server has the form mcp_server-{uuid4}.")
-    return text
-
-
-def _tool_id(text: str) -> str:
-    if not is_id("tool", text):
-        raise Invalid("The id of a tool has the form tool-{uuid4}.")
-    return text
 
 
 def _from_no_page(request: Request, config: McpConfig) -> None:

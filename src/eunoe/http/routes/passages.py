@@ -8,13 +8,11 @@ from starlette.responses import Response
 
 from eunoe.domain.passages import PassageVersion
 from eunoe.domain.recall import PassageQuery
-from eunoe.errors import Invalid
 from eunoe.http.deps import Me, given
 from eunoe.http.pages import After, Before, Limit, page_of, rows
-from eunoe.http.paths import AgentId, PassageId
+from eunoe.http.paths import AgentId, PassageId, well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.ids import is_id
 from eunoe.service import archives, states
 from eunoe.store import passages
 from eunoe.store.paging import Page
@@ -130,7 +128,6 @@ async def recall(
 @of_agent.delete("/{agent_id}/archival-memory/{memory_id}", operation_id="delete_passage")
 async def delete(agent_id: AgentId, memory_id: str, me: Me) -> Response:
     """Delete a passage of the agent's archive; what opens one agent opens no other's (14.4)."""
-    if not is_id("passage", memory_id):
-        raise Invalid("The memory id is not of the form passage-{uuid4}.")
+    well_formed(memory_id, "passage")
     await archives.forget_of_agent(me.db, me.actor, agent_id, memory_id)
     return JsonReply({"message": f"The passage {memory_id} was deleted."})

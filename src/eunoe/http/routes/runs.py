@@ -15,10 +15,10 @@ from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import Me, given
 from eunoe.http.document import STREAM
 from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, page_of
+from eunoe.http.paths import well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.http.sending import resumed
-from eunoe.ids import is_id
 from eunoe.store import agents, followups, messages, run_tools, runs, steps
 from eunoe.store.db import Tx
 from eunoe.store.messages import MessageFilter, MessagePage
@@ -208,8 +208,7 @@ async def _run(tx: Tx, run_id: str, *, planned: bool = False) -> domain.Run:
 
     One that is only `planned` is there too where that is asked for.
     """
-    if not is_id("run", run_id):
-        raise Invalid("The id of a run has the form run-{uuid4}.")
+    well_formed(run_id, "run")
     run = await runs.get(tx, run_id)
     if run is None and planned:
         plan = await followups.get(tx, run_id)
