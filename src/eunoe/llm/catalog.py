@@ -1,7 +1,10 @@
 """What is known of well-known models where their endpoint does not say it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,11 +108,15 @@ def _plain(model: str) -> str:
     return model.rsplit("/", 1)[-1].lower()
 
 
+def _known(table: Mapping[str, V], model: str) -> V | None:
+    """Return what stands at the longest beginning of the model's name."""
+    begins = [prefix for prefix in table if _plain(model).startswith(prefix)]
+    return table[max(begins, key=len)] if begins else None
+
+
 def known_model(model: str) -> KnownModel | None:
     """Return what is known of the model named `model`, or of its family."""
-    name = _plain(model)
-    begins = [prefix for prefix in _MODELS if name.startswith(prefix)]
-    return _MODELS[max(begins, key=len)] if begins else None
+    return _known(_MODELS, model)
 
 
 def usual_output_tokens(model: str) -> int | None:
@@ -117,16 +124,12 @@ def usual_output_tokens(model: str) -> int | None:
 
     Not the most that the model gives: what is set aside for the reply the prompt cannot have.
     """
-    name = _plain(model)
-    begins = [prefix for prefix in _USUAL_OUTPUT if name.startswith(prefix)]
-    return _USUAL_OUTPUT[max(begins, key=len)] if begins else None
+    return _known(_USUAL_OUTPUT, model)
 
 
 def known_dimensions(model: str) -> int | None:
     """Return the length of the vectors of an embedding model."""
-    name = _plain(model)
-    begins = [prefix for prefix in _DIMENSIONS if name.startswith(prefix)]
-    return _DIMENSIONS[max(begins, key=len)] if begins else None
+    return _known(_DIMENSIONS, model)
 
 
 def embeds(model: str) -> bool:

@@ -52,15 +52,15 @@ _PLAIN: Final = Dialect()
 _GLM_STOPS: Final = ("<|user|>", "<|observation|>")
 _ZAI: Final = Dialect(empty_text=".", replay=None, effort="thinking", clears=True, strict=False)
 _HOSTED: Final = Dialect(empty_text=".", replay=None, effort="thinking", stops=_GLM_STOPS)
-_OPENAI: Final = Dialect(openai_reasoners=True)
+_GENUINE: Final = Dialect(
+    openai_reasoners=True, keeps_tools=True, replay=None, empty_text=None, text_calls=False
+)
 _VLLM: Final = Dialect(required_choice=False)
 _UNNAMED: Final = Dialect(named_choice=False)
 
 _DIALECTS: Final[dict[str, Dialect]] = {
-    "openai": _OPENAI,
-    "azure": Dialect(
-        openai_reasoners=True, keeps_tools=True, replay=None, empty_text=None, text_calls=False
-    ),
+    "openai": Dialect(openai_reasoners=True),
+    "azure": _GENUINE,
     "vllm": _VLLM,
     "ollama": _UNNAMED,
     "lmstudio_openai": _UNNAMED,
@@ -79,9 +79,6 @@ _DIALECTS: Final[dict[str, Dialect]] = {
 _BY_NAME: Final[dict[str, Dialect]] = {"llamacpp": Dialect(named_choice=False)}
 """Servers without a type of their own, by the name that their variables give them."""
 
-_GENUINE: Final = Dialect(
-    openai_reasoners=True, keeps_tools=True, replay=None, empty_text=None, text_calls=False
-)
 _NEBIUS: Final = Dialect(strict=False, required_choice=False)
 
 

