@@ -91,25 +91,26 @@ class _Call(Shape):
     function: _Function
 
 
-class _Return(Shape):
-    tool_call_id: str | None = None
+class _Came(Shape):
+    """What a call came to, wherever it ran."""
+
     status: Literal["success", "error"] = "success"
     stdout: list[str] | None = None
     stderr: list[str] | None = None
     func_response: str | list[ContentPart] | None = None
 
 
-class _Approval(Shape):
+class _Return(_Came):
+    tool_call_id: str | None = None
+
+
+class _Approval(_Came):
     """A decision, or what a client's tool came to, by what it holds."""
 
     type: str | None = None
     tool_call_id: str = ""
     approve: bool | None = None
     reason: str | None = None
-    status: Literal["success", "error"] = "success"
-    stdout: list[str] | None = None
-    stderr: list[str] | None = None
-    func_response: str | list[ContentPart] | None = None
     tool_return: str | list[ContentPart] | None = None
 
     def answer(self) -> Answer:

@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import costs
 from eunoe.domain.costs import NANOS, Period, Spent, usd
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time
+from eunoe.wire.shape import Strict, shown_as
 
 
 class Cost(TypedDict):
@@ -30,9 +29,7 @@ class Budget(TypedDict):
     created_at: str
 
 
-class BudgetBody(Shape):
-    model_config = ConfigDict(extra="forbid")
-
+class BudgetBody(Strict):
     limit_usd: Annotated[float, Field(ge=0, le=1_000_000_000, allow_inf_nan=False)]
 
     def limit_nanos(self) -> int:
@@ -40,21 +37,9 @@ class BudgetBody(Shape):
 
 
 def shown_cost(spent: Spent) -> Cost:
-    return {
-        "group": spent.group,
-        "steps": spent.steps,
-        "unpriced_steps": spent.unpriced_steps,
-        "cost_usd": usd(spent.cost_nanos),
-    }
+    return shown_as(Cost, spent, cost_usd=usd(spent.cost_nanos))
 
 
 def shown(budget: costs.Budget) -> Budget:
-    return {
-        "id": budget.id,
-        "subject_id": budget.subject_id,
-        "period": budget.period,
-        "limit_usd": budget.limit_nanos / NANOS,
-        "spent_usd": budget.spent_nanos / NANOS,
-        "since": entity_time(budget.since),
-        "created_at": entity_time(budget.created_at),
-    }
+    limit, spent = budget.limit_nanos / NANOS, budget.spent_nanos / NANOS
+    return shown_as(Budget, budget, limit_usd=limit, spent_usd=spent)

@@ -10,7 +10,6 @@ from eunoe.domain import mcp_servers as domain
 from eunoe.domain.mcp_connections import Progress
 from eunoe.domain.mcp_servers import HttpServer, McpConfig, McpServer, StdioServer, unmasked
 from eunoe.domain.messages import Json
-from eunoe.domain.tools import ToolResult
 from eunoe.errors import Invalid
 from eunoe.wire.shape import Strict
 from eunoe.wire.tools import tool
@@ -140,17 +139,6 @@ class Http(TypedDict):
 Server: TypeAlias = Stdio | Http
 
 
-class Executed(TypedDict):
-    """What came of a call that no agent made."""
-
-    status: Literal["success", "error"]
-    func_return: str | Json | None
-    agent_state: None
-    stdout: list[str]
-    stderr: list[str]
-    sandbox_config_fingerprint: str | None
-
-
 def mcp_server(server: McpServer, *, masked: bool = True) -> Server:
     """Return a server; its secrets are shown to whoever just set them alone (16.3.3)."""
     config = domain.masked(server.config) if masked else server.config
@@ -175,18 +163,6 @@ def mcp_server(server: McpServer, *, masked: bool = True) -> Server:
                 "auth_token": config.auth_token,
                 "custom_headers": None if headers is None else dict(headers),
             }
-
-
-def executed(result: ToolResult) -> Executed:
-    """Return what came of a call; the text of a failure stands in `stderr` (6.50)."""
-    return {
-        "status": "success" if result.ok else "error",
-        "func_return": result.output if result.ok else None,
-        "agent_state": None,
-        "stdout": list(result.stdout),
-        "stderr": list(result.stderr) if result.ok else [str(result.output), *result.stderr],
-        "sandbox_config_fingerprint": None,
-    }
 
 
 def progress(step: Progress) -> Json:

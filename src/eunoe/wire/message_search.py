@@ -35,8 +35,7 @@ _TEXT_FIELDS: Final = {
 _MOMENT: Final = timedelta(microseconds=1)
 
 
-class SearchAllMessagesRequest(Shape):
-    query: str
+class _Search(Shape):
     search_mode: SearchMode = "hybrid"
     agent_id: str | None = None
     conversation_id: str | None = None
@@ -45,17 +44,15 @@ class SearchAllMessagesRequest(Shape):
     limit: int = Field(default=50, ge=1, le=100)
 
 
-class MessageSearchRequest(Shape):
+class SearchAllMessagesRequest(_Search):
+    query: str
+
+
+class MessageSearchRequest(_Search):
     query: str | None = None
-    search_mode: SearchMode = "hybrid"
     roles: list[MessageRole] | None = None
-    agent_id: str | None = None
     project_id: str | None = None
     template_id: str | None = None
-    conversation_id: str | None = None
-    start_date: Moment | None = None
-    end_date: Moment | None = None
-    limit: int = Field(default=50, ge=1, le=100)
 
 
 class SearchedMessage(TypedDict, total=False):

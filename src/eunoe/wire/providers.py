@@ -40,13 +40,8 @@ class _Body(Shape):
         if key is None:
             raise ProviderInvalid("`api_key` is empty; send the provider's key.")
         access = self.access_key
-        return ProviderPatch(
-            api_key=key,
-            access_key=None if access is None else _sendable(access, "access_key"),
-            base_url=self.base_url,
-            region=self.region,
-            api_version=self.api_version,
-        )
+        access_key = None if access is None else _sendable(access, "access_key")
+        return self.made(ProviderPatch, api_key=key, access_key=access_key)
 
 
 def _sendable(secret: SecretStr, name: str) -> str | None:

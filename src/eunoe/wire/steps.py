@@ -94,33 +94,27 @@ def shown(step: runs.Step, *, organization_id: str) -> Step:
 
 
 def shown_metrics(step: runs.Step, *, organization_id: str) -> StepMetrics:
-    return {
-        "id": step.id,
-        "organization_id": organization_id,
-        "provider_id": None,
-        "run_id": step.run_id,
-        "agent_id": step.agent_id,
-        "step_start_ns": step.started_ns,
-        "llm_request_start_ns": step.llm_started_ns,
-        "llm_request_ns": step.llm_ns,
-        "tool_execution_ns": step.tools_ns,
-        "step_ns": step.total_ns,
-        "base_template_id": None,
-        "template_id": None,
-        "project_id": None,
-    }
+    unsaid = ("provider_id", "base_template_id", "template_id", "project_id")
+    return shown_as(
+        StepMetrics,
+        step,
+        organization_id=organization_id,
+        step_start_ns=step.started_ns,
+        llm_request_start_ns=step.llm_started_ns,
+        llm_request_ns=step.llm_ns,
+        tool_execution_ns=step.tools_ns,
+        step_ns=step.total_ns,
+        **dict.fromkeys(unsaid),
+    )
 
 
 def shown_trace(trace: provider_traces.ProviderTrace, *, organization_id: str) -> ProviderTrace:
-    return {
-        "id": trace.id,
-        "request_json": trace.request,
-        "response_json": trace.response,
-        "step_id": trace.step_id,
-        "agent_id": trace.agent_id,
-        "call_type": "agent_step",
-        "run_id": trace.run_id,
-        "org_id": organization_id,
-        "latency_ms": trace.latency_ms,
-        "created_at": trace.created_at.isoformat(),
-    }
+    return shown_as(
+        ProviderTrace,
+        trace,
+        request_json=trace.request,
+        response_json=trace.response,
+        call_type="agent_step",
+        org_id=organization_id,
+        created_at=trace.created_at.isoformat(),
+    )

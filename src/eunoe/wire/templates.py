@@ -14,8 +14,7 @@ from eunoe.ids import pattern
 from eunoe.wire.agent_requests import AGENT_NAME
 from eunoe.wire.identities import IdentityId
 from eunoe.wire.secrets import SecretsBody, first_sent
-from eunoe.wire.shape import Shape
-from eunoe.wire.times import entity_time
+from eunoe.wire.shape import Shape, shown_as
 
 _PROJECT: Final = "default"
 """There is one project, which everything is in."""
@@ -144,16 +143,14 @@ class AgentsMade(TypedDict):
 
 def shown(template: Template) -> WireTemplate:
     latest = str(template.latest_version)
-    return {
-        "id": template.id,
-        "name": template.name,
-        "description": template.description,
-        "project_id": _PROJECT,
-        "project_slug": _PROJECT,
-        "latest_version": latest,
-        "template_deployment_slug": f"{_PROJECT}/{template.name}:{latest}",
-        "updated_at": entity_time(template.updated_at),
-    }
+    return shown_as(
+        WireTemplate,
+        template,
+        project_id=_PROJECT,
+        project_slug=_PROJECT,
+        latest_version=latest,
+        template_deployment_slug=f"{_PROJECT}/{template.name}:{latest}",
+    )
 
 
 def shown_versions(
@@ -161,12 +158,12 @@ def shown_versions(
 ) -> TemplateVersions:
     return {
         "versions": [
-            {
-                "version": str(one.version),
-                "created_at": entity_time(one.created_at),
-                "message": one.message,
-                "is_latest": one.version == template.latest_version,
-            }
+            shown_as(
+                WireVersion,
+                one,
+                version=str(one.version),
+                is_latest=one.version == template.latest_version,
+            )
             for one in versions
         ],
         "has_next_page": more,

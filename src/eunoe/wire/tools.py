@@ -253,7 +253,7 @@ def generated(written: WrittenTool) -> GeneratedTool:
 
 def execution(result: tools.ToolResult) -> ToolExecution:
     """Return what a call came to; the reason of a failure is in its `stderr` alone (6.50)."""
-    text = result.output if isinstance(result.output, str) else ""
+    text = str(result.output)
     told = any(text in line for line in result.stderr)
     return {
         "status": "success" if result.ok else "error",

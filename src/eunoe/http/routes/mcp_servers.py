@@ -20,17 +20,8 @@ from eunoe.http.scopes import CALLBACK
 from eunoe.http.sse import frame
 from eunoe.service import mcp_connections, mcp_servers
 from eunoe.store import mcp_servers as stored
-from eunoe.wire.mcp_servers import (
-    CreateBody,
-    Executed,
-    RunBody,
-    Server,
-    UpdateBody,
-    executed,
-    mcp_server,
-    progress,
-)
-from eunoe.wire.tools import Tool, tool
+from eunoe.wire.mcp_servers import CreateBody, RunBody, Server, UpdateBody, mcp_server, progress
+from eunoe.wire.tools import Tool, ToolExecution, execution, tool
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -116,7 +107,7 @@ async def retrieve_tool(mcp_server_id: str, tool_id: str, me: Me) -> Response:
     )
 
 
-@router.post("/{mcp_server_id}/tools/{tool_id}/run", **answers("mcp_run_tool", Executed))
+@router.post("/{mcp_server_id}/tools/{tool_id}/run", **answers("mcp_run_tool", ToolExecution))
 async def run(
     mcp_server_id: str, tool_id: str, me: Me, body: Annotated[RunBody | None, Body()] = None
 ) -> Response:
@@ -126,7 +117,7 @@ async def run(
     )
     arguments = {} if body is None else body.args
     result = await mcp_servers.run_tool(me.db, me.runtime.mcp, me.actor, found, arguments)
-    return JsonReply(executed(result))
+    return JsonReply(execution(result))
 
 
 @router.get("/connect/{mcp_server_id}", operation_id="mcp_connect_mcp_server")
