@@ -36,11 +36,17 @@ def whole_number(arguments: Mapping[str, object], name: str, *, of: str, default
     Models write `3`, `3.0` and `"3"` for the same thing, so all three are taken.
     """
     value = arguments.get(name)
+    number = default if value is None else integer(value)
+    if number is None:
+        raise EditInvalid(f"The argument `{name}` of {of} must be a whole number.", argument=name)
+    return number
+
+
+def integer(value: object) -> int | None:
+    """Return the whole number that a model means, null where it is none."""
     match value:
-        case None:
-            return default
         case bool():
-            pass
+            return None
         case int():
             return value
         case float() if value.is_integer():
@@ -48,8 +54,7 @@ def whole_number(arguments: Mapping[str, object], name: str, *, of: str, default
         case str() if _INTEGER.fullmatch(value.strip()):
             return int(value)
         case _:
-            pass
-    raise EditInvalid(f"The argument `{name}` of {of} must be a whole number.", argument=name)
+            return None
 
 
 def _kind(value: object) -> str:

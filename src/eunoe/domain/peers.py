@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from eunoe.domain.arguments import call_arguments
+from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
 from eunoe.domain.messages import ToolCall
 from eunoe.domain.views import Answered, Called, View
 from eunoe.errors import ToolArgumentsInvalid
@@ -11,7 +12,6 @@ from eunoe.errors import ToolArgumentsInvalid
 MOST_DEEP: Final = 8
 """How many agents may pass a matter on before somebody has to answer by itself."""
 NO_RESPONSE: Final = "<no response>"
-_SPEAKING_TOOL: Final = "send_message"
 
 
 def announced(text: str, *, sender_id: str, sender: str, waits: bool) -> str:
@@ -46,10 +46,10 @@ def _said(view: View) -> list[str]:
 
 def sent_text(call: ToolCall) -> str | None:
     """Return what a call of the speaking tool says, null for any other call."""
-    if call.name != _SPEAKING_TOOL:
+    if call.name != SEND_MESSAGE:
         return None
     try:
-        message = call_arguments(call.arguments).get("message")
+        message = call_arguments(call.arguments).get(MESSAGE)
     except ToolArgumentsInvalid:
         return None
     return message if isinstance(message, str) else None

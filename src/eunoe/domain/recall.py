@@ -6,18 +6,18 @@ from datetime import datetime
 from typing import Final, Literal, TypeAlias, assert_never
 
 from eunoe.domain.edits import BLOCK_TOOLS
+from eunoe.domain.heartbeats import SEND_MESSAGE
 from eunoe.domain.messages import Message, Role, text_of, words_of
 from eunoe.domain.wellformed import json_object, well_formed
 
 CONVERSATION_SEARCHES: Final = frozenset(
     {"conversation_search", "conversation_search_date", "search_memory"}
 )
-SPEAKING_TOOL: Final = "send_message"
 INDEXED_CHARS: Final = 8_000
 """How much of one message is searchable; the index must not pay for a tool's megabyte."""
 
 _SILENT_TOOLS: Final = (
-    CONVERSATION_SEARCHES | BLOCK_TOOLS | {SPEAKING_TOOL, "archival_memory_search"}
+    CONVERSATION_SEARCHES | BLOCK_TOOLS | {SEND_MESSAGE, "archival_memory_search"}
 )
 _ENVELOPE_HEAD: Final = 100
 _SILENT_ENVELOPES: Final = frozenset({"heartbeat", "login", "system_alert"})
@@ -130,7 +130,7 @@ def _said(message: Message) -> str:
     sent = [
         str(json_object(call.arguments).get("message") or "")
         for call in message.calls
-        if call.name == SPEAKING_TOOL
+        if call.name == SEND_MESSAGE
     ]
     return "\n\n".join(sent) if sent else text_of(message)
 

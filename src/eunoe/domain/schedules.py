@@ -4,11 +4,12 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias, assert_never
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from croniter import croniter
 
 from eunoe.domain.inputs import Ask
+from eunoe.domain.times import known_zone
 from eunoe.errors import CronInvalid, TimePassed, TimeZoneUnknown
 
 MOST: Final = 1_000
@@ -100,10 +101,8 @@ def _is_repeat(at: datetime) -> bool:
 
 
 def _check(when: Recurring) -> None:
-    try:
-        ZoneInfo(when.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise TimeZoneUnknown(f"`{when.timezone[:80]}` is not an IANA time zone.") from None
+    if known_zone(when.timezone) is None:
+        raise TimeZoneUnknown(f"`{when.timezone[:80]}` is not an IANA time zone.")
     fields = when.cron.split()
     plain = len(fields) == _FIELDS and all(map(_FIELD.fullmatch, fields))
     if not plain or not croniter.is_valid(when.cron):

@@ -5,13 +5,18 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
-@lru_cache(maxsize=512)
-def zone(name: str) -> tzinfo:
-    """Return the IANA zone called `name`, UTC for a name that does not exist."""
+def known_zone(name: str) -> ZoneInfo | None:
+    """Return the IANA zone called `name`, null for a name that does not exist."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
+        return None
+
+
+@lru_cache(maxsize=512)
+def zone(name: str) -> tzinfo:
+    """Return the IANA zone called `name`, UTC for a name that does not exist."""
+    return known_zone(name) or UTC
 
 
 def stamp(at: datetime, *, timezone: str | None) -> str:

@@ -57,6 +57,16 @@ Finish: TypeAlias = Literal["stop", "tool_calls", "length", "content_filter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The calls of a step; `refused` are the ids of those that were not run."""
+
+    calls: Sequence[ToolCall]
+    refused: Collection[str]
+    ruling: Ruling
+    last_step: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """How an agent speaks: as it stands here text is the answer, and a tool call goes on.
 
@@ -102,18 +112,8 @@ class Dialect:
         """Return why the turn stops once `calls` have run, null when the model goes on."""
         return "tool_rule" if ruling.ends(calls) else None
 
-    def follow(
-        self,
-        calls: Sequence[ToolCall],
-        *,
-        refused: Collection[str],
-        ruling: Ruling,
-        last_step: bool,
-    ) -> Follow | None:
-        """Return what decides how it goes on by what `calls` came to, null where that is all one.
-
-        `refused` are the ids of those that were not run.
-        """
+    def follow(self, made: Made) -> Follow | None:
+        """Return what decides how it goes on by what calls came to, null where that is all one."""
         return None
 
 
@@ -162,15 +162,8 @@ class Heartbeats(Dialect):
     def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
         return None
 
-    def follow(
-        self,
-        calls: Sequence[ToolCall],
-        *,
-        refused: Collection[str],
-        ruling: Ruling,
-        last_step: bool,
-    ) -> Follow | None:
-        return _woken(calls, refused=refused, ruling=ruling, last_step=last_step)
+    def follow(self, made: Made) -> Follow | None:
+        return _woken(made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,15 +192,8 @@ class Aloud(Dialect):
     def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:
         return None
 
-    def follow(
-        self,
-        calls: Sequence[ToolCall],
-        *,
-        refused: Collection[str],
-        ruling: Ruling,
-        last_step: bool,
-    ) -> Follow | None:
-        decide = _woken(calls, refused=refused, ruling=ruling, last_step=last_step)
+    def follow(self, made: Made) -> Follow | None:
+        decide = _woken(made)
 
         def followed(returns: Sequence[ToolReturn]) -> Aftermath:
             after = decide(returns)
@@ -216,20 +202,19 @@ class Aloud(Dialect):
         return followed
 
 
-def _woken(
-    calls: Sequence[ToolCall], *, refused: Collection[str], ruling: Ruling, last_step: bool
-) -> Follow:
-    """Return what decides whether the agent is woken after `calls`."""
-    ran = [call.name for call in calls if call.id not in refused]
+def _woken(made: Made) -> Follow:
+    """Return what decides whether the agent is woken after its calls."""
+    ran = [call.name for call in made.calls if call.id not in made.refused]
+    rules = made.ruling.rules
     situation = Situation(
-        rules=ruling.rules,
-        refused=refused,
-        unmet=ruling.unmet(ran) if ruling.rules else (),
-        last_step=last_step,
+        rules=rules,
+        refused=made.refused,
+        unmet=made.ruling.unmet(ran) if rules else (),
+        last_step=made.last_step,
     )
 
     def followed(returns: Sequence[ToolReturn]) -> Aftermath:
-        return aftermath(calls, returns, situation)
+        return aftermath(made.calls, returns, situation)
 
     return followed
 

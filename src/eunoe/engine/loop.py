@@ -19,7 +19,7 @@ from eunoe.domain.views import views
 from eunoe.engine.acting import act
 from eunoe.engine.approvals import PAUSE, pause, waits
 from eunoe.engine.asking import asked, estimated, ruling_now, spent
-from eunoe.engine.dialects import Act, Fail, Yield
+from eunoe.engine.dialects import Act, Fail, Made, Yield
 from eunoe.engine.failures import REFUSALS, ending_of
 from eunoe.engine.reply import Reply
 from eunoe.engine.room import is_full, make_room
@@ -257,14 +257,9 @@ async def _act(
         ending = Ending(reason="invalid_tool_call")
     elif (reason := ports.dialect.after(ready.run, ruling=rules)) is not None:
         ending = Ending(reason=reason)
-    follow = ports.dialect.follow(
-        ready.calls,
-        refused=ready.refused,
-        ruling=rules,
-        last_step=turn.run.step_count >= turn.run.options.max_steps,
-    )
-    if turn.owed:
-        follow = None
+    last_step = turn.run.step_count >= turn.run.options.max_steps
+    made = Made(calls=ready.calls, refused=ready.refused, ruling=rules, last_step=last_step)
+    follow = None if turn.owed else ports.dialect.follow(made)
     if step is not None:
         step = replace(
             step,

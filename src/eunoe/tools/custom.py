@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
@@ -97,33 +97,21 @@ def result_of(ran: Ran) -> ToolResult:
     )
 
 
+_OF_AGENT: Final = (
+    "id", "name", "agent_type", "description", "system", "metadata", "timezone", "project_id",
+)  # fmt: skip
+_OF_BLOCK: Final = ("id", "label", "value", "limit", "description", "read_only", "metadata")
+
+
 def _state(agent: Agent, blocks: Sequence[Block]) -> Json:
     """Return the agent as its tools see it, without tools and rules (X27)."""
     return {
-        "id": agent.id,
-        "name": agent.name,
-        "agent_type": agent.agent_type,
-        "description": agent.description,
-        "system": agent.system,
-        "metadata": agent.metadata,
+        **{name: getattr(agent, name) for name in _OF_AGENT},
         "tags": list(agent.tags),
-        "timezone": agent.timezone,
-        "project_id": agent.project_id,
         "tools": [],
         "tool_rules": [],
         "memory": {
-            "blocks": [
-                {
-                    "id": block.id,
-                    "label": block.label,
-                    "value": block.value,
-                    "limit": block.limit,
-                    "description": block.description,
-                    "read_only": block.read_only,
-                    "metadata": block.metadata,
-                }
-                for block in blocks
-            ]
+            "blocks": [{name: getattr(block, name) for name in _OF_BLOCK} for block in blocks]
         },
     }
 

@@ -3,13 +3,12 @@
 Models write `3`, `3.0` and `"3"` for a number and `"a"` for a list of one; all are taken.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
+from eunoe.domain.edit_arguments import integer
 from eunoe.errors import ToolArgumentsInvalid
 
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,9}")
 _LARGEST: Final = 10**9
 
 
@@ -50,20 +49,11 @@ def texts(arguments: Mapping[str, object], name: str, *, of: str) -> tuple[str, 
 
 def whole_number(arguments: Mapping[str, object], name: str, *, of: str, default: int) -> int:
     """Return the whole number `name`, `default` where it is absent or null."""
-    match arguments.get(name):
-        case None:
-            return default
-        case bool():
-            pass
-        case int() as value if abs(value) <= _LARGEST:
-            return value
-        case float() as value if value.is_integer() and abs(value) <= _LARGEST:
-            return int(value)
-        case str() as value if _INTEGER.fullmatch(value.strip()):
-            return int(value)
-        case _:
-            pass
-    raise ToolArgumentsInvalid(f"`{name}` of `{of}` must be a whole number.", argument=name)
+    value = arguments.get(name)
+    number = default if value is None else integer(value)
+    if number is None or abs(number) > _LARGEST:
+        raise ToolArgumentsInvalid(f"`{name}` of `{of}` must be a whole number.", argument=name)
+    return number
 
 
 def truth(arguments: Mapping[str, object], name: str, *, of: str) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, TypeVar, cast, get_args
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -13,6 +12,7 @@ from eunoe.domain.agent_files import AgentFile, AgentRecord, storable
 from eunoe.domain.blocks import Block
 from eunoe.domain.messages import Json, Message
 from eunoe.domain.runs import is_terminal
+from eunoe.domain.times import known_zone
 from eunoe.domain.tools import ToolType
 from eunoe.errors import AgentFileInvalid, AgentFileTooLarge
 from eunoe.wire.agent_file_entries import (
@@ -150,11 +150,7 @@ def _folders(entry: AgentEntry, known: set[str]) -> tuple[str, ...]:
 
 
 def _zone(name: str | None) -> str:
-    try:
-        ZoneInfo(name or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return "UTC"
-    return name or "UTC"
+    return name if name and known_zone(name) else "UTC"
 
 
 def _said(entry: AgentEntry, messages: Iterable[MessageEntry]) -> Iterator[Message]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
@@ -20,6 +19,7 @@ from eunoe.domain.drafts import (
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
 from eunoe.domain.templates import Instance
+from eunoe.domain.times import known_zone
 from eunoe.errors import Invalid
 from eunoe.ids import pattern
 from eunoe.wire.blocks import CreateBlockBody
@@ -129,12 +129,8 @@ class _AgentBody(Shape):
     @field_validator("timezone")
     @classmethod
     def _timezone_exists(cls, timezone: str | None) -> str | None:
-        if timezone is None:
-            return None
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("not an IANA time zone such as Europe/Rome") from None
+        if timezone is not None and known_zone(timezone) is None:
+            raise ValueError("not an IANA time zone such as Europe/Rome")
         return timezone
 
     @field_validator("tags")
