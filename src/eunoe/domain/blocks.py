@@ -132,15 +132,10 @@ def remembered(
     return BlockVersion(
         block_id=block.id,
         version=block.version,
-        label=block.label,
         value=block.value,
-        limit=block.limit,
-        description=block.description,
-        read_only=block.read_only,
-        metadata=block.metadata,
-        tags=block.tags,
         actor_id=actor_id,
         created_at=at,
+        **_kept(block),
         **asdict(origin or Origin()),
     )
 
@@ -150,13 +145,14 @@ def restored(block: Block, past: BlockVersion) -> Block:
 
     Whether its changes need approval is no part of it: going back must not open a guarded block.
     """
-    wanted = replace(
-        block,
-        label=past.label,
-        limit=past.limit,
-        description=past.description,
-        read_only=past.read_only,
-        metadata=block.metadata if past.metadata is None else past.metadata,
-        tags=block.tags if past.tags is None else past.tags,
-    )
-    return wanted.with_value(past.value)
+    kept = _kept(past)
+    for name in ("metadata", "tags"):
+        if kept[name] is None:
+            del kept[name]
+    return replace(block, **kept).with_value(past.value)
+
+
+def _kept(one: Block | BlockVersion) -> Json:
+    """Return what a version keeps of a block beside its text."""
+    kept = ("label", "limit", "description", "read_only", "metadata", "tags")
+    return {name: getattr(one, name) for name in kept}

@@ -19,6 +19,10 @@ _ANTHROPIC_REASONER: Final = re.compile(r"3-7|(sonnet|opus|haiku)-4|claude-4|4-(
 _ADAPTIVE: Final = re.compile(r"4[-.]6")
 _GOOGLE_ALWAYS: Final = re.compile(r"gemini-(2\.5-pro|3)")
 _GOOGLE: Final = frozenset({"google_ai", "google_vertex"})
+_SINGLE: Final = (
+    "context_window", "max_output_tokens", "max_reasoning_tokens", "enable_reasoner",
+    "reasoning_effort", "temperature", "strict", "response_format",
+)  # fmt: skip
 _SWITCHED: Final = frozenset({"zai", "zai_coding", "openrouter", "baseten"})
 
 
@@ -61,16 +65,7 @@ def adjusted(config: ModelConfig, wish: ModelWish) -> ModelConfig:
 
     Raises `Invalid` for an effort that the model refuses (R4).
     """
-    given: dict[str, Any] = {
-        "context_window": wish.context_window,
-        "max_output_tokens": wish.max_output_tokens,
-        "max_reasoning_tokens": wish.max_reasoning_tokens,
-        "enable_reasoner": wish.enable_reasoner,
-        "reasoning_effort": wish.reasoning_effort,
-        "temperature": wish.temperature,
-        "strict": wish.strict,
-        "response_format": wish.response_format,
-    }
+    given: dict[str, Any] = {name: getattr(wish, name) for name in _SINGLE}
     config = replace(config, **{name: value for name, value in given.items() if value is not None})
     if wish.settings is not None:
         config = with_settings(config, wish.settings)

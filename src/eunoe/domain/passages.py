@@ -66,23 +66,24 @@ class PassageVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PassageHit:
-    """A found passage. `score` is the fused one, higher is better; ranks count from 1."""
+class _Hit:
+    """`score` is the fused one, higher is better; ranks count from 1."""
 
-    passage: Passage
     score: float
     text_rank: int | None = None
     vector_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessageHit:
+class PassageHit(_Hit):
+    passage: Passage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageHit(_Hit):
     message_id: str
     agent_id: str
     conversation_id: str | None
     role: Role
     text: str
     created_at: datetime
-    score: float
-    text_rank: int | None = None
-    vector_rank: int | None = None

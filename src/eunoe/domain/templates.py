@@ -45,6 +45,10 @@ class Snapshot:
     call_policies: CallPolicies | None = None
 
 
+_OF_BLOCK: Final = (
+    "label", "value", "limit", "description", "read_only", "approve_writes", "metadata", "tags",
+    "hidden", "preserve_on_migration",
+)  # fmt: skip
 _TAKEN: Final = tuple(one.name for one in fields(Snapshot) if one.name not in {"blocks", "tools"})
 _GIVEN: Final = {one.name for one in fields(AgentDraft)} & set(_TAKEN) - {
     "model", "embedding", "compaction", "tags",
@@ -101,18 +105,7 @@ def snapshot_of(state: AgentState) -> Snapshot:
 
 
 def _block(block: Block) -> BlockDraft:
-    return BlockDraft(
-        label=block.label,
-        value=block.value,
-        limit=block.limit,
-        description=block.description,
-        read_only=block.read_only,
-        approve_writes=block.approve_writes,
-        metadata=block.metadata,
-        tags=block.tags,
-        hidden=block.hidden,
-        preserve_on_migration=block.preserve_on_migration,
-    )
+    return BlockDraft(**{name: getattr(block, name) for name in _OF_BLOCK})
 
 
 def draft_of(

@@ -1,10 +1,12 @@
 """The provider `local`: whatever weights lie in one folder, run on this machine."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
-from eunoe.domain.models import EmbeddingConfig, EmbeddingListing, ModelConfig, ModelListing
+from eunoe.domain.models import EmbeddingConfig, ModelConfig, ModelListing
 from eunoe.engine.ports import Embedder, Model
 from eunoe.errors import EmbeddingUnknown, ModelUnknown
 from eunoe.llm.local_catalog import ARTIFACTS, PROVIDER, Artifact
@@ -14,6 +16,8 @@ from eunoe.llm.local_model import LocalModel
 from eunoe.llm.local_process import LocalServer, ServerOptions
 from eunoe.llm.providers import ProviderConfig, split_handle
 from eunoe.llm.sources import Listed
+
+_HERE: Final = ProviderConfig(name=PROVIDER, provider_type=PROVIDER, base_url="")
 
 
 def is_installed() -> bool:
@@ -26,7 +30,7 @@ def local_listings(directory: Path, *, options: ServerOptions) -> Listed:
     return Listed(
         models=tuple(_model(path, options) for path in sorted(directory.glob("*.gguf"))),
         embeddings=tuple(
-            _embedding(one)
+            replace(_HERE.embedding(one.name, dimensions=one.dimensions), endpoint=None)
             for one in ARTIFACTS
             if one.kind == "embedding" and is_present(one, directory)
         ),
@@ -36,29 +40,11 @@ def local_listings(directory: Path, *, options: ServerOptions) -> Listed:
 def _model(path: Path, options: ServerOptions) -> ModelListing:
     trained = next((one.context_tokens for one in _chats() if one.name == path.stem), None)
     window = min(options.context_tokens, trained or options.context_tokens)
-    return ModelListing(
-        handle=f"{PROVIDER}/{path.stem}",
-        model=path.stem,
-        provider_type=PROVIDER,
-        provider_name=PROVIDER,
-        endpoint=None,
-        context_window=window,
-    )
+    return replace(_HERE.model(path.stem, context_window=window), endpoint=None)
 
 
 def _chats() -> Iterator[Artifact]:
     return (one for one in ARTIFACTS if one.kind == "chat")
-
-
-def _embedding(one: Artifact) -> EmbeddingListing:
-    return EmbeddingListing(
-        handle=one.handle,
-        model=one.name,
-        provider_type=PROVIDER,
-        provider_name=PROVIDER,
-        endpoint=None,
-        dimensions=one.dimensions,
-    )
 
 
 class LocalProvider:
@@ -71,7 +57,7 @@ class LocalProvider:
     def __init__(
         self, directory: Path, *, logs: Path | None = None, options: ServerOptions | None = None
     ) -> None:
-        self.provider = ProviderConfig(name=PROVIDER, provider_type=PROVIDER, base_url="")
+        self.provider = _HERE
         self._directory = directory
         self._logs = logs or directory / "logs"
         self._options = options or ServerOptions()

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from eunoe.domain.models import Category
+from eunoe.domain.models import Category, EmbeddingListing, ModelListing
 from eunoe.llm.reach import Reach
 
 Family: TypeAlias = Literal["chat", "anthropic", "google", "bedrock"]
@@ -64,6 +64,30 @@ class ProviderConfig:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     category: Category = "base"
     reach: Reach | None = None
+
+    def model(
+        self, name: str, *, context_window: int, max_output_tokens: int | None = None
+    ) -> ModelListing:
+        """Return a model of this provider as it is listed."""
+        return ModelListing(
+            **self._named(name),
+            provider_category=self.category,
+            context_window=context_window,
+            max_output_tokens=max_output_tokens,
+        )
+
+    def embedding(self, name: str, *, dimensions: int) -> EmbeddingListing:
+        """Return an embedding model of this provider as it is listed."""
+        return EmbeddingListing(**self._named(name), dimensions=dimensions)
+
+    def _named(self, name: str) -> dict[str, Any]:
+        return {
+            "handle": f"{self.name}/{name}",
+            "model": name,
+            "provider_type": self.provider_type,
+            "provider_name": self.name,
+            "endpoint": self.base_url,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

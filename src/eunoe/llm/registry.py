@@ -120,22 +120,13 @@ class Registry:
         if not model:
             raise ModelUnknown(f"{handle} names no model; write provider/model.")
         listing = await self._found(shelf, handle, among=lambda listed: listed.models)
-        if listing is not None:
-            return listing.config(max_output_tokens=usual_output_tokens(listing.model))
-        if not shelf.source.is_open and shelf.listed is not None:
-            raise ModelUnknown(f"The provider {name} serves no model {model}.")
-        known = known_model(model)
-        provider = shelf.source.provider
-        return ModelConfig(
-            handle=handle,
-            model=model,
-            provider_type=provider.provider_type,
-            provider_name=name,
-            provider_category=provider.category,
-            endpoint=provider.base_url,
-            context_window=known.context_window if known else UNKNOWN_CONTEXT_WINDOW,
-            max_output_tokens=usual_output_tokens(model),
-        )
+        if listing is None:
+            if not shelf.source.is_open and shelf.listed is not None:
+                raise ModelUnknown(f"The provider {name} serves no model {model}.")
+            known = known_model(model)
+            window = known.context_window if known else UNKNOWN_CONTEXT_WINDOW
+            listing = shelf.source.provider.model(model, context_window=window)
+        return listing.config(max_output_tokens=usual_output_tokens(model))
 
     async def resolve_embedding(self, handle: str) -> EmbeddingConfig:
         """Return how texts become vectors through `handle`. Raises `EmbeddingUnknown`."""

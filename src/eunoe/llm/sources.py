@@ -94,16 +94,10 @@ class Endpoint:
         return Listed(models=tuple(models), embeddings=tuple(spaces))
 
     def _listing(self, item: Found) -> ModelListing:
-        provider = self.provider
-        return ModelListing(
-            handle=f"{provider.name}/{item.model}",
-            model=item.model,
-            provider_type=provider.provider_type,
-            provider_name=provider.name,
-            endpoint=provider.base_url,
+        return self.provider.model(
+            item.model,
             context_window=item.context_window,
             max_output_tokens=item.max_output_tokens,
-            provider_category=provider.category,
         )
 
     async def _space(self, item: Found) -> EmbeddingListing | None:
@@ -113,15 +107,7 @@ class Endpoint:
         dimensions = item.dimensions or await self._measured(item.model)
         if dimensions is None:
             return None
-        provider = self.provider
-        return EmbeddingListing(
-            handle=f"{provider.name}/{item.model}",
-            model=item.model,
-            provider_type=provider.provider_type,
-            provider_name=provider.name,
-            endpoint=provider.base_url,
-            dimensions=dimensions,
-        )
+        return self.provider.embedding(item.model, dimensions=dimensions)
 
     async def _measured(self, model: str) -> int | None:
         try:

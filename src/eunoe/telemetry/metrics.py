@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Literal, Self, TypeAlias, get_args
 
 from eunoe.telemetry.context import bound
 from eunoe.telemetry.switch import Attribute, Attributes, switch
@@ -56,13 +56,7 @@ Departure: TypeAlias = Literal[
     "client_cancel", "network_error", "timeout", "upstream_error", "unknown"
 ]
 
-READINESS: Final[tuple[Readiness, ...]] = (
-    "ready",
-    "warming",
-    "draining",
-    "degraded",
-    "manual_disable",
-)
+READINESS: Final[tuple[Readiness, ...]] = get_args(Readiness)
 _WAIT_SPAN: Final = "time_to_first_token"
 _CONTEXT: Final = {
     "organization_id": "organization.id",

@@ -238,17 +238,14 @@ class AgentEntry(Loose):
             return ModelConfig(handle="", model="", provider_type="openai", provider_name="")
         wish = body.wish()
         handle = wish.handle or ""
-        return ModelConfig(
+        return body.made(
+            ModelConfig,
             handle=handle,
-            model=body.model,
             provider_type=body.model_endpoint_type,
             provider_name=body.provider_name or handle.partition("/")[0],
-            context_window=body.context_window,
             max_output_tokens=body.max_tokens,
-            temperature=body.temperature,
             parallel_tool_calls=bool(body.parallel_tool_calls),
             enable_reasoner=body.enable_reasoner is not False,
-            reasoning_effort=body.reasoning_effort,
             max_reasoning_tokens=body.max_reasoning_tokens or 0,
             strict=bool(body.strict),
             response_format=wish.response_format,

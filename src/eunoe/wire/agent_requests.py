@@ -177,17 +177,13 @@ class _AgentBody(Shape):
         base = ModelWish() if self.llm_config is None else self.llm_config.wish()
         sent = {} if self.model_settings is None else self.model_settings.sent()
         settings = (base.settings or {}) | sent
-        return ModelWish(
+        return replace(
+            base,
             handle=base.handle or self.model,
             context_window=self.context_window_limit or base.context_window,
             max_output_tokens=self.max_tokens or base.max_output_tokens,
-            max_reasoning_tokens=base.max_reasoning_tokens,
-            enable_reasoner=base.enable_reasoner,
             reasoning=self.reasoning,
-            reasoning_effort=base.reasoning_effort,
-            temperature=base.temperature,
             parallel_tool_calls=_first(self.parallel_tool_calls, base.parallel_tool_calls),
-            strict=base.strict,
             response_format=format_of(self.response_format) or base.response_format,
             settings=settings or None,
         )
@@ -266,14 +262,8 @@ class CreateAgentBody(_AgentBody):
     async def instance(self, *, fetch: FetchImage) -> Instance:
         """Return what is particular to the agent that is made of `from_template`."""
         draft = await self.draft(fetch=fetch)
-        return Instance(
-            name=draft.name,
-            tags=draft.tags,
-            variables=self.memory_variables or {},
-            opening=draft.opening,
-            identity_ids=draft.identity_ids,
-            secrets=draft.secrets,
-        )
+        said = {name: getattr(draft, name) for name in _AS_DRAFTED}
+        return Instance(variables=self.memory_variables or {}, **said)
 
     def _create_wish(self) -> ModelWish:
         wish = self.wish()
@@ -288,6 +278,7 @@ _OF_AN_INSTANCE: Final = {
     "from_template", "memory_variables", "name", "tags", "initial_message_sequence",
     "identity_ids", "secrets", "tool_exec_environment_variables", "project",
 }  # fmt: skip
+_AS_DRAFTED: Final = ("name", "tags", "opening", "identity_ids", "secrets")
 _SAID_BY_TEMPLATE: Final = "The template says {}; leave that out, and change the agent afterwards."
 
 

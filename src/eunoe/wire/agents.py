@@ -1,7 +1,7 @@
 """Agents on the wire: what the server answers (api 6.1); the requests are in `agent_requests`."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 from typing_extensions import TypedDict
 
@@ -28,16 +28,6 @@ Include: TypeAlias = Literal[
     "agent.blocks", "agent.tools", "agent.sources", "agent.tags", "agent.identities",
     "agent.managed_group", "agent.secrets", "agent.pending_approval",
 ]  # fmt: skip
-INCLUDES: Final[dict[Include, Relation]] = {
-    "agent.blocks": "blocks",
-    "agent.tools": "tools",
-    "agent.sources": "sources",
-    "agent.tags": "tags",
-    "agent.identities": "identities",
-    "agent.managed_group": "managed_group",
-    "agent.secrets": "secrets",
-    "agent.pending_approval": "pending_approval",
-}
 RELATIONSHIPS: Final[dict[str, Relation]] = {
     "memory": "blocks",
     "tools": "tools",
@@ -190,7 +180,7 @@ def relations(
     pending approval; `include_relationships`, if given, decides for both. Raises
     `Invalid` for an unknown relationship.
     """
-    wanted: set[Relation] = {INCLUDES[name] for name in include}
+    wanted = {cast("Relation", name.removeprefix("agent.")) for name in include}
     if relationships is not None:
         named = list(relationships)
         unknown = sorted(set(named) - RELATIONSHIPS.keys())

@@ -84,7 +84,6 @@ class LlmConfigBody(Shape):
             handle=self.handle or f"{self.provider_name or self.model_endpoint_type}/{self.model}",
             max_output_tokens=self.max_tokens,
             max_reasoning_tokens=self.max_reasoning_tokens or None,
-            inner_thoughts=self.put_inner_thoughts_in_kwargs,
             response_format=format_of(self.response_format),
             settings={name: value for name, value in own.items() if value is not None} or None,
         )

@@ -23,27 +23,20 @@ class ResetBody(Shape):
 
 def context_window(one: Overview) -> Json:
     """Return the overview, every field present (agent C4)."""
-    core, archive = one.core_memory, one.metadata
     return {
         "context_window_size_max": one.window_tokens,
         "context_window_size_current": one.tokens,
         "num_messages": len(one.messages),
         "num_archival_memory": one.archived,
         "num_recall_memory": one.stored,
-        "num_tokens_external_memory_summary": archive.tokens,
-        "external_memory_summary": archive.text,
+        **_part("external_memory_summary", one.metadata),
         "num_tokens_system": one.system.tokens,
         "system_prompt": one.system.text,
-        "num_tokens_core_memory": core.tokens,
-        "core_memory": core.text,
-        "num_tokens_memory_filesystem": 0,
-        "memory_filesystem": None,
-        "num_tokens_tool_usage_rules": _tokens(one.tool_rules),
-        "tool_usage_rules": _text(one.tool_rules),
-        "num_tokens_directories": _tokens(one.directories),
-        "directories": _text(one.directories),
-        "num_tokens_summary_memory": _tokens(one.summary),
-        "summary_memory": _text(one.summary),
+        **_part("core_memory", one.core_memory),
+        **_part("memory_filesystem", None),
+        **_part("tool_usage_rules", one.tool_rules),
+        **_part("directories", one.directories),
+        **_part("summary_memory", one.summary),
         "num_tokens_functions_definitions": one.function_tokens,
         "functions_definitions": one.functions,
         "num_tokens_messages": one.message_tokens,
@@ -51,9 +44,6 @@ def context_window(one: Overview) -> Json:
     }
 
 
-def _tokens(part: Part | None) -> int:
-    return 0 if part is None else part.tokens
-
-
-def _text(part: Part | None) -> str | None:
-    return None if part is None else part.text
+def _part(name: str, part: Part | None) -> Json:
+    tokens, text = (0, None) if part is None else (part.tokens, part.text)
+    return {f"num_tokens_{name}": tokens, name: text}

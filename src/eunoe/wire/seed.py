@@ -143,31 +143,28 @@ def create_approval_request_message_from_llm_response(  # noqa: PLR0913, PLR0917
     if not requested:
         raise Invalid("No call was named that is to be approved.")
     said = tuple(reasoning_content or ())
-    made: list[Record] = []
-    if allowed_tool_calls:
-        free = Record(
-            id=message_id(pre_computed_assistant_message_id),
-            role="assistant",
-            agent_id=agent_id,
-            content=said,
-            model=model,
-            tool_calls=tuple(allowed_tool_calls),
-            tool_call_id=allowed_tool_calls[0].id,
-        )
-        made.append(free)
-        said = ()
-    request_id = _request_id(pre_computed_assistant_message_id)
-    request = Record(
-        id=request_id,
-        role="approval",
+    free = Record(
+        id=message_id(pre_computed_assistant_message_id),
+        role="assistant",
         agent_id=agent_id,
         content=said,
         model=model,
-        tool_calls=requested,
-        tool_call_id=requested[0].id,
+        step_id=step_id,
+        run_id=run_id,
+    )
+    request_id = _request_id(pre_computed_assistant_message_id)
+    request = replace(
+        _calling(free, requested),
+        id=request_id,
+        role="approval",
+        content=() if allowed_tool_calls else said,
         otid=request_id,
     )
-    return [replace(one, step_id=step_id, run_id=run_id) for one in (*made, request)]
+    return [*([_calling(free, allowed_tool_calls)] if allowed_tool_calls else ()), request]
+
+
+def _calling(record: Record, calls: Sequence[CallRecord]) -> Record:
+    return replace(record, tool_calls=tuple(calls), tool_call_id=calls[0].id)
 
 
 def _request_id(assistant_id: str | None) -> str:
@@ -209,25 +206,27 @@ def create_letta_messages_from_llm_response(  # noqa: PLR0913, PLR0917 - the sha
         function_arguments = {} if function_arguments is None else function_arguments
         function_arguments[REQUEST_HEARTBEAT_PARAM] = continue_stepping
     made: list[Record] = []
-    if not is_approval_response:
-        made += _assistant(
-            agent_id=agent_id,
-            model=model,
-            call=None
-            if function_name is None
-            else _call(tool_call_id, function_name, function_arguments or {}),
-            said=_spoken(reasoning_content or ()),
-            assistant_id=pre_computed_assistant_message_id,
-        )
+    said = _spoken(reasoning_content or ())
+    assistant = Record(
+        id=message_id(pre_computed_assistant_message_id),
+        role="assistant",
+        agent_id=agent_id,
+        content=said,
+        model=model,
+        batch_item_id=llm_batch_item_id,
+    )
+    if function_name is not None:
+        call = _call(tool_call_id, function_name, function_arguments or {})
+        assistant = _calling(assistant, [call])
+    if not is_approval_response and (said or assistant.tool_calls):
+        made.append(assistant)
     result = tool_execution_result
     if result is not None:
         packed = package_function_response(result.ok, function_response, timezone)
-        made.append(
-            _returned(
-                result, packed, agent_id=agent_id, model=model, name=function_name, id_=tool_call_id
-            )
+        returned = _returned(
+            result, packed, agent_id=agent_id, name=function_name, id_=tool_call_id
         )
-    made = [replace(one, batch_item_id=llm_batch_item_id) for one in made]
+        made.append(replace(returned, model=model, batch_item_id=llm_batch_item_id))
     if continue_stepping and add_heartbeat_on_continue:
         success = function_call_success if result is None else result.ok
         beat = create_heartbeat_system_message(
@@ -249,43 +248,13 @@ def _spoken(parts: Sequence[Part]) -> tuple[Part, ...]:
     )
 
 
-def _assistant(
-    *,
-    agent_id: str,
-    model: str,
-    call: CallRecord | None,
-    said: tuple[Part, ...],
-    assistant_id: str | None,
-) -> list[Record]:
-    if call is None and not said:
-        return []
-    return [
-        Record(
-            id=message_id(assistant_id),
-            role="assistant",
-            agent_id=agent_id,
-            content=said,
-            model=model,
-            tool_calls=None if call is None else (call,),
-            tool_call_id=None if call is None else call.id,
-        )
-    ]
-
-
 def _returned(
-    result: ToolResult,
-    packed: str,
-    *,
-    agent_id: str,
-    model: str,
-    name: str | None,
-    id_: str | None,
+    result: ToolResult, packed: str, *, agent_id: str, name: str | None, id_: str | None
 ) -> Record:
     return Record(
         role="tool",
         agent_id=agent_id,
         content=(Text(text=packed),),
-        model=model,
         name=name,
         tool_calls=(),
         tool_call_id=id_,
