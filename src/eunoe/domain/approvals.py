@@ -80,7 +80,7 @@ def due(messages: Sequence[Message]) -> Due | None:
     answers: tuple[Answer, ...] = ()
     for at in range(len(messages) - 1, -1, -1):
         message = messages[at]
-        if message.role == "approval" and answers and asks(message):
+        if answers and asks(message):
             return Due(request=_request(messages, at), answers=answers)
         if message.role == "approval" and message.approvals and not answers:
             answers = message.approvals
@@ -214,9 +214,7 @@ def _resolved(answers: Sequence[Answer], requests: Sequence[Message]) -> Sequenc
 
 def _request(messages: Sequence[Message], at: int) -> Request:
     message = messages[at]
-    before = messages[at - 1] if at > 0 else None
-    same = before is not None and before.role == "assistant" and before.step_id == message.step_id
-    free = before.calls if before is not None and same and message.step_id is not None else ()
+    free = messages[at - 1].calls if at > 0 and goes_on(messages[at - 1], message) else ()
     return Request(message=message, calls=in_order(free + message.calls, message.order))
 
 
@@ -229,6 +227,16 @@ def in_order(calls: Sequence[ToolCall], order: Sequence[str]) -> tuple[ToolCall,
 def asks(message: Message) -> bool:
     """Whether a message holds calls that wait, or waited, for an answer."""
     return message.role == "approval" and bool(message.calls)
+
+
+def goes_on(before: Message, message: Message) -> bool:
+    """Whether a message asks for calls of the reply whose rest is the message `before` it."""
+    return (
+        asks(message)
+        and before.role == "assistant"
+        and message.step_id is not None
+        and before.step_id == message.step_id
+    )
 
 
 def _is_reply(message: Message) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from eunoe.domain.approvals import asks, goes_on
 from eunoe.domain.messages import Message
 
 TRIGGER_SHARE: Final = 0.9
@@ -98,17 +99,9 @@ def _cuts(messages: Sequence[Message]) -> list[int]:
 def _opens(messages: Sequence[Message], at: int) -> bool:
     """Whether an assistant's turn begins at `at`: an approval request may belong to the last."""
     message = messages[at]
-    if message.role == "approval" and message.calls:
-        return not _same_step(messages[at - 1], message)
+    if asks(message):
+        return not goes_on(messages[at - 1], message)
     return message.role == "assistant"
-
-
-def _same_step(before: Message, message: Message) -> bool:
-    return (
-        before.role == "assistant"
-        and message.step_id is not None
-        and before.step_id == message.step_id
-    )
 
 
 def _pinned(messages: Sequence[Message], *, keep_from: str | None) -> set[int]:
@@ -118,7 +111,7 @@ def _pinned(messages: Sequence[Message], *, keep_from: str | None) -> set[int]:
     for at, message in enumerate(messages):
         if any((at, call.id) not in answered for call in message.calls) and _is_last(messages, at):
             pinned.add(at)
-            if at > 0 and message.role == "approval" and _same_step(messages[at - 1], message):
+            if at > 0 and goes_on(messages[at - 1], message):
                 pinned.add(at - 1)
     return _with_partners(messages, pinned, answered)
 

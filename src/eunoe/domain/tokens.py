@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from eunoe.domain.approvals import asks
 from eunoe.domain.messages import Json, Message, text_of, words_of
 
 
@@ -34,7 +35,7 @@ def turns_of(messages: Sequence[Message], told: Mapping[str, Tokens]) -> list[Js
 
 
 def _turns(message: Message, told: Mapping[str, Tokens]) -> Iterator[Json]:
-    if message.role == "assistant" or (message.role == "approval" and message.calls):
+    if message.role == "assistant" or asks(message):
         tokens = told.get(message.id, Tokens())
         yield {
             "role": "assistant",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 
-from eunoe.domain.approvals import in_order
+from eunoe.domain.approvals import asks, goes_on, in_order
 from eunoe.domain.envelopes import result_envelope
 from eunoe.domain.heartbeats import speaks_by_calls, with_text_back
 from eunoe.domain.messages import (
@@ -106,7 +106,7 @@ def settled_upto(messages: Sequence[Message]) -> int:
         message = messages[at]
         answered.update(result.call_id for result in message.returns)
         if any(call.id not in answered for call in message.calls):
-            return at - 1 if at > 0 and _same_step(messages[at - 1], message) else at
+            return at - 1 if at > 0 and goes_on(messages[at - 1], message) else at
         if message.role == "assistant":
             break
     return len(messages)
@@ -151,7 +151,7 @@ def _asked(messages: Sequence[Message]) -> Iterator[Message]:
     """Yield what takes part in a request, approval requests joined to their step (P5, P6)."""
     held: Message | None = None
     for message in _without_pending([m for m in messages if not _is_decision(m)]):
-        if held is not None and _same_step(held, message):
+        if held is not None and goes_on(held, message):
             calls = in_order(held.calls + message.calls, message.order)
             held = replace(held, content=held.content + message.content, calls=calls)
             continue
@@ -179,22 +179,12 @@ def _in_provider_role(message: Message) -> Message:
             assert_never(message.role)
 
 
-def _same_step(before: Message, message: Message) -> bool:
-    return (
-        message.role == "approval"
-        and bool(message.calls)
-        and before.role == "assistant"
-        and message.step_id is not None
-        and before.step_id == message.step_id
-    )
-
-
 def _without_pending(messages: Sequence[Message]) -> Sequence[Message]:
     """Return `messages` without an approval request at the end and its step's message (P5)."""
-    if not messages or messages[-1].role != "approval" or not messages[-1].calls:
+    if not messages or not asks(messages[-1]):
         return messages
     rest = messages[:-1]
-    return rest[:-1] if rest and _same_step(rest[-1], messages[-1]) else rest
+    return rest[:-1] if rest and goes_on(rest[-1], messages[-1]) else rest
 
 
 # What is in them

@@ -24,6 +24,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.tools import ToolDefinition
 
+from eunoe.domain.approvals import asks
 from eunoe.domain.envelopes import is_heartbeat
 from eunoe.domain.messages import (
     Image,
@@ -70,7 +71,7 @@ def vendor_messages(request: ModelRequest, *, manner: Manner) -> list[ModelMessa
     written: list[ModelMessage] = []
     asked: list[ModelRequestPart] = []
     for place, message in enumerate(request.messages):
-        if message.role == "assistant" or (message.role == "approval" and message.calls):
+        if message.role == "assistant" or asks(message):
             if not _has_user(written, asked):
                 asked.append(UserPromptPart(content=_OPENING))
             said = _response(message, request.config, manner=manner)

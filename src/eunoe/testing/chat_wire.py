@@ -26,16 +26,19 @@ def planned(request: Json, *, words: int) -> Plan:
 
 
 def last_said(messages: Sequence[Json]) -> tuple[str, int]:
-    """Return the last user message's text, and how many turns of tool results came after it."""
+    """Return the last user message's text, and how many turns of tool results came after it.
+
+    The messages may also be the items of a request for a response.
+    """
     turns = 0
-    previous = ""
+    was_result = False
     for message in reversed(messages):
-        role = message.get("role")
-        if role == "user":
+        kind = message.get("role") or message.get("type")
+        if kind == "user":
             return unpacked(text_of(message.get("content"))), turns
-        if role == "tool" and previous != "tool":
-            turns += 1
-        previous = str(role)
+        is_result = kind in {"tool", "function_call_output"}
+        turns += is_result and not was_result
+        was_result = is_result
     return "", turns
 
 

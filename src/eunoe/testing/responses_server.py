@@ -9,10 +9,10 @@ from typing import Any, Final, cast
 
 import orjson
 
-from eunoe.testing.chat_wire import pieces, text_of
+from eunoe.testing.chat_wire import last_said, pieces
 from eunoe.testing.http_server import Request
 from eunoe.testing.provider_server import Exchange, ProviderServer, Wire
-from eunoe.testing.script import Json, Plan, plan, unpacked
+from eunoe.testing.script import Json, Plan, plan
 
 SEALED: Final = "c2VhbGVkIGJ5IHRoZSBzY3JpcHQ="
 
@@ -27,20 +27,8 @@ def _streams(request: Request, wanted: Json) -> bool | None:
     return bool(wanted.get("stream")) if is_reply else None
 
 
-def _last_said(items: Sequence[Json]) -> tuple[str, int]:
-    turns, previous = 0, ""
-    for item in reversed(items):
-        kind = item.get("type") or "message"
-        if item.get("role") == "user":
-            return unpacked(text_of(item["content"])), turns
-        if kind == "function_call_output" and previous != kind:
-            turns += 1
-        previous = kind
-    return "", turns
-
-
 def _planned(wanted: Json) -> Plan:
-    said, tool_turns = _last_said(cast("Sequence[Json]", wanted["input"]))
+    said, tool_turns = last_said(cast("Sequence[Json]", wanted["input"]))
     offered: list[Json] = wanted.get("tools") or []
     choice: Any = wanted.get("tool_choice")
     if isinstance(choice, dict):
