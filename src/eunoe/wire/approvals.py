@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeAlias, assert_never, cast
 
-from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
+from pydantic import Field, Tag, field_validator
 from typing_extensions import TypedDict
 
 from eunoe.domain import messages
@@ -21,7 +21,7 @@ from eunoe.domain.messages import (
 )
 from eunoe.domain.tools import ToolSchema
 from eunoe.wire.content import Content, FetchImage, TextContent, part_bodies, parts_of
-from eunoe.wire.shape import Shape, Strict
+from eunoe.wire.shape import Shape, Strict, told_apart
 
 RETURNABLE = frozenset({"text", "image"})
 
@@ -53,16 +53,9 @@ class ToolReturn(Shape):
         return given
 
 
-def _kind(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return getattr(value, "type", None)
-    fields = cast("Json", value) if isinstance(value, dict) else {}
-    return fields.get("type") or ("tool" if "tool_return" in fields else "approval")
-
-
 Approval: TypeAlias = Annotated[
     Annotated[ApprovalReturn, Tag("approval")] | Annotated[ToolReturn, Tag("tool")],
-    Discriminator(_kind),
+    told_apart(lambda answer: "tool" if "tool_return" in answer else "approval"),
 ]
 
 

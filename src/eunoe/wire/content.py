@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, assert_never, cast
 
 import orjson
-from pydantic import BaseModel, Discriminator, Tag
+from pydantic import Discriminator, Tag
 
 from eunoe.domain.messages import (
     Image,
@@ -19,7 +19,7 @@ from eunoe.domain.messages import (
     Text,
 )
 from eunoe.errors import Invalid
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, told_apart
 
 
 class TextContent(Shape):
@@ -99,16 +99,6 @@ class SummarizedReasoningContent(Shape):
     encrypted_content: str | None = None
 
 
-def _kind(value: object) -> object:
-    """Return the kind of a part; a part without `type` is text, or an image if it has a source."""
-    if isinstance(value, BaseModel):
-        return getattr(value, "type", None)
-    if not isinstance(value, dict):
-        return None
-    fields = cast("Json", value)
-    return fields.get("type") or ("image" if "source" in fields else "text")
-
-
 ContentPart: TypeAlias = Annotated[
     Annotated[TextContent, Tag("text")]
     | Annotated[ImageContent, Tag("image")]
@@ -118,7 +108,7 @@ ContentPart: TypeAlias = Annotated[
     | Annotated[RedactedReasoningContent, Tag("redacted_reasoning")]
     | Annotated[OmittedReasoningContent, Tag("omitted_reasoning")]
     | Annotated[SummarizedReasoningContent, Tag("summarized_reasoning")],
-    Discriminator(_kind),
+    told_apart(lambda part: "image" if "source" in part else "text"),
 ]
 Content: TypeAlias = str | list[ContentPart]
 

@@ -8,14 +8,12 @@ declares as accepted and ignored (G-26): `enable_thinking`, `batch_item_id`,
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Final, Literal, Self, TypeAlias, cast
+from typing import Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     AliasChoices,
-    BaseModel,
-    Discriminator,
     Field,
     Tag,
     field_validator,
@@ -36,7 +34,7 @@ from eunoe.wire.approvals import (
 )
 from eunoe.wire.content import SENDABLE, Content, FetchImage, parts_of
 from eunoe.wire.messages import MessageType
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, told_apart
 
 Role: TypeAlias = Literal["user", "system", "assistant"]
 
@@ -89,17 +87,9 @@ class MessageCreate(Shape):
         return self
 
 
-def _item_kind(value: object) -> object:
-    """Return the kind of an item; without `type` it is told by its fields (api 8.1)."""
-    if isinstance(value, BaseModel):
-        return getattr(value, "type", None)
-    if not isinstance(value, dict):
-        return None
-    fields = cast("Json", value)
-    kind = fields.get("type")
-    if kind is not None:
-        return kind
-    answers = fields.get("approval_request_id") is not None or fields.get("approve") is not None
+def _untyped(item: Json) -> str:
+    """Return the kind of an item without `type` (api 8.1)."""
+    answers = item.get("approval_request_id") is not None or item.get("approve") is not None
     return "approval" if answers else "message"
 
 
@@ -107,7 +97,7 @@ Item: TypeAlias = Annotated[
     Annotated[MessageCreate, Tag("message")]
     | Annotated[ApprovalCreate, Tag("approval")]
     | Annotated[ToolReturnCreate, Tag("tool_return")],
-    Discriminator(_item_kind),
+    told_apart(_untyped),
 ]
 
 

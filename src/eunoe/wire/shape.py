@@ -5,8 +5,9 @@ from dataclasses import Field, fields
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Discriminator
 
+from eunoe.domain.messages import Json
 from eunoe.wire.times import entity_time
 
 T = TypeVar("T")
@@ -38,6 +39,20 @@ class Strict(Shape):
     """A request that is refused for a field that nobody knows."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def told_apart(untyped: Callable[[Json], str]) -> Discriminator:
+    """Tell shapes apart by their `type`; without one, `untyped` says the kind by the fields."""
+
+    def kind(value: object) -> object:
+        if isinstance(value, BaseModel):
+            return getattr(value, "type", None)
+        if not isinstance(value, dict):
+            return None
+        sent = cast("Json", value)
+        return sent.get("type") or untyped(sent)
+
+    return Discriminator(kind)
 
 
 def shown_as(kind: type[T], one: object, /, **differing: object) -> T:
