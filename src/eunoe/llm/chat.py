@@ -10,9 +10,10 @@ import httpx
 import orjson
 
 from eunoe.domain.events import ModelEvent
+from eunoe.domain.messages import Json
 from eunoe.engine.ports import ModelRequest
 from eunoe.errors import ModelError, ModelReplyInvalid, ModelTimedOut
-from eunoe.llm.chat_request import Json, chat_body, hides_reasoning
+from eunoe.llm.chat_request import chat_body, hides_reasoning
 from eunoe.llm.chat_stream import EventLines, Reply, whole
 from eunoe.llm.connection import Client, Timeouts, blocks_of, body_of, waits
 from eunoe.llm.dialects import dialect_of

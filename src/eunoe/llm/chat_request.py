@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Final, assert_never
 
 import orjson
 
-from eunoe.domain.messages import Image, Message, Reasoning, Text, ToolCall, text_of
+from eunoe.domain.messages import Image, Json, Message, Reasoning, Text, ToolCall, text_of
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.tools import ToolSchema
 from eunoe.domain.window import packaged
@@ -21,8 +21,6 @@ from eunoe.llm.dialects import (
 )
 from eunoe.llm.strict_schema import strict_schema
 from eunoe.llm.transcripts import Transcripts
-
-Json: TypeAlias = dict[str, Any]
 
 _NAME: Final = re.compile(r"[^\s<|\\/>]{1,64}")
 _SHORT_ID: Final = re.compile(r"[A-Za-z0-9]{9}")

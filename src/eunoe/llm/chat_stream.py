@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias, cast
 
 import orjson
 
@@ -17,12 +17,11 @@ from eunoe.domain.events import (
     TokensTold,
     UsageReported,
 )
+from eunoe.domain.messages import Json
 from eunoe.domain.runs import Usage
 from eunoe.domain.tokens import Tokens
 from eunoe.errors import ModelError, ModelReplyCut, ModelReplyEmpty, ModelReplyInvalid
 from eunoe.llm.faults import Origin, in_stream
-
-Json: TypeAlias = dict[str, Any]
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 FinishReason: TypeAlias = Literal["stop", "tool_calls", "length", "content_filter"]

@@ -4,19 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 import httpx
 import orjson
 
+from eunoe.domain.messages import Json
 from eunoe.domain.models import UNKNOWN_CONTEXT_WINDOW
 from eunoe.errors import ModelError, ModelReplyInvalid
 from eunoe.llm.catalog import chats, embeds, known_dimensions, known_model
 from eunoe.llm.connection import body_of
 from eunoe.llm.faults import Origin, disconnection, refusal
 from eunoe.llm.providers import ProviderConfig
-
-Json: TypeAlias = dict[str, Any]
 
 _ASKED_AT_ONCE: Final = 8
 _WINDOW_KEYS: Final = (

@@ -7,11 +7,12 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import httpx
 import orjson
 
+from eunoe.domain.messages import Json
 from eunoe.errors import (
     ContextOverflow,
     ModelError,
@@ -24,7 +25,6 @@ from eunoe.llm.connection import Timeouts, body_of
 from eunoe.llm.faults import Origin, disconnection, refusal
 from eunoe.llm.retries import Retries, wait_s
 
-Json: TypeAlias = dict[str, Any]
 Vector: TypeAlias = tuple[float, ...]
 
 MOST_INPUTS: Final = 2_048

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 import httpx
 import orjson
 
+from eunoe.domain.messages import Json
 from eunoe.errors import (
     ContextOverflow,
     ModelCreditExhausted,
@@ -24,8 +25,6 @@ from eunoe.errors import (
     ModelTimedOut,
     ModelUnreachable,
 )
-
-Json: TypeAlias = dict[str, Any]
 
 _SHOWN_CHARS: Final = 1_000
 _PAGE: Final = "an HTML page in place of a reply; check the base URL"

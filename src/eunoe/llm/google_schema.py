@@ -1,9 +1,9 @@
 """JSON Schemas with nothing in them that Google refuses (P30)."""
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, cast
 
-Json: TypeAlias = dict[str, Any]
+from eunoe.domain.messages import Json
 
 _DROPPED: Final = frozenset(
     {"default", "exclusiveMinimum", "exclusiveMaximum", "additionalProperties", "$schema", "const",

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from eunoe.domain.events import Finished, ModelEvent, TextDelta
+from eunoe.domain.messages import Json
 from eunoe.engine.ports import ModelRequest
 from eunoe.errors import ModelReplyCut, ModelUnreachable
 from eunoe.llm.chat import ChatModel, written
-from eunoe.llm.chat_request import Json
 from eunoe.llm.connection import Client, Timeouts, client
 from eunoe.llm.faults import Origin
 from eunoe.llm.local_catalog import PROVIDER

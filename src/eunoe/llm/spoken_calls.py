@@ -1,11 +1,11 @@
 """A tool call that a model said in words, as one JSON object (P34)."""
 
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, cast
 
 import orjson
 
-Json: TypeAlias = dict[str, Any]
+from eunoe.domain.messages import Json
 
 _WRAPPERS: Final = ("functionCall", "function_call", "tool_call", "function")
 _ARGUMENTS: Final = ("arguments", "args", "parameters")

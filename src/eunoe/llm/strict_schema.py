@@ -1,9 +1,9 @@
 """JSON Schemas in the strict form that makes a provider enforce them (X53)."""
 
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
-Json: TypeAlias = dict[str, Any]
+from eunoe.domain.messages import Json
 
 _DROPPED: Final = frozenset({"default", "$schema", "minLength", "maxLength", "uniqueItems"})
 _SAYING: Final = ("type", "enum", "const", "$ref", *("anyOf", "oneOf", "allOf"))

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from eunoe.domain.messages import Json
 from eunoe.domain.models import ModelConfig
 from eunoe.engine.ports import ModelRequest
 from eunoe.llm.dialects import genuine_extras
 from eunoe.llm.vendor import Wire
 
-Json: TypeAlias = dict[str, Any]
 Profile: TypeAlias = Mapping[str, object]
 
 _MIN_BUDGET: Final = 1_024

@@ -1,7 +1,7 @@
 """One attempt at a request through pydantic-ai's model layer; imported only when needed."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, cast
 
 import orjson
 from google.auth.exceptions import GoogleAuthError
@@ -21,6 +21,7 @@ from pydantic_ai.models import Model as VendorLibrary
 from pydantic_ai.settings import ModelSettings
 
 from eunoe.domain.events import ModelEvent
+from eunoe.domain.messages import Json
 from eunoe.engine.ports import ModelRequest
 from eunoe.errors import (
     ModelCreditExhausted,
@@ -50,8 +51,6 @@ from eunoe.llm.vendor_settings import (
     thinking,
     vendor_settings,
 )
-
-Json: TypeAlias = dict[str, Any]
 
 
 class VendorTalker:

@@ -26,7 +26,8 @@ from typing import Any, Final, Literal, TypeAlias, cast
 
 import orjson
 
-Json: TypeAlias = dict[str, Any]
+from eunoe.domain.messages import Json
+
 Fault: TypeAlias = Literal["drop", "eof", "hang"]
 
 _SENTENCE: Final = "Here is the answer that never changes whatever was said before it"

@@ -2,8 +2,9 @@
 
 import ast
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, cast
 
+from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolSchema
 from eunoe.errors import (
     ToolArgumentUnclear,
@@ -14,8 +15,6 @@ from eunoe.errors import (
 from eunoe.tools.schema.docstrings import Docs, read_docs
 from eunoe.tools.schema.source import Function, function_of, parsed
 from eunoe.tools.schema.types import Types, without_null
-
-Json: TypeAlias = dict[str, Any]
 
 INJECTED: Final = frozenset({"agent_state", "agent_id"})
 """Arguments that the server fills in, so that a model is never asked for them (X27, FIX-56)."""

@@ -6,14 +6,13 @@ that the source defines. Nothing of it is run.
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Final, NoReturn
 
+from eunoe.domain.messages import Json
 from eunoe.errors import ToolTypeUnsupported
 from eunoe.tools.schema.classes import Field, Shape, defined_classes, shape_of
 from eunoe.tools.schema.names import Names
 from eunoe.tools.schema.values import Scalar, constant
-
-Json: TypeAlias = dict[str, Any]
 
 _SIMPLE: Final[Mapping[str, Json]] = {
     "str": {"type": "string"},

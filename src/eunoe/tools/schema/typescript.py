@@ -1,7 +1,8 @@
 """What a model is told of a tool in TypeScript, derived from its source (X16 to X18)."""
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
+from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolSchema
 from eunoe.errors import ToolArgumentUnclear, ToolDocstringMissing, ToolTypeUnsupported
 from eunoe.tools.schema.derive import checked
@@ -18,8 +19,6 @@ from eunoe.tools.schema.typescript_types import TypescriptTypes, typescript_cons
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-Json: TypeAlias = dict[str, Any]
 
 
 def derived_typescript(

@@ -7,8 +7,9 @@ declares. Nothing of it is run.
 import ast
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn
 
+from eunoe.domain.messages import Json
 from eunoe.errors import ToolTypeUnsupported
 from eunoe.tools.schema.types import LARGEST, choices
 from eunoe.tools.schema.typescript_source import annotation_of, jsdoc, text_of
@@ -16,8 +17,6 @@ from eunoe.tools.schema.values import Scalar, constant
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-Json: TypeAlias = dict[str, Any]
 
 _SIMPLE: Final[Mapping[str, Json]] = {
     "string": {"type": "string"},
