@@ -23,6 +23,8 @@ AgentType: TypeAlias = Literal[
 AGENT_TYPES: Final[tuple[AgentType, ...]] = get_args(AgentType)
 PLAIN_TEXT: Final[frozenset[AgentType]] = frozenset({"letta_v1_agent", "sleeptime_agent"})
 """The types whose text is their answer; all others act and speak through tools alone (A1)."""
+KEEPERS: Final[frozenset[AgentType]] = frozenset({"sleeptime_agent", "voice_sleeptime_agent"})
+"""The types that look after the memory of others."""
 
 CompactionMode: TypeAlias = Literal[
     "all", "sliding_window", "self_compact_all", "self_compact_sliding_window"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from eunoe.domain.agents import AgentType
+from eunoe.domain.agents import KEEPERS, AgentType
 from eunoe.domain.edits import BLOCK_TOOLS
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool, ToolType
@@ -47,8 +47,6 @@ _ENDING: Final = frozenset({"send_message", "send_message_to_agent_async", "memo
 _BASE_TYPES: Final[frozenset[ToolType]] = frozenset(
     {"letta_core", "letta_memory_core", "letta_multi_agent_core", "letta_sleeptime_core"}
 )
-_RULED: Final[frozenset[AgentType]] = frozenset({"sleeptime_agent", "voice_sleeptime_agent"})
-"""The types whose tools have their rules whatever the model."""
 _UNRULED_MODELS: Final = ("claude-4-sonnet", "claude-3-5-sonnet", "gpt-5", "gemini-2.5-pro")
 
 
@@ -78,7 +76,7 @@ def wants_base_rules(
         return asked
     if agent_type == "letta_v1_agent" and base_tools and not own_rules:
         return False
-    if agent_type in _RULED or "mini" in model:
+    if agent_type in KEEPERS or "mini" in model:
         return True
     return not any(name in model for name in _UNRULED_MODELS)
 

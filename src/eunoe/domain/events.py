@@ -71,11 +71,14 @@ class UsageReported:
     usage: Usage
 
 
+FinishReason: TypeAlias = Literal["stop", "tool_calls", "length", "content_filter"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
     """The provider's own word that the reply is whole. A reply without it is not used (G-15)."""
 
-    reason: Literal["stop", "tool_calls", "length", "content_filter"]
+    reason: FinishReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,10 @@ a tool differ by the value that the loop is given.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 from eunoe.domain.agents import PLAIN_TEXT, Agent
+from eunoe.domain.events import FinishReason
 from eunoe.domain.heartbeats import (
     SEND_MESSAGE,
     Aftermath,
@@ -53,7 +54,6 @@ class Fail:
 
 
 Verdict: TypeAlias = Act | Yield | Fail
-Finish: TypeAlias = Literal["stop", "tool_calls", "length", "content_filter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +98,11 @@ class Dialect:
         """Return a conversation as the model is to remember it."""
         return messages
 
-    def taken(self, reply: Message, *, finish: Finish) -> Message:
+    def taken(self, reply: Message, *, finish: FinishReason) -> Message:
         """Return a whole reply as it is stored."""
         return reply
 
-    def judged(self, reply: Message, *, finish: Finish) -> Verdict:
+    def judged(self, reply: Message, *, finish: FinishReason) -> Verdict:
         """Return what a whole reply asks for."""
         if finish == "length":
             return Yield(reason="max_tokens_exceeded")
@@ -154,7 +154,7 @@ class Heartbeats(Dialect):
     def choice(self, ruling: Ruling) -> ToolChoice:
         return replace(ruling, forced=True).choice
 
-    def judged(self, reply: Message, *, finish: Finish) -> Verdict:
+    def judged(self, reply: Message, *, finish: FinishReason) -> Verdict:
         if finish != "length" and not reply.calls:
             return Fail(error=ModelCalledNothing())
         return Dialect.judged(self, reply, finish=finish)
@@ -186,7 +186,7 @@ class Aloud(Dialect):
     def retold(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         return as_spoken(messages)
 
-    def taken(self, reply: Message, *, finish: Finish) -> Message:
+    def taken(self, reply: Message, *, finish: FinishReason) -> Message:
         return as_sent(reply) if self.sends and finish != "length" else reply
 
     def after(self, calls: Sequence[ToolCall], *, ruling: Ruling) -> StopReason | None:

@@ -8,6 +8,7 @@ from typing import Final, Literal, assert_never
 from eunoe.domain.events import (
     CallDelta,
     Finished,
+    FinishReason,
     ModelEvent,
     ReasoningDelta,
     ReasoningHidden,
@@ -55,7 +56,7 @@ class Reply:
     part: int = -1
     usage: Usage | None = None
     tokens: Tokens | None = None
-    finish: Literal["stop", "tool_calls", "length", "content_filter"] | None = None
+    finish: FinishReason | None = None
     _parts: list[Part] = field(default_factory=list[Part])
     _calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
     _open: Literal["text", "reasoning", "summary"] | None = None

@@ -3,13 +3,14 @@
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, cast
 
 import orjson
 
 from eunoe.domain.events import (
     CallDelta,
     Finished,
+    FinishReason,
     ModelEvent,
     ReasoningDelta,
     ReasoningHidden,
@@ -24,7 +25,6 @@ from eunoe.errors import ModelError, ModelReplyCut, ModelReplyEmpty, ModelReplyI
 from eunoe.llm.faults import Origin, in_stream
 
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
-FinishReason: TypeAlias = Literal["stop", "tool_calls", "length", "content_filter"]
 
 _REASONS: Final[dict[str, FinishReason]] = {
     "stop": "stop",

@@ -23,6 +23,7 @@ from pydantic_ai.usage import RequestUsage
 from eunoe.domain.events import (
     CallDelta,
     Finished,
+    FinishReason,
     ModelEvent,
     ReasoningDelta,
     ReasoningHidden,
@@ -39,7 +40,7 @@ from eunoe.llm.tags import OpenedThought
 from eunoe.llm.vendor import Wire
 from eunoe.llm.vendor_request import REDACTED
 
-_REASONS: Final[dict[str, Literal["stop", "tool_calls", "length", "content_filter"]]] = {
+_REASONS: Final[dict[str, FinishReason]] = {
     "stop": "stop",
     "tool_call": "tool_calls",
     "length": "length",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from eunoe import ids
-from eunoe.domain.agents import PLAIN_TEXT, Agent, AgentType
+from eunoe.domain.agents import KEEPERS, PLAIN_TEXT, Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.drafts import OpeningMessage
 from eunoe.domain.envelopes import alert_envelope, login_envelope, user_envelope
@@ -17,7 +17,6 @@ from eunoe.domain.messages import Message, Part, Reasoning, Text, ToolCall, Tool
 from eunoe.domain.prompt import PromptFacts, system_text
 from eunoe.domain.times import stamp
 
-_EDITORS: Final[frozenset[AgentType]] = frozenset({"sleeptime_agent", "voice_sleeptime_agent"})
 _LM_STUDIO: Final = "lmstudio_openai"
 _BOOT: Final = (
     "I am awake, my memory is in place, and somebody is about to arrive. I will say hello.",
@@ -54,7 +53,7 @@ def default_messages(agent: Agent, *, base_tools: bool = True, at: datetime) -> 
     An agent that edits another's memory has no user to greet.
     """
     kind = agent.agent_type
-    if kind == "letta_v1_agent" or (base_tools and kind in _EDITORS):
+    if kind == "letta_v1_agent" or (base_tools and kind in KEEPERS):
         return []
     login = _login(agent, at=at)
     if kind == "sleeptime_agent":

@@ -7,7 +7,7 @@ from typing import Final
 
 from eunoe import ids
 from eunoe.domain.agent_states import AgentState
-from eunoe.domain.agents import Agent, AgentType
+from eunoe.domain.agents import KEEPERS, Agent, AgentType
 from eunoe.domain.blocks import Block, BlockDraft
 from eunoe.domain.drafts import AgentDraft, ModelWish
 from eunoe.domain.groups import SLEEPTIME_FREQUENCY, VOICE_BUFFER, Group
@@ -17,8 +17,6 @@ from eunoe.service.models import Defaults, Models, model_of
 from eunoe.store import agents, blocks, groups
 from eunoe.store.db import Tx
 
-_WITHOUT: Final[frozenset[AgentType]] = frozenset({"sleeptime_agent", "voice_sleeptime_agent"})
-"""Those that look after the memory of others themselves."""
 _KINDS: Final = ("sleeptime", "voice_sleeptime")
 _VOICE_MODEL: Final = "gpt-4.1"
 _PERSONA: Final = BlockDraft(
@@ -33,7 +31,7 @@ _PERSONA: Final = BlockDraft(
 
 def check(agent_type: AgentType) -> None:
     """Raise `Invalid` for a type of agent whose memory no other can look after."""
-    if agent_type in _WITHOUT:
+    if agent_type in KEEPERS:
         raise Invalid(
             f"`enable_sleeptime` is not for agents of type {agent_type}; leave it out.",
             agent_type=agent_type,
@@ -112,7 +110,7 @@ async def parted(tx: Tx, agent_id: str) -> tuple[str, ...]:
         if group.manager_type not in _KINDS:
             raise AgentManagesGroup(group_id=group.id)
         members = await agents.many(tx, group.agent_ids)
-        gone += [one.id for one in members.values() if one.agent_type in _WITHOUT]
+        gone += [one.id for one in members.values() if one.agent_type in KEEPERS]
         await groups.delete(tx, group.id)
     for group in await groups.of_member(tx, agent_id):
         if group.manager_type in _KINDS and group.manager_agent_id is not None:

@@ -9,14 +9,14 @@ from typing_extensions import TypedDict
 
 from eunoe.domain import access_tokens
 from eunoe.domain.access_tokens import Access, Grant
-from eunoe.ids import pattern
+from eunoe.wire.references import AgentId
 from eunoe.wire.shape import Shape
 from eunoe.wire.times import Moment, entity_time
 
 
 class PolicyBody(Shape):
     type: Literal["agent"]
-    id: Annotated[str, Field(pattern=pattern("agent"))]
+    id: AgentId
     access: Annotated[list[Access], Field(min_length=1)]
 
 

@@ -21,12 +21,11 @@ from eunoe.domain.runs import StopReason
 from eunoe.domain.templates import Instance
 from eunoe.domain.times import known_zone
 from eunoe.errors import Invalid
-from eunoe.ids import pattern
 from eunoe.wire.blocks import CreateBlockBody
 from eunoe.wire.content import Content, FetchImage, parts_of
-from eunoe.wire.identities import IdentityId
 from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat, format_of
 from eunoe.wire.models import EmbeddingConfigBody, EmbeddingHandle, LlmConfigBody
+from eunoe.wire.references import BlockId, FolderId, IdentityId, MessageId, ToolId
 from eunoe.wire.secrets import SecretsBody, first_sent
 from eunoe.wire.shape import Shape
 from eunoe.wire.tool_rules import ToolRuleBody, stored
@@ -35,11 +34,6 @@ SUBAGENT_TAG: Final = "role:subagent"
 GIT_MEMORY_TAG: Final = "git-memory-enabled"
 MAX_FILES_OPEN: Final = 1_000
 MAX_FILE_CHARS: Final = 2**31 - 1
-
-BlockId = Annotated[str, Field(pattern=pattern("block"))]
-ToolId = Annotated[str, Field(pattern=pattern("tool"))]
-FolderId = Annotated[str, Field(pattern=pattern("folder"))]
-MessageId = Annotated[str, Field(pattern=pattern("message"))]
 
 AGENT_NAME: Final = r"^[\w \-']+$"
 NAME: Final = re.compile(r"[\w \-']+")

@@ -15,11 +15,9 @@ from eunoe.domain.groups import (
     check_buffers,
 )
 from eunoe.domain.messages import Json
-from eunoe.ids import pattern
+from eunoe.wire.references import AgentId, BlockId
 from eunoe.wire.shape import Shape, shown_as
 
-AgentId: TypeAlias = Annotated[str, Field(pattern=pattern("agent"))]
-BlockId: TypeAlias = Annotated[str, Field(pattern=pattern("block"))]
 Turns: TypeAlias = Annotated[int, Field(ge=1, le=2**31)]
 
 

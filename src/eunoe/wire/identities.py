@@ -13,12 +13,9 @@ from eunoe.domain.identities import (
     Property,
     PropertyType,
 )
-from eunoe.ids import pattern
+from eunoe.wire.references import AgentId, BlockId
 from eunoe.wire.shape import Strict, shown_as
 
-AgentId: TypeAlias = Annotated[str, Field(pattern=pattern("agent"))]
-BlockId: TypeAlias = Annotated[str, Field(pattern=pattern("block"))]
-IdentityId: TypeAlias = Annotated[str, Field(pattern=pattern("identity"))]
 Key: TypeAlias = Annotated[str, Field(min_length=1)]
 
 

@@ -11,8 +11,8 @@ from eunoe.domain.batches import MOST_ITEMS, ItemResult, shown_status
 from eunoe.domain.inputs import Ask
 from eunoe.domain.jobs import JobStatus, JobType
 from eunoe.domain.messages import Json
-from eunoe.ids import pattern
 from eunoe.wire.content import FetchImage
+from eunoe.wire.references import AgentId
 from eunoe.wire.runs import Callback, shown_callback
 from eunoe.wire.sends import (
     CallbackUrl,
@@ -48,7 +48,7 @@ class LettaBatchMessages(TypedDict):
 
 
 class LettaBatchRequest(LettaRequest):
-    agent_id: Annotated[str, Field(pattern=pattern("agent"))]
+    agent_id: AgentId
 
     async def ask(self, *, fetch: FetchImage) -> Ask:
         """Return what is asked; raise `Invalid` for an image that cannot be had."""

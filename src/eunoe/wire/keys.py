@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 from eunoe.domain import keys
 from eunoe.domain.keys import Scope
 from eunoe.ids import pattern
+from eunoe.wire.references import AgentId
 from eunoe.wire.shape import Strict, shown_as
 from eunoe.wire.times import Moment
 
@@ -18,9 +19,7 @@ class CreateKeyBody(Strict):
 
     name: Annotated[str, Field(min_length=1, max_length=200)]
     scope: Scope = "write"
-    agent_ids: Annotated[
-        list[Annotated[str, Field(pattern=pattern("agent"))]], Field(max_length=1000)
-    ] = Field([])
+    agent_ids: Annotated[list[AgentId], Field(max_length=1000)] = Field([])
     organization_id: Annotated[str | None, Field(pattern=pattern("organization"))] = None
     user_id: Annotated[str | None, Field(pattern=pattern("user"))] = None
     expires_at: Moment | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -14,13 +14,11 @@ from eunoe.domain.folders import folder_of
 from eunoe.domain.messages import Json
 from eunoe.domain.moments import local
 from eunoe.domain.passages import PassageHit, PassageVersion
-from eunoe.domain.recall import PassageQuery
+from eunoe.domain.recall import PassageQuery, TagMatch
 from eunoe.errors import Invalid
 from eunoe.wire.models import EmbeddingConfigResponse, embedding_config
 from eunoe.wire.shape import Shape, shown_as
 from eunoe.wire.times import Moment, entity_time, in_utc
-
-TagMode = Literal["any", "all"]
 
 
 def version(one: PassageVersion) -> Json:
@@ -64,7 +62,7 @@ class SearchPassagesBody(Shape):
     agent_id: str | None = None
     archive_id: str | None = None
     tags: list[str] | None = None
-    tag_match_mode: TagMode = "any"
+    tag_match_mode: TagMatch = "any"
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     start_date: Moment | None = None
     end_date: Moment | None = None

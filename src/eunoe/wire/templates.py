@@ -10,9 +10,8 @@ from eunoe.domain.drafts import OpeningMessage
 from eunoe.domain.messages import Json, Text
 from eunoe.domain.templates import Instance, Template, TemplateVersion
 from eunoe.errors import Invalid
-from eunoe.ids import pattern
 from eunoe.wire.agent_requests import AGENT_NAME
-from eunoe.wire.identities import IdentityId
+from eunoe.wire.references import AgentId, IdentityId
 from eunoe.wire.secrets import SecretsBody, first_sent
 from eunoe.wire.shape import Shape, shown_as
 
@@ -24,7 +23,7 @@ Name: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[\w.-][\w .-]{0,99
 
 class CreateTemplate(Shape):
     type: Literal["agent", "agent_file"]
-    agent_id: Annotated[str, Field(pattern=pattern("agent"))] | None = None
+    agent_id: AgentId | None = None
     agent_file: Json | None = None
     name: Name | None = None
     update_existing_tools: bool = False

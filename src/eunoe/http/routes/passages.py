@@ -7,7 +7,7 @@ from fastapi import Depends, Query
 from starlette.responses import Response
 
 from eunoe.domain.passages import PassageVersion
-from eunoe.domain.recall import PassageQuery
+from eunoe.domain.recall import PassageQuery, TagMatch
 from eunoe.http.deps import Me, given
 from eunoe.http.pages import After, Before, Limit, page_of, rows
 from eunoe.http.paths import AgentId, PassageId, well_formed
@@ -23,7 +23,6 @@ from eunoe.wire.passages import (
     Passage,
     PassageSearchResult,
     SearchPassagesBody,
-    TagMode,
     distinct,
     hit,
     memories,
@@ -43,7 +42,7 @@ class Asked:
 
     query: str
     tags: Annotated[list[str] | None, Query()] = None
-    tag_match_mode: TagMode = "any"
+    tag_match_mode: TagMatch = "any"
     top_k: Annotated[int | None, Query(ge=1, le=1_000)] = None
     start_datetime: str | None = None
     end_datetime: str | None = None
