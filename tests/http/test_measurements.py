@@ -19,6 +19,7 @@ from eunoe.http.sse import Chunks, EventStream
 from eunoe.ids import new
 from eunoe.llm.prices import Prices
 from eunoe.runs.runner import Runner
+from eunoe.service.ingest import Ingest
 from eunoe.store import runs
 from eunoe.store.postgresql import PostgresqlDatabase
 from eunoe.telemetry import metrics
@@ -27,6 +28,7 @@ from eunoe.telemetry.switch import switch
 from eunoe.wire.messages import Lens
 from tests.collecting import Collected
 from tests.http.calling import Clock, calling, carry_out, receiving
+from tests.http.library import EMBEDDING
 from tests.http.reading import STARTED, Client, numbered
 from tests.runs.conftest import ACTOR, World, running, toolboxes
 from tests.runs.faulty import waiting, worker
@@ -144,6 +146,18 @@ async def called_back(world: World, http: httpx.AsyncClient) -> None:
         assert await carry_out(callbacks) == 1
 
 
+async def read_a_file(world: World, http: httpx.AsyncClient) -> None:
+    made = await http.post("/v1/folders/", json={"name": "Notes", "embedding": EMBEDDING})
+    path = f"/v1/folders/{made.json()['id']}/upload"
+    sent = await http.post(path, files={"file": ("a.txt", b"Figs are ripe.", "text/plain")})
+    assert sent.status_code == 200, sent.text
+    await Ingest(db=world.db, models=world.brought).carry_out(sent.json()["id"])
+
+
+async def timed_out(world: World, http: httpx.AsyncClient) -> None:
+    assert (await talk(world, http, "FAIL 408")).status_code == 504
+
+
 async def watched(_world: World, _http: httpx.AsyncClient) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(telemetry.watch_event_loop(every_s=0.01), 0.1)
@@ -177,6 +191,7 @@ ROWS: Final[dict[str, tuple[Deed, Json]]] = {
     "db_pool_waiters": (talk, POOL),
     "event_loop_lag_ms": (watched, {}),
     "hist_endpoint_e2e_ms": (talk, ROUTE),
+    "hist_file_process_bytes": (read_a_file, {}),
     "hist_llm_execution_time_ms": (talk, MODEL),
     "hist_message_cost_usd": (talk, MODEL),
     "hist_message_output_tokens": (talk, MODEL),
@@ -186,6 +201,7 @@ ROWS: Final[dict[str, tuple[Deed, Json]]] = {
     "in_flight_background": (in_background, RUNS),
     "in_flight_foreground": (talk, RUNS),
     "lock_conflict_total": (at_once, {}),
+    "provider_timeout_total": (timed_out, {"provider": "openai"}),
     "readiness_state": (readied, {"reason": "ready"}),
     "request_admission_wait_ms": (talk, RUNS),
     "request_timeout_total": (too_slow, {}),
@@ -197,8 +213,6 @@ ROWS: Final[dict[str, tuple[Deed, Json]]] = {
     "sse_duration_ms": (follow, RUNS),
     "stream_reattach_total": (follow, {}),
 }
-ELSEWHERE: Final = {"hist_file_process_bytes", "provider_timeout_total"}
-"""Those that need a file to be read, and a provider that takes too long."""
 
 
 def test_every_instrument_is_looked_at() -> None:
@@ -207,7 +221,7 @@ def test_every_instrument_is_looked_at() -> None:
         for kind in (metrics.Counter, metrics.Level, metrics.Histogram, metrics.Gauge)
         for name in get_args(kind)
     ]
-    assert sorted(declared) == sorted({*ROWS, *ELSEWHERE})
+    assert sorted(declared) == sorted(ROWS)
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -223,6 +237,8 @@ async def test_it_is_measured_with_its_attributes(
     if name in get_args(metrics.Level):
         await world.runner.stop()
         assert {value for _, value in collected.points()[name]} == {0}
+    if name == "hist_file_process_bytes":
+        assert sum(points.values()) == len(b"Figs are ripe.")
     if name == "hist_message_cost_usd":
         assert 0 < sum(points.values()) < 0.01
 
