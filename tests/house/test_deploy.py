@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any, Final, cast
 
 import pytest
 import yaml
 
+from eunoe.cli.main import app
 from eunoe.http.routes import health
 from eunoe.settings import PROVIDER_VARIABLES, Settings, load, variable_names
 from tests.house.tree import ROOT
@@ -71,6 +73,7 @@ def test_a_pod_has_time_to_hand_over_and_few_rights(pod: dict[str, Any]) -> None
     pause = container.get("lifecycle", {}).get("preStop", {"exec": {"command": ["sleep", "0"]}})
     pause_s = int(pause["exec"]["command"][1])
     assert spec["terminationGracePeriodSeconds"] > pause_s + grace_s + 2
+    assert spec["enableServiceLinks"] is False, "the service's name is that of our settings"
     assert spec["securityContext"]["runAsNonRoot"]
     assert container["securityContext"]["readOnlyRootFilesystem"]
     labels = pod["spec"]["template"]["metadata"]["labels"]
@@ -89,7 +92,40 @@ def test_probes_and_budgets_are_those_of_the_server() -> None:
         for name in ("startupProbe", "livenessProbe", "readinessProbe")
     }
     assert set(probes.values()) <= served
+    (port,) = container["ports"]
+    assert port["containerPort"] == Settings.model_fields["port"].default
+    named = {container[name]["httpGet"]["port"] for name in probes}
+    assert named == {port["name"]} == {one["targetPort"] for one in service["spec"]["ports"]}
     assert probes["livenessProbe"] != probes["readinessProbe"]
+
+
+def test_everything_asks_where_the_server_answers() -> None:
+    served = {cast("Any", route).path for route in health.router.routes}
+    port = str(Settings.model_fields["port"].default)
+    image = (_DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    (asked,) = re.findall(r"http://127\.0\.0\.1:(\d+)(/[\w/]+)", image)
+    proxy = (_DEPLOY / "Caddyfile").read_text(encoding="utf-8")
+    assert asked[0] == port == re.findall(r"^EXPOSE (\d+)$", image, re.MULTILINE)[0]
+    assert {asked[1], *re.findall(r"health_uri (\S+)", proxy)} <= served
+    assert re.findall(r":(\d+)", proxy) == [port] * 3
+    (composed,) = _documents("compose.yaml")
+    assert composed["services"]["proxy"]["ports"] == [f"{port}:{port}"]
+
+
+@pytest.mark.parametrize("pod", list(_pods()), ids=lambda pod: pod["metadata"]["name"])
+def test_a_pod_runs_what_there_is_with_the_secrets_it_is_told_to_make(pod: dict[str, Any]) -> None:
+    (container,) = pod["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == f"eunoe:{version('eunoe')}"
+    (command,) = container["args"]
+    assert command in {
+        one.name or getattr(one.callback, "__name__", "") for one in app.registered_commands
+    }
+    told = (ROOT / "docs/howto/deploy.md").read_text(encoding="utf-8")
+    kept = [one["valueFrom"]["secretKeyRef"] for one in container["env"] if "valueFrom" in one]
+    assert {one["key"] for one in kept} == set(re.findall(r"--from-literal=([\w-]+)=", told))
+    assert {one["name"] for one in kept} == set(re.findall(r"secret generic (\w+)", told))
+    data = container["volumeMounts"][0]["mountPath"]
+    assert data == _image()["EUNOE_DATA_DIR"]
 
 
 def test_the_image_is_as_locked_and_not_root() -> None:
