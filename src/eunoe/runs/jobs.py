@@ -1,12 +1,14 @@
 """Everything that runs is dispatched by PgQueuer: in memory beside SQLite, in PostgreSQL else.
 
-The queue only says that a run wants a worker; the run's own rows are the truth. What they
+Beside SQLite a new run begins at once, being owned already: it is queued if it has to be tried
+again. The queue only says that a run wants a worker; the run's own rows are the truth. What they
 say is unfinished is queued again at the start and then every `SCAN_S`, so that no run is
 forgotten with a queue, a worker or a request that died at the wrong moment (G-1, G-10).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, cast
@@ -28,7 +30,6 @@ _HOURLY: Final = "0 * * * *"
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
 # How long an idle dispatcher waits to look for jobs whose owner died: nobody announces those.
 LOOK: Final = timedelta(seconds=2)
-_LOG_ROWS_KEPT: Final = 10_000
 _FIRST_DELAY_S: Final = 0.2
 _LONGEST_DELAY_S: Final = 30.0
 _RESTART_S: Final = 1.0
@@ -54,7 +55,7 @@ class Jobs(Protocol):
         ...
 
     async def enqueued(self, run: Run, actor: Actor) -> None:
-        """Queue the run after its commit, where the queue lives in this process."""
+        """Begin the run after its commit, where this process owns it."""
         ...
 
 
@@ -103,7 +104,9 @@ class Engine:
         self._task: asyncio.Task[None] | None = None
         self._scan: asyncio.Task[None] | None = None
         self._stopping = False
-        self._done = 0
+        # What a request is bound to in the log is not what its run is bound to.
+        self._context = copy_context()
+        self._begun: set[asyncio.Task[None]] = set()
         self._owned: dict[str, Owned] = {}
         self._duties: list[Duty] = []
         self._cut: list[tuple[str, str]] = []
@@ -163,10 +166,11 @@ class Engine:
         self._stopping = True
         self._queue.shutdown.set()
         # Cancelled while it looks for work, it would wait for what has begun, however long.
-        done, _ = await asyncio.wait([self._task], timeout=max(grace_s, _NOTICED_S))
-        if not done:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        _, left = await asyncio.wait([self._task, *self._begun], timeout=max(grace_s, _NOTICED_S))
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
             await self._hand_over()
         self._queue = self._task = None
 
@@ -191,9 +195,17 @@ class Engine:
             )
 
     async def enqueued(self, run: Run, actor: Actor) -> None:
-        if self._memory is not None:
+        if self._memory is not None and not self._stopping:
             self._owned[run.id] = (run, actor)
-            await self._memory.enqueue(_RUN, run.id.encode())
+            begun = asyncio.create_task(self._begin(run.id), context=self._context.copy())
+            self._begun.add(begun)
+            begun.add_done_callback(self._begun.discard)
+
+    async def _begin(self, run_id: str) -> None:
+        try:
+            await self._take_up(run_id)
+        except RetryRequested as later:
+            await self._queue_up([(_RUN, run_id)], delay=later.delay)
 
     async def enqueue_here(self, run_id: str) -> None:
         """Queue a stored run that nobody owns, where the queue lives in this process."""
@@ -245,6 +257,9 @@ class Engine:
             await asyncio.sleep(SCAN_S)
             try:
                 await self._enqueue_unfinished()
+                if self._memory is not None:
+                    # The in-memory engine keeps a row for each change of a job until told not to.
+                    await self._memory.clear_queue_log()
             except EunoeError as error:
                 _log.warning("jobs.scan_failed", code=error.code)
 
@@ -264,12 +279,14 @@ class Engine:
                 self._cut.append((duty.name, name))
                 raise
             except Exception as error:
-                raise _put_off(job, error, duty=duty.name, name=name) from error
+                raise _put_off(job.attempts, error, duty=duty.name, name=name) from error
 
         return carry_out
 
     async def _dispatch(self, job: Job) -> None:
-        run_id = (job.payload or b"").decode()
+        await self._take_up((job.payload or b"").decode(), attempts=job.attempts)
+
+    async def _take_up(self, run_id: str, *, attempts: int = 0) -> None:
         try:
             await self._work(run_id, self._owned.pop(run_id, None))
         except asyncio.CancelledError:
@@ -277,14 +294,10 @@ class Engine:
             raise
         except Exception as error:
             # Not the run's fault, which would have ended it: it is taken up again (G-1).
-            raise _put_off(job, error, duty=_RUN, name=run_id) from error
-        self._done += 1
-        if self._memory is not None and self._done % _LOG_ROWS_KEPT == 0:
-            # The in-memory engine keeps a row for each change of a job until it is told not to.
-            await self._memory.clear_queue_log()
+            raise _put_off(attempts, error, duty=_RUN, name=run_id) from error
 
 
-def _put_off(job: Job, error: Exception, *, duty: str, name: str) -> RetryRequested:
-    delay_s = min(_FIRST_DELAY_S * 4**job.attempts, _LONGEST_DELAY_S)
+def _put_off(attempts: int, error: Exception, *, duty: str, name: str) -> RetryRequested:
+    delay_s = min(_FIRST_DELAY_S * 4**attempts, _LONGEST_DELAY_S)
     _log.warning(f"{duty}.put_off", job=name, error=type(error).__name__, delay_s=delay_s)
     return RetryRequested(timedelta(seconds=delay_s))
