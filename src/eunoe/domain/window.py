@@ -8,6 +8,8 @@ starts with that of the last one, so that provider prompt caches hit.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
+from operator import attrgetter
 from typing import Final, assert_never
 
 from eunoe.domain.approvals import asks, goes_on, in_order
@@ -33,6 +35,8 @@ IMAGE_TOKENS: Final = 1_000
 _RETURN_FLOOR_CHARS: Final = 5_000
 _RETURN_SHARE: Final = 0.2
 _BYTES_PER_TOKEN: Final = 4
+_CALLS: Final = attrgetter("calls")
+_ID: Final = attrgetter("id")
 _THOUGHTS: Final = (Reasoning, RedactedReasoning, OmittedReasoning, SummarizedReasoning)
 
 
@@ -77,7 +81,8 @@ def cleaned(
     """
     asked = list(_asked(messages))
     limit = return_char_limit(context_window) if return_chars is None else return_chars
-    taken = (call.id for message in after for call in message.calls)
+    # Of all history, so that a loop of Python's own would make each message dearer than the last.
+    taken = map(_ID, chain.from_iterable(map(_CALLS, after)))
     pairing = Pairing(asked, limit=limit, taken=taken)
     sent: list[Message] = []
     for message in asked:
