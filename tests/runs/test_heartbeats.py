@@ -15,7 +15,7 @@ from eunoe.store import blocks
 from eunoe.testing.scripted import Events, ScriptedModel, call, say
 from tests.crash.invariants import faults
 from tests.runs.conftest import ACTOR, World
-from tests.runs.faulty import stored, waiting, worker
+from tests.runs.faulty import Fault, FaultyDatabase, stored, waiting, worker
 from tests.runs.test_recovery import passes
 from tests.runs.test_tool_rules import Only, rule
 
@@ -107,3 +107,26 @@ async def test_a_window_that_is_full_is_made_smaller_between_heartbeats(world: W
     assert "summary" in await heard(world, agent)
     assert model.requests[-1].messages[-1].role == "user"
     assert await faults(world.db) == []
+
+
+@pytest.mark.rule("G-2")
+@pytest.mark.parametrize(
+    ("said", "writes"),
+    [
+        ('CALL core_memory_append {"label": "human", "content": "tea"}', 5),
+        ("CALL conversation_search {}", 6),
+    ],
+    ids=["immediate", "waits"],
+)
+async def test_a_reply_and_what_it_changes_at_once_are_one_checkpoint(
+    world: World, said: str, writes: int
+) -> None:
+    """The reply and what its call came to, where nothing lies between them, are not two."""
+    await world.runner.stop()
+    run = await waiting(world, await world.agent(), said)
+    own = worker(world)
+    own.db = db = FaultyDatabase(world.db)
+    db.fault = Fault(nth=0, when="before")
+    await own.carry_out(run.id)
+    assert (await stored(world, run.id)).status == "completed"
+    assert -db.fault.nth == writes

@@ -70,9 +70,12 @@ def test_what_acts_on_the_world_is_effectful() -> None:
         parallel=True, effectful=False, tool_type="custom"
     )
     assert not toolbox.traits("memory_insert").effectful
+    assert toolbox.traits("memory_insert").immediate
+    assert not toolbox.traits("conversation_search").immediate
     assert toolbox.traits("conversation_search").parallel
     assert not toolbox.traits("nowhere").effectful
     assert box(imposter).traits("memory_insert").effectful
+    assert not box(imposter).traits("memory_insert").immediate
 
 
 async def test_block_toolsgive_edits() -> None:

@@ -176,8 +176,10 @@ async def _judge(
             await pause(turn, ports, step=step, reply=message, calls=calls, ruling=ruling)
             return True
         case Act(calls=calls):
-            await _answered(turn, ports, step=step, message=message, ending=None)
-            return await _act(turn, ports, calls, step=step)
+            at_once = all(ports.toolbox.traits(call.name).immediate for call in calls)
+            if not at_once:
+                await _answered(turn, ports, step=step, message=message, ending=None)
+            return await _act(turn, ports, calls, step=step, reply=message if at_once else None)
 
 
 async def _yielded(
@@ -211,14 +213,18 @@ async def _answered(
     told: Message | None = None,
     ending: Ending | None,
 ) -> None:
-    whole = message is not None and not turn.run.options.stream_tokens
-    events = [Shown(view=view) for view in views(message)] if message and whole else []
     if ending is not None:
         step = replace(step, stop_reason=ending.reason)
     said = [one for one in (message, told) if one is not None]
     turn.window = await ports.journal.answered(
-        turn.run, step=step, said=said, events=events, ending=ending
+        turn.run, step=step, said=said, events=_shown(turn, message), ending=ending
     )
+
+
+def _shown(turn: Turn, reply: Message | None) -> list[Shown]:
+    """Return the events of a whole reply; one that streams has been shown already."""
+    whole = reply is not None and not turn.run.options.stream_tokens
+    return [Shown(view=view) for view in views(reply)] if reply and whole else []
 
 
 async def _act(
@@ -228,10 +234,12 @@ async def _act(
     *,
     step: Step | None,
     answered: Mapping[str, ToolResult | None] | None = None,
+    reply: Message | None = None,
 ) -> bool:
     """Run `calls`, store what came of them, and say whether the turn is over.
 
-    `answered` is what those among them that waited for an answer have come to (`prepared`).
+    `answered` is what those among them that waited for an answer have come to (`prepared`),
+    `reply` what made them where that is not stored yet.
     """
     began = monotonic_ns()
     rules = ruling_now(turn, ports)
@@ -268,7 +276,13 @@ async def _act(
             stop_reason=ending.reason if ending else None,
         )
     turn.window, ending = await ports.journal.settled(
-        turn.run, step=step, settled=settled, ending=ending, follow=follow
+        turn.run,
+        step=step,
+        settled=settled,
+        ending=ending,
+        follow=follow,
+        reply=reply,
+        events=_shown(turn, reply),
     )
     if rules.rules and ending is None:
         # The returns stand last, or before what wakes the agent up.

@@ -84,13 +84,14 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolTraits:
-    """`parallel` may run beside others; `effectful` acts on the world.
+    """`parallel` may run beside others, `effectful` acts on the world, `immediate` never waits.
 
     The start of an effectful call is recorded first, and it is never run again (G-17).
     """
 
     parallel: bool = False
     effectful: bool = True
+    immediate: bool = False
     tool_type: str = "custom"
 
 
@@ -186,8 +187,13 @@ class Journal(Protocol):
         settled: Sequence[Settled],
         ending: Ending | None,
         follow: Follow | None = None,
+        reply: Message | None = None,
+        events: Sequence[RunEvent] = (),
     ) -> tuple[Window, Ending | None]:
         """Checkpoint B: results in call order and what they change; and the end, if it came.
+
+        With a `reply`, and the `events` that show it, it is checkpoint A too: its calls were
+        `immediate`, so that no time has passed in between.
 
         Memory edits are applied to the blocks as they are now, and the system message
         is rebuilt when that changed it. `step` is null when another process made it

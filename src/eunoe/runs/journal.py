@@ -125,30 +125,33 @@ class RunJournal:
         settled: Sequence[Settled],
         ending: Ending | None,
         follow: Follow | None = None,
+        reply: Message | None = None,
+        events: Sequence[RunEvent] = (),
     ) -> tuple[Window, Ending | None]:
-        made = self._maker_of(settled)
+        made = reply or self._maker_of(settled)
         step_id = step.id if step else made and made.step_id
         source = memory.Source(
             agent=self.agent, run=run, step_id=step_id, message_id=made and made.id, now=self.now()
         )
-        async with self.recorder.writing(()) as rows:
+        async with self.recorder.writing(events) as rows:
             async with self.db.write(self.actor) as tx:
                 await (self._advance(tx, run, ending) if follow is None else runs.hold(tx, run))
+                kept = await self._appended(tx, run, [] if reply is None else [reply])
                 returns, blocks = await memory.settle(tx, settled, source=source)
                 said = [_returning(run, returns, step_id=step_id, at=source.now)]
-                kept = self.kept
                 if follow is not None:
                     ending, woken = self._followed(follow(returns), ending, run, source)
                     said += woken
                     await self._advance(tx, run, ending)
-                    kept = await self._decided(tx, settled, heartbeat=ending is None)
+                    kept = await self._decided(tx, kept, made, heartbeat=ending is None)
                     step = step and replace(step, stop_reason=ending.reason if ending else None)
                 # Shown is what only the transaction has found out.
                 self.recorder.add(rows, [Shown(view=views(said[0])[0])])
                 if self.on_record:
                     await runs.calls_settled(tx, run.id)
                 if step is not None:
-                    await traces.store(tx, step, self.traced)
+                    spent = await traces.store(tx, step, self.traced, again=reply is None)
+                    self.overspent = self.overspent or spent
                 kept = await self._appended(tx, run, said, onto=kept)
                 blocks = self.blocks if blocks is None else blocks
                 directories = await self._directories(tx, settled)
@@ -176,21 +179,18 @@ class RunJournal:
         )
         return None, [told(text, run=run, step_id=source.step_id, at=source.now)]
 
-    async def _decided(self, tx: Tx, settled: Sequence[Settled], *, heartbeat: bool) -> Kept:
+    async def _decided(self, tx: Tx, kept: Kept, made: Message | None, *, heartbeat: bool) -> Kept:
         """Put on record whether the agent is woken after its call, whatever it asked for (L58)."""
-        made = self._maker_of(settled)
         if made is None or all(call.heartbeat in {None, heartbeat} for call in made.calls):
-            return self.kept
+            return kept
         calls = tuple(
             call if call.heartbeat is None else replace(call, heartbeat=heartbeat)
             for call in made.calls
         )
         changed = replace(made, calls=calls)
         await stored.rewrite(tx, changed)
-        return replace(
-            self.kept,
-            messages=tuple(changed if one is made else one for one in self.kept.messages),
-        )
+        said = tuple(changed if one is made else one for one in kept.messages)
+        return replace(kept, messages=said)
 
     async def compacted(
         self,

@@ -73,16 +73,16 @@ def tracing(secrets: Sequence[str]) -> Callable[[Model], Traced]:
     return lambda model: Traced(model, blot)
 
 
-async def store(tx: Tx, step: Step, traced: Traced | None) -> bool:
+async def store(tx: Tx, step: Step, traced: Traced | None, *, again: bool = False) -> bool:
     """Store a step, and what was exchanged for it where that is kept.
 
-    Returns whether a budget is spent with it, which the first time that it is stored tells.
+    Returns whether a budget is spent with it, which is not told `again`.
     """
     bounded = await steps.insert(tx, step)
     if traced is not None and traced.exchange is not None:
         await provider_traces.insert(tx, step, traced.exchange)
         traced.exchange = None  # A step that acts is stored once more.
-    if not bounded or step.tools_ns is not None:
+    if again or not bounded:
         return False
     cost = step.usage.cost_nanos or 0
     return await budgets.charge(tx, step.agent_id, cost, now=datetime.now(UTC))

@@ -53,6 +53,7 @@ _BARE_FAILURES: Final = frozenset(
     }
 )
 """Types whose failures tell the model the bare reason (X4)."""
+_IMMEDIATE: Final = BLOCK_TOOLS | {SEND_MESSAGE}
 _FRIENDLY_CHARS: Final = 1_000
 
 
@@ -89,7 +90,12 @@ class AgentToolbox:
             return ToolTraits(effectful=False)
         outward = tool.tool_type == "letta_multi_agent_core" or self._core(tool) is None
         inward = tool.idempotent or not outward
-        return ToolTraits(parallel=tool.parallel, effectful=not inward, tool_type=tool.tool_type)
+        return ToolTraits(
+            parallel=tool.parallel,
+            effectful=not inward,
+            immediate=tool.name in _IMMEDIATE and tool.tool_type in _BARE_FAILURES,
+            tool_type=tool.tool_type,
+        )
 
     async def call(
         self, call: ToolCall, *, arguments: dict[str, object], nested: Nested | None = None
