@@ -129,7 +129,7 @@ UserId: TypeAlias = Annotated[
 ]
 
 
-async def _caller(request: Request, user_id: UserId = None) -> Caller:
+async def caller(request: Request, user_id: UserId = None) -> Caller:
     """Return who acts (api 1.10): a malformed id is refused, an unknown one is the default user.
 
     Who brings a key or an access token acts as the user it is of.
@@ -145,7 +145,7 @@ async def _caller(request: Request, user_id: UserId = None) -> Caller:
     return Caller(runtime, actor)
 
 
-Me: TypeAlias = Annotated[Caller, Depends(_caller)]
+Me: TypeAlias = Annotated[Caller, Depends(caller)]
 
 
 async def actor_of(runtime: Runtime, user_id: str) -> Actor:

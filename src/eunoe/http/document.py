@@ -14,8 +14,10 @@ from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 
 from eunoe.domain.messages import Json
+from eunoe.http.direct import answered
 from eunoe.wire.stream import StreamEvent
 
 _PLACE: Final = "#/components/schemas/{model}"
@@ -50,6 +52,12 @@ class Route(APIRoute):
         self.described = partial(APIRoute, path, endpoint, responses=responses, **options)
         """Makes the same route with the models of its answers."""
         self._make = partial(super().__init__, path, endpoint, **options)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["method"] in self.methods
+        again = await answered(self.endpoint, scope, receive, send) if asked else receive
+        if again is not None:
+            await super().handle(scope, again, send)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the rest of a route is
         if name.startswith("__") or "app" in self.__dict__:

@@ -59,7 +59,7 @@ class Repeats:
         if answer is not None:
             await answer(scope, receive, send)
             return
-        await request.handled(self._app, scope, _given_again(body, receive), send)
+        await request.handled(self._app, scope, given_again(body, receive), send)
 
 
 class _Request:
@@ -223,7 +223,8 @@ async def _whole(receive: Receive) -> bytes | None:
             return b"".join(pieces)
 
 
-def _given_again(body: bytes, receive: Receive) -> Receive:
+def given_again(body: bytes, receive: Receive) -> Receive:
+    """Return what gives a body that was received whole, then whatever comes."""
     left = [body]
 
     async def again() -> Message:

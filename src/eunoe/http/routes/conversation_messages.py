@@ -11,6 +11,7 @@ from starlette.responses import Response
 from eunoe.domain.runs import ACTIVE, Run
 from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import Caller, Me, agent_type, given
+from eunoe.http.direct import direct
 from eunoe.http.document import STREAM
 from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
@@ -46,6 +47,7 @@ class Asked:
     "/{conversation_id}/messages",
     **answers("send_conversation_message", LettaResponse, content=STREAM),
 )
+@direct
 async def send(
     conversation_id: ConversationAddress, body: ConversationMessageRequest, request: Request, me: Me
 ) -> Response:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from eunoe.domain.messages import Message
 from eunoe.errors import Missing
 from eunoe.http.deps import Me, given
+from eunoe.http.direct import direct
 from eunoe.http.document import STREAM
 from eunoe.http.pages import Shown, Types, message_page_of
 from eunoe.http.paths import AgentId, MessageId
@@ -56,6 +57,7 @@ class Asked(Shown):
 
 
 @router.post("/{agent_id}/messages", **answers("send_message", LettaResponse, content=STREAM))
+@direct
 async def send(agent_id: AgentId, body: AgentMessageRequest, request: Request, me: Me) -> Response:
     """Send messages and get the answer: whole, or as a stream where `streaming` is true."""
     target = Target(
@@ -75,6 +77,7 @@ async def send(agent_id: AgentId, body: AgentMessageRequest, request: Request, m
     deprecated=True,
     responses={200: {"content": STREAM}},
 )
+@direct
 async def send_streaming(
     agent_id: AgentId, body: LettaStreamingRequest, request: Request, me: Me
 ) -> Response:
