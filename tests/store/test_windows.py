@@ -14,6 +14,8 @@ from eunoe.store import agents, lists, related
 from eunoe.store.database import check, open_database, upgrade
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.migrations.render import configuration
+from eunoe.store.postgresql import PostgresqlDatabase
+from eunoe.store.sqlite import SqliteDatabase
 from tests.store.samples import at, plain_agent
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +39,7 @@ async def _window(tx: Tx, list_id: str) -> list[str]:
 
 
 @pytest.fixture
-async def older(empty_database_url: str) -> AsyncGenerator[Database]:
+async def older(empty_database_url: str) -> AsyncGenerator[SqliteDatabase | PostgresqlDatabase]:
     """A database as the revision before windows named their messages left it."""
     db = await open_database(empty_database_url)
     written = StringIO()
@@ -52,7 +54,9 @@ async def older(empty_database_url: str) -> AsyncGenerator[Database]:
 
 
 @pytest.mark.rule("L8")
-async def test_an_upgrade_names_what_windows_hold(older: Database) -> None:
+async def test_an_upgrade_names_what_windows_hold(
+    older: SqliteDatabase | PostgresqlDatabase,
+) -> None:
     said = [_said("agent-1", text) for text in ("one", "two", "three")]
     async with older.write(_ACTOR) as tx:
         agent = replace(plain_agent(), id="agent-1")

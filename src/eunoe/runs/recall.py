@@ -1,10 +1,10 @@
 """What an agent finds again: its tools' searches over the store, and vectors for what has none."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
@@ -49,7 +49,9 @@ class StoreRecall:
         if query.text.strip() and self.embedder is not None:
             await self._catch_up(self.embedder)
         own = replace(query, agent_id=self.agent.id)
-        return await self._found(own, search.score_messages, search.find_messages)
+        return await found(
+            self.db, self.actor, own, self._vector, search.score_messages, search.find_messages
+        )
 
     async def _catch_up(self, embedder: Embedder) -> None:
         """Give vectors to what was said last; only agents that search pay for them.
@@ -68,27 +70,9 @@ class StoreRecall:
         if archive is None:
             return []
         own = replace(query, archive_id=archive.id)
-        return await self._found(own, search.score_passages, search.find_passages)
-
-    async def _found(
-        self,
-        query: Q,
-        score: Callable[[Tx, Q], Awaitable[search.WordScores]],
-        find: _Find[Q, H],
-    ) -> list[H]:
-        """Search the words while the model makes the vector, then search by it and fuse."""
-        embedding = asyncio.create_task(self._vector(query.text))
-        try:
-            async with self.db.read(self.actor, long=True) as tx:
-                words = await score(tx, query)
-            vector = await embedding
-        finally:
-            if not embedding.done():
-                embedding.cancel()
-                with suppress(asyncio.CancelledError):
-                    await embedding
-        async with self.db.read(self.actor, long=True) as tx:
-            return list(await find(tx, query, vector=vector, words=words))
+        return await found(
+            self.db, self.actor, own, self._vector, search.score_passages, search.find_passages
+        )
 
     async def _vector(self, text: str) -> QueryVector | None:
         if self.agent.embedding is None:
@@ -97,6 +81,29 @@ class StoreRecall:
         if values is None:
             return None
         return QueryVector(embedder=self.agent.embedding.handle, values=values)
+
+
+async def found(
+    db: Database,
+    actor: Actor,
+    query: Q,
+    embed: Callable[[str], Coroutine[Any, Any, QueryVector | None]],
+    score: Callable[[Tx, Q], Awaitable[search.WordScores]],
+    find: _Find[Q, H],
+) -> list[H]:
+    """Search the words while the model makes the vector, then search by it and fuse."""
+    embedding = asyncio.create_task(embed(query.text))
+    try:
+        async with db.read(actor, long=True) as tx:
+            words = await score(tx, query)
+        vector = await embedding
+    finally:
+        if not embedding.done():
+            embedding.cancel()
+            with suppress(asyncio.CancelledError):
+                await embedding
+    async with db.read(actor, long=True) as tx:
+        return list(await find(tx, query, vector=vector, words=words))
 
 
 async def embed_pending(

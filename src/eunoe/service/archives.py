@@ -15,6 +15,7 @@ from eunoe.domain.moments import moment
 from eunoe.domain.passages import Archive, Passage, PassageHit, PassageVersion
 from eunoe.domain.recall import PassageQuery, QueryVector
 from eunoe.errors import EunoeError, Invalid, Missing
+from eunoe.runs.recall import found
 from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
 from eunoe.store import archives, audit, passage_versions, passages, search
@@ -237,9 +238,8 @@ async def recall(
     )
     if archive is None or not query.text.strip():
         return Recalled(hits=[], timezone=zone)
-    vector = await query_vector(query.text, archive.embedding, models=models)
-    async with db.read(actor, long=True) as tx:
-        hits = await search.find_passages(tx, replace(query, archive_id=archive.id), vector=vector)
+    query = replace(query, archive_id=archive.id)
+    hits = await _found(db, actor, query, archive.embedding, models=models)
     return Recalled(hits=hits, timezone=zone)
 
 
@@ -266,9 +266,21 @@ async def find(
     else:
         embedding = archive.embedding
         query = replace(query, archive_id=archive.id)
-    vector = await query_vector(query.text, embedding, models=models)
-    async with db.read(actor, long=True) as tx:
-        return await search.find_passages(tx, query, vector=vector)
+    return await _found(db, actor, query, embedding, models=models)
+
+
+async def _found(
+    db: Database,
+    actor: Actor,
+    query: PassageQuery,
+    embedding: EmbeddingConfig | None,
+    *,
+    models: Models,
+) -> list[PassageHit]:
+    async def embed(text: str) -> QueryVector | None:
+        return await query_vector(text, embedding, models=models)
+
+    return await found(db, actor, query, embed, search.score_passages, search.find_passages)
 
 
 def _embedding_of(agent: Agent, archive: Archive | None) -> EmbeddingConfig | None:

@@ -182,18 +182,20 @@ async def _by_words(tx: Tx, scan: Scan) -> dict[int, float]:
 
 
 def _match_sqlite(tx: Tx, scan: Scan, words: Sequence[str], where: Where) -> str:
-    """BM25. Words are letters and digits only, so that quotes make them plain strings."""
+    """BM25, asked for by name: by `rank` each match is sorted with all that is known of it.
+
+    Words are letters and digits only, so that quotes make them plain strings.
+    """
     index = scan.index
     asked = " OR ".join(f'"{word}"' for word in words)
     asked = f"- scope : ({asked})"
     if scan.owner_id is not None:
         asked = f"scope : {scope(scan.owner_id)} AND ({asked})"
     where.add(f"{index.fts} MATCH {where.bound(asked)}")
-    where.add(f"{index.fts}.rank MATCH 'bm25({index.weights})'")
     allowed = allow(tx, scan, where, key=f"{index.fts}.rowid")
     return (
-        f"{allowed} SELECT {index.fts}.rowid, -{index.fts}.rank FROM {index.fts} WHERE {where.sql}"
-        f" ORDER BY {index.fts}.rank LIMIT {where.bound(scan.depth)}"
+        f"{allowed} SELECT {index.fts}.rowid, -bm25({index.fts}, {index.weights}) AS fit"
+        f" FROM {index.fts} WHERE {where.sql} ORDER BY fit DESC LIMIT {where.bound(scan.depth)}"
     )
 
 
