@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from eunoe.engine.ports import ModelRequest, ToolChoice
 from eunoe.errors import ContextOverflow, ModelOverloaded, ModelUnknown, ModelUnreachable
 from eunoe.llm.local_catalog import artifact
 from eunoe.llm.local_model import LocalModel
-from eunoe.llm.local_process import LocalServer, ServerOptions
+from eunoe.llm.local_process import LocalServer, Running, ServerOptions
 from eunoe.llm.local_source import LocalProvider
 from eunoe.llm.registry import Registry
 from tests.llm.talk import ECHO, NOOP, asking, calls_in, finish_of, said, text_in, usage_in
@@ -39,19 +40,35 @@ CONFIG = ModelConfig(
 )
 
 
-@pytest.fixture
-async def server(smol_folder: Path, tmp_path: Path) -> AsyncGenerator[LocalServer]:
-    path = smol_folder / f"{SMOL.name}.gguf"
-    made = LocalServer(path, options=OPTIONS, log=tmp_path / "smol.log")
-    yield made
-    await made.stop()
+@asynccontextmanager
+async def opened(models: Path, logs: Path) -> AsyncGenerator[tuple[LocalServer, LocalModel]]:
+    path = models / f"{SMOL.name}.gguf"
+    server = LocalServer(path, options=OPTIONS, log=logs / "smol.log")
+    model = LocalModel(server)
+    yield server, model
+    await model.aclose()
+    await server.stop()
+
+
+@pytest.fixture(scope="module")
+async def kept(
+    smol_folder: Path, tmp_path_factory: pytest.TempPathFactory, anyio_backend: str
+) -> AsyncGenerator[tuple[LocalServer, LocalModel]]:
+    """One process for the tests that leave it as it is."""
+    async with opened(smol_folder, tmp_path_factory.mktemp("smol")) as both:
+        yield both
 
 
 @pytest.fixture
-async def model(server: LocalServer) -> AsyncGenerator[LocalModel]:
-    made = LocalModel(server)
-    yield made
-    await made.aclose()
+async def own(smol_folder: Path, tmp_path: Path) -> AsyncGenerator[tuple[LocalServer, LocalModel]]:
+    """One that a test may end, or that has read nothing yet: with half a prompt kept, it rounds otherwise."""
+    async with opened(smol_folder, tmp_path) as both:
+        yield both
+
+
+@pytest.fixture
+def model(own: tuple[LocalServer, LocalModel]) -> LocalModel:
+    return own[1]
 
 
 def smol(text: str, *tools: object, choice: ToolChoice | None = None) -> ModelRequest:
@@ -60,8 +77,8 @@ def smol(text: str, *tools: object, choice: ToolChoice | None = None) -> ModelRe
 
 
 @pytest.mark.local_model
-async def test_a_reply_is_streamed_and_measured(model: LocalModel, server: LocalServer) -> None:
-    assert server.running is None
+async def test_a_reply_is_streamed_and_measured(kept: tuple[LocalServer, LocalModel]) -> None:
+    _, model = kept
     events = await said(model, smol("Say hello."))
     assert text_in(events)
     assert len([event for event in events if isinstance(event, TextDelta)]) > 1
@@ -73,8 +90,9 @@ async def test_a_reply_is_streamed_and_measured(model: LocalModel, server: Local
 
 @pytest.mark.local_model
 async def test_requests_follow_each_other_at_once_and_wait_for_each_other(
-    model: LocalModel, server: LocalServer
+    kept: tuple[LocalServer, LocalModel],
 ) -> None:
+    server, model = kept
     request = replace(smol("Say hello."), config=replace(CONFIG, max_output_tokens=4))
     for _ in range(3):
         assert text_in(await said(model, request))
@@ -109,23 +127,24 @@ async def test_a_free_choice_is_text_or_one_call(model: LocalModel) -> None:
 
 
 @pytest.mark.local_model
-async def test_a_process_that_was_killed_is_started_again(
-    model: LocalModel, server: LocalServer
+async def test_a_process_is_started_by_a_request_and_again_whenever_it_was_killed(
+    own: tuple[LocalServer, LocalModel],
 ) -> None:
-    first = await server.ready()
-    os.kill(first.pid, signal.SIGKILL)
-    assert text_in(await said(model, smol("Say hello.")))
-    second = server.running
-    assert second is not None
-    assert second.pid != first.pid
-    assert second.key != first.key
-    os.kill(second.pid, signal.SIGKILL)
-    assert text_in(await said(model, smol("Say hello.")))
+    server, model = own
+    request = replace(smol("Say hello."), config=replace(CONFIG, max_output_tokens=4))
+    seen: list[Running] = []
+    assert server.running is None
+    for _ in range(3):
+        assert text_in(await said(model, request))
+        assert server.running is not None
+        seen.append(server.running)
+        os.kill(seen[-1].pid, signal.SIGKILL)
+    assert len({one.pid for one in seen}) == len({one.key for one in seen}) == len(seen)
 
 
 @pytest.mark.local_model
-async def test_only_its_parent_is_served(server: LocalServer) -> None:
-    running = await server.ready()
+async def test_only_its_parent_is_served(kept: tuple[LocalServer, LocalModel]) -> None:
+    running = await kept[0].ready()
     async with httpx.AsyncClient(base_url=running.base_url) as stranger:
         answer = await stranger.get("completions")
         assert answer.status_code == 401
@@ -133,7 +152,8 @@ async def test_only_its_parent_is_served(server: LocalServer) -> None:
 
 
 @pytest.mark.local_model
-async def test_stopping_ends_the_process(server: LocalServer) -> None:
+async def test_stopping_ends_the_process(own: tuple[LocalServer, LocalModel]) -> None:
+    server, _ = own
     running = await server.ready()
     await server.stop()
     assert server.running is None
@@ -142,7 +162,10 @@ async def test_stopping_ends_the_process(server: LocalServer) -> None:
 
 
 @pytest.mark.local_model
-async def test_a_prompt_beyond_the_window_is_an_overflow(model: LocalModel) -> None:
+async def test_a_prompt_beyond_the_window_is_an_overflow(
+    kept: tuple[LocalServer, LocalModel],
+) -> None:
+    _, model = kept
     with pytest.raises(ContextOverflow):
         await said(model, smol("word " * 4_000))
 
