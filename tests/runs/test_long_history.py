@@ -23,7 +23,7 @@ _WINDOW: Final = 4_096
 _TIMES: Final = 20
 _BYTES_PER_TOKEN: Final = 4
 _TURNS: Final = 40
-_FILLER: Final = "and so on " * 60
+_FILLER: Final = "and so on " * 150
 
 
 async def everything(world: World, agent_id: str) -> list[Message]:
@@ -49,7 +49,7 @@ def turn(number: int) -> str:
         case 1:
             return f'turn {number}: CALL count {{"text": "{_FILLER}"}}'
         case 2:
-            one = f'{{"name": "look", "arguments": {{"text": "{_FILLER[:200]}"}}}}'
+            one = f'{{"name": "look", "arguments": {{"text": "{_FILLER[:500]}"}}}}'
             return f"turn {number}: CALLS [{one}, {one}]"
         case _:
             return f'turn {number}: CALL core_memory_append {{"label": "human", "content": "{number}"}}'
