@@ -71,6 +71,7 @@ def bound(limits: dict[str, int]) -> None:
 
     How many processes there are is not limited: those of the server would count.
     """
+    kernel.die_with_parent(signal.SIGKILL)
     folder = tempfile.mkdtemp(prefix="eunoe-tool-")
     os.chdir(folder)
     _limit({name: most for name, most in limits.items() if name != "processes"})

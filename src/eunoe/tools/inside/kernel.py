@@ -33,6 +33,11 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(flags), "unshare")
 
 
+def enter(namespace: int, kind: int) -> None:
+    """Have what is forked from here on be in the namespace of the descriptor."""
+    _checked(_libc.setns(namespace, kind), "setns")
+
+
 def mount(kind: str, target: str, *, flags: int = 0, options: str = "") -> None:
     """Mount a new file system of this kind."""
     done = _libc.mount(

@@ -1,4 +1,4 @@
-"""Watches one call from outside its namespaces: collects what it says, and ends it in time."""
+"""Watches calls from outside their namespaces: collects what they say, and ends them in time."""
 
 import contextlib
 import json
@@ -7,21 +7,25 @@ import select
 import signal
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from . import call, confinement, dialing, kernel
+from . import dialing
 
 LENGTH: Final = struct.Struct(">I")
 TIME: Final = struct.Struct(">d")
 """What comes with the sockets of a call: how long it may take."""
+NUMBER: Final = struct.Struct(">i")
+"""A process, or how it ended."""
+CALL: Final = b"c"
+_MORE: Final = b"+"
 _CHUNK: Final = 65_536
 _LOOK_EVERY_S: Final = 0.1
 _RESULT: Final = "result"
-_CALL: Final = b"c"
 
 
 @dataclass(slots=True)
@@ -57,60 +61,62 @@ class Terms:
     """The server's code that loads once what many calls will use."""
 
 
-def stand_by(control: socket.socket, taken: int, terms: Terms) -> NoReturn:
-    """Make a confined child, wait for a call on `control`, say so on `taken`, and carry it out.
+def attend(control: socket.socket, line: socket.socket, terms: Terms) -> NoReturn:
+    """Take each call of `control` to the next child of `line`, and watch it; never returns.
 
-    The child waits confined, so that a call does not wait for its walls. Never returns.
+    It ends with the first of both, and everything in the sandbox with it.
     """
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        child = _child(control, terms)
-        _rehearse(terms)
-        told, descriptors, _, _ = socket.recv_fds(control, TIME.size, 2)
-        control.close()
-        if told:
-            os.write(taken, b"t")
-            connection, tools = (socket.socket(fileno=one) for one in descriptors)
-            # Whoever runs the code has them alone, so that its end is seen.
-            with tools:
-                socket.send_fds(child.channel, [_CALL], descriptors)
-            _serve(connection, child, terms, timeout_s=TIME.unpack(told)[0])
-            _end(child.process)
+        while True:
+            told, descriptors, _, _ = socket.recv_fds(control, TIME.size, 2)
+            if not told:
+                break
+            child = _next_child(line)
+            line.send(_MORE)
+            given = (child, terms, TIME.unpack(told)[0], *map(_socket, descriptors))
+            threading.Thread(target=_serve, args=given, daemon=True).start()
     finally:
         # Whatever happened, this is not the process that waits.
         os._exit(0)
 
 
-def _rehearse(terms: Terms) -> None:
-    """Answer a call that is over at once, so that what a call needs is this process's own."""
-    ends = [socket.socketpair() for _ in range(4)]
-    for _, theirs in ends[:3]:
-        theirs.close()
-    (channel, _), (stdout, _), (stderr, _), (connection, _) = ends
-    outputs = {stdout.fileno(): "stdout", stderr.fileno(): "stderr"}
-    over = Child(process=os.getpid(), channel=channel, outputs=outputs)
-    _serve(connection, over, replace(terms, network=False), timeout_s=60.0)
-    for ours, theirs in ends:
-        ours.close()
-        theirs.close()
+def _next_child(line: socket.socket) -> "Child":
+    told, descriptors, _, _ = socket.recv_fds(line, NUMBER.size, 5)
+    channel, stdout, stderr, ended, handle = descriptors
+    return Child(
+        process=NUMBER.unpack(told)[0],
+        handle=handle,
+        channel=_socket(channel),
+        outputs={stdout: "stdout", stderr: "stderr"},
+        ended=ended,
+    )
 
 
-def _end(process: int) -> None:
-    """End the process with its group; there may be none of it any more, or not yet."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process, signal.SIGKILL)
+def _socket(descriptor: int) -> socket.socket:
+    return socket.socket(fileno=descriptor)
 
 
-def _serve(connection: socket.socket, child: "Child", terms: Terms, *, timeout_s: float) -> None:
-    """Answer a call, with what is broken where that is the sandbox."""
+def _serve(
+    child: "Child",
+    terms: Terms,
+    timeout_s: float,
+    connection: socket.socket,
+    tools: socket.socket,
+) -> None:
+    """Have a call carried out and answer it, with what is broken where that is the sandbox."""
     try:
+        # Whoever runs the code has them alone, so that its end is seen.
+        with tools:
+            socket.send_fds(child.channel, [CALL], [connection.fileno(), tools.fileno()])
         answer = _carried_out(connection, child, terms, timeout_s=timeout_s)
     except Exception as error:  # noqa: BLE001 -- the server has to hear of it
         answer = {"broken": f"{type(error).__name__}: {error}"}
-    with contextlib.suppress(OSError):
+    with connection, contextlib.suppress(OSError):
         connection.sendall(json.dumps(answer).encode())
-        # The server need not wait for this process to be taken down.
+        # The server need not wait for the child to be taken down.
         connection.shutdown(socket.SHUT_RDWR)
+    child.end()
+    child.close()
 
 
 def _carried_out(
@@ -152,67 +158,26 @@ def exactly(connection: socket.socket, length: int) -> bytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
-    """The process that runs a tool: what it is told and answers over, and what it prints to."""
+    """The process that runs a tool: what it is told and answers over, and what it prints to.
+
+    `handle` is the process for certain, `ended` where its status comes when it has ended.
+    """
 
     process: int
+    handle: int
     channel: socket.socket
     outputs: dict[int, str]
+    ended: int
 
+    def end(self) -> None:
+        """End it, if it has not; where it has walls, everything that it started ends with it."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.handle, signal.SIGKILL)
 
-def _child(control: socket.socket, terms: Terms) -> Child:
-    if terms.walled:
-        kernel.unshare(kernel.NEW_PID)
-    ours, theirs = socket.socketpair()
-    pipes = {name: os.pipe() for name in ("stdout", "stderr")}
-    process = os.fork()
-    if process == 0:
-        control.close()
-        ours.close()
-        _become(theirs, {name: ends[1] for name, ends in pipes.items()}, terms)
-    theirs.close()
-    for ends in pipes.values():
-        os.close(ends[1])
-    outputs = {ends[0]: name for name, ends in pipes.items()}
-    return Child(process=process, channel=ours, outputs=outputs)
-
-
-def _become(channel: socket.socket, ends: dict[str, int], terms: Terms) -> NoReturn:
-    """Turn this child into the one that runs a tool, which is told over the channel."""
-    try:
-        os.dup2(ends["stdout"], 1)
-        os.dup2(ends["stderr"], 2)
-        os.dup2(channel.fileno(), 3)
-        os.closerange(4, 1024)
-        channel.detach()
-        channel = socket.socket(fileno=3)
-        # A group of its own, so that all of it can be ended.
-        os.setsid()
-        listener = None
-        if terms.walled:
-            listener = confinement.confine(terms.limits, network=terms.network)
-        else:
-            confinement.bound(terms.limits)
-        if listener is not None:
-            socket.send_fds(channel, [b"n"], [listener])
-            os.close(listener)
-        call.rehearse()
-        told, descriptors, _, _ = socket.recv_fds(channel, len(_CALL), 2)
-        if not told:
-            raise EOFError  # noqa: TRY301 -- as the next line would
-        connection, tools = (socket.socket(fileno=one) for one in descriptors)
-        # The code gets to see nothing of it.
-        with connection:
-            (length,) = LENGTH.unpack(exactly(connection, LENGTH.size))
-            request = json.loads(exactly(connection, length))
-        call.answer(request, channel, tools, network=terms.network)
-    except EOFError:
-        # There was no call, and there will be none.
-        os._exit(0)
-    except BaseException as error:  # noqa: BLE001 -- it is told, and the process ends
-        # Nothing may get past here into the code of the monitor.
-        os.write(2, f"{type(error).__name__}: {error}".encode())
-    finally:
-        os._exit(1)
+    def close(self) -> None:
+        self.channel.close()
+        for descriptor in (*self.outputs, self.ended, self.handle):
+            os.close(descriptor)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -232,8 +197,7 @@ class Watch:
         """Collect until nothing more can come; return why the child was killed, if it was."""
         names = {**self.child.outputs, self.child.channel.fileno(): _RESULT}
         open_ends = set(names)
-        ended = os.pidfd_open(self.child.process)
-        poll = self._poll((*names, ended))
+        poll = self._poll((*names, self.child.ended))
         why: str | None = None
         while open_ends:
             ready = {descriptor for descriptor, _ in poll.poll(_LOOK_EVERY_S * 1000)}
@@ -241,12 +205,12 @@ class Watch:
                 if self._taken(descriptor, names[descriptor]) == b"":
                     poll.unregister(descriptor)
                     open_ends.discard(descriptor)
-            if ended in ready:
-                _, self.ended = os.waitpid(self.child.process, 0)
+            if self.child.ended in ready:
+                (self.ended,) = NUMBER.unpack(os.read(self.child.ended, NUMBER.size))
                 break
             why = why or self._too_much(ready)
             if why is not None:
-                _end(self.child.process)
+                self.child.end()
             elif self.dialer is not None:
                 self.dialer.finish(ready, poll)
                 if self.dialer.listener in ready:

@@ -4,28 +4,24 @@ import contextlib
 import gc
 import json
 import os
+import select
 import signal
 import socket
 import sys
-from typing import Final
+from typing import Final, NoReturn
 
-from . import call, filters, monitor
+from . import call, confinement, filters, kernel, monitor
 
 READY: Final = b"ready"
 _REHEARSALS: Final = 20
 """So often a piece of code is run before Python has written to it what it learns of it."""
+_MOST_OPEN: Final = 1024
 
 
 def main(control_descriptor: int, terms: str) -> None:
-    """Have a monitor wait for the next call that comes over the descriptor, until that is closed.
-
-    One monitor always stands by. What a call is about is read by its child alone, so nothing of a
-    call is ever in this process.
-    """
+    """Have the calls that come over the descriptor carried out, until that is closed."""
     control = socket.socket(fileno=control_descriptor)
     given = monitor.Terms(**json.loads(terms))
-    # Its children are reaped by the kernel; it has nothing to say about them.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.path += given.paths
     with contextlib.suppress(ImportError):
@@ -35,18 +31,119 @@ def main(control_descriptor: int, terms: str) -> None:
         call.rehearse()
     gc.collect()
     gc.freeze()
-    next_one = _standing_by(control, given)
     control.send(READY)
-    while os.read(next_one, 1):
-        os.close(next_one)
-        next_one = _standing_by(control, given)
+    stand_by(control, given)
 
 
-def _standing_by(control: socket.socket, terms: monitor.Terms) -> int:
-    """Return where the next monitor says that it has a call; it says nothing where none comes."""
-    ours, theirs = os.pipe()
+def stand_by(control: socket.socket, terms: monitor.Terms) -> None:
+    """Have a child wait, confined, for each next call, until `control` is closed.
+
+    A monitor, forked from here first, takes the calls, and orders the child of the next with each.
+    So what a call is about is read by its child, what comes of it by the monitor, and nothing of
+    any call is ever in this process, of which the others are copies.
+    """
+    line, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
     if os.fork() == 0:
-        os.close(ours)
-        monitor.stand_by(control, theirs, terms)
-    os.close(theirs)
-    return ours
+        line.close()
+        monitor.attend(control, theirs, terms)
+    control.close()
+    theirs.close()
+    own = os.open("/proc/self/ns/pid", os.O_RDONLY)
+    living: dict[int, tuple[int, int]] = {}
+    poll = select.poll()
+    poll.register(line, select.POLLIN)
+    try:
+        living |= _made(line, own, poll, terms)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor in living:
+                    poll.unregister(descriptor)
+                    _bury(descriptor, *living.pop(descriptor))
+                elif line.recv(1):
+                    living |= _made(line, own, poll, terms)
+                else:
+                    return
+    finally:
+        for process, _ in living.values():
+            _end(process)
+
+
+def _made(
+    line: socket.socket, own: int, poll: select.poll, terms: monitor.Terms
+) -> dict[int, tuple[int, int]]:
+    """Make a child, the first of a process namespace, and hand it to the monitor.
+
+    Returns, by the descriptor that says when it has ended, its id and where to tell its status.
+    """
+    if terms.walled:
+        kernel.unshare(kernel.NEW_PID)
+    ours, theirs = socket.socketpair()
+    outputs, errors, ended = os.pipe(), os.pipe(), os.pipe()
+    process = os.fork()
+    if process == 0:
+        _become(theirs, outputs[1], errors[1], terms)
+    if terms.walled:
+        kernel.enter(own, kernel.NEW_PID)
+    handle = os.pidfd_open(process)
+    given = [ours.detach(), outputs[0], errors[0], ended[0], handle]
+    socket.send_fds(line, [monitor.NUMBER.pack(process)], given)
+    for end in (theirs.detach(), outputs[1], errors[1], *given[:-1]):
+        os.close(end)
+    poll.register(handle, select.POLLIN)
+    return {handle: (process, ended[1])}
+
+
+def _bury(handle: int, process: int, telling: int) -> None:
+    """Take leave of a child that has ended, with its group, and tell how."""
+    _end(process)
+    _, status = os.waitpid(process, 0)
+    # The monitor asks no more where there is a result.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(telling, monitor.NUMBER.pack(status))
+    os.close(telling)
+    os.close(handle)
+
+
+def _end(process: int) -> None:
+    """End the group of the process; there may be none of it any more, or not yet."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process, signal.SIGKILL)
+
+
+def _become(channel: socket.socket, output: int, errors: int, terms: monitor.Terms) -> NoReturn:
+    """Turn this child into the one that runs a tool, which is told over the channel."""
+    try:
+        os.dup2(output, 1)
+        os.dup2(errors, 2)
+        os.dup2(channel.fileno(), 3)
+        os.closerange(4, _MOST_OPEN)
+        channel.detach()
+        channel = socket.socket(fileno=3)
+        # A group of its own, so that all of it can be ended.
+        os.setsid()
+        listener = None
+        if terms.walled:
+            listener = confinement.confine(terms.limits, network=terms.network)
+        else:
+            confinement.bound(terms.limits)
+        if listener is not None:
+            socket.send_fds(channel, [b"n"], [listener])
+            os.close(listener)
+        call.rehearse()
+        told, descriptors, _, _ = socket.recv_fds(channel, len(monitor.CALL), 2)
+        if not told:
+            raise EOFError  # noqa: TRY301 -- as the next line would
+        connection, tools = (socket.socket(fileno=one) for one in descriptors)
+        # The code gets to see nothing of it.
+        with connection:
+            (length,) = monitor.LENGTH.unpack(monitor.exactly(connection, monitor.LENGTH.size))
+            request = json.loads(monitor.exactly(connection, length))
+        call.answer(request, channel, tools, network=terms.network)
+    except EOFError:
+        # There was no call, and there will be none.
+        os._exit(0)
+    except BaseException as error:  # noqa: BLE001 -- it is told, and the process ends
+        # Nothing may get past here into the code of the process that waits.
+        os.write(2, f"{type(error).__name__}: {error}".encode())
+    finally:
+        os._exit(1)
