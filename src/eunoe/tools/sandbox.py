@@ -192,15 +192,10 @@ class Sandbox:
                     request["node"] = NODE if self._walled else str(self._node)
                     request["node_options"] = options
                     request["by_place"] = by_place(program, arguments)
-                answer = await asyncio.wait_for(
-                    zygote.call(
-                        request,
-                        timeout_s=timeout_s,
-                        most_bytes=_ANSWER_BYTES,
-                        made=program.call,
-                    ),
-                    timeout_s + _GRACE_S,
-                )
+                async with asyncio.timeout(timeout_s + _GRACE_S):
+                    answer = await zygote.call(
+                        request, timeout_s=timeout_s, most_bytes=_ANSWER_BYTES, made=program.call
+                    )
             except TimeoutError:
                 return refused(program, f"it was not over after {timeout_s:g} s")
             except (SandboxUnavailable, NodeMissing, PackagesRefused) as error:
@@ -237,6 +232,8 @@ class Sandbox:
         place.used = self._clock
         async with place.lock:
             if place.zygote is None or not place.zygote.is_alive:
+                if place.zygote is not None:
+                    await place.zygote.close()
                 place.zygote = await self._started(kind)
                 await self._retire()
         return place.zygote

@@ -73,7 +73,8 @@ class Zygote:
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         told, telling = socket.socketpair()
-        answering = asyncio.create_task(_answering(told, made))
+        # A task more is a call's way through the loop more.
+        answering = [] if made is None else [asyncio.create_task(_answering(told, made))]
         self.calls += 1
         try:
             with theirs, telling:
@@ -92,9 +93,10 @@ class Zygote:
         finally:
             self.calls -= 1
             ours.close()
-            answering.cancel()
+            for task in answering:
+                task.cancel()
             # What went wrong there is not this call's failure: its code has heard of it.
-            await asyncio.gather(answering, return_exceptions=True)
+            await asyncio.gather(*answering, return_exceptions=True)
             told.close()
         if not answer:
             raise SandboxUnavailable("The sandbox was lost.")
@@ -121,12 +123,12 @@ class Zygote:
         raise SandboxUnavailable(f"No sandbox can be made here: {reason or 'no reason is given'}.")
 
 
-async def _answering(told: socket.socket, made: Call | None) -> None:
+async def _answering(told: socket.socket, made: Call) -> None:
     """Answer the calls of tools that code makes, one by one; where that fails, hang up."""
     loop = asyncio.get_running_loop()
     told.setblocking(False)
     with told:
-        while made is not None and (head := await _exactly(told, LENGTH.size)):
+        while head := await _exactly(told, LENGTH.size):
             (length,) = LENGTH.unpack(head)
             if length > _MOST_ASKED:
                 return

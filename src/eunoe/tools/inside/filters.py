@@ -11,7 +11,7 @@ import functools
 import platform
 import struct
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from . import kernel
 
@@ -107,33 +107,22 @@ def install(*, network: bool) -> int | None:
 
     With `network`, connections wait for the answer of whoever reads the descriptor returned.
     """
-    column = _ARCHITECTURES[platform.machine()][1]
-    program = _whole(network=network)
-    instructions = ctypes.create_string_buffer(program, len(program))
-
-    class Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_void_p))
-
-    given = Program(len(program) // 8, ctypes.cast(instructions, ctypes.c_void_p))
-    flags = _NEW_LISTENER if network else 0
-    answer = kernel.system_call(
-        _SECCOMP[column],
-        ctypes.c_uint(_SET_FILTER),
-        ctypes.c_uint(flags),
-        ctypes.byref(given),
-    )
+    answer = kernel.system_call(*prepared(network=network))
     return answer if network else None
 
 
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
 @functools.cache
-def _whole(*, network: bool) -> bytes:
+def prepared(*, network: bool) -> tuple[Any, ...]:
+    """Return the system call that installs the filter; made once, it is there for who is forked."""
     audit, column = _ARCHITECTURES[platform.machine()]
-    return b"".join(_program(audit, column, network=network))
-
-
-def prepare(*, network: bool) -> None:
-    """Make the filter, so that those who are forked later find it made."""
-    _whole(network=network)
+    program = b"".join(_program(audit, column, network=network))
+    given = _Program(len(program) // 8, program)
+    flags = ctypes.c_uint(_NEW_LISTENER if network else 0)
+    return _SECCOMP[column], ctypes.c_uint(_SET_FILTER), flags, ctypes.pointer(given)
 
 
 def _program(audit: int, column: int, *, network: bool) -> Iterable[bytes]:

@@ -23,14 +23,27 @@ _AMBIENT_CLEAR_ALL: Final = 4
 _NO_ROOT_LOCKED: Final = 0b1111
 _CAPABILITY_VERSION_3: Final = 0x20080522
 _LAST_CAPABILITY: Final = 63
+# Made once: a new type of `ctypes` in every process costs it dearly.
+_OWN_CAPABILITIES: Final = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+_NO_CAPABILITIES: Final = (ctypes.c_uint32 * 6)()
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_fork = ctypes.PyDLL(None, use_errno=True).fork
 _libc.syscall.restype = ctypes.c_long
 _libc.process_vm_readv.restype = ctypes.c_ssize_t
 
 
 def unshare(flags: int) -> None:
     _checked(_libc.unshare(flags), "unshare")
+
+
+def fork() -> int:
+    """Fork a process that has one thread, and return what `os.fork` does.
+
+    What Python does after that is to mend what other threads held, by a good part of the pages that
+    a child ever writes to. But a module `random` has to be seeded anew.
+    """
+    return _checked(_fork(), "fork")
 
 
 def enter(namespace: int, kind: int) -> None:
@@ -63,8 +76,7 @@ def forbid_privileges() -> None:
         _libc.prctl(_DROP_BOUNDING, ctypes.c_ulong(capability), 0, 0, 0)
     _control(_SET_SECUREBITS, _NO_ROOT_LOCKED)
     _control(_NO_NEW_PRIVILEGES, 1)
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    _checked(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+    _checked(_libc.capset(_OWN_CAPABILITIES, _NO_CAPABILITIES), "capset")
 
 
 def system_call(number: int, *arguments: object) -> int:

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import json
 import os
+import random
 import select
 import signal
 import socket
@@ -15,6 +16,7 @@ from . import call, confinement, filters, kernel, monitor
 READY: Final = b"ready"
 _REHEARSALS: Final = 20
 """So often a piece of code is run before Python has written to it what it learns of it."""
+_AHEAD: Final = 2
 _MOST_OPEN: Final = 1024
 
 
@@ -26,7 +28,7 @@ def main(control_descriptor: int, terms: str) -> None:
     sys.path += given.paths
     with contextlib.suppress(ImportError):
         exec(given.warming, {"__name__": "warming"})
-    filters.prepare(network=given.network)
+    filters.prepared(network=given.network)
     for _ in range(_REHEARSALS):
         call.rehearse()
     gc.collect()
@@ -53,7 +55,8 @@ def stand_by(control: socket.socket, terms: monitor.Terms) -> None:
     poll = select.poll()
     poll.register(line, select.POLLIN)
     try:
-        living |= _made(line, own, poll, terms)
+        for _ in range(_AHEAD):
+            living |= _made(line, own, poll, terms)
         while True:
             for descriptor, _ in poll.poll():
                 if descriptor in living:
@@ -79,7 +82,7 @@ def _made(
         kernel.unshare(kernel.NEW_PID)
     ours, theirs = socket.socketpair()
     outputs, errors, ended = os.pipe(), os.pipe(), os.pipe()
-    process = os.fork()
+    process = kernel.fork()
     if process == 0:
         _become(theirs, outputs[1], errors[1], terms)
     if terms.walled:
@@ -121,6 +124,7 @@ def _become(channel: socket.socket, output: int, errors: int, terms: monitor.Ter
         channel = socket.socket(fileno=3)
         # A group of its own, so that all of it can be ended.
         os.setsid()
+        random.seed()
         listener = None
         if terms.walled:
             listener = confinement.confine(terms.limits, network=terms.network)
