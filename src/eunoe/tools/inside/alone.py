@@ -16,9 +16,10 @@ def main(request_path: str, terms: str, timeout_s: float) -> None:
     control, handed = socket.socketpair(type=socket.SOCK_SEQPACKET)
     if os.fork() == 0:
         control.close()
-        given = monitor.Terms(**json.loads(terms), walled=False)
-        zygote.stand_by(handed, given)
-        os._exit(0)
+        try:
+            zygote.stand_by(handed, monitor.Terms(**json.loads(terms), walled=False))
+        finally:
+            os._exit(0)
     ours, connection = socket.socketpair()
     code, tools = socket.socketpair()
     with connection, tools, code:

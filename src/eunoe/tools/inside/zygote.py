@@ -66,6 +66,9 @@ def stand_by(control: socket.socket, terms: monitor.Terms) -> None:
                     living |= _made(line, own, poll, terms)
                 else:
                     return
+    except ConnectionError:
+        # The monitor has ended, and left children that it had not taken.
+        return
     finally:
         for process, _ in living.values():
             _end(process)
