@@ -30,6 +30,7 @@ from eunoe.service import folders, identities, sleeptime, states
 from eunoe.service.blocks import drafted
 from eunoe.service.models import Defaults, Models, changed_model, embedding_of, model_of
 from eunoe.service.opening import first_messages
+from eunoe.service.stamps import made_by, touched_by
 from eunoe.service.windows import rearrange
 from eunoe.store import (
     agents,
@@ -205,7 +206,7 @@ async def update(
     wanted = patch.values.get("enable_sleeptime")
     partner = await _partner_model(wanted, before.model, before.agent_type, models)
     after = await _changed(before, patch, models=models)
-    after = replace(after, last_updated_by_id=actor.user_id, updated_at=datetime.now(UTC))
+    after = replace(after, **touched_by(actor))
     async with db.write(actor) as tx:
         now = await states.known(tx, agent_id, held=True)
         agent = _onto(now, before=before, after=after)
@@ -319,10 +320,7 @@ def _agent(
         base_template_id=draft.base_template_id,
         deployment_id=draft.deployment_id,
         call_policies=draft.call_policies,
-        created_by_id=actor.user_id,
-        last_updated_by_id=actor.user_id,
-        created_at=at,
-        updated_at=at,
+        **made_by(actor, at=at),
     )
 
 

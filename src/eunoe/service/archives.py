@@ -18,6 +18,7 @@ from eunoe.errors import EunoeError, Invalid, Missing
 from eunoe.runs.recall import found
 from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
+from eunoe.service.stamps import made_by, touched_by
 from eunoe.store import archives, audit, passage_versions, passages, search
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import there
@@ -39,16 +40,12 @@ async def create(
     models: Models,
     defaults: Defaults,
 ) -> Archive:
-    now = datetime.now(UTC)
     archive = Archive(
         id=ids.new("archive"),
         name=name,
         description=description,
         embedding=await embedding_of(embedding, models=models, defaults=defaults),
-        created_by_id=actor.user_id,
-        last_updated_by_id=actor.user_id,
-        created_at=now,
-        updated_at=now,
+        **made_by(actor),
     )
     async with db.write(actor) as tx:
         await archives.insert(tx, archive)
@@ -70,8 +67,7 @@ async def update(
             archive,
             name=archive.name if name is None else name,
             description=archive.description if description is None else description,
-            last_updated_by_id=actor.user_id,
-            updated_at=datetime.now(UTC),
+            **touched_by(actor),
         )
         await archives.update(tx, changed)
     return changed

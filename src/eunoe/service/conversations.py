@@ -15,6 +15,7 @@ from eunoe.service import places, states
 from eunoe.service.models import Models
 from eunoe.service.opening import system_message
 from eunoe.service.places import Place
+from eunoe.service.stamps import made_by
 from eunoe.store import blocks, conversations, file_blocks, isolated_blocks, lists, related, runs
 from eunoe.store.conversations import ConversationFilter
 from eunoe.store.db import Actor, Database, Tx
@@ -125,14 +126,10 @@ async def delete(db: Database, actor: Actor, conversation_id: str) -> None:
 
 
 def _new(agent_id: str, values: Json, *, actor: Actor) -> Conversation:
-    now = datetime.now(UTC)
     fresh = Conversation(
         id=ids.new("conversation"),
         agent_id=agent_id,
-        created_by_id=actor.user_id,
-        last_updated_by_id=actor.user_id,
-        created_at=now,
-        updated_at=now,
+        **made_by(actor),
     )
     return replace(fresh, **values)
 

@@ -13,6 +13,7 @@ from eunoe.errors import EmbedderMissing
 from eunoe.runs import files as opening
 from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
+from eunoe.service.stamps import made_by, touched_by
 from eunoe.store import folders, related
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import all_there, there
@@ -39,7 +40,6 @@ async def create(
     )
     if embedding is None:
         raise EmbedderMissing("A folder needs an embedding model; send `embedding`.")
-    now = datetime.now(UTC)
     folder = Folder(
         id=ids.new("folder"),
         name=draft.name or "",
@@ -47,10 +47,7 @@ async def create(
         description=draft.description,
         instructions=draft.instructions,
         metadata=draft.metadata,
-        created_by_id=actor.user_id,
-        last_updated_by_id=actor.user_id,
-        created_at=now,
-        updated_at=now,
+        **made_by(actor),
     )
     async with db.write(actor) as tx:
         await folders.insert(tx, folder)
@@ -80,8 +77,7 @@ async def update(
             folder,
             **changes,
             embedding=embedding or folder.embedding,
-            last_updated_by_id=actor.user_id,
-            updated_at=datetime.now(UTC),
+            **touched_by(actor),
         )
         await folders.update(tx, changed)
     return changed

@@ -4,7 +4,6 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from eunoe import ids
 from eunoe.domain.groups import Group, GroupDraft, GroupPatch
@@ -14,6 +13,7 @@ from eunoe.domain.rounds import first_turn
 from eunoe.errors import Invalid, ListBusy, Missing
 from eunoe.runs import rounds
 from eunoe.service.blocks import known as known_block
+from eunoe.service.stamps import made_by, touched_by
 from eunoe.store import agents, blocks, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import all_there, there
@@ -62,7 +62,6 @@ def _inputs(lines: Sequence[Message]) -> tuple[InputMessage, ...]:
 
 async def create(db: Database, actor: Actor, draft: GroupDraft) -> Group:
     """Make a group; raise `Missing` for agents or blocks that are not there (21.11)."""
-    now = datetime.now(UTC)
     group = Group(
         id=ids.new("group"),
         manager_type=draft.manager_type,
@@ -72,10 +71,7 @@ async def create(db: Database, actor: Actor, draft: GroupDraft) -> Group:
         turns_counter=-1 if draft.manager_type == "sleeptime" else None,
         project_id=draft.project_id,
         hidden=draft.hidden,
-        created_by_id=actor.user_id,
-        last_updated_by_id=actor.user_id,
-        created_at=now,
-        updated_at=now,
+        **made_by(actor),
         **draft.config,
     )
     async with db.write(actor) as tx:
@@ -99,8 +95,7 @@ async def update(db: Database, actor: Actor, group_id: str, patch: GroupPatch) -
         after = replace(
             before,
             **patch.values,
-            last_updated_by_id=actor.user_id,
-            updated_at=datetime.now(UTC),
+            **touched_by(actor),
         )
         await _check(tx, after)
         await groups.update(tx, after)

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from eunoe import ids
 from eunoe.domain.agent_states import AgentState, Relation
@@ -11,6 +10,7 @@ from eunoe.domain.identities import Identity, IdentityDraft, IdentityPatch, Prop
 from eunoe.errors import Missing
 from eunoe.service import states
 from eunoe.service.blocks import known as known_block
+from eunoe.service.stamps import made_by, touched_by
 from eunoe.store import agents, blocks, identities
 from eunoe.store.agents import AgentFilter
 from eunoe.store.blocks import BlockFilter
@@ -146,7 +146,6 @@ async def give(tx: Tx, agent_id: str, identity_ids: Sequence[str]) -> None:
 
 
 async def _made(tx: Tx, draft: IdentityDraft) -> Identity:
-    now = datetime.now(UTC)
     made = Identity(
         id=ids.new("identity"),
         organization_id=tx.actor.organization_id,
@@ -155,10 +154,7 @@ async def _made(tx: Tx, draft: IdentityDraft) -> Identity:
         identity_type=draft.identity_type,
         project_id=draft.project_id,
         properties=merged(draft.properties or (), ()),
-        created_by_id=tx.actor.user_id,
-        last_updated_by_id=tx.actor.user_id,
-        created_at=now,
-        updated_at=now,
+        **made_by(tx.actor),
     )
     await identities.insert(tx, made)
     await _link(tx, made.id, agent_ids=draft.agent_ids or (), block_ids=draft.block_ids or ())
@@ -177,4 +173,4 @@ async def _link(
 
 
 def _touched(identity: Identity, actor: Actor) -> Identity:
-    return replace(identity, last_updated_by_id=actor.user_id, updated_at=datetime.now(UTC))
+    return replace(identity, **touched_by(actor))

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -24,6 +23,7 @@ from eunoe.errors import (
 )
 from eunoe.runs.mcp_calls import McpCalls
 from eunoe.service import states
+from eunoe.service.stamps import made_by, touched_by
 from eunoe.store import mcp_servers, secrets, tools
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.tools.catalog import builtin_tools
@@ -54,15 +54,11 @@ async def create(
     Raises `McpAddressRefused`, `McpStdioDisabled`, `McpServerNameTaken`.
     """
     calls.sessions.hosts.check(config)
-    now = datetime.now(UTC)
     server = McpServer(
         id=ids.new("mcp_server"),
         name=_named(name),
         config=config,
-        created_by_id=actor.user_id,
-        last_updated_by_id=actor.user_id,
-        created_at=now,
-        updated_at=now,
+        **made_by(actor),
     )
     async with db.write(actor) as tx:
         await mcp_servers.insert(tx, server)
@@ -83,8 +79,7 @@ async def change(
     server = replace(
         changed,
         name=_named(changed.name),
-        last_updated_by_id=actor.user_id,
-        updated_at=datetime.now(UTC),
+        **touched_by(actor),
     )
     async with db.write(actor) as tx:
         await known(tx, server_id, held=True)

@@ -13,6 +13,7 @@ from eunoe.domain.providers import Provider, ProviderDraft, ProviderPatch
 from eunoe.errors import Invalid, Missing, ModelError, ProviderExists, ProviderInvalid
 from eunoe.llm.brought import BroughtProviders, Load
 from eunoe.llm.providers import BASE_URLS, ProviderConfig, base_url
+from eunoe.service.stamps import made_by, touched_by
 from eunoe.store import audit, providers
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import there
@@ -39,15 +40,11 @@ async def create(
     """
     if brought.shared.serves(draft.name):
         raise ProviderInvalid(f"The name {draft.name} is one of the server's own providers.")
-    now = datetime.now(UTC)
     made = Provider(
         **asdict(draft),
         id=ids.new("provider"),
         organization_id=actor.organization_id,
-        created_by_id=actor.user_id,
-        last_updated_by_id=actor.user_id,
-        created_at=now,
-        updated_at=now,
+        **made_by(actor),
     )
     _check(made)
     async with db.write(actor) as tx:
@@ -64,9 +61,7 @@ async def update(
     changes = {name: value for name, value in asdict(patch).items() if value is not None}
     async with db.write(actor) as tx:
         found = await known(tx, provider_id, keys=patch.access_key is None)
-        changed = replace(
-            found, **changes, last_updated_by_id=actor.user_id, updated_at=datetime.now(UTC)
-        )
+        changed = replace(found, **changes, **touched_by(actor))
         _check(changed)
         await providers.update(tx, changed)
         await audit.note(tx, "provider.update", provider_id)

@@ -14,6 +14,7 @@ from eunoe.domain.groups import SLEEPTIME_FREQUENCY, VOICE_BUFFER, Group
 from eunoe.domain.models import ModelConfig
 from eunoe.errors import AgentManagesGroup, EunoeError, Invalid
 from eunoe.service.models import Defaults, Models, model_of
+from eunoe.service.stamps import made_by
 from eunoe.store import agents, blocks, groups
 from eunoe.store.db import Tx
 
@@ -84,10 +85,7 @@ async def pair(tx: Tx, main: AgentState, partner: Agent, *, at: datetime) -> Age
         max_message_buffer_length=VOICE_BUFFER[0] if speaks else None,
         min_message_buffer_length=VOICE_BUFFER[1] if speaks else None,
         project_id=main.agent.project_id,
-        created_by_id=tx.actor.user_id,
-        last_updated_by_id=tx.actor.user_id,
-        created_at=at,
-        updated_at=at,
+        **made_by(tx.actor, at=at),
     )
     await groups.insert(tx, group)
     return replace(main, managed_group=group)

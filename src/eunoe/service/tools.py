@@ -1,13 +1,13 @@
 """The tools of an agent: attached, taken off, put under approval and freed of it (api 6.50)."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
 from eunoe.domain.base_tools import careful_rules, rule, with_rules
 from eunoe.domain.messages import Json
 from eunoe.service import states
+from eunoe.service.stamps import touched_by
 from eunoe.store import agents, tools
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import there
@@ -55,7 +55,6 @@ async def _keep_rules(tx: Tx, agent: Agent, rules: tuple[Json, ...]) -> None:
     changed = replace(
         agent,
         tool_rules=rules,
-        last_updated_by_id=tx.actor.user_id,
-        updated_at=datetime.now(UTC),
+        **touched_by(tx.actor),
     )
     await agents.update(tx, changed)

@@ -180,7 +180,7 @@ def relations(
     pending approval; `include_relationships`, if given, decides for both. Raises
     `Invalid` for an unknown relationship.
     """
-    wanted = {cast("Relation", name.removeprefix("agent.")) for name in include}
+    wanted: set[Relation] = {cast("Relation", name.removeprefix("agent.")) for name in include}
     if relationships is not None:
         named = list(relationships)
         unknown = sorted(set(named) - RELATIONSHIPS.keys())
