@@ -41,7 +41,7 @@ def installed() -> list[Row]:
     ]
 
 
-class _Counting:
+class Counting:
     """A database that counts the statements of its transactions, and is the given one else."""
 
     def __init__(self, db: Database) -> None:
@@ -70,10 +70,10 @@ class _Counting:
 
 async def statements(engine: str) -> list[Row]:
     """Count the SQL statements of a one-step message, in this process."""
-    counting: list[_Counting] = []
+    counting: list[Counting] = []
 
     def watched(db: Database) -> Database:
-        counting.append(_Counting(db))
+        counting.append(Counting(db))
         return cast("Database", counting[0])
 
     before = 0
