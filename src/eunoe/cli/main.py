@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -324,6 +325,8 @@ def main() -> None:
 
 def _do(module: str, deed: str, **options: object) -> None:
     """Run a command's function, which returns the exit code."""
+    # pydantic would read of every package that is installed whether it is a plugin of its own.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # What an import makes stays, and the collector would look through it again and again.
     gc.disable()
     found = getattr(importlib.import_module(f"eunoe.cli.{module}"), deed)
