@@ -135,12 +135,13 @@ def test_secrets_do_not_show() -> None:
     read = settings.load(
         {
             "OPENAI_API_KEY": "sk-hunter2",
+            "MODAL_TOKEN_SECRET": "as-hunter2",
             "EUNOE_PASSWORD": "hunter2",
             "EUNOE_DATABASE_URL": "postgresql://me:hunter2@db.example/eunoe",
             "EUNOE_WORKERS": "4",
         }
     )
-    assert set(read.secrets) == {"hunter2", "sk-hunter2"}
+    assert set(read.secrets) == {"hunter2", "sk-hunter2", "as-hunter2"}
     assert read.database_label == "postgresql://db.example/eunoe"
     for shown in (repr(read), str(read), str(read.model_dump(exclude={"database_url"}))):
         assert "hunter2" not in shown
@@ -164,7 +165,10 @@ def test_settings_do_not_change() -> None:
 
 def test_the_provider_variables_are_those_that_providers_are_made_from() -> None:
     searching = set(web_search.ENGINES)
-    assert set(settings.PROVIDER_VARIABLES) == {*providers.variable_names(), *searching}
+    elsewhere = {"E2B_API_KEY", "MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"}
+    assert set(settings.PROVIDER_VARIABLES) == {
+        *(*providers.variable_names(), *searching, *elsewhere)
+    }
     read = settings.load({"OLLAMA_BASE_URL": "http://127.0.0.1:1", "OPENAI_API_KEY": ""})
     assert [config.name for config in providers.providers_from(read.provider_values)] == ["ollama"]
 

@@ -136,7 +136,7 @@ def setting_variables() -> str:
         "## Other names",
         aliases,
         "## Providers",
-        "Where none makes models available, the local one is used. The last let agents search.",
+        "Where none makes models available, the local one is used. The last ones are for tools.",
         providers,
     ]
     return _page("Settings", "\n\n".join(parts))

@@ -6,7 +6,13 @@ other they are given here.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+    nullcontext,
+)
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -61,7 +67,7 @@ from eunoe.tools.mcp_offer import McpOffer
 from eunoe.tools.mcp_sessions import McpSessions
 from eunoe.tools.peers import Peers
 from eunoe.tools.sandbox import Limits, Sandbox
-from eunoe.tools.sandbox_e2b import E2bSandbox
+from eunoe.tools.sandbox_remote import RemoteSandbox, remote
 from eunoe.tools.web import Web
 
 VERSION: Final = version("eunoe")
@@ -191,7 +197,7 @@ def sealing(settings: Settings) -> Sealer:
 
 
 @asynccontextmanager
-async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox | E2bSandbox]:
+async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox | RemoteSandbox]:
     """Yield where custom tools run; whether that can be had is found out beside, and logged."""
     limits = Limits(
         timeout_s=settings.tool_timeout_s,
@@ -201,9 +207,9 @@ async def _sandbox(settings: Settings) -> AsyncGenerator[Sandbox | E2bSandbox]:
         unsandboxed=settings.tools_unsandboxed,
     )
     folder = settings.data_dir / "sandbox"
-    elsewhere = E2bSandbox(limits=limits) if settings.sandbox == "e2b" else None
+    elsewhere = remote(settings.sandbox, settings.provider_values, limits=limits)
     local = Sandbox.opened(folder, limits=limits, hidden=(settings.data_dir,))
-    async with local if elsewhere is None else nullcontext(elsewhere) as sandbox:
+    async with local if elsewhere is None else aclosing(elsewhere) as sandbox:
         trial = asyncio.create_task(sandbox.tried())
         try:
             yield sandbox

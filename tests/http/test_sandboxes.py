@@ -1,12 +1,16 @@
 """The configurations of the sandbox and their variables, and code that is run as they say."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from eunoe.domain.messages import Json
+from eunoe.domain.sandboxes import SandboxType
 from eunoe.service.sandboxes import executors_of
 from eunoe.store.db import Actor
+from eunoe.tools.programs import Program, Ran, Requirement
 from tests.fixtures.apis import Api
 from tests.tools.programs import program, sandboxed
 
@@ -107,3 +111,44 @@ async def test_code_finds_the_variables_of_its_organization(api: Api, tmp_path: 
     assert ran.fingerprint is not None
     assert ran.fingerprint.isdecimal()
     assert ran.fingerprint != theirs.fingerprint
+
+
+@dataclass
+class Noting:
+    """Notes what it is given to run, at a provider."""
+
+    kind: SandboxType
+    last: Program | None = None
+
+    async def run(
+        self, program: Program, *, arguments: Json, variables: Mapping[str, str] | None = None
+    ) -> Ran:
+        self.last = program
+        return Ran(ok=True, output="")
+
+
+@pytest.mark.rule("X21", "X22")
+async def test_code_elsewhere_is_run_as_the_configuration_of_that_provider_says(api: Api) -> None:
+    lines = ["idna", "attrs >=1,<2", "black==3"]
+    await api.made(f"{BASE}/", config={"template": "t", "pip_requirements": lines, "timeout": 9})
+    npm = ["@scope/one@^1.0", "two", "three@2"]
+    await api.made(f"{BASE}/", config={"npm_requirements": npm, "language": "python"})
+    asked = program("def act(): pass", requirements=(Requirement(name="own"),))
+    at_e2b, at_modal = Noting("e2b"), Noting("modal")
+    for noting in (at_e2b, at_modal):
+        await executors_of(api.db, noting)(Actor()).run(asked, arguments={})
+    assert at_e2b.last is not None
+    assert at_modal.last is not None
+    assert [(one.name, one.version or None) for one in at_e2b.last.requirements] == [
+        ("idna", None),
+        ("attrs", ">=1,<2"),
+        ("black", "==3"),
+        ("own", None),
+    ]
+    assert (at_e2b.last.template, at_e2b.last.timeout_s) == ("t", 9)
+    assert [(one.name, one.version or None) for one in at_modal.last.npm_requirements] == [
+        ("@scope/one", "^1.0"),
+        ("two", None),
+        ("three", "2"),
+    ]
+    assert (at_modal.last.template, at_modal.last.timeout_s) == (None, 60)

@@ -1,10 +1,5 @@
 """Tools in TypeScript: the same walls, and Node within them (FIX-57)."""
 
-import base64
-import hashlib
-import io
-import json
-import tarfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -12,10 +7,11 @@ from typing import Any
 import pytest
 
 from eunoe.domain.messages import Json
-from eunoe.testing.http_server import Request, json_response, response, serving
+from eunoe.testing.http_server import serving
 from eunoe.tools.programs import Program, Ran, Requirement
 from eunoe.tools.sandbox import Sandbox
 from tests.node import runtime
+from tests.tools.packages import NpmRegistry
 from tests.tools.programs import sandboxed
 
 pytestmark = pytest.mark.anyio
@@ -132,49 +128,11 @@ async def test_a_source_without_the_function_says_so(sandbox: Sandbox) -> None:
     assert "exports no function `act`" in str(ran.output)
 
 
-def package(version: str) -> bytes:
-    """Return a package of npm as its registry has it."""
-    files = {
-        "package/package.json": json.dumps({"name": "@eunoe/sample", "version": version, "main": "main.js", "scripts": {"install": "exit 1"}}),
-        "package/main.js": f"exports.value = '{version}';",
-    }  # fmt: skip
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    return packed.getvalue()
-
-
 @pytest.mark.rule("X36", "X22")
 async def test_npm_packages_are_installed_once_without_their_scripts(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    packed = {version: package(version) for version in ("1.0.0", "1.2.0")}
-    asked: list[str] = []
-
-    def registry(request: Request) -> bytes:
-        asked.append(request.path)
-        if request.path.endswith(".tgz"):
-            data = packed[request.path.rpartition("/")[2].removesuffix(".tgz")]
-            return response(200, data, content_type="application/octet-stream")
-        url = f"http://{request.headers['host']}"
-        versions = {
-            version: {
-                "name": "@eunoe/sample",
-                "version": version,
-                "dist": {
-                    "tarball": f"{url}/{version}.tgz",
-                    "integrity": "sha512-"
-                    + base64.b64encode(hashlib.sha512(data).digest()).decode(),
-                },
-            }
-            for version, data in packed.items()
-        }
-        return json_response(
-            {"name": "@eunoe/sample", "dist-tags": {"latest": "1.2.0"}, "versions": versions}
-        )
+    registry = NpmRegistry()
 
     shim = tmp_path / "bin" / "npm"
     shim.parent.mkdir()
@@ -186,15 +144,15 @@ async def test_npm_packages_are_installed_once_without_their_scripts(
         needed = (Requirement(name=name, version=version),)
         return await sandbox.run(program(source, npm_requirements=needed), arguments={})
 
-    async with serving(registry) as url:
+    async with serving(registry.answer) as url:
         monkeypatch.setenv("PATH", f"{shim.parent}:/usr/bin:/bin")
         monkeypatch.setenv("npm_config_registry", url)
         monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
         assert (await sampled("~1.0.0")).output == "1.0.0"
         assert (await sampled(None)).output == "1.2.0"
-        before = len(asked)
+        before = len(registry.asked)
         assert (await sampled(None)).output == "1.2.0"
-        assert len(asked) == before
+        assert len(registry.asked) == before
         assert "not the name" in str((await sampled(None, name="--prefix=/")).output)
         assert "not a version" in str((await sampled("git+ssh://x")).output)
         monkeypatch.setenv("PATH", str(tmp_path))

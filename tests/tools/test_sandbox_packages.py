@@ -1,37 +1,16 @@
 """Packages of tools: installed once for all who want the same, and read-only."""
 
 import asyncio
-import base64
-import hashlib
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from eunoe.tools.programs import Ran, Requirement
 from eunoe.tools.sandbox import Sandbox
+from tests.tools.packages import wheel
 from tests.tools.programs import program, sandboxed
 
 pytestmark = pytest.mark.anyio
-
-
-def wheel(folder: Path, name: str, version: str, code: str) -> None:
-    info = f"{name}-{version}.dist-info"
-    files = {
-        f"{name}.py": code,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(f"{path},sha256={_digest(text)},{len(text)}\n" for path, text in files.items())
-    folder.mkdir(exist_ok=True)
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        for path, text in {**files, f"{info}/RECORD": f"{record}{info}/RECORD,,\n"}.items():
-            archive.writestr(path, text)
-
-
-def _digest(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from eunoe.llm.sources import Endpoint
 from eunoe.settings import Settings
 from eunoe.store.database import Finding, check, open_database
 from eunoe.tools.sandbox import Limits, Sandbox
-from eunoe.tools.sandbox_e2b import E2bSandbox
+from eunoe.tools.sandbox_remote import remote
 
 _ROOM_BYTES: Final = 1024**3
 _PROVIDER_S: Final = 10.0
@@ -227,8 +227,9 @@ async def _asked(provider: ProviderConfig) -> Diagnosis:
 
 
 async def _tried_sandbox(configured: Settings) -> str | None:
-    if configured.sandbox == "e2b":
-        return await E2bSandbox(limits=Limits()).tried()
+    elsewhere = remote(configured.sandbox, configured.provider_values, limits=Limits())
+    if elsewhere is not None:
+        return await elsewhere.tried()
     with tempfile.TemporaryDirectory() as folder:
         sandbox = Sandbox(Path(folder), limits=Limits(), hidden=(configured.data_dir,))
         return await sandbox.why_not()

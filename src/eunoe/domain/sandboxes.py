@@ -14,7 +14,7 @@ SandboxType: TypeAlias = Literal["local", "e2b", "modal"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxConfig(Stored):
-    """One configuration of a type; only the local one has a say in how tools are run here."""
+    """One configuration of a type; that of where tools run has a say in how they do."""
 
     id: str
     type: SandboxType

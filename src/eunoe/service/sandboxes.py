@@ -1,5 +1,6 @@
 """The configurations of the sandbox, and custom code run as they say (api 23)."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from eunoe.store import audit, sandboxes
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
 from eunoe.store.own import there
 from eunoe.tools.programs import Executor, Program, ProgramSandbox, Ran, Requirement
+
+_LINE: Final = re.compile(r"(@?[^@=<>!~\s]+)\s*@?(.*)")
 
 DEFAULTS: Final[dict[SandboxType, Json]] = {
     "local": {
@@ -48,10 +51,13 @@ class ConfiguredExecutor:
         except EunoeError as error:
             return Ran(ok=False, output=f"{program.name} was not run: {error}")
         config = DEFAULTS[kind] if found is None else found.config
+        pip, npm = (_packages(config, f"{name}_requirements") for name in ("pip", "npm"))
         needed = replace(
             program,
-            requirements=(*_packages(config), *program.requirements),
+            requirements=(*pip, *program.requirements),
+            npm_requirements=(*npm, *program.npm_requirements),
             template=config.get("template"),
+            timeout_s=program.timeout_s or config.get("timeout"),
         )
         ran = await self.sandbox.run(needed, arguments=arguments, variables=variables)
         mark = fingerprint(kind, config, organization_id=self.actor.organization_id)
@@ -157,8 +163,14 @@ def _new(kind: SandboxType, config: Json) -> SandboxConfig:
     )
 
 
-def _packages(config: Json) -> tuple[Requirement, ...]:
-    return tuple(
-        Requirement(name=str(one["name"]), version=one.get("version"))
-        for one in config.get("pip_requirements") or ()
-    )
+def _packages(config: Json, field: str) -> tuple[Requirement, ...]:
+    """Return the packages of a field: objects, or lines as `a`, `a==1` and `a@1`."""
+    found: list[Requirement] = []
+    for one in config.get(field) or ():
+        if isinstance(one, str):
+            line = _LINE.fullmatch(one.strip())
+            name, version = (one, None) if line is None else line.groups()
+        else:
+            name, version = one["name"], one.get("version")
+        found.append(Requirement(name=name, version=version))
+    return tuple(found)

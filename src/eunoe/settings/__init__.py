@@ -30,6 +30,7 @@ from eunoe.settings.variables import ALIASES, PREFIX, PROVIDER_VARIABLES
 
 DATABASE_FILE: Final = "eunoe.db"
 MEBIBYTE: Final = 1024 * 1024
+_SECRET: Final = {"KEY", "TOKEN"}
 
 
 def _split(value: object) -> object:
@@ -124,8 +125,8 @@ class Settings(BaseSettings):
     shutdown_grace_s: Seconds = 10
     """How long a stopping process lets open requests and runs end, in seconds"""
 
-    sandbox: Literal["local", "e2b"] = "local"
-    """Where custom tools run: on this machine, or at E2B with `E2B_API_KEY` and the extra `e2b`"""
+    sandbox: Literal["local", "e2b", "modal"] = "local"
+    """Where custom tools run: on this machine, or at E2B or Modal with the extra of that name"""
     tool_timeout_s: Seconds = 180
     """How long one call of a custom tool may take, in seconds"""
     tool_memory_bytes: Count = 512 * MEBIBYTE
@@ -208,7 +209,9 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """The values that must never be written anywhere."""
         hidden = [self.password, self.api_key, self.sentry_dsn, self.callback_secret]
-        keys = [value for name, value in self.provider_values.items() if "KEY" in name]
+        keys = [
+            value for name, value in self.provider_values.items() if set(name.split("_")) & _SECRET
+        ]
         inside = urlsplit(self.database_url).password
         return (
             *(secret.get_secret_value() for secret in hidden if secret is not None),

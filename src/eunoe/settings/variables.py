@@ -55,5 +55,8 @@ PROVIDER_VARIABLES: Final[Mapping[str, str]] = {
     "EXA_API_KEY": "Key of Exa, which is asked first to search the web",
     "TAVILY_API_KEY": "Key of Tavily, which searches the web where there is no key of Exa",
     "SEARXNG_URL": "Base URL of a SearXNG server, which searches it where there is neither key",
+    "E2B_API_KEY": "Key of E2B, for `EUNOE_SANDBOX=e2b`",
+    "MODAL_TOKEN_ID": "Token of Modal, for `EUNOE_SANDBOX=modal`",
+    "MODAL_TOKEN_SECRET": "Secret of that token",
 }
-"""What configures providers of models, and of search, under their usual names; what each is."""
+"""What configures providers of models, search and sandboxes, by its usual name; what each is."""

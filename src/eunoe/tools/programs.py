@@ -5,7 +5,7 @@ The server never runs a tool's source itself. Whatever does stands behind `Execu
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from eunoe.domain.messages import Image, Json, Text
 from eunoe.domain.sandboxes import SandboxType
@@ -90,7 +90,7 @@ class ProgramSandbox(Protocol):
     All run them alike, with the same limits, results and failures; none of these is raised.
     """
 
-    kind: ClassVar[SandboxType]
+    kind: SandboxType
 
     async def run(
         self, program: Program, *, arguments: Json, variables: Mapping[str, str] = ...

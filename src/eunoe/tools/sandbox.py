@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import structlog
 
@@ -105,7 +105,7 @@ class _Place:
 class Sandbox:
     """Runs programs. `opened` makes one; it ends with everything that runs in it."""
 
-    kind: ClassVar[SandboxType] = "local"
+    kind: SandboxType = "local"
 
     def __init__(self, folder: Path, *, limits: Limits, hidden: Sequence[Path] = ()) -> None:
         self._folder = folder

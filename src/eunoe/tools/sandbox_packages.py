@@ -99,13 +99,12 @@ def _line(requirement: Requirement) -> str:
     name, version = requirement.name.strip(), (requirement.version or "").strip()
     if _NAME.fullmatch(name) is None:
         raise PackagesRefused(f"`{name}` is not the name of a package.")
-    if not version:
-        return name
-    if version[0] not in "=~!<>":
+    if version and version[0] not in "=~!<>":
         version = f"=={version}"
-    if not all(_CLAUSE.fullmatch(clause) for clause in version.split(",")):
+    if version and not all(_CLAUSE.fullmatch(clause) for clause in version.split(",")):
         raise PackagesRefused(f"`{version}` is not a version of the package `{name}`.")
-    return f"{name}{version}"
+    # In one line, whoever reads it.
+    return "".join(f"{name}{version}".split())
 
 
 def _command(lines: Sequence[str], target: Path) -> list[str]:

@@ -59,7 +59,7 @@ class LocalSandboxConfig(Strict):
 
 
 class E2bSandboxConfig(Strict):
-    """Kept, and of no effect here."""
+    """For tools that run at E2B."""
 
     timeout: int = 300
     template: str | None = None
@@ -67,7 +67,7 @@ class E2bSandboxConfig(Strict):
 
 
 class ModalSandboxConfig(Strict):
-    """Kept, and of no effect here."""
+    """For tools that run at Modal. The language of a tool is its own: that here has no effect."""
 
     timeout: int = 60
     pip_requirements: list[str] | None = None

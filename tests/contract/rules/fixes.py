@@ -70,7 +70,7 @@ RULES: Final = {
     "FIX-67": "A provider is asked by what the loop is, not by the agent's type.",
     "FIX-68": "A provider that is busy is asked again by the server alone, a bounded number of times.",
     "FIX-69": "Code with a network reaches public addresses alone, and never a cloud's metadata.",
-    "FIX-70": "Code runs in the server's own sandbox, with the tools that it names.",
+    "FIX-70": "Code runs in the sandbox of custom tools, with the tools that it names.",
     "FIX-71": "Texts side by side are parted by a blank line, and no signature is hidden.",
     "FIX-72": "Ids of calls fit the vendor that demands a form.",
     "FIX-73": "A tool may be asynchronous, and is a function at the top level of its source.",

@@ -1,7 +1,9 @@
 """The system calls that Python does not have."""
 
+import contextlib
 import ctypes
 import os
+import threading
 from typing import Final
 
 NEW_NAMESPACE: Final = 0x00020000
@@ -31,6 +33,23 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _fork = ctypes.PyDLL(None, use_errno=True).fork
 _libc.syscall.restype = ctypes.c_long
 _libc.process_vm_readv.restype = ctypes.c_ssize_t
+
+
+def end_of(process: int) -> int:
+    """Return a descriptor that can be read, or is hung up, when the child has ended."""
+    try:
+        return os.pidfd_open(process)
+    except OSError:
+        # A kernel in user space, as machines elsewhere have, knows no such descriptors.
+        ours, theirs = os.pipe()
+
+    def wait() -> None:
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+        os.close(theirs)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return ours
 
 
 def unshare(flags: int) -> None:

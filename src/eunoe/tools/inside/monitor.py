@@ -171,8 +171,14 @@ class Child:
 
     def end(self) -> None:
         """End it, if it has not; where it has walls, everything that it started ends with it."""
-        with contextlib.suppress(ProcessLookupError):
+        try:
             signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        except OSError:
+            # Where the kernel has no descriptors of processes.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process, signal.SIGKILL)
 
     def close(self) -> None:
         self.channel.close()

@@ -2,9 +2,15 @@
 
 import json
 import os
+import re
+import subprocess
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+_OLDEST: Final = (22, 13)
+"""The first that both takes types away and has a permission model under its lasting name."""
+_NETWORK_ASKED: Final = (25, 0)
+_TRIAL_S: Final = 10.0
 _RUNNER: Final = """
 import fs from "node:fs";
 
@@ -35,6 +41,20 @@ for (let at = 0; at < said.length; ) {
 }
 process.exit(0);
 """
+
+
+def options(program: str, *, memory_bytes: int) -> list[str]:
+    """Return how that Node is told to run tools; raise `ValueError` for one that is too old."""
+    said = subprocess.run(  # noqa: S603 -- it is the one that runs tools
+        [program, "--version"], capture_output=True, timeout=_TRIAL_S, check=False
+    )
+    found = re.match(rb"v(\d+)\.(\d+)", said.stdout)
+    if found is None or (version := (int(found[1]), int(found[2]))) < _OLDEST:
+        raise ValueError(f"There is {said.stdout.decode().strip()}.")
+    heap = memory_bytes * 3 // 4 // (1024 * 1024)
+    network = ["--allow-net"] if version >= _NETWORK_ASKED else []
+    types = ["--no-warnings", "--experimental-transform-types"]
+    return [*types, "--permission", *network, f"--max-old-space-size={heap}"]
 
 
 def become_node(request: dict[str, Any]) -> NoReturn:

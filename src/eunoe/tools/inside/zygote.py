@@ -90,7 +90,7 @@ def _made(
         _become(theirs, outputs[1], errors[1], terms)
     if terms.walled:
         kernel.enter(own, kernel.NEW_PID)
-    handle = os.pidfd_open(process)
+    handle = kernel.end_of(process)
     given = [ours.detach(), outputs[0], errors[0], ended[0], handle]
     socket.send_fds(line, [monitor.NUMBER.pack(process)], given)
     for end in (theirs.detach(), outputs[1], errors[1], *given[:-1]):
