@@ -19,9 +19,9 @@ from eunoe.runs.retention import Retention, sweep
 from eunoe.runs.runner import Runner
 from eunoe.runs.traces import MOST_BYTES, tracing
 from eunoe.store.db import Database
-from eunoe.testing.anthropic_server import AnthropicServer
 from eunoe.testing.http_server import serving
 from eunoe.testing.model_server import ModelServer
+from tests.fixtures.anthropic_server import AnthropicServer
 from tests.fixtures.apis import brought
 from tests.llm.wires import KEY, LANES
 from tests.runs.conftest import ACTOR, CountingTools, World, running, toolboxes

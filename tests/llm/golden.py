@@ -6,9 +6,9 @@ from eunoe.domain.messages import Message, Text, ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.tools import ToolSchema
 from eunoe.engine.ports import ModelRequest
-from eunoe.testing.anthropic_server import AnthropicServer
-from eunoe.testing.google_server import GoogleServer
-from eunoe.testing.responses_server import ResponsesServer
+from tests.fixtures.anthropic_server import AnthropicServer
+from tests.fixtures.google_server import GoogleServer
+from tests.fixtures.responses_server import ResponsesServer
 from tests.llm.talk import asking, image, message, said
 from tests.llm.wires import LANES
 

@@ -25,8 +25,8 @@ from eunoe.errors import (
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint
-from eunoe.testing.anthropic_server import SIGNATURE, AnthropicServer
 from eunoe.testing.http_server import STREAM_END, STREAM_HEAD, chunk, serving
+from tests.fixtures.anthropic_server import SIGNATURE, AnthropicServer
 from tests.llm.talk import (
     ECHO,
     NOOP,

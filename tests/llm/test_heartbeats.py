@@ -15,7 +15,7 @@ from eunoe.domain.messages import ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
 from eunoe.engine.ports import ModelRequest, ToolChoice
 from eunoe.llm.tags import OpenedThought
-from eunoe.testing.anthropic_server import AnthropicServer
+from tests.fixtures.anthropic_server import AnthropicServer
 from tests.llm.talk import ECHO, NOOP, asking, calls_in, finish_of, message, said, text_in
 from tests.llm.wires import LANES
 

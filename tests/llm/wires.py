@@ -14,12 +14,13 @@ from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.retries import Retries
 from eunoe.llm.sources import Endpoint
 from eunoe.llm.vendor import VendorModel
-from eunoe.testing import anthropic_server, chat_wire, google_server, responses_server
-from eunoe.testing.anthropic_server import AnthropicServer
-from eunoe.testing.google_server import GoogleServer
+from eunoe.testing import chat_wire
 from eunoe.testing.http_server import Answerer, serving
 from eunoe.testing.model_server import ModelServer
-from eunoe.testing.responses_server import ResponsesServer
+from tests.fixtures import anthropic_server, google_server, responses_server
+from tests.fixtures.anthropic_server import AnthropicServer
+from tests.fixtures.google_server import GoogleServer
+from tests.fixtures.responses_server import ResponsesServer
 from tests.llm.talk import CONFIG, QUICK, chat_at
 
 KEY = "sk-test-0123456789abcdef"

@@ -9,9 +9,9 @@ from letta_client import APIStatusError, AsyncLetta
 
 from eunoe.app import create_app
 from eunoe.settings import Settings
-from eunoe.testing.anthropic_server import AnthropicServer
 from eunoe.testing.http_server import serving
 from eunoe.testing.model_server import ModelServer
+from tests.fixtures.anthropic_server import AnthropicServer
 from tests.multi.conftest import PATIENCE_S, Served
 
 pytestmark = pytest.mark.anyio

@@ -14,8 +14,8 @@ from eunoe.domain.models import ModelConfig
 from eunoe.domain.systems import default_system
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.sources import Endpoint
-from eunoe.testing.anthropic_server import AnthropicServer
 from eunoe.testing.http_server import serving
+from tests.fixtures.anthropic_server import AnthropicServer
 from tests.runs.conftest import World
 
 pytestmark = pytest.mark.anyio

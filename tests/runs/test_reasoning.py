@@ -13,12 +13,12 @@ from eunoe.domain.views import Answered, Called, Returned, Thought
 from eunoe.engine.ports import Model
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.sources import Endpoint
-from eunoe.testing import anthropic_server, google_server, responses_server
-from eunoe.testing.anthropic_server import AnthropicServer
-from eunoe.testing.google_server import GoogleServer
 from eunoe.testing.http_server import serving
-from eunoe.testing.provider_server import ProviderServer
-from eunoe.testing.responses_server import ResponsesServer
+from tests.fixtures import anthropic_server, google_server, responses_server
+from tests.fixtures.anthropic_server import AnthropicServer
+from tests.fixtures.google_server import GoogleServer
+from tests.fixtures.provider_server import ProviderServer
+from tests.fixtures.responses_server import ResponsesServer
 from tests.runs.conftest import ACTOR, World
 
 pytestmark = pytest.mark.anyio
