@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import select
-import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import contextmanager, suppress
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from eunoe.tools.programs import Ran
-from eunoe.tools.sandbox import MEBIBYTE, Limits, Sandbox
+from eunoe.tools.sandbox import MEBIBYTE, Sandbox
 from tests.tools.programs import LIMITS, program, run, sandboxed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.rule("FIX-54", "X31")]
@@ -382,69 +380,6 @@ async def test_nothing_of_a_call_is_in_the_memory_of_those_after_it(sandbox: San
         assert int(str(other.output).split()[0]) <= 2, other
         assert "SECRET" not in str(other.output)
     assert len({str(one.output).split()[-1] for one in (first, *others)}) == 5, "chance is new"
-
-
-@pytest.mark.parametrize("limits", [LIMITS, replace(LIMITS, unsandboxed=True)], ids=["", "bare"])
-async def test_what_waits_and_what_runs_ends_with_the_sandbox(
-    limits: Limits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if limits.unsandboxed:
-        monkeypatch.setattr("eunoe.tools.sandbox.bubblewrap", lambda: None)
-    others = _descendants()
-    async with sandboxed(tmp_path, limits) as sandbox:
-        assert await fine(sandbox)
-        long = asyncio.create_task(run(sandbox, "import time\ndef act():\n  time.sleep(1000)"))
-        assert await fine(sandbox), "a call that runs is in nobody's way"
-        there = _descendants() - others
-    assert len(there) > 3
-    assert await asyncio.to_thread(_have_ended, there)
-    assert failed(await long, "lost")
-
-
-async def test_where_the_watch_is_lost_nothing_runs_on(tmp_path: Path) -> None:
-    others = _descendants()
-    async with sandboxed(tmp_path) as sandbox:
-        assert await fine(sandbox)
-        long = asyncio.create_task(run(sandbox, "import time\ndef act():\n  time.sleep(1000)"))
-        assert await fine(sandbox)
-        there = _descendants() - others
-        os.kill(_watching(there), signal.SIGKILL)
-        assert failed(await long, "lost")
-        assert await asyncio.to_thread(_have_ended, there)
-
-        async def until_fine() -> None:
-            while not await fine(sandbox):
-                pass
-
-        await asyncio.wait_for(until_fine(), 10)
-
-
-def _descendants(process: int = os.getpid()) -> set[int]:
-    """Return the processes below this one."""
-    found = set[int]()
-    for path in Path(f"/proc/{process}/task").glob("*/children"):
-        with suppress(OSError):
-            children = set(map(int, path.read_text().split()))
-            found |= children.union(*map(_descendants, children))
-    return found
-
-
-def _have_ended(processes: set[int]) -> bool:
-    """Wait for all to end; whether they did."""
-    for process in processes:
-        with suppress(ProcessLookupError):
-            handle = os.pidfd_open(process)
-            ended, _, _ = select.select([handle], [], [], 5.0)
-            os.close(handle)
-            if not ended:
-                return False
-    return True
-
-
-def _watching(processes: set[int]) -> int:
-    """Return which of them has threads: one for each call that it watches."""
-    (found,) = (one for one in processes if len(list(Path(f"/proc/{one}/task").iterdir())) > 1)
-    return found
 
 
 async def test_a_forged_result_is_only_its_own(sandbox: Sandbox) -> None:

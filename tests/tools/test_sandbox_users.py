@@ -72,9 +72,9 @@ def test_no_attack_succeeds_where_an_ordinary_user_runs_the_server(home: Path) -
     ]
     if not pythons or shutil.which("setpriv") is None:
         pytest.skip("there is no interpreter here that an ordinary user may run")
-    attacks = "tests/tools/test_sandbox_attacks.py"
+    attacks = ("tests/tools/test_sandbox_attacks.py", "tests/tools/test_sandbox_watch.py")
     options = ("-q", "-n", "0", "-p", "no:cacheprovider", f"--basetemp={home / 'pytest'}")
-    done = run(*AS_SOMEBODY, pythons[0], "-B", "-m", "pytest", *options, attacks, home=home)
+    done = run(*AS_SOMEBODY, pythons[0], "-B", "-m", "pytest", *options, *attacks, home=home)
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
 

@@ -34,11 +34,12 @@ class Zygote:
     def __init__(self, process: asyncio.subprocess.Process, control: socket.socket) -> None:
         self._process = process
         self._control = control
+        self._lost = False
         self.calls = 0
 
     @property
     def is_alive(self) -> bool:
-        return self._process.returncode is None
+        return not self._lost and self._process.returncode is None
 
     @classmethod
     async def start(
@@ -78,8 +79,7 @@ class Zygote:
         self.calls += 1
         try:
             with theirs, telling:
-                ends = [theirs.fileno(), telling.fileno()]
-                socket.send_fds(self._control, [TIME.pack(timeout_s)], ends)
+                self._ask([theirs.fileno(), telling.fileno()], timeout_s)
             ours.setblocking(False)
             body = json.dumps(request).encode("utf-8", "surrogatepass")
             await loop.sock_sendall(ours, LENGTH.pack(len(body)) + body)
@@ -111,6 +111,14 @@ class Zygote:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+
+    def _ask(self, ends: Sequence[int], timeout_s: float) -> None:
+        try:
+            socket.send_fds(self._control, [TIME.pack(timeout_s)], ends)
+        except ConnectionError:
+            # Known before the loop hears of the end of the process.
+            self._lost = True
+            raise
 
     async def _ready(self, said: IO[bytes]) -> None:
         loop = asyncio.get_running_loop()
