@@ -1,4 +1,4 @@
-"""Everything that runs is dispatched by PgQueuer: in memory beside SQLite, in PostgreSQL else.
+"""What runs is dispatched by PgQueuer: in memory beside SQLite, in PostgreSQL else.
 
 Beside SQLite a new run begins at once, being owned already: it is queued if it has to be tried
 again. The queue only says that a run wants a worker; the run's own rows are the truth. What they
