@@ -106,7 +106,7 @@ def test_a_long_query_is_bounded() -> None:
 
 @pytest.mark.rule("FIX-43")
 def test_both_lists_count() -> None:
-    both = fused({1: 9.0, 2: 8.0, 3: 0.1}, {2: 0.9, 4: 0.8, 1: 0.1, 3: 0.1})
+    both = fused({1: 9.0, 2: 8.0, 3: 0.1}, {2: 0.9, 4: 0.8, 1: 0.1, 3: 0.1}, limit=9)
     assert {one.key for one in both} == {1, 2, 3, 4}
     best = both[0]
     assert (best.key, best.text_rank, best.vector_rank) == (2, 2, 1)
@@ -114,7 +114,8 @@ def test_both_lists_count() -> None:
 
 
 def test_one_list_alone_keeps_its_order() -> None:
-    assert [one.key for one in fused({1: 1.0, 2: 3.0, 3: 2.0}, {})] == [2, 3, 1]
-    assert [one.key for one in fused({}, {1: 0.1, 2: 0.3})] == [2, 1]
-    assert [one.key for one in fused({7: 1.0, 9: 1.0}, {})] == [9, 7]
-    assert fused({}, {}) == []
+    assert [one.key for one in fused({1: 1.0, 2: 3.0, 3: 2.0}, {}, limit=9)] == [2, 3, 1]
+    assert [one.key for one in fused({}, {1: 0.1, 2: 0.3}, limit=9)] == [2, 1]
+    assert [one.key for one in fused({7: 1.0, 9: 1.0}, {}, limit=9)] == [9, 7]
+    assert [one.key for one in fused({1: 1.0, 2: 3.0, 3: 2.0}, {}, limit=2)] == [2, 3]
+    assert fused({}, {}, limit=9) == []

@@ -1,7 +1,7 @@
 """One order out of two: how well the words fit, and how near the meaning is."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,8 +20,8 @@ class Ranked:
     vector_rank: int | None = None
 
 
-def fused(text: Mapping[int, float], cosine: Mapping[int, float]) -> list[Ranked]:
-    """Return all keys, best first, by the weighted sum of the z-scores of both (FIX-43).
+def fused(text: Mapping[int, float], cosine: Mapping[int, float], *, limit: int) -> list[Ranked]:
+    """Return the best `limit` keys in order, by the weighted sum of the z-scores of both (FIX-43).
 
     A key that the words do not match has a text score of 0; one without a vector stands at
     the mean, neither near nor far. Z-scores are cut at three, or else the only match of a
@@ -30,27 +30,27 @@ def fused(text: Mapping[int, float], cosine: Mapping[int, float]) -> list[Ranked
     keys = text.keys() | cosine.keys()
     by_text = _z_scores({key: text.get(key, 0.0) for key in keys} if text else {})
     by_vector = _z_scores(cosine)
+    scores = {
+        key: TEXT_WEIGHT * by_text.get(key, 0.0) + VECTOR_WEIGHT * by_vector.get(key, 0.0)
+        for key in keys
+    }
     text_ranks, vector_ranks = _ranks(text), _ranks(cosine)
-    ranked = [
+    return [
         Ranked(
             key=key,
-            score=_squashed(
-                TEXT_WEIGHT * by_text.get(key, 0.0) + VECTOR_WEIGHT * by_vector.get(key, 0.0)
-            ),
+            score=_squashed(scores[key]),
             text_rank=text_ranks.get(key),
             vector_rank=vector_ranks.get(key),
         )
-        for key in keys
+        for key in _in_order(scores)[:limit]
     ]
-    # Among equals the newer comes first: keys are places in the order of writing.
-    return sorted(ranked, key=lambda one: (-one.score, -one.key))
 
 
 def _z_scores(values: Mapping[int, float]) -> dict[int, float]:
     if not values:
         return {}
     mean = math.fsum(values.values()) / len(values)
-    spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values.values()) / len(values))
+    spread = math.dist(list(values.values()), [mean] * len(values)) / math.sqrt(len(values))
     if spread == 0.0:
         return dict.fromkeys(values, 0.0)
     return {
@@ -60,8 +60,16 @@ def _z_scores(values: Mapping[int, float]) -> dict[int, float]:
 
 
 def _ranks(values: Mapping[int, float]) -> dict[int, int]:
-    order: Iterable[int] = sorted(values, key=lambda key: (-values[key], -key))
-    return {key: rank for rank, key in enumerate(order, 1)}
+    return {key: rank for rank, key in enumerate(_in_order(values), 1)}
+
+
+def _in_order(values: Mapping[int, float]) -> list[int]:
+    """Return the keys, best first.
+
+    Among equals the newer comes first: keys are places in the order of writing.
+    """
+    pairs = sorted(zip(values.values(), values.keys(), strict=True), reverse=True)
+    return [key for _, key in pairs]
 
 
 def _squashed(score: float) -> float:

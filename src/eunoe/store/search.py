@@ -87,7 +87,7 @@ async def find_across(
         found = await _by_words(tx, scan)
         words |= found
         cosine |= await _near(tx, scan, found, vector)
-    return await passage_hits(tx, fused(words, cosine)[:limit])
+    return await passage_hits(tx, fused(words, cosine, limit=limit))
 
 
 async def find_messages(
@@ -148,7 +148,8 @@ async def _best(
     if not scan.query.text.strip() and vector is None:
         return await _newest(tx, scan)
     scores = await score(tx, scan) if words is None else words
-    return fused(scores, await _near(tx, scan, scores, vector))[: scan.query.limit]
+    near = await _near(tx, scan, scores, vector)
+    return fused(scores, near, limit=scan.query.limit)
 
 
 async def _near(
