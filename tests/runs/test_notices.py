@@ -15,8 +15,9 @@ from eunoe.domain.runs import RunOptions
 from eunoe.runs import feed as feeds
 from eunoe.runs import watch as watching
 from eunoe.runs.feed import Feed
+from eunoe.runs.jobs import Ears
 from eunoe.runs.outcome import folded
-from eunoe.runs.queue_driver import Ears, PatientDriver
+from eunoe.runs.queue_driver import PatientDriver
 from eunoe.runs.submit import Submission, submit
 from eunoe.store import runs
 from eunoe.store.db import Actor, Database, Dialect, Tx

@@ -189,6 +189,7 @@ async def test_a_start_on_a_current_database_is_quick_and_imports_no_migrations(
 ) -> None:
     code = (
         "import asyncio, sys, time\n"
+        "from eunoe.store import postgresql\n"
         "from eunoe.store.database import opened\n"
         "async def main():\n"
         "    began = time.perf_counter()\n"

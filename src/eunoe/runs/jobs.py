@@ -7,26 +7,26 @@ forgotten with a queue, a worker or a request that died at the wrong moment (G-1
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import importlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
-from pgqueuer import AsyncpgDriver, InMemoryQueries, PgQueuer, Queries, RetryRequested
-from pgqueuer.models import Job, Schedule
 
 from eunoe.domain.runs import Run
 from eunoe.errors import EunoeError
-from eunoe.runs.queue_driver import Ears, PatientDriver
 from eunoe.store.db import Actor, Database, Tx
 
-_RUN: Final = "run"
+if TYPE_CHECKING:
+    from eunoe.runs.queue import Queue
+
+RUN: Final = "run"
 _EMBED: Final = "embed"
 _SWEEP: Final = "sweep"
 _QUIET: Final = timedelta(seconds=2)
-_HOURLY: Final = "0 * * * *"
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
 # How long an idle dispatcher waits to look for jobs whose owner died: nobody announces those.
 LOOK: Final = timedelta(seconds=2)
@@ -41,6 +41,31 @@ Owned = tuple[Run, Actor]
 """A run that this process owns from its first moment, and for whom."""
 
 _log = structlog.get_logger("eunoe.jobs")
+
+
+def _heedless(listens: bool) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ears:
+    """Who is called with a notice of each channel, and told when notices may be missed.
+
+    `listening` hears true whenever listening begins: what was said before then is to be read.
+    """
+
+    heard: Mapping[str, Callable[[str | bytes | bytearray], None]] = field(
+        default_factory=dict[str, Callable[[str | bytes | bytearray], None]]
+    )
+    listening: Callable[[bool], None] = _heedless
+
+
+class PutOff(Exception):
+    """What was begun is to be tried again after `delay`."""
+
+    def __init__(self, delay: timedelta) -> None:
+        super().__init__(delay)
+        self.delay = delay
 
 
 class Jobs(Protocol):
@@ -99,8 +124,9 @@ class Engine:
         self._unfinished = unfinished
         self._embed = embed
         self._sweep = sweep
-        self._queue: PgQueuer | None = None
-        self._memory: InMemoryQueries | None = None
+        self._queue: Queue | None = None
+        self._opened = asyncio.Event()
+        self._alone = False
         self._task: asyncio.Task[None] | None = None
         self._scan: asyncio.Task[None] | None = None
         self._stopping = False
@@ -117,54 +143,50 @@ class Engine:
 
     async def start(self) -> None:
         """Start dispatching, first what a past process left undone."""
-        self._make_queue()
-        await self._enqueue_unfinished()
         self._task = asyncio.create_task(self._run())
         self._scan = asyncio.create_task(self._scan_on())
-
-    def _make_queue(self) -> PgQueuer:
-        match self._db.dialect:
-            case "sqlite":
-                queue = PgQueuer.in_memory()
-                self._memory = cast("InMemoryQueries", queue.queries)
-            case "postgresql":
-                pool: Any = cast("Any", self._db).pool
-                queue = PgQueuer(PatientDriver(pool, self._ears))
-        queue.entrypoint(_RUN)(self._dispatch)
-        queue.entrypoint(_EMBED, concurrency_limit=1)(self._embedded)
-        for duty in self._duties:
-            queue.entrypoint(duty.name, concurrency_limit=duty.at_once)(self._carrying_out(duty))
-        queue.schedule(_SWEEP, _HOURLY)(self._swept)
-        self._queue = queue
-        return queue
+        self._alone = self._db.dialect == "sqlite"
+        if not self._alone:
+            # A run would go to other processes here; beside SQLite it begins without the queue.
+            await self._opened.wait()
 
     async def _run(self) -> None:
         """Dispatch until told to stop; a dispatcher that fails is followed by a new one."""
-        queue = self._queue or self._make_queue()
-        while True:
+        while not self._stopping:
             try:
-                await queue.run(
-                    heartbeat_timeout=HEARTBEAT_TIMEOUT, dequeue_timeout=LOOK, batch_size=16
-                )
+                await asyncio.to_thread(importlib.import_module, "eunoe.runs.queue")
+                queue = self._queue = self._made()
+                self._opened.set()
+                await queue.run(heartbeat=HEARTBEAT_TIMEOUT, look=LOOK)
             except Exception as error:  # noqa: BLE001 -- whatever it was, runs must be carried out
                 _log.exception("jobs.dispatcher_failed", error=type(error).__name__)
-            if self._stopping:
-                return
-            await asyncio.sleep(_RESTART_S)
-            queue = self._make_queue()
+            if not self._stopping:
+                await asyncio.sleep(_RESTART_S)
+
+    def _made(self) -> "Queue":
+        from eunoe.runs.queue import Queue  # noqa: PLC0415 -- it takes a tenth of a start
+
+        queue = Queue(self._db, self._ears)
+        queue.give(RUN, self._take_up)
+        queue.give(_EMBED, self._embedded, at_once=1)
+        for duty in self._duties:
+            queue.give(duty.name, self._carrying_out(duty), at_once=duty.at_once)
+        queue.give_hourly(_SWEEP, self._sweep)
+        return queue
 
     async def stop(self, *, grace_s: float) -> None:
         """Take no more work and let what runs finish within `grace_s`; may be called again.
 
         What is not done by then is left to the next owner, who need not wait until it is missed.
         """
-        if self._queue is None or self._task is None:
+        if self._task is None:
             return
         if self._scan is not None:
             self._scan.cancel()
             await asyncio.wait([self._scan])
         self._stopping = True
-        self._queue.shutdown.set()
+        if self._queue is not None:
+            self._queue.shut()
         # Cancelled while it looks for work, it would wait for what has begun, however long.
         _, left = await asyncio.wait([self._task, *self._begun], timeout=max(grace_s, _NOTICED_S))
         for task in left:
@@ -176,7 +198,7 @@ class Engine:
 
     async def _hand_over(self) -> None:
         """Queue again what was cut short, for another process where there is one."""
-        if self._memory is not None:
+        if self._alone:
             return
         try:
             # The engine waits for a database that is away; who is to end cannot.
@@ -186,16 +208,16 @@ class Engine:
             _log.warning("jobs.not_handed_over", error=type(error).__name__)
 
     def taken(self, run: Run) -> Run:
-        return replace(run, status="running", fence=1) if self._memory is not None else run
+        return replace(run, status="running", fence=1) if self._alone else run
 
     async def enqueue_in(self, tx: Tx, run_id: str) -> None:
         if tx.dialect == "postgresql":
-            await Queries(AsyncpgDriver(tx.raw)).enqueue(
-                _RUN, run_id.encode(), dedupe_key=run_id, on_conflict="skip"
-            )
+            from eunoe.runs.queue import put_in  # noqa: PLC0415 -- as in `_made`
+
+            await put_in(tx, run_id)
 
     async def enqueued(self, run: Run, actor: Actor) -> None:
-        if self._memory is not None and not self._stopping:
+        if self._alone and not self._stopping:
             self._owned[run.id] = (run, actor)
             begun = asyncio.create_task(self._begin(run.id), context=self._context.copy())
             self._begun.add(begun)
@@ -203,14 +225,14 @@ class Engine:
 
     async def _begin(self, run_id: str) -> None:
         try:
-            await self._take_up(run_id)
-        except RetryRequested as later:
-            await self._queue_up([(_RUN, run_id)], delay=later.delay)
+            await self._take_up(run_id, 0)
+        except PutOff as later:
+            await self._queue_up([(RUN, run_id)], delay=later.delay)
 
     async def enqueue_here(self, run_id: str) -> None:
         """Queue a stored run that nobody owns, where the queue lives in this process."""
-        if self._memory is not None:
-            await self.due(_RUN, run_id)
+        if self._alone:
+            await self.due(RUN, run_id)
 
     async def embed_later(self, who: str) -> None:
         """Give vectors to what `who` has said, once it was quiet for a moment.
@@ -227,17 +249,11 @@ class Engine:
         self, jobs: Sequence[tuple[str, str]], *, delay: timedelta = timedelta()
     ) -> None:
         """Queue what is not queued yet, (kind, name) each, in one statement."""
-        if not jobs or self._queue is None or self._queue.queries is None:
+        if not jobs or self._task is None:
             return
-        delays: list[timedelta | None] = [delay for _ in jobs]
-        await self._queue.queries.enqueue(
-            [kind for kind, _ in jobs],
-            [name.encode() for _, name in jobs],
-            [0] * len(jobs),
-            execute_after=delays,
-            dedupe_key=[name if kind == _RUN else f"{kind}:{name}" for kind, name in jobs],
-            on_conflict="skip",
-        )
+        await self._opened.wait()
+        if self._queue is not None:
+            await self._queue.put(jobs, delay=delay)
 
     def warn(self, run_id: str) -> None:
         """Let a run that waits here for its worker know that it is to stop."""
@@ -247,57 +263,49 @@ class Engine:
 
     async def _enqueue_unfinished(self) -> None:
         """Queue the unfinished runs that nobody carries out and that are not queued yet."""
-        left = [(_RUN, run_id) for run_id in await self._unfinished()]
+        left = [(RUN, run_id) for run_id in await self._unfinished()]
         for duty in self._duties:
             left.extend((duty.name, name) for name in await duty.pending())
         await self._queue_up(left)
 
     async def _scan_on(self) -> None:
         while True:
-            await asyncio.sleep(SCAN_S)
             try:
                 await self._enqueue_unfinished()
-                if self._memory is not None:
-                    # The in-memory engine keeps a row for each change of a job until told not to.
-                    await self._memory.clear_queue_log()
+                if self._queue is not None:
+                    await self._queue.trim()
             except EunoeError as error:
                 _log.warning("jobs.scan_failed", code=error.code)
+            await asyncio.sleep(SCAN_S)
 
-    async def _embedded(self, job: Job) -> None:
-        await self._embed((job.payload or b"").decode())
+    async def _embedded(self, who: str, attempts: int) -> None:
+        del attempts
+        await self._embed(who)
 
-    async def _swept(self, schedule: Schedule) -> None:
-        del schedule
-        await self._sweep()
-
-    def _carrying_out(self, duty: Duty) -> Callable[[Job], Awaitable[None]]:
-        async def carry_out(job: Job) -> None:
-            name = (job.payload or b"").decode()
+    def _carrying_out(self, duty: Duty) -> Callable[[str, int], Awaitable[None]]:
+        async def carry_out(name: str, attempts: int) -> None:
             try:
                 await duty.carry_out(name)
             except asyncio.CancelledError:
                 self._cut.append((duty.name, name))
                 raise
             except Exception as error:
-                raise _put_off(job.attempts, error, duty=duty.name, name=name) from error
+                raise _put_off(attempts, error, duty=duty.name, name=name) from error
 
         return carry_out
 
-    async def _dispatch(self, job: Job) -> None:
-        await self._take_up((job.payload or b"").decode(), attempts=job.attempts)
-
-    async def _take_up(self, run_id: str, *, attempts: int = 0) -> None:
+    async def _take_up(self, run_id: str, attempts: int) -> None:
         try:
             await self._work(run_id, self._owned.pop(run_id, None))
         except asyncio.CancelledError:
-            self._cut.append((_RUN, run_id))
+            self._cut.append((RUN, run_id))
             raise
         except Exception as error:
             # Not the run's fault, which would have ended it: it is taken up again (G-1).
-            raise _put_off(attempts, error, duty=_RUN, name=run_id) from error
+            raise _put_off(attempts, error, duty=RUN, name=run_id) from error
 
 
-def _put_off(attempts: int, error: Exception, *, duty: str, name: str) -> RetryRequested:
+def _put_off(attempts: int, error: Exception, *, duty: str, name: str) -> PutOff:
     delay_s = min(_FIRST_DELAY_S * 4**attempts, _LONGEST_DELAY_S)
     _log.warning(f"{duty}.put_off", job=name, error=type(error).__name__, delay_s=delay_s)
-    return RetryRequested(timedelta(seconds=delay_s))
+    return PutOff(timedelta(seconds=delay_s))

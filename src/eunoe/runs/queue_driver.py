@@ -8,8 +8,7 @@ nothing would be started any more.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar, cast
 
 import structlog
@@ -17,6 +16,7 @@ from pgqueuer import AsyncpgPoolDriver
 from pgqueuer.ports.driver import NotifyCallback
 
 from eunoe.errors import DatabaseUnreachable
+from eunoe.runs.jobs import Ears
 from eunoe.store.postgresql_connection import DRIVER_ERRORS, meaning
 
 _PAUSE_S: Final = 0.5
@@ -24,21 +24,6 @@ _PAUSE_S: Final = 0.5
 T = TypeVar("T")
 
 _log = structlog.get_logger("eunoe.jobs")
-
-
-def _heedless(listens: bool) -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ears:
-    """Who is called with a notice of each channel, and told when notices may be missed.
-
-    `listening` hears true whenever listening begins: what was said before then is to be read.
-    """
-
-    heard: Mapping[str, NotifyCallback] = field(default_factory=dict[str, NotifyCallback])
-    listening: Callable[[bool], None] = _heedless
 
 
 class PatientDriver(AsyncpgPoolDriver):

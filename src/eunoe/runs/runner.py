@@ -22,11 +22,10 @@ from eunoe.runs import cancel, rounds, submit
 from eunoe.runs.callbacks import CALLBACK
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import Following, FollowUps
-from eunoe.runs.jobs import Duty, Engine
+from eunoe.runs.jobs import Duty, Ears, Engine
 from eunoe.runs.outcome import Outcome, folded
 from eunoe.runs.peers import RunPeers
 from eunoe.runs.ports import Providers, Toolboxes
-from eunoe.runs.queue_driver import Ears
 from eunoe.runs.recall import embed_pending
 from eunoe.runs.retention import Retention, sweep
 from eunoe.runs.submit import Claim, Submission, Submitted

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 from urllib.parse import urlsplit
 
 from eunoe.errors import (
@@ -12,11 +12,14 @@ from eunoe.errors import (
     DatabaseUnreachable,
     DatabaseUrlInvalid,
 )
-from eunoe.store import postgresql, sqlite
+from eunoe.store import sqlite
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.migrations import HEAD, REVISIONS
 from eunoe.store.migrations.stored import is_only_wider, jobs_are_current, stored_revision
 from eunoe.store.sealing import NO_KEYS, Sealer
+
+if TYPE_CHECKING:
+    from eunoe.store.postgresql import PostgresqlDatabase
 
 _SQLITE: Final = "sqlite:///"
 
@@ -35,7 +38,7 @@ class Finding:
 
 async def open_database(
     url: str, *, sealer: Sealer = NO_KEYS
-) -> sqlite.SqliteDatabase | postgresql.PostgresqlDatabase:
+) -> "sqlite.SqliteDatabase | PostgresqlDatabase":
     """Open `sqlite:///path` (four slashes where absolute) or `postgresql://…`.
 
     Raises `DatabaseUrlInvalid` and `DatabaseUnreachable`. The folder of an SQLite file is
@@ -44,6 +47,8 @@ async def open_database(
     """
     match located(url):
         case str() as normal:
+            from eunoe.store import postgresql  # noqa: PLC0415 -- its driver is slow to import
+
             return await postgresql.connect(normal, sealer=sealer)
         case path:
             return sqlite.SqliteDatabase(path, sealer=sealer)
@@ -74,7 +79,7 @@ def _file(path: str) -> Path:
 @asynccontextmanager
 async def opened(
     url: str, *, sealer: Sealer = NO_KEYS
-) -> AsyncGenerator[sqlite.SqliteDatabase | postgresql.PostgresqlDatabase]:
+) -> "AsyncGenerator[sqlite.SqliteDatabase | PostgresqlDatabase]":
     """Open a database, bring it up to this version, and close it after the block."""
     db = await open_database(url, sealer=sealer)
     try:
@@ -90,7 +95,7 @@ async def version(db: Database) -> str | None:
         return await stored_revision(tx)
 
 
-async def upgrade(db: sqlite.SqliteDatabase | postgresql.PostgresqlDatabase) -> None:
+async def upgrade(db: "sqlite.SqliteDatabase | PostgresqlDatabase") -> None:
     """Bring the schema up to this version; raise `DatabaseNewer` where it is past it.
 
     One that is only wider is taken as it is, so that servers can be replaced one by one.

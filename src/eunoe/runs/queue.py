@@ -1,0 +1,94 @@
+"""PgQueuer as `jobs` uses it: in memory beside SQLite, in PostgreSQL else.
+
+Importing it takes a tenth of a start, so that beside SQLite it is imported when requests are
+taken already.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from pgqueuer import AsyncpgDriver, InMemoryQueries, PgQueuer, Queries, RetryRequested
+from pgqueuer.models import Job, Schedule
+
+from eunoe.runs.jobs import RUN, Ears, PutOff
+from eunoe.runs.queue_driver import PatientDriver
+from eunoe.store.db import Database, Tx
+
+_HOURLY: Final = "0 * * * *"
+_BATCH: Final = 16
+
+
+class Queue:
+    """One dispatcher: what was put into it is given to who takes that kind."""
+
+    def __init__(self, db: Database, ears: Ears) -> None:
+        self._memory: InMemoryQueries | None = None
+        match db.dialect:
+            case "sqlite":
+                self._queuer = PgQueuer.in_memory()
+                self._memory = cast("InMemoryQueries", self._queuer.queries)
+            case "postgresql":
+                pool: Any = cast("Any", db).pool
+                self._queuer = PgQueuer(PatientDriver(pool, ears))
+
+    def give(
+        self, kind: str, work: Callable[[str, int], Awaitable[None]], *, at_once: int = 0
+    ) -> None:
+        """Have `work` called with each name of the kind and how often it was tried; 0 is no bound.
+
+        What raises `PutOff` is tried again.
+        """
+
+        async def carry_out(job: Job) -> None:
+            try:
+                await work((job.payload or b"").decode(), job.attempts)
+            except PutOff as later:
+                raise RetryRequested(later.delay) from later
+
+        self._queuer.entrypoint(kind, concurrency_limit=at_once)(carry_out)
+
+    def give_hourly(self, kind: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Have `work` called once an hour, by one of all processes."""
+
+        async def carry_out(schedule: Schedule) -> None:
+            del schedule
+            await work()
+
+        self._queuer.schedule(kind, _HOURLY)(carry_out)
+
+    async def run(self, *, heartbeat: timedelta, look: timedelta) -> None:
+        """Dispatch until it is shut and what has begun has ended.
+
+        A job without a heartbeat for so long is taken over; an idle dispatcher looks so often.
+        """
+        await self._queuer.run(heartbeat_timeout=heartbeat, dequeue_timeout=look, batch_size=_BATCH)
+
+    def shut(self) -> None:
+        """Begin nothing more."""
+        self._queuer.shutdown.set()
+
+    async def put(self, jobs: Sequence[tuple[str, str]], *, delay: timedelta) -> None:
+        """Put in what is not in yet, (kind, name) each, in one statement."""
+        delays: list[timedelta | None] = [delay for _ in jobs]
+        queries: Queries | InMemoryQueries = cast("Any", self._queuer.queries)
+        await queries.enqueue(
+            [kind for kind, _ in jobs],
+            [name.encode() for _, name in jobs],
+            [0] * len(jobs),
+            execute_after=delays,
+            dedupe_key=[name if kind == RUN else f"{kind}:{name}" for kind, name in jobs],
+            on_conflict="skip",
+        )
+
+    async def trim(self) -> None:
+        """Forget what has been done: the engine in memory keeps a row for each change of a job."""
+        if self._memory is not None:
+            await self._memory.clear_queue_log()
+
+
+async def put_in(tx: Tx, run_id: str) -> None:
+    """Put a run into the queue of PostgreSQL with the transaction that makes it."""
+    await Queries(AsyncpgDriver(tx.raw)).enqueue(
+        RUN, run_id.encode(), dedupe_key=run_id, on_conflict="skip"
+    )
