@@ -74,10 +74,11 @@ async def open_pool(url: str) -> Pool:
             reset=_keep_session,
             statement_cache_size=512,
             command_timeout=_COMMAND_TIMEOUT_S,
-            # Our statements are small, and compiling one costs more than running it.
+            # Our statements are small: to compile or to plan one costs more than to run it.
             server_settings={
                 "application_name": "eunoe",
                 "jit": "off",
+                "plan_cache_mode": "force_generic_plan",
                 "idle_in_transaction_session_timeout": _IDLE_TIMEOUT,
             },
         )
