@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
+from pgqueuer.adapters.persistence.qb import DBSettings
 
 from eunoe.domain.events import Shown
 from eunoe.domain.inputs import InputMessage
@@ -17,6 +18,7 @@ from eunoe.runs import watch as watching
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Ears
 from eunoe.runs.outcome import folded
+from eunoe.runs.queue import put_in
 from eunoe.runs.queue_driver import PatientDriver
 from eunoe.runs.submit import Submission, submit
 from eunoe.store import runs
@@ -32,6 +34,7 @@ pytestmark = pytest.mark.anyio
 
 _SOON_S = 20
 _NEVER_S = 3_600
+_JOBS = DBSettings().channel
 _CUT_OFF = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
@@ -179,3 +182,22 @@ async def test_a_run_stops_at_once_when_another_process_says_so(
     async with asyncio.timeout(_SOON_S):
         assert (await runner.fold(ACTOR, submitted.run.id)).reason == "cancelled"
     await runner.stop()
+
+
+async def test_who_dispatches_is_told_of_jobs_that_come_and_not_of_those_that_are_done(
+    world: World,
+) -> None:
+    await world.runner.stop()
+    heard: asyncio.Queue[str | bytes | bytearray] = asyncio.Queue()
+    driver = PatientDriver(cast("Any", world.db).pool, Ears())
+    async with driver, asyncio.timeout(_SOON_S):
+        await driver.add_listener(_JOBS, heard.put_nowait)
+        async with world.db.write(ACTOR) as tx:
+            await put_in(tx, "run-1")
+        async with world.db.write(ACTOR) as tx:
+            await tx.execute("DELETE FROM pgqueuer")
+        async with session(world.db.url) as other:
+            await other.execute(f"NOTIFY {_JOBS}, 'over'")
+        assert '"insert"' in str(await heard.get())
+        assert await heard.get() == "over"
+        await driver.remove_listener(_JOBS, heard.put_nowait)

@@ -9,6 +9,7 @@ nothing would be started any more.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 import structlog
@@ -20,10 +21,25 @@ from eunoe.runs.jobs import Ears
 from eunoe.store.postgresql_connection import DRIVER_ERRORS, meaning
 
 _PAUSE_S: Final = 0.5
+_DELETED: Final = '"operation" : "delete"'
 
 T = TypeVar("T")
 
 _log = structlog.get_logger("eunoe.jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class _Heedful:
+    """Hears of jobs that come, and not of those that are done, which would have it look for more.
+
+    One that waits for another to be done is looked for every 0.1 s anyway.
+    """
+
+    callback: NotifyCallback
+
+    def __call__(self, payload: str | bytes | bytearray) -> None:
+        if _DELETED not in str(payload):
+            self.callback(payload)
 
 
 class PatientDriver(AsyncpgPoolDriver):
@@ -50,7 +66,7 @@ class PatientDriver(AsyncpgPoolDriver):
         await _patiently(lambda: super(PatientDriver, self).notify(channel, payload))
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        wanted = [(channel, callback)]
+        wanted: list[tuple[str, NotifyCallback]] = [(channel, _Heedful(callback))]
         if self._listener_connection is None:
             wanted.extend(self._ears.heard.items())
         for one in wanted:
@@ -59,8 +75,8 @@ class PatientDriver(AsyncpgPoolDriver):
         self._ears.listening(True)
 
     async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
-        self._wanted.remove((channel, callback))
-        await super().remove_listener(channel, callback)
+        self._wanted.remove((channel, _Heedful(callback)))
+        await super().remove_listener(channel, _Heedful(callback))
 
     async def __aexit__(self, *error: object) -> None:
         if self._repairing is not None:
