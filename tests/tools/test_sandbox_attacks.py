@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncGenerator, Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,6 +187,36 @@ async def test_a_network_that_may_be_private_is_reached_through_the_server(tmp_p
             program(DIAL, network=True), arguments={"host": "169.254.169.254", "port": 80}
         )
         assert failed(ran, "PermissionError")
+
+
+async def test_connections_that_nobody_waits_for_any_more_are_bounded(tmp_path: Path) -> None:
+    source = """
+        import signal, socket
+        def act(port):
+            def stop(*_): raise InterruptedError
+            signal.signal(signal.SIGALRM, stop)
+            for number in range(200):
+                signal.setitimer(signal.ITIMER_REAL, 0.005)
+                with socket.socket() as dialling:
+                    try:
+                        dialling.connect(("127.0.0.1", port))
+                    except InterruptedError:
+                        continue
+                    except BlockingIOError:
+                        return f"stopped at {number}"
+    """
+    limits = replace(LIMITS, network="on", private_network=True)
+    full, waiting = socket.socket(), [socket.socket() for _ in range(8)]
+    with full, ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for one in waiting:
+            stack.enter_context(one).setblocking(False)
+            one.connect_ex(full.getsockname())
+        async with sandboxed(tmp_path, limits) as sandbox:
+            ran = await run(sandbox, source, port=full.getsockname()[1])
+            assert "stopped at" in str(ran.output), ran
+            assert await fine(sandbox)
 
 
 async def test_names_and_packets_do_not_go_out(online: Sandbox) -> None:
@@ -382,12 +412,21 @@ async def test_nothing_of_a_call_is_in_the_memory_of_those_after_it(sandbox: San
     assert len({str(one.output).split()[-1] for one in (first, *others)}) == 5, "chance is new"
 
 
-async def test_a_forged_result_is_only_its_own(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("forged", "told"),
+    [
+        ('{"ok": true, "output": "forged", "agent_state": [', "damaged"),
+        ('{"ok": true, "parts": 7, "agent_state": 7}', ""),
+        ('{"ok": true, "parts": [7, {"source": 7}], "output": null}', ""),
+        ('{"error": 7, "trace": 7}', "7"),
+    ],
+)
+async def test_a_forged_result_is_only_its_own(sandbox: Sandbox, forged: str, told: str) -> None:
     source = """
         import os
-        def act():
-            os.write(3, b'{"ok": true, "output": "forged", "parts": 7, "agent_state": [')
-            return "real"
+        def act(forged):
+            os.write(3, forged.encode())
+            os._exit(0)
     """
-    assert failed(await run(sandbox, source), "damaged")
+    assert told in str((await run(sandbox, source, forged=forged)).output)
     assert await fine(sandbox)

@@ -52,6 +52,22 @@ async def test_where_the_watch_is_lost_nothing_runs_on(tmp_path: Path) -> None:
         await asyncio.wait_for(until_fine(), 10)
 
 
+async def test_a_call_leaves_nothing_open_where_it_was_watched(tmp_path: Path) -> None:
+    others = _descendants()
+    async with sandboxed(tmp_path, replace(LIMITS, network="on")) as sandbox:
+        assert await fine(sandbox)
+        before = _open_files(_descendants() - others)
+        for _ in range(20):
+            assert await fine(sandbox)
+        # Some may belong to a call that is about to end.
+        assert _open_files(_descendants() - others) < before + 20
+
+
+def _open_files(processes: set[int]) -> int:
+    """Return how many files are open in the one of them that has the most."""
+    return max(len(list(Path(f"/proc/{one}/fd").glob("*"))) for one in processes)
+
+
 def _descendants(process: int = os.getpid()) -> set[int]:
     """Return the processes below this one."""
     found = set[int]()

@@ -33,6 +33,8 @@ _IN_PLACE: Final = 1
 _GET_DESCRIPTOR: Final = 438
 _LONGEST_ADDRESS: Final = 128
 _PATIENCE_S: Final = 30.0
+_MOST_PENDING: Final = 64
+"""As many as a call may have threads; one that is interrupted leaves what it asked for behind."""
 _EMBEDDING: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _LINK_LOCAL: Final = ipaddress.ip_network("169.254.0.0/16")
 
@@ -101,6 +103,12 @@ class Dialer:
             with asked.made:
                 self._put(asked, error)
 
+    def close(self) -> None:
+        """Answer nobody any more: who still waits for a connection has ended, or is told so."""
+        os.close(self.listener)
+        for asked in self.pending.values():
+            asked.made.close()
+
     def _put(self, asked: _Asked, error: int) -> None:
         """Put the connection in the place of the socket that asked for it, and say so."""
         if not error:
@@ -136,6 +144,8 @@ class Dialer:
         host, port = _parsed(address)
         if not self.permits(host, port):
             raise OSError(errno.EACCES, "not an address that tools may reach")
+        if len(self.pending) >= _MOST_PENDING:
+            raise OSError(errno.EAGAIN, "too many connections are being made")
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setblocking(False)
         begun = made.connect_ex((str(host), port))

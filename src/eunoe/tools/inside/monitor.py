@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -67,6 +68,9 @@ def attend(control: socket.socket, line: socket.socket, terms: Terms) -> NoRetur
     It ends with the first of both, and everything in the sandbox with it.
     """
     try:
+        # It holds those of all calls.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         while True:
             told, descriptors, _, _ = socket.recv_fds(control, TIME.size, 2)
             if not told:
@@ -137,7 +141,11 @@ def _carried_out(
         walled=terms.walled,
         dialer=dialer,
     )
-    why = watch.until_ended()
+    try:
+        why = watch.until_ended()
+    finally:
+        if dialer is not None:
+            dialer.close()
     return {
         "killed": why,
         "status": None if watch.ended is None else os.waitstatus_to_exitcode(watch.ended),
@@ -262,9 +270,11 @@ class Watch:
     def _memory(self) -> int:
         """Return the bytes that the processes of the call hold together."""
         total = 0
-        for process in Path(f"/proc/{self.child.process}/root/proc").glob("[0-9]*/smaps_rollup"):
-            # One may end while it is looked at.
-            with contextlib.suppress(OSError):
-                text = process.read_text(encoding="ascii")
-                total += 1024 * int(text.partition("\nPss:")[2].split()[0])
+        # All of them, and each, may end while they are looked at.
+        with contextlib.suppress(OSError):
+            for process in Path(f"/proc/{self.child.process}/root/proc").iterdir():
+                with contextlib.suppress(OSError):
+                    if process.name.isdigit():
+                        text = (process / "smaps_rollup").read_text(encoding="ascii")
+                        total += 1024 * int(text.partition("\nPss:")[2].split()[0])
         return total
