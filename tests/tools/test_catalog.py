@@ -7,6 +7,7 @@ import pytest
 
 from eunoe.domain.base_tools import base_tool_names
 from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert
+from eunoe.domain.messages import Text
 from eunoe.domain.tools import ToolResult
 from eunoe.engine.ports import ToolTraits
 from eunoe.tools.catalog import AgentToolbox, builtin_tools
@@ -168,9 +169,11 @@ async def test_an_object_past_the_limit_is_cut_as_text() -> None:
 
 
 async def test_a_function_maygive_a_whole_result() -> None:
-    whole = ToolResult(ok=False, output="no", stdout=("out",), stderr=("err",))
+    said = {"stdout": ("out\x00",), "stderr": ("\ud800err",), "parts": (Text(text="\x00a"),)}
+    whole = ToolResult(ok=False, output="no", **said)
     given = await result(box(custom(give)), "act", value=whole)
-    assert replace(given, duration_ns=0) == whole
+    plain = {"stdout": ("out",), "stderr": ("err",), "parts": (Text(text="a"),)}
+    assert replace(given, duration_ns=0) == replace(whole, **plain)
 
 
 async def test_send_message_says_what_the_call_says() -> None:

@@ -83,6 +83,11 @@ async def test_any_value_is_a_result(sandbox: Sandbox, value: str, output: objec
         ("datetime.date", "2024-07-01", "datetime.date(2024, 7, 1)"),
         ("int", "many", "'many'"),
         ("'Unknown'", "7", "'7'"),
+        ("str", 5, "'5'"),
+        ("Sequence[Point]", [{"x": 1, "y": 2}], "[Point(x=1, y=2)]"),
+        ("Mapping[str, Point]", {"a": {"x": 1, "y": 2}}, "{'a': Point(x=1, y=2)}"),
+        ("Annotated[Note | None, 'a note']", {"at": {"x": 1, "y": 2}}, "{'at': Point(x=1, y=2)}"),
+        ("Count", "7", "7"),
     ],
 )
 async def test_arguments_come_as_their_types_say(
@@ -90,8 +95,11 @@ async def test_arguments_come_as_their_types_say(
 ) -> None:
     source = f"""
         import dataclasses, datetime, enum
-        from typing import Optional
+        from collections.abc import Mapping, Sequence
+        from typing import Annotated, NewType, Optional, TypedDict
         from pydantic import BaseModel
+
+        Count = NewType("Count", int)
 
         class Size(enum.Enum):
             LARGE = "large"
@@ -104,11 +112,24 @@ async def test_arguments_come_as_their_types_say(
         class Order(BaseModel):
             items: list[Point]
 
+        class Note(TypedDict):
+            at: Point
+
         def act(value{": " if annotation else ""}{annotation}):
             return repr(value)
     """
     ran = await run(sandbox, source, value=given)
     assert (ran.ok, ran.output) == (True, got), ran
+
+
+@pytest.mark.rule("X18")
+async def test_an_argument_that_may_be_null_may_be_left_out(sandbox: Sandbox) -> None:
+    source = """
+        from typing import Annotated, Optional
+        def act(a: Optional[int], b: Annotated[int | None, "how many"], c: str = "c"):
+            return [a, b, c]
+    """
+    assert (await run(sandbox, source)).output == "[None, None, 'c']"
 
 
 @pytest.mark.rule("X24", "X3")
@@ -241,6 +262,25 @@ async def test_a_result_may_show_images(sandbox: Sandbox) -> None:
     ran = await run(sandbox, source)
     assert ran.content == (Text(text="A dot:"), Image(media_type="image/png", data="cG5n"))
     assert ran.output == "A dot:"
+
+
+@pytest.mark.rule("api-9.8", "P18")
+@pytest.mark.parametrize(
+    ("media_type", "data"),
+    [("image/png", "no base64"), ("image/png", ""), ("image/png", 7), ("text/html", "cG5n")],
+)
+async def test_a_picture_that_no_model_could_be_shown_becomes_words(
+    sandbox: Sandbox, media_type: str, data: object
+) -> None:
+    source = f"""
+        def act():
+            source = {{"type": "base64", "media_type": {media_type!r}, "data": {data!r}}}
+            return [{{"type": "image", "source": source}}]
+    """
+    ran = await run(sandbox, source)
+    assert ran.ok
+    assert str(ran.output).startswith("[image"), ran
+    assert ran.content == (Text(text=str(ran.output)),)
 
 
 @pytest.mark.rule("X25")

@@ -12,10 +12,10 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert, StateWrite
 from eunoe.domain.files import FileOpening
 from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
-from eunoe.domain.messages import Json, ToolCall
+from eunoe.domain.messages import Json, Text, ToolCall
 from eunoe.domain.overheard import ChunksKept, chunks_of
 from eunoe.domain.tools import UNTRUNCATED, Tool, ToolResult, ToolSchema, truncated
-from eunoe.domain.wellformed import well_formed, well_formed_json
+from eunoe.domain.wellformed import well_formed, with_strings
 from eunoe.engine.ports import Embedder, Nested, Outcome, ToolTraits
 from eunoe.errors import ToolArgumentsInvalid
 from eunoe.tools import fields
@@ -261,19 +261,32 @@ def _limit(tool: Tool) -> int | None:
 
 def bounded(result: ToolResult, *, limit: int | None) -> ToolResult:
     """Return the result as it can be stored: plain text or JSON, cut to the tool's limit (X12)."""
+    result = replace(
+        result,
+        stdout=tuple(map(_storable, result.stdout)),
+        stderr=tuple(map(_storable, result.stderr)),
+        parts=tuple(
+            replace(part, text=_storable(part.text)) if isinstance(part, Text) else part
+            for part in result.parts
+        ),
+    )
     output = result.output
     if not isinstance(output, str):
         whole = _json(output)
         if whole is None:
             output = str(output)
         elif limit is None or len(whole) <= limit:
-            return replace(result, output=cast("Json", well_formed_json(json.loads(whole))))
+            return replace(result, output=cast("Json", with_strings(json.loads(whole), _storable)))
         else:
             output = whole
-    text = well_formed(output).replace("\x00", "")
+    text = _storable(output)
     if limit is not None:
         text = truncated(text, limit=limit)
     return replace(result, output=text)
+
+
+def _storable(text: str) -> str:
+    return well_formed(text).replace("\x00", "")
 
 
 def _json(value: Json) -> str | None:

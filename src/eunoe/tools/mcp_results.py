@@ -3,18 +3,15 @@
 Everything is taken for text until it is known to be more; pictures stay pictures, within bounds.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Final, cast
 
 from eunoe.domain.messages import Image, Json, Text
 from eunoe.domain.tools import ToolResult
+from eunoe.tools.pictures import TYPES, picture
 
 EMPTY: Final = "Empty response from tool"
 _MOST_IMAGES: Final = 8
-_IMAGE_CHARS: Final = 8 * 1024 * 1024
-_IMAGE_TYPES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 
 def result_of(given: Mapping[str, object]) -> ToolResult:
@@ -53,7 +50,7 @@ def _counted(number: int) -> str:
 def _part(item: Json) -> str | Image:
     match item.get("type"):
         case "image":
-            return _image(item)
+            return picture(item.get("data"), item.get("mimeType"))
         case "audio":
             return f"[audio of type {item.get('mimeType')}, which cannot be heard here]"
         case "resource":
@@ -73,19 +70,6 @@ def _resource(resource: Json) -> str | Image:
     if isinstance(text, str):
         return text
     kind = str(resource.get("mimeType"))
-    if kind in _IMAGE_TYPES:
-        return _image({"data": resource.get("blob"), "mimeType": kind})
+    if kind in TYPES:
+        return picture(resource.get("blob"), kind)
     return f"[resource {resource.get('uri')} of type {kind}, which is no text]"
-
-
-def _image(item: Json) -> str | Image:
-    data, kind = item.get("data"), item.get("mimeType")
-    if not isinstance(data, str) or kind not in _IMAGE_TYPES:
-        return f"[image of type {kind}, which cannot be seen here]"
-    if len(data) > _IMAGE_CHARS:
-        return "[image, too large to be seen here]"
-    try:
-        base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        return "[image, which is broken]"
-    return Image(media_type=str(kind), data=data)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final, cast
 
 from eunoe.domain.messages import Image, Json, Text
+from eunoe.tools.pictures import picture
 from eunoe.tools.programs import Program, Ran
 
 _FRIENDLY_CHARS: Final = 1_000
@@ -62,7 +63,7 @@ def _reason(answer: Json, *, timeout_s: float, memory_bytes: int) -> str:
         case "memory", _:
             return f"MemoryError: it used more than {mebibytes} MiB and was ended"
         case _, int(status) if status < 0:
-            return f"it was ended by {signal.Signals(-status).name}"
+            return f"it was ended by signal {-status} ({signal.strsignal(-status)})"
         case _:
             pass
     if answer.get("result_bytes"):
@@ -86,13 +87,15 @@ def _output(said: Json) -> str | Json:
 
 def _parts(said: Json) -> tuple[Text | Image, ...]:
     """Return the parts of a result that shows images; what is no part is left out."""
+    parts = said.get("parts")
     found: list[Text | Image] = []
-    for part in cast("list[object]", said.get("parts") or []):
+    for part in cast("list[object]", parts) if isinstance(parts, list) else []:
         match part:
             case {"type": "text", "text": str(text)}:
                 found.append(Text(text=text))
-            case {"source": {"media_type": str(media_type), "data": str(data)}}:
-                found.append(Image(media_type=media_type, data=data))
+            case {"type": "image", "source": {"media_type": media_type, "data": data}}:
+                seen = picture(data, media_type)
+                found.append(Text(text=seen) if isinstance(seen, str) else seen)
             case _:
                 pass
     return tuple(found)

@@ -11,6 +11,7 @@ import pathlib
 import types
 import typing
 import uuid
+from collections import abc
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
@@ -24,8 +25,15 @@ _TEXTS: Final[Mapping[object, Callable[[str], Any]]] = {
     pathlib.Path: pathlib.Path,
     uuid.UUID: uuid.UUID,
 }
+_TRANSPARENT: Final = (typing.Annotated, typing.Required, typing.NotRequired)
 _TRUTHS: Final = {"true": True, "false": False, "1": True, "0": False}
-_CONTAINERS: Final = (list, dict, tuple, set, frozenset)
+_CONTAINERS: Final[Mapping[object, type]] = {
+    **{one: one for one in (list, dict, tuple, set, frozenset)},
+    **dict.fromkeys((abc.Sequence, abc.MutableSequence, abc.Iterable, abc.Collection), list),
+    **dict.fromkeys((abc.Set, abc.MutableSet), set),
+    **dict.fromkeys((abc.Mapping, abc.MutableMapping), dict),
+}
+"""What is made for each type of a container."""
 
 
 def bound(
@@ -41,9 +49,8 @@ def bound(
     asked = {name: value for name, value in extra.items() if name in parameters}
     named = {name: coerced(value, types_of.get(name, Any)) for name, value in given.items()} | asked
     for name, parameter in parameters.items():
-        if parameter.default is parameter.empty and type(None) in typing.get_args(
-            types_of.get(name)
-        ):
+        choices = typing.get_args(_meant(types_of.get(name)))
+        if parameter.default is parameter.empty and type(None) in choices:
             named.setdefault(name, None)
     positional = [
         named.pop(name)
@@ -65,19 +72,31 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
     return found
 
 
+def _meant(wanted: Any) -> Any:
+    """Return the type behind `Annotated`, `NewType` and `type X = …`."""
+    while True:
+        if typing.get_origin(wanted) in _TRANSPARENT:
+            wanted = typing.get_args(wanted)[0]
+        elif hasattr(wanted, "__supertype__"):
+            wanted = wanted.__supertype__
+        elif type(wanted).__name__ == "TypeAliasType":  # from Python 3.12 on
+            wanted = wanted.__value__
+        else:
+            return wanted
+
+
 def coerced(value: Any, wanted: Any) -> Any:
     """Return the value as the annotation asks for it, or as it is where that cannot be (X28).
 
     Text stays text wherever text may be meant (FIX-55). A model, data class or enumeration that
     refuses the value raises.
     """
+    wanted = _meant(wanted)
     origin = typing.get_origin(wanted)
-    if origin is typing.Annotated:
-        return coerced(value, typing.get_args(wanted)[0])
     if origin in {typing.Union, types.UnionType}:
         return _one_of(value, typing.get_args(wanted))
     if (origin or wanted) in _CONTAINERS:
-        return _container(value, origin or wanted, typing.get_args(wanted))
+        return _container(value, _CONTAINERS[origin or wanted], typing.get_args(wanted))
     if inspect.isclass(wanted):
         return _instance(value, wanted)
     return value
@@ -138,8 +157,8 @@ def _instance(value: Any, wanted: Any) -> Any:
         return _TRUTHS.get(str(value).strip().lower(), value)
     if hasattr(wanted, "model_validate"):
         return _model(value, wanted)
-    if dataclasses.is_dataclass(wanted):
-        return _data_class(_parsed(value) if isinstance(value, str) else value, wanted)
+    if dataclasses.is_dataclass(wanted) or typing.is_typeddict(wanted):
+        return _record(_parsed(value) if isinstance(value, str) else value, wanted)
     if issubclass(wanted, enum.Enum):
         return _member(value, wanted)
     return _scalar(value, wanted)
@@ -150,6 +169,8 @@ def _scalar(value: Any, wanted: Any) -> Any:
         return float(value)
     if wanted is int and isinstance(value, float) and value.is_integer():
         return int(value)
+    if wanted is str and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
     if isinstance(value, str) and wanted in _TEXTS:
         with contextlib.suppress(ValueError, ArithmeticError):
             return _TEXTS[wanted](value)
@@ -161,10 +182,10 @@ def _model(value: Any, wanted: Any) -> Any:
     return value if isinstance(value, wanted) else wanted.model_validate(value)
 
 
-def _data_class(value: Any, wanted: Any) -> Any:
+def _record(value: Any, wanted: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    hints = typing.get_type_hints(wanted)
+    hints = typing.get_type_hints(wanted, include_extras=True)
     given = cast("dict[str, Any]", value)
     return wanted(**{name: coerced(item, hints.get(name, Any)) for name, item in given.items()})
 
