@@ -5,11 +5,10 @@ differ. The server's own providers are the operator's choice and are not looked 
 """
 
 import asyncio
-import ipaddress
 import socket
 from dataclasses import dataclass
 
-from eunoe.domain.addresses import is_public
+from eunoe.domain.addresses import is_reachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +25,7 @@ class Reach:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [str(entry[4][0]) for entry in found]
-        if not all(map(self._allows, addresses)):
+        if not all(is_reachable(one, private=self.private) for one in addresses):
             text = (
                 f"The host {host} of the provider is not at an address that may be asked; "
                 "the operator of this server allows private ones with "
@@ -34,11 +33,3 @@ class Reach:
             )
             raise OSError(text)
         return addresses[0]
-
-    def _allows(self, address: str) -> bool:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-        mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-        one = mapped or parsed
-        if one.is_link_local or one.is_multicast or one.is_unspecified:
-            return False
-        return self.private or is_public(address)

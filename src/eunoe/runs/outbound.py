@@ -13,7 +13,7 @@ from typing import Final
 
 import httpx
 
-from eunoe.domain.addresses import is_public
+from eunoe.domain.addresses import is_reachable
 from eunoe.errors import AddressRefused, AnswerTooLarge, RedirectedTooOften
 from eunoe.tools.web import Fetched
 
@@ -108,6 +108,6 @@ class Outbound:
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
         addresses = [str(entry[4][0]) for entry in found]
-        if not self._allow_private and not all(map(is_public, addresses)):
+        if not all(is_reachable(one, private=self._allow_private) for one in addresses):
             raise AddressRefused
         return addresses[0]

@@ -1,6 +1,5 @@
 """Providers that callers brought: stored with sealed keys, checked, and used at once (api 18)."""
 
-import ipaddress
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -9,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from eunoe import ids
+from eunoe.domain.addresses import is_reachable
 from eunoe.domain.providers import Provider, ProviderDraft, ProviderPatch
 from eunoe.errors import Invalid, Missing, ModelError, ProviderExists, ProviderInvalid
 from eunoe.llm.brought import BroughtProviders, Load
@@ -162,11 +162,9 @@ def _is_address(url: str) -> bool:
     if parts.scheme not in {"http", "https"} or not parts.hostname or not bare:
         return False
     try:
-        address = ipaddress.ip_address(parts.hostname)
+        return is_reachable(parts.hostname, private=True)
     except ValueError:
         return True
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return not (mapped.is_link_local or mapped.is_multicast or mapped.is_unspecified)
 
 
 async def _synced(db: Database, actor: Actor, name: str, *, brought: BroughtProviders) -> Provider:

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from eunoe.domain.addresses import is_public, names_private
+from eunoe.domain.addresses import is_reachable, names_private
 from eunoe.domain.mcp_servers import HttpServer, McpConfig, StdioServer
 from eunoe.errors import McpAddressRefused, McpStdioDisabled, McpUnreachable
 
@@ -56,7 +56,7 @@ class Hosts:
         except (OSError, UnicodeError) as error:
             raise McpUnreachable(f"The host {host} of the MCP server is not known.") from error
         addresses = [str(entry[4][0]) for entry in found]
-        if not self.private and not all(map(is_public, addresses)):
+        if not all(is_reachable(one, private=self.private) for one in addresses):
             raise _private(host)
         return addresses[0]
 

@@ -35,8 +35,11 @@ _LONGEST_ADDRESS: Final = 128
 _PATIENCE_S: Final = 30.0
 _MOST_PENDING: Final = 64
 """As many as a call may have threads; one that is interrupted leaves what it asked for behind."""
-_EMBEDDING: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_LINK_LOCAL: Final = ipaddress.ip_network("169.254.0.0/16")
+_EMBEDDING: Final = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96")))
+_OWN_NETWORKS: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b:1::/48", "fec0::/10")))
+_OF_MACHINES: Final = frozenset(
+    map(ipaddress.ip_address, ("100.100.100.200", "168.63.129.16", "fd00:ec2::254", "fd20:ce::254"))
+)
 
 
 def receive(channel: socket.socket, allowed: dict[str, Any]) -> "Dialer | None":
@@ -161,13 +164,16 @@ class Dialer:
         )
 
     def permits(self, host: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> bool:
-        """Whether a tool may connect there; never to a cloud's metadata (FIX-69)."""
+        """Whether a tool may connect there; never to a cloud's metadata (FIX-69).
+
+        As the server's own requests may (`eunoe.domain.addresses`, which is out of reach here).
+        """
         host = _innermost(host)
         if (str(host), port) in self.places:
             return True
-        if host.is_multicast or host.is_unspecified or host.is_link_local or host in _LINK_LOCAL:
+        if host in _OF_MACHINES or host.is_link_local or host.is_multicast or host.is_unspecified:
             return False
-        return self.private or host.is_global
+        return self.private or (host.is_global and not any(host in one for one in _OWN_NETWORKS))
 
 
 def _innermost(
@@ -176,7 +182,7 @@ def _innermost(
     """Return the IPv4 address that an IPv6 address stands for, if it does."""
     if isinstance(host, ipaddress.IPv4Address):
         return host
-    if host in _EMBEDDING:
+    if not host.is_loopback and any(host in network for network in _EMBEDDING):
         return ipaddress.IPv4Address(host.packed[-4:])
     return host.ipv4_mapped or host.sixtofour or (host.teredo or (None, None))[1] or host
 
