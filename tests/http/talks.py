@@ -33,7 +33,7 @@ from eunoe.testing.scripted import USAGE, Events, ScriptedModel
 from eunoe.tools.catalog import builtin_tools
 from eunoe.tools.mcp_addresses import Hosts
 from eunoe.tools.mcp_offer import McpOffer
-from eunoe.tools.mcp_sessions import Limits, McpSessions
+from eunoe.tools.mcp_sessions import McpSessions
 from eunoe.tools.web import Web
 from tests.fixtures.apis import brought
 
@@ -41,7 +41,6 @@ Mode = Literal["blocking", "steps", "tokens", "background", "conversation"]
 MODES: tuple[Mode, ...] = ("blocking", "steps", "tokens", "background")
 ENTRANCES: tuple[Mode, ...] = (*MODES, "conversation")
 ADDRESS = "http://server"
-MCP_LIMITS = Limits(call_s=1)
 
 
 class Scripted(Registry):
@@ -231,7 +230,7 @@ async def talking(
     async with database.write(Actor()) as tx:
         await tools.seed(tx, builtin_tools())
     registry = Scripted()
-    sessions = McpSessions(hosts=Hosts(private=True, stdio=True), limits=MCP_LIMITS)
+    sessions = McpSessions(hosts=Hosts(private=True, stdio=True))
     mcp = McpCalls(db=database, sessions=sessions)
     sessions.on_change(partial(mcp_servers.heard_of_change, database, mcp))
     boxes = toolboxes(database, {}, models=registry, executors=executors, mcp=mcp, web=web)

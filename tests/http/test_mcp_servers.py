@@ -19,6 +19,7 @@ from mcp.server.mcpserver import MCPServer
 from eunoe.domain.messages import Json
 from eunoe.store.db import Database
 from eunoe.testing.scripted import ScriptedModel, call, say
+from eunoe.tools.mcp_sessions import Limits
 from tests.fixtures.mcp import Served, demo, mcp_http
 from tests.http.talks import ADDRESS, Talk, talking
 
@@ -28,6 +29,7 @@ UNKNOWN = "mcp_server-00000000-0000-4000-8000-000000000009"
 TEMPLATE = "{{ TOKEN | none }}"
 NOBODY = "agent-00000000-0000-4000-8000-000000000009"
 NOWHERE = "http://127.0.0.1:9/mcp"
+IMPATIENT = Limits(call_s=0.5)
 
 
 @pytest.fixture
@@ -159,6 +161,7 @@ async def test_the_tools_of_a_server_are_registered_and_called(
         await tools.run(add.id, mcp_server_id=server_id, args={"a": 1})
     with pytest.raises(NotFoundError):
         await tools.run(add.id, mcp_server_id=UNKNOWN, args={})
+    talk.mcp.sessions.limits = IMPATIENT
     late = await talk.http.post(
         f"/v1/mcp-servers/{server_id}/tools/{listed['hang'].id}/run", json={"args": {}}
     )
@@ -291,6 +294,7 @@ async def test_a_dead_server_fails_a_call_and_not_the_turn(strict: AsyncLetta, t
         agent = await strict.agents.create(
             model="openai/m", include_base_tools=False, tool_ids=[tools["add"], tools["hang"]]
         )
+        talk.mcp.sessions.limits = IMPATIENT
         talk.registry.model = ScriptedModel(call(("hang", {})), say("It hangs."))
         reply = await strict.agents.messages.create(agent.id, input="Go.")
         assert "did not answer within" in str(reply.messages)
