@@ -110,6 +110,13 @@ async def test_a_person_signs_in_and_agents_use_what_was_granted(
             "connection_attempt",
             "success",
         ]
+        async with mcp_http(demo()) as other:
+            moved = {"mcp_server_type": "streamable_http", "server_url": other.url}
+            path = f"/v1/mcp-servers/{server.id}"
+            assert (await talk.http.patch(path, json={"config": moved})).status_code == 200
+            assert (await called(talk, server)).output == "3"
+        assert other.seen
+        assert not any("authorization" in headers for headers in other.seen)
 
 
 @pytest.mark.rule("X48")

@@ -154,7 +154,7 @@ async def _granted(target: Target, config: HttpServer) -> httpx2.Auth | None:
     if target.grants is None or config.auth_token:
         return None
     key = f"{target.server_id} {target.user_id}"
-    return stored_token(target.grants, await target.grants.load(), key=key)
+    return stored_token(target.grants, await target.grants.load(), url=config.url, key=key)
 
 
 def _headers(config: HttpServer, agent_id: str | None) -> dict[str, str]:

@@ -35,7 +35,7 @@ class StoredToken(httpx2.Auth):
     """Puts the user's token on requests, and renews it when it ends.
 
     A token that another session renewed meanwhile is taken from the store: a server may let each
-    refresh token be used but once.
+    refresh token be used but once. Requests go to the URL that it was granted at.
     """
 
     def __init__(self, grants: Grants, granted: Json, *, key: str) -> None:
@@ -50,7 +50,9 @@ class StoredToken(httpx2.Auth):
         for _ in range(2):
             if self._is_stale(used):
                 async with self._lock:
-                    self._granted = await self._grants.load() or self._granted
+                    stored = await self._grants.load()
+                    if _is_for(stored, self._granted["url"]):
+                        self._granted = stored
                     renewal = _refresh(self._granted) if self._is_stale(used) else None
                     if renewal is not None:
                         await self._take((yield renewal))
@@ -89,9 +91,14 @@ class StoredToken(httpx2.Auth):
 _locks: Final[WeakValueDictionary[str, asyncio.Lock]] = WeakValueDictionary()
 
 
-def stored_token(grants: Grants, granted: Json, *, key: str) -> StoredToken | None:
-    """Return what puts a granted token on requests, null where none was granted."""
-    return StoredToken(grants, granted, key=key) if granted.get("tokens") else None
+def stored_token(grants: Grants, granted: Json, *, url: str, key: str) -> StoredToken | None:
+    """Return what puts a granted token on requests, null where none was granted at this URL."""
+    return StoredToken(grants, granted, key=key) if _is_for(granted, url) else None
+
+
+def _is_for(granted: Json, url: str) -> bool:
+    """Whether there is a token, and it is that server's: the URL may be another by now (X48)."""
+    return bool(granted.get("tokens")) and granted.get("url") == url
 
 
 def _tokens(granted: Json) -> Json:
@@ -183,6 +190,7 @@ class SigningIn:
         known = context.oauth_metadata
         origin = context.get_authorization_base_url(context.server_url)
         return {
+            "url": context.server_url,
             "tokens": tokens.model_dump(mode="json", exclude_none=True),
             "client": client.model_dump(mode="json", exclude_none=True),
             "expires_at": _end(tokens),
