@@ -102,6 +102,7 @@ async def test_what_goes_wrong_is_a_result(sandbox: Sandbox, body: str, told: st
     ran = await act(sandbox, body, timeout_s=5.0)
     assert not ran.ok
     assert told in str(ran.output)
+    assert "run.mjs" not in "".join(ran.stderr), "the lines of the tool alone"
 
 
 @pytest.mark.rule("X31", "FIX-57")

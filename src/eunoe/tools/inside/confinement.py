@@ -3,7 +3,6 @@
 import os
 import resource
 import signal
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -66,13 +65,12 @@ def _write(path: str, text: str) -> None:
         os.close(descriptor)
 
 
-def bound(limits: dict[str, int]) -> None:
-    """Limit what this process, of no namespaces of its own, may use; it gets a folder to work in.
+def bound(limits: dict[str, int], folder: str) -> None:
+    """Limit what this process, of no namespaces of its own, may use; it works in the folder.
 
     How many processes there are is not limited: those of the server would count.
     """
     kernel.die_with_parent(signal.SIGKILL)
-    folder = tempfile.mkdtemp(prefix="eunoe-tool-")
     os.chdir(folder)
     _limit({name: most for name, most in limits.items() if name != "processes"})
 

@@ -30,7 +30,8 @@ async function called() {
 }
 
 function failed(error) {
-  const trace = String(error?.stack ?? error);
+  const own = (line) => !/^ +at .*(run\\.mjs|node:internal)/.test(line);
+  const trace = String(error?.stack ?? error).split("\\n").filter(own).join("\\n");
   const message = String(error?.message ?? error);
   return { ok: false, error: error?.name ?? "Error", message, trace };
 }

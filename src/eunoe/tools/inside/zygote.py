@@ -6,9 +6,11 @@ import json
 import os
 import random
 import select
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from typing import Final, NoReturn
 
 from . import call, confinement, filters, kernel, monitor
@@ -51,7 +53,7 @@ def stand_by(control: socket.socket, terms: monitor.Terms) -> None:
     control.close()
     theirs.close()
     own = os.open("/proc/self/ns/pid", os.O_RDONLY)
-    living: dict[int, tuple[int, int]] = {}
+    living: dict[int, tuple[int, int, str]] = {}
     poll = select.poll()
     poll.register(line, select.POLLIN)
     try:
@@ -70,24 +72,27 @@ def stand_by(control: socket.socket, terms: monitor.Terms) -> None:
         # The monitor has ended, and left children that it had not taken.
         return
     finally:
-        for process, _ in living.values():
+        for process, _, folder in living.values():
             _end(process)
+            _remove(folder)
 
 
 def _made(
     line: socket.socket, own: int, poll: select.poll, terms: monitor.Terms
-) -> dict[int, tuple[int, int]]:
+) -> dict[int, tuple[int, int, str]]:
     """Make a child, the first of a process namespace, and hand it to the monitor.
 
-    Returns, by the descriptor that says when it has ended, its id and where to tell its status.
+    Returns, by the descriptor that says when it has ended, its id, where to tell its status, and
+    its folder, if that is no file system of its own.
     """
+    folder = "" if terms.walled else tempfile.mkdtemp(prefix="eunoe-tool-")
     if terms.walled:
         kernel.unshare(kernel.NEW_PID)
     ours, theirs = socket.socketpair()
     outputs, errors, ended = os.pipe(), os.pipe(), os.pipe()
     process = kernel.fork()
     if process == 0:
-        _become(theirs, outputs[1], errors[1], terms)
+        _become(theirs, outputs[1], errors[1], terms, folder)
     if terms.walled:
         kernel.enter(own, kernel.NEW_PID)
     handle = kernel.end_of(process)
@@ -96,11 +101,11 @@ def _made(
     for end in (theirs.detach(), outputs[1], errors[1], *given[:-1]):
         os.close(end)
     poll.register(handle, select.POLLIN)
-    return {handle: (process, ended[1])}
+    return {handle: (process, ended[1], folder)}
 
 
-def _bury(handle: int, process: int, telling: int) -> None:
-    """Take leave of a child that has ended, with its group, and tell how."""
+def _bury(handle: int, process: int, telling: int, folder: str) -> None:
+    """Take leave of a child that has ended, with its group and its folder, and tell how."""
     _end(process)
     _, status = os.waitpid(process, 0)
     # The monitor asks no more where there is a result.
@@ -108,6 +113,12 @@ def _bury(handle: int, process: int, telling: int) -> None:
         os.write(telling, monitor.NUMBER.pack(status))
     os.close(telling)
     os.close(handle)
+    _remove(folder)
+
+
+def _remove(folder: str) -> None:
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end(process: int) -> None:
@@ -116,7 +127,9 @@ def _end(process: int) -> None:
         os.killpg(process, signal.SIGKILL)
 
 
-def _become(channel: socket.socket, output: int, errors: int, terms: monitor.Terms) -> NoReturn:
+def _become(
+    channel: socket.socket, output: int, errors: int, terms: monitor.Terms, folder: str
+) -> NoReturn:
     """Turn this child into the one that runs a tool, which is told over the channel."""
     try:
         os.dup2(output, 1)
@@ -132,7 +145,7 @@ def _become(channel: socket.socket, output: int, errors: int, terms: monitor.Ter
         if terms.walled:
             listener = confinement.confine(terms.limits, network=terms.network)
         else:
-            confinement.bound(terms.limits)
+            confinement.bound(terms.limits, folder)
         if listener is not None:
             socket.send_fds(channel, [b"n"], [listener])
             os.close(listener)
