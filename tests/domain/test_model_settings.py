@@ -94,8 +94,11 @@ def test_the_context_window_is_capped_unless_the_caller_gives_one() -> None:
 @pytest.mark.rule("api-6.5")
 def test_more_tokens_for_reasoning_than_for_the_reply_are_refused() -> None:
     wish = ModelWish(max_output_tokens=2_000, max_reasoning_tokens=3_000)
+    config = _config("anthropic", "claude-sonnet-4-5")
     with pytest.raises(Invalid):
-        wished(_config("anthropic", "claude-sonnet-4-5"), wish, agent_type="letta_v1_agent")
+        wished(config, wish, agent_type="letta_v1_agent")
+    small = wished(config, ModelWish(max_output_tokens=512), agent_type="letta_v1_agent")
+    assert (small.max_output_tokens, small.max_reasoning_tokens) == (512, 1_024)
 
 
 @pytest.mark.rule("R5")

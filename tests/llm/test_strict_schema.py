@@ -72,6 +72,8 @@ def test_every_level_is_closed_and_optional_values_may_be_null() -> None:
         {"type": "object", "properties": {"rows": {"type": "array", "items": {"type": "object"}}}},
         {"type": "object", "properties": {"any": {"description": "Whatever."}}},
         {"type": "object", "properties": {"pair": {"type": "array", "prefixItems": []}}},
+        {"type": "object", "properties": {"all": {"allOf": [{"type": "string"}]}}},
+        {"type": "object", "properties": {"no": {"type": "string", "not": {"enum": ["a"]}}}},
     ],
 )
 def test_a_free_form_object_cannot_be_strict(schema: dict[str, Any]) -> None:
@@ -91,6 +93,22 @@ def test_a_reference_stands_alone() -> None:
     assert strict is not None
     assert strict["properties"] == {"at": {"$ref": "#/$defs/Point"}}
     assert strict["$defs"]["Point"]["properties"] == {"x": {"type": ["string", "null"]}}
+
+
+def test_what_strict_mode_refuses_is_said_in_another_way() -> None:
+    schema = {
+        "properties": {
+            "to": {"oneOf": [{"type": "string", "format": "uri"}, {"type": "null"}]},
+            "at": {"type": "string", "format": "date-time"},
+        },
+        "required": ["to", "at"],
+    }
+    strict = strict_schema(schema)
+    assert strict is not None
+    assert strict["properties"] == {
+        "to": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "at": {"type": "string", "format": "date-time"},
+    }
 
 
 def test_no_parameters_at_all_can() -> None:

@@ -35,9 +35,9 @@ def wished(config: ModelConfig, wish: ModelWish, *, agent_type: AgentType) -> Mo
         config, context_window=wish.context_window or min(config.context_window, GLOBAL_CONTEXT_CAP)
     )
     config = adjusted(config, wish)
+    _check_budget(config)
     wanted = config.enable_reasoner if wish.reasoning is None else wish.reasoning
     config = with_reasoning(config, on=wanted)
-    _check_budget(config)
     return with_inner_thoughts(config, wish, agent_type=agent_type)
 
 
@@ -156,6 +156,7 @@ def _budgeted(config: ModelConfig, *, on: bool, budget: int) -> ModelConfig:
 
 
 def _check_budget(config: ModelConfig) -> None:
+    """Refuse a budget that was asked for; the usual one is made to fit by the request (R7)."""
     ceiling = config.max_output_tokens
     if ceiling is not None and config.max_reasoning_tokens > ceiling:
         raise Invalid(

@@ -5,18 +5,38 @@ from typing import Any, Final, cast
 
 from eunoe.domain.messages import Json
 
-_DROPPED: Final = frozenset({"default", "$schema", "minLength", "maxLength", "uniqueItems"})
-_SAYING: Final = ("type", "enum", "const", "$ref", *("anyOf", "oneOf", "allOf"))
+_DROPPED: Final = frozenset(
+    {
+        "default",
+        "$schema",
+        "minLength",
+        "maxLength",
+        "uniqueItems",
+        "minProperties",
+        "maxProperties",
+    }
+)
+_FORMATS: Final = frozenset(
+    {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"}
+)
+_UNSAYABLE: Final = frozenset(
+    {
+        *("prefixItems", "allOf", "not", "if", "contains", "patternProperties", "propertyNames"),
+        *("dependentRequired", "dependentSchemas", "unevaluatedProperties"),
+    }
+)
+_SAYING: Final = ("type", "enum", "const", "$ref", "anyOf", "oneOf")
 """What a schema of strict mode has one of: it cannot say `anything`."""
 _MAPS: Final = ("properties", "$defs", "definitions")
-_LISTS: Final = ("anyOf", "oneOf", "allOf")
+_LISTS: Final = ("anyOf", "oneOf")
 
 
 def strict_schema(schema: Json) -> Json | None:
     """Return `schema` with all properties required, optional ones nullable, others refused.
 
-    At every level; None where it has a free-form object, a value of any kind or a list of which
-    each place has a type of its own: strict mode cannot say those.
+    At every level; None where it has a free-form object, a value of any kind, a list of which
+    each place has a type of its own or conditions: strict mode cannot say those. One of several
+    is any of them, and a format that it does not know is left out.
     """
     rooted: Json = {"type": "object", "properties": {}}
     rooted |= schema
@@ -24,7 +44,7 @@ def strict_schema(schema: Json) -> Json | None:
 
 
 def _is_free(schema: Json) -> bool:
-    if "prefixItems" in schema or not any(word in schema for word in _SAYING):
+    if _UNSAYABLE & schema.keys() or not any(word in schema for word in _SAYING):
         return True
     is_object = "object" in _types(schema)
     others = schema.get("additionalProperties")
@@ -50,9 +70,11 @@ def _strict(schema: Json) -> Json:
     for key in _MAPS:
         if key in schema:
             strict[key] = {name: _strict(value) for name, value in schema[key].items()}
-    for key in _LISTS:
-        if key in schema:
-            strict[key] = [_strict(item) for item in schema[key]]
+    choices = [_strict(item) for key in _LISTS for item in strict.pop(key, ())]
+    if choices:
+        strict["anyOf"] = choices
+    if strict.get("format") not in _FORMATS:
+        strict.pop("format", None)
     if isinstance(schema.get("items"), dict):
         strict["items"] = _strict(schema["items"])
     if "properties" in strict:

@@ -58,8 +58,10 @@ async def changed_model(
     if wish.clear_max_output:
         config = replace(config, max_output_tokens=None)
     config = adjusted(config, wish)
-    if wish.reasoning is not None:
-        config = with_reasoning(config, on=wish.reasoning)
+    if not (wish.reasoning is None and wish.enable_reasoner is None and wish.settings is None):
+        # Whichever says it: a model that is to reason needs its budget, and some cannot (R5).
+        on = config.enable_reasoner if wish.reasoning is None else wish.reasoning
+        config = with_reasoning(config, on=on)
     if wish.reasoning is not None or wish.inner_thoughts is not None:
         config = with_inner_thoughts(config, wish, agent_type=agent_type)
     return config
