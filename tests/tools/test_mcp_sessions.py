@@ -123,6 +123,12 @@ async def test_the_older_transport_is_spoken_too(sessions: McpSessions) -> None:
     async with mcp_http(demo(), sse=True) as served:
         config = HttpServer(kind="sse", url=served.url)
         assert (await sessions.call(target(config), "add", {"a": 1, "b": 1})).output == "2"
+        await sessions.close_all()
+        elsewhere = HttpServer(kind="sse", url=f"{served.url}/of/s3cret?key=s3cret")
+        with pytest.raises(McpUnreachable) as raised:
+            await sessions.list_tools(target(elsewhere))
+        assert "404" in str(raised.value)
+        assert "s3cret" not in str(raised.value), "it may be an agent's"
         await sessions.close()
 
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import importlib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -29,6 +30,7 @@ T = TypeVar("T")
 _MOST_SESSIONS: Final = 128
 _PROGRESS_TIMES: Final = 10
 """A call that reports progress may take this many times as long as one that is silent."""
+_URL: Final = re.compile(r"(https?://)(?:[^\s'\"/?#@]*@)?([^\s'\"/?#]*)[^\s'\"]*")
 
 _log = structlog.get_logger("eunoe.mcp")
 
@@ -356,6 +358,7 @@ def _failure(error: BaseException, target: Target) -> EunoeError:
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
     if isinstance(error, EunoeError):
         return error
-    told = f"{type(error).__name__}: {error}"[:300]
+    # A path may be a secret of the agent's, as a query may (X46).
+    told = _URL.sub(r"\1\2", f"{type(error).__name__}: {error}")[:300]
     _log.info("mcp.session_failed", server=target.name, error=told)
     return McpUnreachable(f"The MCP server {target.name} cannot be reached: {told}")
