@@ -121,8 +121,16 @@ async def test_the_password_guards_it(talk: Talk) -> None:
     with pytest.raises(ExceptionGroup):
         async with client_of(guarded):
             raise AssertionError
-    for origin, status in (("https://evil.example", 403), (ADDRESS, 400)):
-        reply = await talk.http.post("/mcp", json={}, headers={"Origin": origin})
+    own = "localhost:8283"
+    for headers, status in (
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "http://["}, 403),
+        # Any name can be made to stand for this machine.
+        ({"Origin": ADDRESS}, 403),
+        ({"Origin": ADDRESS, "Authorization": "Bearer any"}, 400),
+        ({"Origin": f"http://{own}", "Host": own}, 400),
+    ):
+        reply = await talk.http.post("/mcp", json={}, headers=headers)
         assert reply.status_code == status, reply.text
     async with client_of(guarded, Authorization=f"Bearer {SESAME}") as client:
         assert (await told(client, "list_agents"))["total"] == 0

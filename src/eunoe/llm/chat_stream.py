@@ -122,14 +122,11 @@ class Reply:
         parts = cast("Json", chunk)
         if parts.get("error"):
             raise in_stream(parts["error"], origin=self.origin)
-        usage = parts.get("usage")
-        if usage:
-            self._usage = usage_of(usage)
-        choices = parts.get("choices")
-        if not choices:
-            return []
+        usage, choices = parts.get("usage"), parts.get("choices")
         try:
-            return self._choice(choices[0])
+            if usage:
+                self._usage = usage_of(usage)
+            return self._choice(choices[0]) if choices else []
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ModelReplyInvalid(
                 f"{self.origin.name} sent a chunk of an unknown shape: {error!r}"

@@ -1,13 +1,13 @@
 """Eunoe as an MCP server, at one address beside the API."""
 
 from collections.abc import Collection
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from eunoe.http.deps import Runtime
+from eunoe.http.origins import is_of_this_machine, is_own
 from eunoe.http.replies import JsonReply
 from eunoe.http.token_gate import CALLER_KEY
 from eunoe.tools.mcp_offer import KEY_ID
@@ -24,17 +24,21 @@ class _Endpoint:
         headers = Headers(scope=scope)
         if runtime.offer is None:
             await _refused(404, "NOT_FOUND: There is nothing here.")(scope, receive, send)
-        elif not self._admits(headers.get("origin"), headers.get("host")):
+        elif not self._admits(headers):
             text = "PERMISSION_DENIED: Pages of other origins may not use this."
             await _refused(403, text)(scope, receive, send)
         else:
             await runtime.offer({**scope, KEY_ID: scope.get(CALLER_KEY)}, receive, send)
 
-    def _admits(self, origin: str | None, host: str | None) -> bool:
-        """Whether no page asks, or one of this server or of an origin that may call it."""
+    def _admits(self, headers: Headers) -> bool:
+        """Whether no page asks, or one of this server or of an origin that may call it.
+
+        A page of this server that is no page of the machine itself has to have a key.
+        """
+        origin = headers.get("origin")
         if origin is None or origin in self._origins or "*" in self._origins:
             return True
-        return urlsplit(origin).netloc == host
+        return is_of_this_machine(headers) or (is_own(headers) and "authorization" in headers)
 
 
 def _refused(status: int, text: str) -> JsonReply:

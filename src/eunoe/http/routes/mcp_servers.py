@@ -3,8 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from typing import Annotated, Final
-from urllib.parse import urlsplit
+from typing import Annotated
 
 from fastapi import Body, Depends, Request
 from starlette.responses import Response, StreamingResponse
@@ -13,6 +12,7 @@ from eunoe.domain.mcp_connections import Progress
 from eunoe.domain.mcp_servers import McpConfig, StdioServer
 from eunoe.errors import McpOriginRefused
 from eunoe.http.deps import Me, RuntimeDep, given
+from eunoe.http.origins import is_of_this_machine
 from eunoe.http.paths import well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
@@ -22,8 +22,6 @@ from eunoe.service import mcp_connections, mcp_servers
 from eunoe.store import mcp_servers as stored
 from eunoe.wire.mcp_servers import CreateBody, RunBody, Server, UpdateBody, mcp_server, progress
 from eunoe.wire.tools import Tool, ToolExecution, execution, tool
-
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 router = v1("/mcp-servers", tag="mcp-servers")
 callback = v1("/tools/mcp", tag="tools")
@@ -159,14 +157,8 @@ async def _frames(steps: AsyncGenerator[Progress]) -> AsyncGenerator[bytes]:
 
 
 def _from_no_page(request: Request, config: McpConfig) -> None:
-    """Raise `McpOriginRefused` where a page that is not this machine's own names a command to run.
-
-    Browsers let any page send requests to a server on its visitor's machine, also under a
-    name that is made to stand for it.
-    """
-    origin = request.headers.get("origin")
-    if origin is None or not isinstance(config, StdioServer):
+    """Raise `McpOriginRefused` where a page that is not this machine's own names a command."""
+    if "origin" not in request.headers or not isinstance(config, StdioServer):
         return
-    page = urlsplit(origin)
-    if page.netloc != request.headers.get("host") or page.hostname not in _LOOPBACK:
+    if not is_of_this_machine(request.headers):
         raise McpOriginRefused
