@@ -181,6 +181,7 @@ async def test_the_finish_reason_is_passed_on(word: str, reason: str) -> None:
         (event_stream(delta("because", content="x")), ModelReplyInvalid),
         (event_stream(delta(content="x"), b"data: 7\n\n"), ModelReplyInvalid),
         (event_stream({"choices": [7]}), ModelReplyInvalid),
+        (event_stream({"usage": [7], "choices": []}), ModelReplyInvalid),
         (event_stream(fragment(0, id="a", arguments="{}"), delta("tool_calls")), ModelReplyInvalid),
         (response(200, b'{"choices": [{"message": {"content": "half'), ModelReplyCut),
         (response(200, b'{"choices": [{"message": {"content": "x"}}]}'), ModelReplyCut),
