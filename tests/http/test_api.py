@@ -96,6 +96,7 @@ def test_guards_stand_in_the_right_order() -> None:
     plain = build_api(never, version="1")
     assert [getattr(one.cls, "__name__", "") for one in plain.user_middleware] == [
         "Observed",
+        "PageGate",
         "Intake",
         "TokenGate",
         "Repeats",

@@ -17,6 +17,12 @@ class KeyScopeExceeded(Denied):
     code = "key_scope_exceeded"
 
 
+class PageRefused(Denied):
+    """A page of another site may not use a server without keys; name it in EUNOE_CORS_ORIGINS."""
+
+    code = "page_refused"
+
+
 class RequestsTooMany(EunoeError):
     """The key asks too often; wait as long as the answer says, and ask again."""
 

@@ -13,6 +13,7 @@ from eunoe.http.auth import PasswordGate
 from eunoe.http.deps import Runtime
 from eunoe.http.intake import DEFAULT_BODY_LIMIT, DEFAULT_BODY_TIMEOUT_S, Intake
 from eunoe.http.observed import Observed
+from eunoe.http.origins import PageGate
 from eunoe.http.rates import Rates
 from eunoe.http.repeats import Repeats
 from eunoe.http.routes import (
@@ -169,6 +170,8 @@ def _guard(app: FastAPI, policy: Policy) -> None:
     app.add_middleware(Intake, limit=policy.body_limit, timeout_s=policy.body_timeout_s)
     if policy.password is not None or policy.require_key:
         app.add_middleware(PasswordGate, password=policy.password)
+    else:
+        app.add_middleware(PageGate, origins=policy.cors_origins)
     if policy.cors_origins:
         app.add_middleware(
             CORSMiddleware,

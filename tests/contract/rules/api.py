@@ -7,6 +7,7 @@ RULES: Final = {
     "api-1.2": "A collection is reached with and without the slash at its end, method and body kept.",
     "api-1.3": "Bodies are JSON in UTF-8, answers are JSON or an event stream.",
     "api-1.4": "Arrays in a query are repeated keys; some filters also take one value with commas.",
+    "api-1.5": "Pages of the configured origins may call, and without a key no other one may.",
     "api-1.6": "NULs and lone surrogates are dropped from text and never make a request fail.",
     "api-1.7": "A 409 that waiting cannot heal says `x-should-retry: false`.",
     "api-1.8": "A recompiled prompt is answered as a JSON string, quotes included.",
