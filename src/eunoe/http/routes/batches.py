@@ -95,7 +95,7 @@ async def _ask(me: Caller, one: LettaBatchRequest) -> Ask:
     """Return a request as it is kept; what cannot become a run is refused before anything is."""
     await agent_type(me, one.agent_id)
     if one.override_model is not None:
-        await me.runtime.registry.resolve(one.override_model)
+        await me.models.resolve(one.override_model)
     return await one.ask(fetch=me.runtime.images)
 
 

@@ -36,7 +36,7 @@ _SHOWN = 50
 async def create(agent_id: AgentId, body: ScheduleRequest, me: Me) -> Response:
     """Have messages sent later: once, or whenever a cron expression says so."""
     if body.override_model is not None:
-        await me.runtime.registry.resolve(body.override_model)
+        await me.models.resolve(body.override_model)
     ask, now = await body.ask(fetch=me.runtime.images), datetime.now(UTC)
     made = await schedules.create(me.db, me.actor, agent_id, when=body.when(), ask=ask, now=now)
     await announce(me.runtime.runner, made.id, made.next_at, now=now)
