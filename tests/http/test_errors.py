@@ -94,6 +94,9 @@ def test_plain_failures() -> None:
     assert told(errors.BlockChanged("Changed.")) == snapshot(
         (409, {"detail": "CONFLICT: Changed."}, {})
     )
+    assert told(errors.WriteConflict("Rival.")) == snapshot(
+        (409, {"detail": "CONFLICT: Rival."}, {"retry-after": "1"})
+    )
     assert told(errors.RunExpired("Gone.")) == snapshot((410, {"detail": "EXPIRED: Gone."}, {}))
     assert told(errors.DiskFull("Full.")) == snapshot((503, {"detail": "Full."}, {}))
     assert told(EunoeError("Odd.")) == snapshot(

@@ -185,7 +185,7 @@ def _error_body(kind: str, message: str, detail: Mapping[str, object]) -> Json:
 def _retry_after(error: EunoeError) -> float | None:
     if isinstance(error, ModelError | errors.RequestsTooMany):
         return error.retry_after_s
-    return None
+    return 1 if isinstance(error, errors.WriteConflict) else None
 
 
 async def _on_ours(request: Request, error: Exception) -> Response:
