@@ -9,7 +9,7 @@ import pytest
 from eunoe.domain.events import CallDelta, Failed, Finished, Shown, Stopped
 from eunoe.domain.messages import text_of
 from eunoe.domain.runs import is_terminal
-from eunoe.errors import NothingToCancel, ServerStopping
+from eunoe.errors import ServerStopping
 from eunoe.runs import jobs
 from eunoe.runs.feed import Feed
 from eunoe.store import blocks
@@ -75,11 +75,10 @@ async def test_cancel_at_any_place_ends_the_run_one_way_everywhere(
         agent = await world.agent()
         submitted = await world.submit(agent, _TALK, stream_tokens=tokens)
         await passes(place)
-        with suppress(NothingToCancel):
-            await world.runner.cancel(ACTOR, run_ids=[submitted.run.id])
-        said = [event for _, event in await world.events(submitted.run.id)]
-
+        done = await world.runner.cancel(ACTOR, run_ids=[submitted.run.id], wait_s=30)
         run = await stored(world, submitted.run.id)
+        assert done == {run.id: run.status}
+        said = [event for _, event in await world.events(run.id)]
         assert is_terminal(run.status)
         assert [event.reason for event in said if isinstance(event, Stopped)] == [run.stop_reason]
         assert run.status == ("cancelled" if run.stop_reason == "cancelled" else "completed")

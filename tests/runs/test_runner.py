@@ -242,6 +242,23 @@ async def test_cancel_in_a_reply_keeps_the_text_that_was_shown(world: World) -> 
     assert text_of(answer).startswith(shown)
 
 
+@pytest.mark.rule("G-11")
+async def test_cancel_stops_a_compaction_that_hangs(world: World) -> None:
+    agent = await world.agent()
+    agent = await world.agent(model=replace(agent.model, context_window=4_096))
+    await world.say(agent, "HANG 0", "SAY on")  # Only a summary has the first as its last words.
+    submitted = await world.submit(agent, f"{'and so on ' * 2_000} SAY off")
+    async for _, event in world.runner.read(ACTOR, submitted.run.id):
+        if isinstance(event, Shown) and isinstance(event.view.body, Answered):
+            break
+
+    done = await world.runner.cancel(ACTOR, run_ids=[submitted.run.id], wait_s=10)
+
+    assert done == {submitted.run.id: "cancelled"}
+    assert (await world.runner.fold(ACTOR, submitted.run.id)).reason == "cancelled"
+    assert text_of((await world.window(agent))[-1]) == "off"
+
+
 @pytest.mark.rule("G-3", "FIX-9", "streaming-9.3", "G-8")
 @pytest.mark.parametrize(
     ("said", "error_type", "reason"),

@@ -37,17 +37,22 @@ async def run_turn(turn: Turn, ports: Ports) -> None:
     try:
         ended = await _resume(turn, ports)
         while not ended:
-            if turn.is_spent:
-                await ports.journal.ended(turn.run, step=None, ending=Ending(reason="max_steps"))
-                return
-            if ports.journal.overspent:
-                ending = Ending(reason="insufficient_credits")
-                await ports.journal.ended(turn.run, step=None, ending=ending)
+            if (reason := _halted(turn, ports)) is not None:
+                await ports.journal.ended(turn.run, step=None, ending=Ending(reason=reason))
                 return
             turn.owed = False
             ended = await _step(turn, ports)
     except SystemPromptTooLarge as error:
         await ports.journal.ended(turn.run, step=None, ending=ending_of(error, run_id=turn.run.id))
+
+
+def _halted(turn: Turn, ports: Ports) -> StopReason | None:
+    """Return why the model is not asked once more, null where it is."""
+    if ports.cancellation.requested:
+        return "cancelled"
+    if turn.is_spent:
+        return "max_steps"
+    return "insufficient_credits" if ports.journal.overspent else None
 
 
 async def _resume(turn: Turn, ports: Ports) -> bool:
@@ -67,9 +72,6 @@ async def _resume(turn: Turn, ports: Ports) -> bool:
         return True
     if last is not None and last.role == "assistant" and last.run_id == turn.run.id:
         await ports.journal.ended(turn.run, step=None, ending=Ending(reason="end_turn"))
-        return True
-    if ports.cancellation.requested:
-        await ports.journal.ended(turn.run, step=None, ending=Ending(reason="cancelled"))
         return True
     return False
 
@@ -193,6 +195,7 @@ async def _yielded(
     if full:
         await make_room(turn, ports, trigger="post_step_context_check")
     if told is None and full:
+        reason = "cancelled" if ports.cancellation.requested else reason
         await ports.journal.ended(turn.run, step=None, ending=Ending(reason=reason))
     return told is None
 

@@ -6,7 +6,7 @@ from eunoe import ids
 from eunoe.domain import compaction
 from eunoe.domain.events import Compacting, Shown
 from eunoe.domain.views import views
-from eunoe.engine.compact import Occasion, Speaker, compact
+from eunoe.engine.compact import Compaction, Occasion, Speaker, compact
 from eunoe.engine.turn import Ports, Turn
 
 
@@ -16,7 +16,7 @@ def is_full(turn: Turn) -> bool:
 
 
 async def make_room(turn: Turn, ports: Ports, *, trigger: str) -> None:
-    """Make the window smaller; the input of this turn stays in it."""
+    """Make the window smaller, unless cancelled; the input of this turn stays in it."""
     now = ports.now()
     announced = Compacting(
         id=ids.new("message"),
@@ -26,18 +26,18 @@ async def make_room(turn: Turn, ports: Ports, *, trigger: str) -> None:
         context_token_estimate=turn.run.context_tokens,
         context_window=turn.config.context_window,
     )
-    done = await compact(
-        turn.window,
-        occasion=Occasion(
-            trigger=trigger,
-            now=now,
-            estimate=turn.run.context_tokens,
-            keep_from=turn.input_id,
-        ),
-        own=Speaker(model=ports.model, config=turn.config),
-        summariser=ports.summariser,
-        tools=ports.toolbox.schemas(),
+    occasion = Occasion(
+        trigger=trigger, now=now, estimate=turn.run.context_tokens, keep_from=turn.input_id
     )
+    done: Compaction | None = None
+    with ports.cancellation.covering():
+        done = await compact(
+            turn.window,
+            occasion=occasion,
+            own=Speaker(model=ports.model, config=turn.config),
+            summariser=ports.summariser,
+            tools=ports.toolbox.schemas(),
+        )
     if done is None:
         return
     summary = replace(done.summary, run_id=turn.run.id, conversation_id=turn.run.conversation_id)

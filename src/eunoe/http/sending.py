@@ -1,7 +1,7 @@
 """What every entrance to a run shares: take the request in, then answer it whole or as a stream."""
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, cast, get_args
@@ -37,6 +37,8 @@ from eunoe.wire.sends import (
 from eunoe.wire.stream import answer
 
 _DIGITS: Final = 9
+_CANCELLED_S: Final = 2.0
+"""How long who cancels waits to see the runs over (G-11)."""
 BUSY: Final = "X-Eunoe-Busy"
 
 
@@ -151,6 +153,24 @@ async def resumed(me: Caller, run: Run, asked: RetrieveStreamRequest) -> Respons
                 raise RunExpired(run_id=run.id)
     pings = asked.include_pings is not False
     return await streamed(me, run, pings=pings, after=asked.starting_after)
+
+
+async def cancelled(
+    me: Caller,
+    agent_id: str,
+    *,
+    conversation_id: str | None = None,
+    run_ids: Sequence[str] | None = None,
+) -> Response:
+    """Stop runs of an agent: those given, else what goes on; tell how each has ended."""
+    told = await me.runtime.runner.cancel(
+        me.actor,
+        agent_id=agent_id,
+        conversation_id=conversation_id,
+        run_ids=run_ids,
+        wait_s=_CANCELLED_S,
+    )
+    return JsonReply(told)
 
 
 def followed(me: Caller, run: Run, *, form: Form, after: int = 0) -> Response:

@@ -38,10 +38,10 @@ async def cancel(
     conversation_id: str | None,
     run_ids: Sequence[str] | None,
 ) -> Cancelled:
-    """Ask the chosen runs to stop; return each run's id with `cancelled`, or `failed`.
+    """Ask the chosen runs to stop; return each run's id with `cancelled`, or how it has ended.
 
-    `failed` is said of a run that is not there to be cancelled. Repeating the call
-    changes nothing. Raises `Missing` for an unknown agent.
+    `failed` is said of a run that is not there, too. Repeating the call changes nothing.
+    Raises `Missing` for an unknown agent.
     """
     async with db.write(actor) as tx:
         if agent_id is not None:
@@ -104,9 +104,9 @@ async def _ask(tx: Tx, run: Run | None, agent_id: str | None) -> str:
     if run is None or (agent_id is not None and run.agent_id != agent_id):
         return "failed"
     if run.stop_reason == "requires_approval":
-        return "cancelled" if await withdrawn(tx, run, now=datetime.now(UTC)) else "failed"
+        return "cancelled" if await withdrawn(tx, run, now=datetime.now(UTC)) else run.status
     if is_terminal(run.status):
-        return "cancelled" if run.status == "cancelled" else "failed"
+        return run.status
     if run.waits and await line.left(tx, run):
         return "cancelled"
     await runs.request_cancel(tx, run.id)

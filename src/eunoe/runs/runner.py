@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 
@@ -16,7 +17,7 @@ from eunoe.domain.tools import ToolResult
 from eunoe.engine.asking import request
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Model, Previewed
-from eunoe.errors import EmbeddingUnknown, ModelError, PreviewUnknown
+from eunoe.errors import EmbeddingUnknown, EunoeError, ModelError, PreviewUnknown
 from eunoe.llm.prices import Prices
 from eunoe.runs import cancel, rounds, submit
 from eunoe.runs.callbacks import CALLBACK
@@ -34,7 +35,7 @@ from eunoe.runs.traces import Traced
 from eunoe.runs.watch import watch
 from eunoe.runs.windows import Windows
 from eunoe.runs.worker import Worker
-from eunoe.store import agents, followups, runs, waiting
+from eunoe.store import agents, events, followups, runs, waiting
 from eunoe.store.db import Actor, Database
 from eunoe.store.notices import SAID, STOP
 
@@ -257,11 +258,40 @@ class Runner:
         agent_id: str | None = None,
         conversation_id: str | None = None,
         run_ids: Sequence[str] | None = None,
+        wait_s: float = 0,
     ) -> dict[str, str]:
         """Stop runs: those given, else the active ones of the agent or conversation.
 
-        Returns each run's id with `cancelled` or `failed`; raises `NothingToCancel`.
+        Returns each run's id with `cancelled`, or the status with which it has ended otherwise;
+        raises `NothingToCancel`. Waits at most `wait_s` for them to end, so that who is told
+        finds them over, their lists free.
         """
+        told = await self._stopped(actor, agent_id, conversation_id, run_ids)
+        stopping = [run_id for run_id, outcome in told.items() if outcome == "cancelled"]
+        if wait_s and stopping:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    for run_id in stopping:
+                        await self._over(actor, run_id)
+            # One that had just ended, or asked for approval, is told of as it is now.
+            told |= await self._stopped(actor, agent_id, conversation_id, stopping)
+        return told
+
+    async def _over(self, actor: Actor, run_id: str) -> None:
+        """Wait until the run has ended, or cannot be followed any more."""
+        async with self._db.read(actor) as tx:
+            last = await events.last_seq(tx, run_id)
+        with suppress(EunoeError):
+            async for _ in self.read(actor, run_id, after=last):
+                pass
+
+    async def _stopped(
+        self,
+        actor: Actor,
+        agent_id: str | None,
+        conversation_id: str | None,
+        run_ids: Sequence[str] | None,
+    ) -> dict[str, str]:
         done = await cancel.cancel(
             self._db,
             self._worker.running,

@@ -17,7 +17,7 @@ from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.http.sending import Target, answered, resumed, streamed, submitted
+from eunoe.http.sending import Target, answered, cancelled, resumed, streamed, submitted
 from eunoe.service import places
 from eunoe.service.places import DEFAULT, Place
 from eunoe.store import messages, runs
@@ -118,10 +118,7 @@ async def cancel(
 ) -> Response:
     """Stop what goes on in the conversation; for `default`, in all of the agent's (api 11.4)."""
     place = await places.at(me.db, me.actor, conversation_id, agent_id=agent_id)
-    done = await me.runtime.runner.cancel(
-        me.actor, agent_id=place.agent_id, conversation_id=place.conversation_id
-    )
-    return JsonReply(done)
+    return await cancelled(me, place.agent_id, conversation_id=place.conversation_id)
 
 
 async def _chosen(me: Caller, place: Place, asked: RetrieveStreamRequest) -> Run:

@@ -16,7 +16,7 @@ from eunoe.http.pages import Shown, Types, message_page_of
 from eunoe.http.paths import AgentId, MessageId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.http.sending import Target, answered, sent_streaming, submitted
+from eunoe.http.sending import Target, answered, cancelled, sent_streaming, submitted
 from eunoe.store import agents
 from eunoe.store import messages as stored
 from eunoe.store.db import Tx
@@ -111,10 +111,7 @@ async def cancel(
 ) -> Response:
     """Stop runs of the agent: those named, else those under way. None is 409."""
     run_ids = (body.run_ids if body else None) or None
-    done = await me.runtime.runner.cancel(
-        me.actor, agent_id=agent_id, conversation_id=None, run_ids=run_ids
-    )
-    return JsonReply(done)
+    return await cancelled(me, agent_id, run_ids=run_ids)
 
 
 @router.get("/{agent_id}/messages", **answers("list_messages", list[WireMessage]))
