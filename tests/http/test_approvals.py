@@ -268,8 +268,13 @@ async def test_ordinary_messages_are_refused_while_a_call_waits(
         assert told in detail["message"]
     with pytest.raises(ConflictError, match=told):
         await strict.agents.messages.create(agent.id, input="And now?")
-    for rest, more in (("", {"streaming": True}), ("/stream", {"stream_tokens": True})):
-        stream = await http.post(url + rest, json={"input": "And now?", **more})
+    entrances: tuple[tuple[str, Json], ...] = (
+        (url, {"streaming": True}),
+        (f"{url}/stream", {"stream_tokens": True}),
+        (f"/v1/conversations/{agent.id}/messages", {}),
+    )
+    for entrance, more in entrances:
+        stream = await http.post(entrance, json={"input": "And now?", **more})
         stopped, used, _, error, _ = frames(stream.content)
         assert (stream.status_code, stopped["stop_reason"]) == (200, "error")
         assert (error["run_id"], error["error_type"]) == (request.run_id, "internal_error")

@@ -17,7 +17,14 @@ from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.http.sending import Target, answered, cancelled, resumed, streamed, submitted
+from eunoe.http.sending import (
+    Target,
+    answered,
+    cancelled,
+    resumed,
+    sent_streaming,
+    submitted,
+)
 from eunoe.service import places
 from eunoe.service.places import DEFAULT, Place
 from eunoe.store import messages, runs
@@ -63,10 +70,9 @@ async def send(
         background=body.background,
         stream_tokens=body.stream_tokens,
     )
-    run = await submitted(request, me, body, target)
     if body.streaming:
-        return await streamed(me, run, pings=body.include_pings)
-    return await answered(me, run)
+        return await sent_streaming(request, me, body, target, pings=body.include_pings)
+    return await answered(me, await submitted(request, me, body, target))
 
 
 @router.post(

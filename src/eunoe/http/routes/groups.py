@@ -7,14 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from eunoe.domain.groups import ManagerType
-from eunoe.domain.runs import Run
 from eunoe.http.deps import Caller, Me, given
 from eunoe.http.document import STREAM
 from eunoe.http.pages import Shown, message_page_of, page_of
 from eunoe.http.paths import AgentId, GroupId, MessageId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.http.sending import Target, answered, streamed, submitted
+from eunoe.http.sending import Target, answered, sent_streaming, submitted
 from eunoe.service import groups, states
 from eunoe.store import groups as stored
 from eunoe.store import messages
@@ -87,10 +86,10 @@ async def delete(group_id: GroupId, me: Me) -> Response:
 @router.post("/{group_id}/messages", **answers("send_group_message", LettaResponse, content=STREAM))
 async def send(group_id: GroupId, body: AgentMessageRequest, request: Request, me: Me) -> Response:
     """Send messages to a group and get what all who speak answer, in the order of their turns."""
-    run = await _submitted(group_id, body, request, me, run_type="send_group_message")
+    target = await _target(group_id, body, me, run_type="send_group_message")
     if body.streaming:
-        return await streamed(me, run, pings=body.include_pings)
-    return await answered(me, run)
+        return await sent_streaming(request, me, body, target, pings=body.include_pings)
+    return await answered(me, await submitted(request, me, body, target))
 
 
 @router.post(
@@ -102,22 +101,21 @@ async def send_streaming(
     group_id: GroupId, body: LettaStreamingRequest, request: Request, me: Me
 ) -> Response:
     """Send messages to a group and get what its agents answer as a stream."""
-    run = await _submitted(group_id, body, request, me, run_type="send_group_message_streaming")
-    return await streamed(me, run, pings=body.include_pings)
+    target = await _target(group_id, body, me, run_type="send_group_message_streaming")
+    return await sent_streaming(request, me, body, target, pings=body.include_pings)
 
 
-async def _submitted(
-    group_id: str, body: LettaStreamingRequest, request: Request, me: Caller, *, run_type: str
-) -> Run:
+async def _target(
+    group_id: str, body: LettaStreamingRequest, me: Caller, *, run_type: str
+) -> Target:
     turn = await groups.first(me.db, me.actor, group_id)
-    target = Target(
+    return Target(
         agent_id=turn.agent_id,
         run_type=run_type,
         background=body.background,
         stream_tokens=body.stream_tokens,
         group=turn,
     )
-    return await submitted(request, me, body, target)
 
 
 @router.get("/{group_id}/messages", **answers("list_group_messages", list[WireMessage]))
