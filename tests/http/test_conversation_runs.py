@@ -61,6 +61,8 @@ async def test_the_fields_of_a_send_count_here_too(talks: Talks) -> None:
     assert talks.prompt() == "You are somebody else."
     events = await talks.say(made.id, "STEPS 5", max_steps=2)
     assert events[-2].stop_reason == "max_steps"
+    steps = await talks.letta.runs.steps.list(events[0].run_id)
+    assert [step.stop_reason for step in steps.items] == ["max_steps", None]
     blocking = {"input": "SAY x", "streaming": False, "stream_tokens": True, "background": True}
     answer = await talks.ask("POST", f"{made.id}/messages", json=blocking)
     assert answer.status_code == 200

@@ -173,6 +173,11 @@ async def test_an_agent_speaks_through_it_at_once_and_no_longer_when_it_is_gone(
         "tea"
     ]
     assert (await letta.agents.retrieve(agent.id)).llm_config.provider_category == "byok"
+    (step,) = (await letta.steps.list(agent_id=agent.id)).items
+    assert (step.provider_category, step.provider_name) == ("byok", "openai")
+    one = {"agent_id": agent.id, "input": "SAY tea", "override_model": "mine/their-model"}
+    batch = await http.post("/v1/messages/batches", json={"requests": [one]})
+    assert batch.status_code == 200, batch.text
 
     await http.delete(f"/v1/providers/{made['id']}")
     gone = await http.post(f"/v1/agents/{agent.id}/messages", json={"input": "SAY tea"})

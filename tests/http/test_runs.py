@@ -165,12 +165,15 @@ async def test_a_run_whose_events_are_gone_is_410(world: World, http: httpx.Asyn
 
 @pytest.mark.rule("api-19.4", "streaming-5.4")
 async def test_steps(world: World, http: httpx.AsyncClient, letta: AsyncLetta) -> None:
+    http.headers["X-Api-Request-Log-Id"] = "log-1"
     agent_id, run_id = await sent(world, http, "CALL look {}")
     newest, oldest = [step async for step in letta.steps.list(agent_id=agent_id)]
     assert [s.id for s in (await letta.steps.list(order="asc")).items] == [oldest.id, newest.id]
     step = await letta.steps.retrieve(oldest.id)
     assert (step.status, step.run_id, step.messages) == ("success", run_id, [])
-    assert newest.stop_reason == "end_turn"
+    assert (newest.stop_reason, oldest.stop_reason) == ("end_turn", None)
+    assert {newest.request_id, oldest.request_id} == {"log-1"}
+    assert newest.provider_category == "base"
     metrics = await letta.steps.metrics.retrieve(oldest.id)
     assert metrics.id == oldest.id
     assert metrics.step_start_ns

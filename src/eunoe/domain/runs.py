@@ -89,6 +89,8 @@ class RunOptions:
     """What left another agent's view, for a run that keeps it."""
     traceparent: str | None = None
     """The span in which it was asked for, as W3C writes it, where spans are collected."""
+    request_id: str | None = None
+    """What its caller calls the request in logs of its own."""
     aloud: bool = False
     """Whether the answer is spoken: plain text, whatever the agent speaks through elsewhere."""
 

@@ -92,13 +92,14 @@ def _new_step(turn: Turn, ports: Ports) -> Step:
         run_id=turn.run.id,
         agent_id=turn.run.agent_id,
         provider_name=turn.config.provider_type,
-        provider_category="base",
+        provider_category=turn.config.provider_category,
         model=turn.config.model,
         model_handle=turn.config.handle,
         model_endpoint=turn.config.endpoint,
         context_window_limit=turn.config.context_window,
         started_ns=time_ns(),
         trace_id=turn.trace_id,
+        request_id=turn.run.options.request_id,
         created_at=ports.now(),
     )
 
@@ -190,6 +191,7 @@ async def _yielded(
     """Store a reply that would end the turn; whether it does, as far as the rules allow."""
     full = is_full(turn)
     told = reminder(ruling_now(turn, ports), window=turn.window, run=turn.run, step=step)
+    step = replace(step, stop_reason=_spent(turn) if told else reason)
     ending = None if full or told else Ending(reason=reason)
     await _answered(turn, ports, step=step, message=message, told=told, ending=ending)
     if full:
@@ -198,6 +200,11 @@ async def _yielded(
         reason = "cancelled" if ports.cancellation.requested else reason
         await ports.journal.ended(turn.run, step=None, ending=Ending(reason=reason))
     return told is None
+
+
+def _spent(turn: Turn) -> StopReason | None:
+    """Return why a step that does not end the turn by itself is its last, null where it is not."""
+    return "max_steps" if turn.is_spent else None
 
 
 def _first_call_only(message: Message, turn: Turn) -> Message:
@@ -276,7 +283,7 @@ async def _act(
             step,
             tools_ns=monotonic_ns() - began,
             total_ns=(step.total_ns or 0) + monotonic_ns() - began,
-            stop_reason=ending.reason if ending else None,
+            stop_reason=ending.reason if ending else _spent(turn),
         )
     turn.window, ending = await ports.journal.settled(
         turn.run,
@@ -304,6 +311,6 @@ async def _failed(turn: Turn, ports: Ports, *, step: Step, error: EunoeError) ->
         status="failed",
         stop_reason=ending.reason,
         error_type=type(error).__name__,
-        error_data={"message": str(error), "code": error.code},
+        error_data={"message": str(error), "code": error.code, "details": error.detail},
     )
     await ports.journal.ended(turn.run, step=failed, ending=ending)

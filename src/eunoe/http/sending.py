@@ -39,6 +39,8 @@ from eunoe.wire.stream import answer
 _DIGITS: Final = 9
 _CANCELLED_S: Final = 2.0
 """How long who cancels waits to see the runs over (G-11)."""
+_LOG_ID: Final = "x-api-request-log-id"
+_LOG_ID_CHARS: Final = 128
 BUSY: Final = "X-Eunoe-Busy"
 
 
@@ -78,8 +80,8 @@ async def submission_of(
     items = items_of(body)
     said = await inputs_of(items, fetch=me.runtime.images)
     options = options_of(body, stream_tokens=target.stream_tokens, callback_url=target.callback_url)
-    if target.aloud:
-        options = replace(options, aloud=True)
+    log_id = request.headers.get(_LOG_ID, "")[:_LOG_ID_CHARS] or None
+    options = replace(options, aloud=target.aloud, request_id=log_id)
     if target.group is not None:
         options = replace(options, group_id=target.group.group_id, turn=target.group.turn)
         said = (*target.group.heard, *said, *target.group.asked)

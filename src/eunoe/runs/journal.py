@@ -144,7 +144,8 @@ class RunJournal:
                     said += woken
                     await self._advance(tx, run, ending)
                     kept = await self._decided(tx, kept, made, heartbeat=ending is None)
-                    step = step and replace(step, stop_reason=ending.reason if ending else None)
+                    if step is not None and ending is not None:
+                        step = replace(step, stop_reason=ending.reason)
                 # Shown is what only the transaction has found out.
                 self.recorder.add(rows, [Shown(view=views(said[0])[0])])
                 if self.on_record:
