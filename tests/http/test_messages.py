@@ -85,7 +85,7 @@ async def test_a_token_stream_adds_up_to_what_is_listed(world: World, letta: Asy
     assert call.tool_call.arguments == arguments
 
 
-@pytest.mark.rule("api-8.4", "api-8.6", "streaming-4.1")
+@pytest.mark.rule("api-8.4", "api-8.6", "api-19.1", "streaming-4.1")
 async def test_an_async_send_gives_its_run_at_once(world: World, letta: AsyncLetta) -> None:
     agent = await world.agent()
     run = await letta.agents.messages.create_async(
@@ -100,6 +100,10 @@ async def test_an_async_send_gives_its_run_at_once(world: World, letta: AsyncLet
     world.tools.gate.set()
     outcome = await world.runner.fold(ACTOR, run.id)
     assert outcome.reason == "end_turn"
+    result: Any = ((await letta.runs.retrieve(run.id)).metadata or {})["result"]
+    assert [one["message_type"] for one in result["messages"]] == ["assistant_message"]
+    assert result["stop_reason"]["stop_reason"] == "end_turn"
+    assert result["usage"]["step_count"] == 2
 
 
 @pytest.mark.rule("G-12", "streaming-9.2", "api-1.7")
@@ -124,10 +128,10 @@ async def test_cancelling(world: World, letta: AsyncLetta, http: httpx.AsyncClie
     with anyio.fail_after(10):
         await world.tools.entered.wait()
     assert await letta.agents.messages.cancel(agent.id) == {run.id: "cancelled"}
+    assert (await letta.runs.retrieve(run.id)).status == "cancelled"
     stream = await http.post(f"/v1/runs/{run.id}/stream")
     assert [one for one in kinds(stream.content) if one == "stop_reason"] == ["stop_reason"]
     assert '"stop_reason":"cancelled"' in stream.text
-    assert (await letta.runs.retrieve(run.id)).status == "cancelled"
     nothing = await http.post(url(agent.id, "/cancel"), json={})
     assert (nothing.status_code, nothing.headers["x-should-retry"]) == (409, "false")
 

@@ -15,7 +15,8 @@ from eunoe.domain.events import (
 )
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import Usage
-from eunoe.domain.views import Answered, Summarised
+from eunoe.domain.views import Answered, Summarised, View
+from eunoe.runs.outcome import Outcome
 from eunoe.wire.messages import Lens
 from eunoe.wire.stream import answer, chunks
 from tests.wire.said import AT, RUN, view
@@ -138,10 +139,13 @@ def test_a_compaction_is_told_only_when_asked() -> None:
     )
 
 
+def outcome(*seen: View, compactions: tuple[Compacting, ...] = ()) -> Outcome:
+    return Outcome(views=seen, compactions=compactions, reason="end_turn", used=USED, failed=None)
+
+
 @pytest.mark.rule("streaming-3.1", "api-8.4")
 def test_a_whole_answer() -> None:
-    views = [view(Answered(text="Hi."))]
-    made = answer(views, [], Lens(), reason="end_turn", used=USED)
+    made = answer(outcome(view(Answered(text="Hi."))), Lens())
     assert [one["content"] for one in made["messages"]] == ["Hi."]
     assert [one["seq_id"] for one in made["messages"]] == [None]
     del made["messages"]
@@ -169,13 +173,14 @@ def test_a_whole_answer() -> None:
 
 @pytest.mark.rule("streaming-2.12")
 def test_an_answer_tells_of_compactions_in_their_place() -> None:
-    views = [view(Answered(text="1")), view(Summarised(envelope="{}")), view(Answered(text="2"))]
-    made = answer(views, [COMPACTING], Lens(summaries=True), reason="end_turn", used=USED)
+    said = [view(Answered(text="1")), view(Summarised(envelope="{}")), view(Answered(text="2"))]
+    compacted = outcome(*said, compactions=(COMPACTING,))
+    made = answer(compacted, Lens(summaries=True))
     assert [one["message_type"] for one in made["messages"]] == [
         "assistant_message",
         "event_message",
         "summary_message",
         "assistant_message",
     ]
-    plain = answer(views, [COMPACTING], Lens(), reason="end_turn", used=USED)
+    plain = answer(compacted, Lens())
     assert "event_message" not in {one["message_type"] for one in plain["messages"]}

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, cast, get_args
@@ -9,9 +10,10 @@ from typing import Final, cast, get_args
 from starlette.requests import Request
 from starlette.responses import Response
 
-from eunoe import ids
+from eunoe import ids, telemetry
 from eunoe.domain.events import Ended, Ending, RunEvent, Stopped, Used
 from eunoe.domain.followups import begins_round
+from eunoe.domain.messages import Json
 from eunoe.domain.runs import Busy, Run, Usage, is_terminal
 from eunoe.engine.failures import ending_of
 from eunoe.errors import ApprovalPending, ApprovalRefused, Invalid, RunExpired
@@ -25,6 +27,7 @@ from eunoe.service.groups import GroupTurn
 from eunoe.store import events
 from eunoe.store.db import Actor
 from eunoe.wire.messages import Lens, lens_of
+from eunoe.wire.runs import shown
 from eunoe.wire.sends import (
     LettaRequest,
     RetrieveStreamRequest,
@@ -41,6 +44,7 @@ _CANCELLED_S: Final = 2.0
 """How long who cancels waits to see the runs over (G-11)."""
 _LOG_ID: Final = "x-api-request-log-id"
 _LOG_ID_CHARS: Final = 128
+ASYNC: Final = "send_message_async"
 BUSY: Final = "X-Eunoe-Busy"
 
 
@@ -107,11 +111,18 @@ async def answered(me: Caller, run: Run) -> Response:
     outcome = await me.runtime.runner.fold(me.actor, run.id, whole_round=begins_round(run))
     if outcome.failed is not None:
         return answer_of_failed(outcome.failed)
-    lens = await lens_for(me, run)
-    body = answer(
-        outcome.views, outcome.compactions, lens, reason=outcome.reason, used=outcome.used
-    )
+    body = answer(outcome, await lens_for(me, run))
     return JsonReply(body, headers={"X-Letta-Run-Id": run.id})
+
+
+async def with_result(me: Caller, run: Run) -> Json:
+    """Return the run as it is shown; of one that was not waited for, what it came to (api 19.1)."""
+    body: Json = {**shown(run)}
+    if is_terminal(run.status) and run.metadata.get("run_type") == ASYNC:
+        with suppress(RunExpired):
+            outcome = await me.runtime.runner.fold(me.actor, run.id)
+            body["metadata"] = {**run.metadata, "result": answer(outcome, await lens_for(me, run))}
+    return body
 
 
 async def sent_streaming(
@@ -153,6 +164,7 @@ async def resumed(me: Caller, run: Run, asked: RetrieveStreamRequest) -> Respons
         async with me.read() as tx:
             if not await events.last_seq(tx, run.id):
                 raise RunExpired(run_id=run.id)
+    telemetry.count("stream_reattach_total")
     pings = asked.include_pings is not False
     return await streamed(me, run, pings=pings, after=asked.starting_after)
 

@@ -38,11 +38,7 @@ def job_callback(job: Job) -> JobCallback:
 
 def run_callback(run: Run, outcome: Outcome | None, lens: Lens) -> RunCallback:
     """Return what is told of a run; its answer is null where its events are no longer kept."""
-    result = None
-    if outcome is not None:
-        result = answer(
-            outcome.views, outcome.compactions, lens, reason=outcome.reason, used=outcome.used
-        )
+    result = None if outcome is None else answer(outcome, lens)
     return {
         "run_id": run.id,
         "status": run.status,

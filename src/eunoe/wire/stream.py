@@ -1,6 +1,5 @@
 """Events of a run as the wire shows them, and the answer they add up to (streaming 2, 3)."""
 
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias, assert_never
 
@@ -20,7 +19,8 @@ from eunoe.domain.events import (
 )
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
-from eunoe.domain.views import Summarised, View
+from eunoe.domain.views import Summarised
+from eunoe.runs.outcome import Outcome
 from eunoe.wire.messages import Lens, MessageFields, WireMessage, bodies
 from eunoe.wire.shape import shown_as
 from eunoe.wire.times import message_date
@@ -146,27 +146,21 @@ def _compacting(event: Compacting, *, seq: int | None) -> Json:
     }
 
 
-def answer(
-    seen: Iterable[View],
-    compactions: Sequence[Compacting],
-    lens: Lens,
-    *,
-    reason: StopReason,
-    used: Used,
-) -> Json:
+def answer(outcome: Outcome, lens: Lens) -> Json:
     """Return the whole reply of a blocking send (streaming 3.1).
 
     A compaction's event stands before the summary that it came to.
     """
     said: list[Json] = []
-    waiting = list(compactions) if lens.summaries else []
-    for view in seen:
+    used = outcome.used
+    waiting = list(outcome.compactions) if lens.summaries else []
+    for view in outcome.views:
         if waiting and isinstance(view.body, Summarised):
             said.append(_compacting(waiting.pop(0), seq=None))
         said.extend(bodies(view, lens))
     return {
         "messages": said,
-        "stop_reason": stop_reason(reason),
+        "stop_reason": stop_reason(outcome.reason),
         "usage": usage(used),
         "logprobs": used.logprobs,
         "turns": None if used.turns is None else list(used.turns),

@@ -16,7 +16,7 @@ from eunoe.http.pages import Shown, Types, message_page_of
 from eunoe.http.paths import AgentId, MessageId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.http.sending import Target, answered, cancelled, sent_streaming, submitted
+from eunoe.http.sending import ASYNC, Target, answered, cancelled, sent_streaming, submitted
 from eunoe.store import agents
 from eunoe.store import messages as stored
 from eunoe.store.db import Tx
@@ -98,7 +98,7 @@ async def send_async(
     """Send messages and get the run that will answer them, at once."""
     target = Target(
         agent_id=agent_id,
-        run_type="send_message_async",
+        run_type=ASYNC,
         background=True,
         callback_url=body.callback_url,
     )

@@ -6,7 +6,6 @@ from typing import Annotated, Final, get_args
 from fastapi import Body, Depends, Path, Query
 from starlette.responses import Response
 
-from eunoe import telemetry
 from eunoe.domain import runs as domain
 from eunoe.domain.followups import run_of
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
@@ -18,7 +17,7 @@ from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, 
 from eunoe.http.paths import well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.http.sending import resumed
+from eunoe.http.sending import resumed, with_result
 from eunoe.store import agents, followups, messages, run_tools, runs, steps
 from eunoe.store.db import Tx
 from eunoe.store.messages import MessageFilter, MessagePage
@@ -109,7 +108,8 @@ async def list_active(
 async def retrieve(run_id: RunId, me: Me) -> Response:
     """Get a run; one that follows on another may still wait for its agent."""
     async with me.read() as tx:
-        return JsonReply(shown_run(await _run(tx, run_id, planned=True)))
+        run = await _run(tx, run_id, planned=True)
+    return JsonReply(await with_result(me, run))
 
 
 @router.get("/{run_id}/messages", **answers("list_messages_for_run", list[WireMessage]))
@@ -199,7 +199,6 @@ async def stream(
     asked = body or RetrieveStreamRequest()
     async with me.read() as tx:
         run = await _run(tx, run_id)
-    telemetry.count("stream_reattach_total")
     return await resumed(me, run, asked)
 
 
