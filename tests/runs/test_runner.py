@@ -259,7 +259,7 @@ async def test_cancel_stops_a_compaction_that_hangs(world: World) -> None:
     assert text_of((await world.window(agent))[-1]) == "off"
 
 
-@pytest.mark.rule("G-3", "FIX-9", "streaming-9.3", "G-8")
+@pytest.mark.rule("G-3", "FIX-9", "streaming-5.1", "streaming-9.3", "G-8")
 @pytest.mark.parametrize(
     ("said", "error_type", "reason"),
     [
@@ -279,6 +279,12 @@ async def test_a_provider_that_fails_ends_the_run_and_keeps_the_input(
     assert isinstance(outcome.failed, Failed)
     assert (outcome.reason, outcome.failed.error_type) == (reason, error_type)
     assert [m.role for m in await world.window(agent)] == ["system", "user"]
+    async with world.db.read(ACTOR) as tx:
+        (failed,) = await steps.list_steps(tx, StepFilter(agent_id=agent.id), Page())
+    assert (failed.status, failed.stop_reason) == ("failed", reason)
+    assert failed.total_ns
+    assert failed.error_data is not None
+    assert failed.error_data["details"]["provider"] == "openai"
     assert (await world.say(agent, "SAY well again")).reason == "end_turn"
 
 

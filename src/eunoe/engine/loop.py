@@ -112,6 +112,7 @@ async def _taken(turn: Turn, ports: Ports, *, step: Step) -> bool:
     except (SystemPromptTooLarge, *REFUSALS):
         raise
     except EunoeError as error:
+        step = replace(step, total_ns=monotonic_ns() - began)
         await _failed(turn, ports, step=step, error=error)
         return True
     usage = await spent(turn, reply)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from eunoe import telemetry
 from eunoe.domain.events import Ended, Stopped, Used
 from eunoe.domain.messages import Message
 from eunoe.domain.runs import Run, finished
@@ -92,6 +93,9 @@ async def _ended_unsaid(tx: Tx, run: Run | None) -> None:
     await runs.end(tx, finished(run, reason="cancelled", at=now, duration_ns=duration_ns))
     if run.options.callback_url is not None:
         await callbacks.insert(tx, run.id, run.options.callback_url, at=now)
+    telemetry.record_run_finished(
+        status="cancelled", stop_reason="cancelled", run_type=str(run.metadata.get("run_type"))
+    )
     used = Used(usage=run.usage, step_count=0, context_tokens=None)
     await events.append(
         tx, run.id, list(enumerate([Stopped(reason="cancelled"), used, Ended()], 2))
