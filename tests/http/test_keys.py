@@ -200,6 +200,11 @@ async def test_a_key_acts_as_its_user_whoever_is_named(api: Api, http: httpx.Asy
     assert (await http.get(path, headers=admin | as_bea)).status_code == 200
     as_me = {"user_id": DEFAULT_USER}
     assert (await http.get(path, headers=hers.auth_headers | as_me)).status_code == 200
+    foreign = await api.agent(name="Not hers")
+    said = {"messages": [{"role": "user", "content": "Hello."}], "user": DEFAULT_USER}
+    talk = f"/v1/voice-beta/{foreign['id']}/chat/completions"
+    assert (await http.post(talk, json=said, headers=hers.auth_headers)).status_code == 404
+    assert (await http.post(talk, json=said, headers=mine)).status_code == 400
 
     whole = client_of(http, await key_for(api, "read", organization_id=organization.id))
     assert (await whole.blocks.retrieve(block.id)).value == "Hers."

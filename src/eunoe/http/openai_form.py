@@ -36,8 +36,11 @@ _TYPES: Final[Mapping[Kind, str]] = {
 
 
 async def acting(me: Caller, user: str | None) -> Caller:
-    """Return who acts: the user that the body names, where that is a user id of ours."""
-    if not user or not is_id("user", user):
+    """Return who acts: the user that the body names, where that is a user id of ours.
+
+    Who brings a key acts as the user it is of, whoever is named (api 1.11).
+    """
+    if not user or not is_id("user", user) or me.actor.key_id is not None:
         return me
     return replace(me, actor=await actor_of(me.runtime, user))
 
