@@ -161,7 +161,7 @@ async def test_each_organization_has_its_own(api: Api, theirs: str) -> None:
     assert (await api.sdk.post(f"/v1/providers/{made['id']}/check")).status_code == 200
 
 
-@pytest.mark.rule("P2", "api-17.1", "api-18.5")
+@pytest.mark.rule("P2", "api-17.1", "api-18.5", "api-22", "api-25.1")
 async def test_an_agent_speaks_through_it_at_once_and_no_longer_when_it_is_gone(
     world: World, letta: AsyncLetta, http: httpx.AsyncClient, theirs: str
 ) -> None:
@@ -175,9 +175,12 @@ async def test_an_agent_speaks_through_it_at_once_and_no_longer_when_it_is_gone(
     assert (await letta.agents.retrieve(agent.id)).llm_config.provider_category == "byok"
     (step,) = (await letta.steps.list(agent_id=agent.id)).items
     assert (step.provider_category, step.provider_name) == ("byok", "openai")
-    one = {"agent_id": agent.id, "input": "SAY tea", "override_model": "mine/their-model"}
-    batch = await http.post("/v1/messages/batches", json={"requests": [one]})
-    assert batch.status_code == 200, batch.text
+    asked: Any = {"messages": [{"role": "user", "content": "Hi."}], "override_model": agent.model}
+    batch = {"requests": [asked | {"agent_id": agent.id}]}
+    assert (await http.post("/v1/messages/batches", json=batch)).status_code == 200
+    later = asked | {"schedule": {"scheduled_at": 4e12}}
+    reply = await http.post(f"/v1/agents/{agent.id}/schedule", json=later)
+    assert reply.status_code == 201, reply.text
 
     await http.delete(f"/v1/providers/{made['id']}")
     gone = await http.post(f"/v1/agents/{agent.id}/messages", json={"input": "SAY tea"})
