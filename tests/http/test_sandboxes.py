@@ -52,6 +52,10 @@ async def test_defaults_are_made_once_and_changed_in_part(api: Api) -> None:
     assert reply.json()["config"]["venv_name"] == "mine"
     assert reply.json()["config"]["pip_requirements"] == [{"name": "idna", "version": None}]
     assert (await api.sdk.patch(path, json={"config": {"timeout": 5}})).status_code == 409
+    assert (await api.sdk.patch(path, json={})).json()["config"] == reply.json()["config"]
+    modal = await api.made(f"{BASE}/", config={"language": "typescript"})
+    reply = await api.sdk.patch(f"{BASE}/{modal['id']}", json={"config": {"timeout": 120}})
+    assert reply.json()["config"] == modal["config"] | {"timeout": 120}
     assert (await api.made(f"{BASE}/local/recreate-venv"))["id"] == local["id"]
     assert (await api.got(f"{BASE}/", sandbox_type="e2b"))[0]["id"] == e2b["id"]
     assert (await api.sdk.delete(path)).status_code == 204

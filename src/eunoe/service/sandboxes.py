@@ -1,7 +1,7 @@
 """The configurations of the sandbox, and custom code run as they say (api 23)."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -87,12 +87,12 @@ async def of_type(db: Database, actor: Actor, kind: SandboxType) -> SandboxConfi
 
 
 async def reconfigure(
-    db: Database, actor: Actor, config_id: str, kind: SandboxType | None, config: Json
+    db: Database, actor: Actor, config_id: str, kinds: Collection[SandboxType], config: Json
 ) -> SandboxConfig:
-    """Change what of a configuration is given; its type stays."""
+    """Change what of a configuration is given; its type, which is one of `kinds`, stays."""
     async with db.write(actor) as tx:
         before = await known(tx, config_id)
-        if kind is not None and kind != before.type:
+        if before.type not in kinds:
             raise Conflict(f"{config_id} is of the type {before.type}, and stays so.")
         changed = before.configured({**before.config, **config}, at=datetime.now(UTC))
         return await sandboxes.put(tx, changed)

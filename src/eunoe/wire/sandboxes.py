@@ -1,8 +1,9 @@
 """Configurations of the sandbox on the wire (api 23)."""
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from typing_extensions import TypedDict
 
 from eunoe.domain import sandboxes
@@ -76,16 +77,23 @@ class ModalSandboxConfig(Strict):
 
 
 Config: TypeAlias = LocalSandboxConfig | E2bSandboxConfig | ModalSandboxConfig
+_SHAPES: Final[Mapping[type[Config], SandboxType]] = {
+    LocalSandboxConfig: "local",
+    E2bSandboxConfig: "e2b",
+    ModalSandboxConfig: "modal",
+}
 
 
 def type_of(given: Config) -> SandboxType:
-    match given:
-        case LocalSandboxConfig():
-            return "local"
-        case E2bSandboxConfig():
-            return "e2b"
-        case ModalSandboxConfig():
-            return "modal"
+    return _SHAPES[type(given)]
+
+
+def _fits(shape: type[Config], given: Json) -> bool:
+    try:
+        shape.model_validate(given)
+    except ValidationError:
+        return False
+    return True
 
 
 class SandboxConfigBody(Strict):
@@ -95,12 +103,11 @@ class SandboxConfigBody(Strict):
 class UpdateSandboxConfigBody(Strict):
     config: Config | None = None
 
-    def changes(self) -> tuple[SandboxType | None, Json]:
-        """Return what is given; of no type where nothing is."""
-        if self.config is None:
-            return None, {}
-        given = self.config.model_fields_set
-        return type_of(self.config), self.config.model_dump(include=given)
+    def changes(self) -> tuple[frozenset[SandboxType], Json]:
+        """Return the types that have all the fields given, and these."""
+        config = self.config
+        given = {} if config is None else config.model_dump(include=config.model_fields_set)
+        return frozenset(kind for shape, kind in _SHAPES.items() if _fits(shape, given)), given
 
 
 class VariableBody(Strict):
