@@ -88,7 +88,7 @@ async def test_a_job_is_stopped_once_and_then_removed(
     assert await listed(http) == []
 
 
-@pytest.mark.rule("api-2.8")
+@pytest.mark.rule("api-2.2", "api-2.8")
 async def test_jobs_of_others_and_none_are_not_there(world: World, http: httpx.AsyncClient) -> None:
     agent = await world.agent()
     batch = (await batched(http, asking(agent.id)))["id"]
@@ -112,4 +112,5 @@ async def test_jobs_of_others_and_none_are_not_there(world: World, http: httpx.A
         assert (await http.get(path, headers=as_her)).status_code == 404
         assert (await http.patch(f"{path}/cancel", headers=as_her)).status_code == 404
     assert (await http.get("/v1/jobs/", headers=as_her)).json() == []
-    assert (await http.get("/v1/jobs/message-1")).status_code == 400
+    malformed = await http.get("/v1/jobs/message-1")
+    assert (malformed.status_code, malformed.json()["examples"][0][:4]) == (422, "job-")

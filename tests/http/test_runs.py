@@ -227,3 +227,4 @@ async def test_steps_that_are_not_there(http: httpx.AsyncClient) -> None:
         assert malformed.status_code == 422, rest
     assert (await http.get(f"/v1/steps/{new('step')}/trace")).text == "null"
     assert (await http.get(f"/v1/telemetry/{new('step')}")).text == "null"
+    assert (await http.get("/v1/telemetry/step-1")).status_code == 400

@@ -77,7 +77,9 @@ _LLM_TYPES: Final = {
 }
 _OPAQUE: Final = "The server failed; its log says why. Try again, and report it if it lasts."
 _ID_FAILURES: Final = {"string_pattern_mismatch", "string_too_short", "string_too_long"}
-_ID_PATTERN: Final = re.compile(r"^\^(?P<prefix>[a-z_-]+)-" + re.escape(UUID4) + r"\$$")
+_ID_PATTERN: Final = re.compile(
+    r"^\^(?:\(\?:)?(?P<prefix>[a-z_-]+)(?:\|[a-z|]+\))?-" + re.escape(UUID4) + r"\$$"
+)
 _SAMPLE_UUID: Final = "123e4567-e89b-42d3-8456-426614174000"
 _NO_RETRY: Final = {"x-should-retry": "false"}
 _LASTING: Final = {HTTPStatus.CONFLICT, HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.PAYMENT_REQUIRED}

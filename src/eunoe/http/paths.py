@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias
 from fastapi import Path
 
 from eunoe.errors import Invalid
-from eunoe.ids import PREFIXES, is_id, pattern
+from eunoe.ids import PREFIXES, UUID4, is_id, pattern
 
 AgentId: TypeAlias = Annotated[str, Path(pattern=pattern("agent"))]
 ArchiveId: TypeAlias = Annotated[str, Path(pattern=pattern("archive"))]
@@ -22,6 +22,13 @@ FileId: TypeAlias = Annotated[str, Path(pattern=pattern("file"))]
 FolderId: TypeAlias = Annotated[str, Path(pattern=pattern("folder"))]
 GroupId: TypeAlias = Annotated[str, Path(pattern=pattern("group"))]
 IdentityId: TypeAlias = Annotated[str, Path(pattern=pattern("identity"))]
+JobId: TypeAlias = Annotated[
+    str,
+    Path(
+        pattern=f"^(?:job|run)-{UUID4}$",
+        description="A job's id, or that of a run, which is a job too.",
+    ),
+]
 MessageId: TypeAlias = Annotated[str, Path(pattern=pattern("message"))]
 PassageId: TypeAlias = Annotated[str, Path(pattern=pattern("passage"))]
 ProviderId: TypeAlias = Annotated[str, Path(pattern=pattern("provider"))]
@@ -31,9 +38,8 @@ StepId: TypeAlias = Annotated[str, Path(pattern=pattern("step"))]
 ToolId: TypeAlias = Annotated[str, Path(pattern=pattern("tool"))]
 
 
-def well_formed(text: str, *nouns: str) -> str:
+def well_formed(text: str, noun: str) -> str:
     """Return an id that its path does not check; a malformed one is `Invalid`, a 400 (api 2.2)."""
-    if not any(is_id(noun, text) for noun in nouns):
-        forms = " or ".join(f"{PREFIXES[noun]}-{{uuid4}}" for noun in nouns)
-        raise Invalid(f"The id in the path is not of the form {forms}.")
+    if not is_id(noun, text):
+        raise Invalid(f"The id in the path is not of the form {PREFIXES[noun]}-{{uuid4}}.")
     return text

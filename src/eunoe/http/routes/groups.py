@@ -10,7 +10,7 @@ from eunoe.domain.groups import ManagerType
 from eunoe.http.deps import Caller, Me, given
 from eunoe.http.document import STREAM
 from eunoe.http.pages import Shown, message_page_of, page_of
-from eunoe.http.paths import AgentId, GroupId, MessageId
+from eunoe.http.paths import AgentId, GroupId, MessageId, well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, answered, sent_streaming, submitted
@@ -147,14 +147,14 @@ async def reset_messages(group_id: GroupId, me: Me) -> Response:
 @router.patch("/{group_id}/blocks/attach/{block_id}", operation_id="attach_block_to_group")
 async def attach_block(group_id: GroupId, block_id: str, me: Me) -> Response:
     """Give a block to a group and everybody in it."""
-    await groups.attach_block(me.db, me.actor, group_id, block_id)
+    await groups.attach_block(me.db, me.actor, group_id, well_formed(block_id, "block"))
     return JsonReply(None)
 
 
 @router.patch("/{group_id}/blocks/detach/{block_id}", operation_id="detach_block_from_group")
 async def detach_block(group_id: GroupId, block_id: str, me: Me) -> Response:
     """Take a block off a group and everybody in it."""
-    await groups.detach_block(me.db, me.actor, group_id, block_id)
+    await groups.detach_block(me.db, me.actor, group_id, well_formed(block_id, "block"))
     return JsonReply(None)
 
 

@@ -12,7 +12,7 @@ from eunoe.domain.jobs import ACTIVE
 from eunoe.errors import Invalid
 from eunoe.http.deps import Me, given
 from eunoe.http.pages import After, Before, ByCreation, Limit, Order, rows
-from eunoe.http.paths import well_formed
+from eunoe.http.paths import JobId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.runs import batches as running
@@ -69,13 +69,13 @@ async def list_active(me: Me, asked: Annotated[Asked, Depends(given(Asked))]) ->
 
 
 @router.get("/{job_id}", **answers("retrieve_job", Job))
-async def retrieve(job_id: str, me: Me) -> Response:
+async def retrieve(job_id: JobId, me: Me) -> Response:
     async with me.read() as tx:
         return JsonReply(shown(await _job(tx, job_id)))
 
 
 @router.patch("/{job_id}/cancel", **answers("cancel_job", Job))
-async def cancel(job_id: str, me: Me) -> Response:
+async def cancel(job_id: JobId, me: Me) -> Response:
     """Stop a job; one that is over is answered as it is."""
     async with me.read() as tx:
         job = await _job(tx, job_id)
@@ -93,7 +93,7 @@ async def cancel(job_id: str, me: Me) -> Response:
 
 
 @router.delete("/{job_id}", **answers("delete_job", Job))
-async def delete(job_id: str, me: Me) -> Response:
+async def delete(job_id: JobId, me: Me) -> Response:
     """Remove a job that is over; what it has made stays."""
     async with me.write() as tx:
         job = await _job(tx, job_id)
@@ -110,5 +110,4 @@ async def delete(job_id: str, me: Me) -> Response:
 
 
 async def _job(tx: Tx, job_id: str) -> domain.Job:
-    well_formed(job_id, "job", "run")
     return there(await jobs.get(tx, job_id), "job", job_id)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from eunoe.errors import Invalid
 from eunoe.http.deps import Me, given
 from eunoe.http.pages import message_page_of, page_of
-from eunoe.http.paths import StepId
+from eunoe.http.paths import StepId, well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.store import agents, messages, provider_traces, steps
@@ -102,7 +102,7 @@ async def retrieve_trace(step_id: StepId, me: Me) -> Response:
 )
 async def retrieve_provider_trace(step_id: str, me: Me) -> Response:
     """Get the trace of a step by its old name."""
-    return await retrieve_trace(step_id, me)
+    return await retrieve_trace(well_formed(step_id, "step"), me)
 
 
 @router.get("/{step_id}/messages", **answers("list_messages_for_step", list[WireMessage]))
