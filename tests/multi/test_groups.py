@@ -97,7 +97,7 @@ async def test_a_group_is_changed_and_removed(served: Served) -> None:
     assert left["agent_ids"] == []
 
 
-@pytest.mark.rule("api-21.12")
+@pytest.mark.rule("api-2.2", "api-21.12")
 async def test_blocks_of_a_group_are_everybodys(served: Served) -> None:
     lead, bob = await team(served, "Lead", "Bob")
     plan, notes = [await served.letta.blocks.create(label=n, value="") for n in ("plan", "notes")]
@@ -117,6 +117,11 @@ async def test_blocks_of_a_group_are_everybodys(served: Served) -> None:
     await served.http.patch(f"{path}/blocks/detach/{plan.id}")
     assert await shared() == [["notes"]] * 2
     assert (await served.http.patch(f"{path}/blocks/attach/{new('block')}")).status_code == 404
+    assert (await served.http.patch(f"{path}/blocks/attach/block-1")).status_code == 400
+    assert (await served.http.patch(f"{path}/blocks/detach/block-1")).status_code == 400
+    changed = await served.http.patch(path, json={"shared_block_ids": [plan.id]})
+    assert changed.json()["shared_block_ids"] == [plan.id]
+    assert await shared() == [["plan"]] * 2
 
 
 @pytest.mark.rule("G3", "api-21.13", "api-21.15", "api-5.8")

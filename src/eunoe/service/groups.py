@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from eunoe import ids
@@ -99,6 +99,7 @@ async def update(db: Database, actor: Actor, group_id: str, patch: GroupPatch) -
         )
         await _check(tx, after)
         await groups.update(tx, after)
+        await _unshare(tx, before, set(before.shared_block_ids) - set(after.shared_block_ids))
         await _share(tx, after)
     return after
 
@@ -140,8 +141,7 @@ async def detach_block(db: Database, actor: Actor, group_id: str, block_id: str)
         rest = tuple(one for one in group.shared_block_ids if one != block_id)
         if rest != group.shared_block_ids:
             await groups.update(tx, replace(group, shared_block_ids=rest))
-            for agent_id in _everybody(group):
-                await blocks.detach(tx, agent_id, block_id)
+            await _unshare(tx, group, [block_id])
 
 
 async def _check(tx: Tx, group: Group) -> None:
@@ -179,3 +179,9 @@ async def _share(tx: Tx, group: Group) -> None:
     for agent_id in _everybody(group):
         for block_id in group.shared_block_ids:
             await blocks.attach(tx, agent_id, shared[block_id])
+
+
+async def _unshare(tx: Tx, group: Group, block_ids: Collection[str]) -> None:
+    for agent_id in _everybody(group):
+        for block_id in block_ids:
+            await blocks.detach(tx, agent_id, block_id)
