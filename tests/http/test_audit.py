@@ -42,6 +42,9 @@ async def agents_and_memory(api: Api) -> list[tuple[str, str]]:
     await api.sdk.patch(f"/v1/blocks/{block['id']}", json={"value": "two"})
     await api.sdk.post(f"/v1/blocks/{block['id']}/revert", json={"version": 1})
     await api.sdk.delete(f"/v1/blocks/{block['id']}")
+    memory = f"/v1/agents/{agent['id']}/archival-memory"
+    (passage,) = (await api.sdk.post(memory, json={"text": "Tea."})).json()
+    await api.sdk.delete(f"{memory}/{passage['id']}")
     archive = await api.made("/v1/archives/", name="Texts")
     await api.sdk.delete(f"/v1/archives/{archive['id']}")
     await api.got(f"/v1/agents/{agent['id']}/export")
@@ -50,6 +53,7 @@ async def agents_and_memory(api: Api) -> list[tuple[str, str]]:
         ("secrets.replace", agent["id"]),
         ("block.revert", block["id"]),
         ("block.delete", block["id"]),
+        ("passage.delete", passage["id"]),
         ("archive.delete", archive["id"]),
         ("agent.export", agent["id"]),
         ("agent.delete", agent["id"]),

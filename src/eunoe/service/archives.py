@@ -52,9 +52,9 @@ async def create(
     return archive
 
 
-async def known(tx: Tx, archive_id: str) -> Archive:
+async def known(tx: Tx, archive_id: str, *, held: bool = False) -> Archive:
     """Return the archive; raise `Missing` for an unknown or foreign one."""
-    return there(await archives.get(tx, archive_id), "archive", archive_id)
+    return there(await archives.get(tx, archive_id, held=held), "archive", archive_id)
 
 
 async def update(
@@ -62,7 +62,7 @@ async def update(
 ) -> Archive:
     """Change what an archive is called and for; null keeps it (14.1)."""
     async with db.write(actor) as tx:
-        archive = await known(tx, archive_id)
+        archive = await known(tx, archive_id, held=True)
         changed = replace(
             archive,
             name=archive.name if name is None else name,
@@ -135,19 +135,14 @@ async def remember(
         return (await _insert(tx, archive, [draft], vectors))[0]
 
 
-async def forget(
-    db: Database, actor: Actor, passage_id: str, *, archive_id: str | None = None
-) -> None:
-    """Delete a passage; of `archive_id`, if that is given, else whichever it is in (14.3, 14.4)."""
+async def forget(db: Database, actor: Actor, passage_id: str, *, archive_id: str) -> None:
+    """Delete a passage of an archive; one that is elsewhere is `Invalid` (14.3)."""
     async with db.write(actor) as tx:
-        if archive_id is not None:
-            await known(tx, archive_id)
+        await known(tx, archive_id)
         passage = there(await passages.get(tx, passage_id), "passage", passage_id)
-        if archive_id not in (None, passage.archive_id):
+        if archive_id != passage.archive_id:
             raise Invalid(f"The passage {passage_id} is not in the archive {archive_id}.")
-        await passage_versions.record(tx, [passage], "deleted")
-        await passages.delete(tx, passage_id)
-        await audit.note(tx, "passage.delete", passage_id)
+        await _forgotten(tx, passage)
 
 
 async def forget_of_agent(db: Database, actor: Actor, agent_id: str, passage_id: str) -> None:
@@ -158,8 +153,13 @@ async def forget_of_agent(db: Database, actor: Actor, agent_id: str, passage_id:
         passage = await passages.get(tx, passage_id)
         if archive is None or passage is None or passage.archive_id != archive.id:
             raise Missing(f"The agent {agent_id} has no passage {passage_id}.")
-        await passage_versions.record(tx, [passage], "deleted")
-        await passages.delete(tx, passage_id)
+        await _forgotten(tx, passage)
+
+
+async def _forgotten(tx: Tx, passage: Passage) -> None:
+    await passage_versions.record(tx, [passage], "deleted")
+    await passages.delete(tx, passage.id)
+    await audit.note(tx, "passage.delete", passage.id)
 
 
 async def history(db: Database, actor: Actor, passage_id: str, page: Page) -> list[PassageVersion]:

@@ -38,8 +38,9 @@ async def insert(tx: Tx, archive: Archive) -> None:
     await own.insert(tx, _ARCHIVES, archive, updated_at=changed)
 
 
-async def get(tx: Tx, archive_id: str) -> Archive | None:
-    return await own.get(tx, _ARCHIVES, archive_id, also=_NO_FOLDERS)
+async def get(tx: Tx, archive_id: str, *, held: bool = False) -> Archive | None:
+    """Return an archive; `held` keeps others from changing it until the commit."""
+    return await own.get(tx, _ARCHIVES, archive_id, held=held, also=_NO_FOLDERS)
 
 
 async def update(tx: Tx, archive: Archive) -> bool:
