@@ -59,7 +59,7 @@ class CreateBlockBody(_Body):
         return field.get_default(call_default_factory=True, validated_data={})
 
     def draft(self) -> BlockDraft:
-        return self.made(BlockDraft, tags=tuple(self.tags))
+        return self.made(BlockDraft, tags=tuple(dict.fromkeys(self.tags)))
 
 
 class UpdateBlockBody(_Body):
@@ -76,7 +76,8 @@ class UpdateBlockBody(_Body):
     preserve_on_migration: bool | None = None
 
     def patch(self) -> BlockPatch:
-        return self.made(BlockPatch, tags=None if self.tags is None else tuple(self.tags))
+        tags = None if self.tags is None else tuple(dict.fromkeys(self.tags))
+        return self.made(BlockPatch, tags=tags)
 
 
 class BlockResponse(TypedDict):
