@@ -222,9 +222,14 @@ async def test_an_isolated_block_stands_for_the_agents_in_its_conversation(talks
     assert (await talks.letta.agents.blocks.retrieve("human", agent_id=talks.agent.id)).value
 
 
-@pytest.mark.rule("M8", "api-6.45")
-async def test_isolated_blocks_go_with_their_agent(talks: Talks) -> None:
+@pytest.mark.rule("M8", "api-6.45", "api-11.6")
+async def test_isolated_blocks_are_as_guarded_as_the_agents_and_go_with_it(talks: Talks) -> None:
+    guarded = {"approve_writes": True}
+    path = f"/v1/agents/{talks.agent.id}/core-memory/blocks/human"
+    assert (await talks.http.patch(path, json=guarded)).status_code == 200
     made = (await talks.ask("GET", (await talks.begin(isolated_block_labels=["human"])).id)).json()
+    copy = await talks.http.get(f"/v1/blocks/{made['isolated_block_ids'][0]}")
+    assert copy.json()["approve_writes"] is True
     await talks.letta.agents.delete(talks.agent.id)
     answer = await talks.http.get(f"/v1/blocks/{made['isolated_block_ids'][0]}")
     assert answer.status_code == 404

@@ -176,6 +176,7 @@ def _copy(block: Block, conversation: Conversation) -> Block:
         limit=block.limit,
         description=block.description,
         read_only=block.read_only,
+        approve_writes=block.approve_writes,
         metadata=block.metadata,
         created_by_id=conversation.created_by_id,
         last_updated_by_id=conversation.created_by_id,
