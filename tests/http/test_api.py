@@ -79,6 +79,7 @@ async def test_tags(world: World, http: httpx.AsyncClient) -> None:
     assert await listed("order=desc&limit=2") == ["été", "blue"]
     assert await listed("after=b%25&limit=1") == ["blue"]
     assert await listed("before=blue") == ["Apple", "b%"]
+    assert await listed("before=blue&limit=1") == ["b%"]
     assert await listed("name=%25") == ["b%"]
     assert await listed("query_text=lu") == ["blue"]
 

@@ -111,7 +111,8 @@ async def test_a_patch_merges_properties_and_adds_who_belongs_to_it(api: Api) ->
     assert changed.json()["properties"] == [tea | {"value": "mate"}, wild]
     assert await ids_at(api, f"{path}/agents") == [second, first]
     assert await ids_at(api, f"{path}/agents", limit=1, order="asc") == [first]
-    assert (await put(api, f"{path}/properties", [wild]))["properties"] == [wild]
+    raw = {"key": "raw", "value": "[1]", "type": "json"}
+    assert (await put(api, f"{path}/properties", [wild, raw]))["properties"] == [wild, raw]
 
 
 @pytest.mark.rule("api-21.5", "api-3.2", "api-2.3")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from letta_client import AsyncLetta
 
@@ -64,7 +65,7 @@ async def world(database: Database) -> AsyncGenerator[World]:
 
 @pytest.mark.parametrize("lane", ["own", "vendor"])
 async def test_a_step_has_what_its_model_was_asked_and_answered(
-    world: World, strict: AsyncLetta, lane: str
+    world: World, strict: AsyncLetta, http: httpx.AsyncClient, lane: str
 ) -> None:
     agent = await world.agent(**({} if lane == "own" else {"model": LANES["anthropic"].config}))
     await world.say(agent, f'CALL look {{"at": "{WORD}"}}', stream_tokens=True)
@@ -75,6 +76,8 @@ async def test_a_step_has_what_its_model_was_asked_and_answered(
     assert (called.step_id, called.run_id, called.agent_id) == (first.id, first.run_id, agent.id)
     assert called.call_type == "agent_step"
     assert called.latency_ms is not None
+    raw = (await http.get(f"/v1/steps/{first.id}/trace")).json()
+    assert raw["created_at"].endswith("Z")
     assert called.request_json["model"] == first.model
     assert called.request_json["stream"] is True
     assert len(str(ended.request_json["messages"])) > len(str(called.request_json["messages"]))

@@ -27,6 +27,8 @@ from eunoe.tools.schema.derive import checked, derived, described
 from eunoe.tools.schema.source import function_of, parsed
 from eunoe.tools.schema.typescript import derived_typescript
 
+_SEARCHED: Final = 10_000
+"""How many tools a search looks at, the newest of them: no more are read into memory."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _KEPT: Final = (
     "tags", "return_char_limit", "pip_requirements", "npm_requirements",
@@ -105,7 +107,7 @@ async def search(
 ) -> list[ToolHit]:
     """Return the tools that fit the words of `query` best, the newest first without one."""
     async with db.read(actor) as tx:
-        found = await tools.list_tools(tx, where, Page(limit=0))
+        found = await tools.list_tools(tx, where, Page(limit=_SEARCHED))
     return find_tools(found, query, limit=limit)
 
 

@@ -41,7 +41,7 @@ async def list_tokens(
 ) -> list[AccessToken]:
     """Return tokens that have not expired, the newest first; this list is paged by places."""
     where = of_organization(tx, "access_tokens").add("expires_at > {}", to_micros(at))
-    where.contains(policy_json=agent_id)
+    where.contains(policy_json=None if agent_id is None else f'"{agent_id}"')
     return await own.select(
         tx,
         _TOKENS,

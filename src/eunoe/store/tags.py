@@ -12,7 +12,10 @@ _OF_AGENTS: Final = (
 
 
 async def list_tags(tx: Tx, page: Page, *, containing: str | None = None) -> list[str]:
-    """Return a page of tags; the cursors are tags, known or not (api 20)."""
+    """Return a page of tags; the cursors are tags, known or not (api 20).
+
+    With `before` alone it is the tags next to that one, as for every list.
+    """
     args: list[Value] = [tx.actor.organization_id]
     clauses: list[str] = []
     for cursor, later in ((page.after, True), (page.before, False)):
@@ -24,12 +27,13 @@ async def list_tags(tx: Tx, page: Page, *, containing: str | None = None) -> lis
         clauses.append(f"{_position(tx)}(tag, ${len(args)}) > 0")
     args.append(page.limit or 1000)
     where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
+    backwards = page.before is not None and page.after is None
     rows = await tx.fetch(
         f"SELECT tag FROM ({_OF_AGENTS} UNION {_of_blocks(tx)}) AS tags {where}"
-        f" ORDER BY tag {'ASC' if page.ascending else 'DESC'} LIMIT ${len(args)}",
+        f" ORDER BY tag {'ASC' if page.ascending != backwards else 'DESC'} LIMIT ${len(args)}",
         *args,
     )
-    return [row[0] for row in rows]
+    return [row[0] for row in (rows[::-1] if backwards else rows)]
 
 
 def _of_blocks(tx: Tx) -> str:

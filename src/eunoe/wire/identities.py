@@ -28,7 +28,8 @@ class PropertyBody(Strict):
 
     @model_validator(mode="after")
     def _value_fits_type(self) -> "PropertyBody":
-        if _type_of(self.value) != self.type:
+        # Whatever it is, it is JSON, and so is a text that holds some.
+        if self.type not in (_type_of(self.value), "json"):
             raise ValueError(f"the value of `{self.key}` is not of the type {self.type}")
         return self
 

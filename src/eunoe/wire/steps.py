@@ -116,5 +116,4 @@ def shown_trace(trace: provider_traces.ProviderTrace, *, organization_id: str) -
         response_json=trace.response,
         call_type="agent_step",
         org_id=organization_id,
-        created_at=trace.created_at.isoformat(),
     )

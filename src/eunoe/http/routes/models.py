@@ -21,12 +21,13 @@ async def list_all(
     provider_type: str | None = None,
 ) -> Response:
     """List the models to speak with; a provider that cannot be reached adds none."""
+    shown = map(listed_model, await me.models.models())
     found = [
-        listed_model(listing)
-        for listing in await me.models.models()
-        if provider_name in (None, listing.provider_name)
-        and provider_type in (None, listing.provider_type)
-        and (not provider_category or listing.provider_category in provider_category)
+        one
+        for one in shown
+        if provider_name in (None, one["provider_name"])
+        and provider_type in (None, one["provider_type"])
+        and (not provider_category or one["provider_category"] in provider_category)
     ]
     return JsonReply(found)
 
