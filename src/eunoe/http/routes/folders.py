@@ -1,9 +1,10 @@
 """Folders and the files in them (api 15), under their old name as well (15.30)."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, File, Header, Query, UploadFile
+from fastapi import Depends, File, Header, Query, UploadFile
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from eunoe.domain.files import Duplicates
@@ -228,29 +229,31 @@ async def storage_size(
     return JsonReply(size / _UNITS[unit])
 
 
-_Method = Literal["GET", "POST", "PATCH", "DELETE"]
-_ALIASES: Final[tuple[tuple[_Method, str, Any, str], ...]] = (
-    ("GET", "/count", count, "count_sources"),
-    ("GET", "/metadata", metadata, "get_sources_metadata"),
-    ("GET", "/name/{folder_name}", retrieve_id, "get_source_id_by_name"),
-    ("POST", "/", create, "create_source"),
-    ("GET", "/", list_all, "list_sources"),
-    ("GET", "/{folder_id}", retrieve, "retrieve_source"),
-    ("PATCH", "/{folder_id}", update, "modify_source"),
-    ("DELETE", "/{folder_id}", delete, "delete_source"),
-    ("POST", "/{folder_id}/upload", upload, "upload_file_to_source"),
-    ("GET", "/{folder_id}/agents", list_agents, "get_agents_for_source"),
-    ("GET", "/{folder_id}/passages", list_passages, "list_source_passages"),
-    ("GET", "/{folder_id}/files", list_files, "list_source_files"),
-    ("GET", "/{folder_id}/files/{file_id}", retrieve_file, "get_file_metadata"),
-    ("DELETE", "/{folder_id}/{file_id}", delete_file, "delete_file_from_source"),
-)
+_SOURCES: Final = {
+    "count_folders": "count_sources",
+    "retrieve_metadata": "get_sources_metadata",
+    "get_folder_by_name": "get_source_id_by_name",
+    "create_folder": "create_source",
+    "list_folders": "list_sources",
+    "retrieve_folder": "retrieve_source",
+    "modify_folder": "modify_source",
+    "delete_folder": "delete_source",
+    "upload_file_to_folder": "upload_file_to_source",
+    "list_agents_for_folder": "get_agents_for_source",
+    "list_folder_passages": "list_source_passages",
+    "list_files_for_folder": "list_source_files",
+    "retrieve_file": "get_file_metadata",
+    "delete_file_from_folder": "delete_file_from_source",
+}
+"""What each operation was called while folders had another name."""
 
-
-def aliased(target: APIRouter, aliases: tuple[tuple[_Method, str, Any, str], ...]) -> None:
-    """Give handlers a second address under the name that folders had before."""
-    for method, path, handler, operation_id in aliases:
-        target.add_api_route(path, handler, methods=[method], operation_id=operation_id)
-
-
-aliased(sources, _ALIASES)
+for route in router.routes:
+    if isinstance(route, APIRoute):
+        sources.add_api_route(
+            route.path.removeprefix(router.prefix),
+            route.endpoint,
+            methods=[*(route.methods or ())],
+            operation_id=_SOURCES[route.operation_id or ""],
+            status_code=route.status_code,
+            responses=route.responses,
+        )
