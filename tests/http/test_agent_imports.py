@@ -33,7 +33,7 @@ async def counts(api: Api) -> list[int]:
         ]
 
 
-@pytest.mark.rule("api-7.2", "L58")
+@pytest.mark.rule("api-7.2", "L58", "api-9.6")
 async def test_a_file_of_the_first_servers_is_taken(api: Api) -> None:
     made = await imported(api, json.dumps(v1_files.legacy()))
     (agent_id,) = made["agent_ids"]
@@ -75,6 +75,12 @@ async def test_a_file_of_the_first_servers_is_taken(api: Api) -> None:
     assert (rolled.call_id, rolled.name, rolled.output) == ("call_b", "roll_d20", "7")
     assert (rolled.stdout, rolled.time) == (("rolled",), "2024-11-05 03:04:05 PM PST-0800")
     assert text_of(listed[6]) == "Thanks."
+    shown = await api.got(f"/v1/agents/{agent_id}/messages")
+    thoughts = [(one["reasoning"], one["source"]) for one in shown if "reasoning" in one]
+    assert thoughts[1:3] == [
+        ("A die.", "reasoner_model"),
+        ("It is time.", "non_reasoner_model"),
+    ]
     assert listed[6].created_at.isoformat() == "2024-11-05T23:04:06.500000+00:00"
 
 
@@ -104,12 +110,13 @@ async def test_a_file_of_the_later_servers_is_taken(api: Api) -> None:
 @pytest.mark.rule("api-7.2")
 async def test_the_caller_can_have_it_otherwise(api: Api) -> None:
     file = v1_files.graph()
+    file["agents"][1]["name"] = "नमस्ते"
     for entry in file["agents"]:
         entry["llm_config"] |= {"handle": "nowhere/m", "provider_name": "nowhere"}
     text = json.dumps(file)
     made = await imported(api, text, name="Guide", strip_messages=True)
     main, partner = [await state(api, agent_id) for agent_id in made["agent_ids"]]
-    assert (main["name"], partner["name"]) == ("Guide", "Master-sleeptime_copy")
+    assert (main["name"], partner["name"]) == ("Guide", "नमस्ते_copy")
     assert len(main["message_ids"]) == 1
     assert main["model"] == "nowhere/m"
     assert "nobody serves nowhere/m here" in "\n".join(made["warnings"])

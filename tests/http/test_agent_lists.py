@@ -56,6 +56,9 @@ async def test_a_bad_id_is_422_with_a_sample_and_an_unknown_one_404(api: Api) ->
     assert bad.json()["examples"][0].startswith("agent-")
     assert isinstance(bad.json()["detail"], str)
     assert (await api.sdk.get(f"/v1/agents/{UNKNOWN}")).status_code == 404
+    nowhere = (await api.sdk.get("/v1/conversations/nowhere/messages")).json()
+    assert nowhere["examples"][0].startswith("conv-")
+    assert "conv-{uuid4}" in nowhere["detail"]
 
 
 @pytest.mark.rule("api-5.3", "api-5.4", "api-5.6", "api-5.11")
@@ -130,6 +133,23 @@ async def test_a_patch_sets_what_it_names_and_null_says_nothing(api: Api) -> Non
     assert len(changed["tools"]) == 3
     cleared = (await api.sdk.patch(path, json={"max_tokens": None})).json()
     assert cleared["llm_config"]["max_tokens"] is None
+
+
+@pytest.mark.rule("api-6.30", "api-4.1")
+async def test_a_patch_says_how_the_last_run_went(api: Api) -> None:
+    path = f"/v1/agents/{(await api.agent())['id']}"
+    told = {"last_stop_reason": "error", "last_run_duration_ms": 7}
+    for sent, shown in (
+        ("2026-01-02T03:04:05+02:00", "2026-01-02T01:04:05.000000Z"),
+        ("2026-01-02", "2026-01-02T00:00:00.000000Z"),
+    ):
+        changed = await api.sdk.patch(path, json={**told, "last_run_completion": sent})
+        wanted = {**told, "last_run_completion": shown}
+        assert wanted.items() <= changed.json().items()
+        renamed = await api.sdk.patch(path, json={"name": "Ada", "last_stop_reason": None})
+        assert wanted.items() <= renamed.json().items()
+    beyond = await api.sdk.patch(path, json={"last_run_duration_ms": 2**70})
+    assert beyond.status_code == 422
 
 
 @pytest.mark.rule("api-6.30")

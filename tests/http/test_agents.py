@@ -178,6 +178,8 @@ REFUSED: list[tuple[Json, int, str]] = [
     ({"tool_ids": ["nonsense"]}, 422, "tool-"),
     ({"block_ids": ["block-00000000-0000-4000-8000-000000000009"]}, 404, "block-0000"),
     ({"name": "bad/name"}, 422, "name"),
+    ({"name": ""}, 422, "name"),
+    ({"max_files_open": -(2**70)}, 422, "max_files_open"),
     ({"timezone": "Mars/Olympus"}, 422, "timezone"),
     ({"max_files_open": 1_001}, 400, "max_files_open"),
     ({"secrets": {"A=B": "hunter2"}}, 422, "secrets"),
@@ -211,6 +213,14 @@ async def test_empty_requests_for_what_is_not_served_and_unknown_fields_pass(api
         secrets={}, identity_ids=[], folder_ids=None, enable_sleeptime=False, colour="red"
     )
     assert made["secrets"] == []
+
+
+@pytest.mark.rule("api-6.5", "api-3.4")
+@pytest.mark.parametrize("name", ["Анна", "नमस्ते", "สวัสดี", "e\u0301", "O'Hara-2 _"])
+async def test_a_name_may_be_of_any_script(api: Api, name: str) -> None:
+    made = await api.agent(name=name)
+    renamed = await api.sdk.patch(f"/v1/agents/{made['id']}", json={"name": f"{name} 2"})
+    assert (made["name"], renamed.json()["name"]) == (name, f"{name} 2")
 
 
 @pytest.mark.rule("A9")

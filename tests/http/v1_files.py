@@ -82,7 +82,7 @@ def messages() -> list[Json]:
         _said(1, "assistant", [], tool_calls=[_call("call_a", "send_message", greeting)]),
         _said(2, "tool", [{"type": "text", "text": _packaged("None")}], name="send_message", tool_call_id="call_a"),
         _said(3, "user", '{"type": "user_message", "message": "Roll.", "time": "2024-11-05 03:04:05 PM PST-0800"}'),
-        _said(4, "assistant", [{"type": "reasoning", "is_native": True, "reasoning": "A die."}], tool_calls=[_call("call_b", "roll_d20", roll)]),
+        _said(4, "assistant", [{"type": "reasoning", "is_native": True, "reasoning": "A die."}, {"type": "text", "text": "It is time."}], tool_calls=[_call("call_b", "roll_d20", roll)]),
         _said(
             5,
             "tool",

@@ -1,6 +1,7 @@
-"""Names for agents that were given none: an adjective and a noun (api 6.5)."""
+"""What agents may be called, and names for those that were given none (api 6.5)."""
 
 import secrets
+import unicodedata
 from typing import Final
 
 _ADJECTIVES: Final = (
@@ -26,3 +27,19 @@ _NOUNS: Final = (
 def random_name() -> str:
     """Return a name in capitalised camel case; names are not unique."""
     return secrets.choice(_ADJECTIVES) + secrets.choice(_NOUNS)
+
+
+def plain(name: str) -> str:
+    """Return `name` with `_` for whatever no name holds.
+
+    Names hold letters of any script with their marks, digits, spaces, `-`, `_` and `'`.
+    """
+    return "".join(one if _is_plain(one) else "_" for one in name)
+
+
+def is_name(text: str) -> bool:
+    return text != "" and plain(text) == text
+
+
+def _is_plain(one: str) -> bool:
+    return one.isalnum() or one in " -_'" or unicodedata.category(one).startswith("M")

@@ -77,8 +77,11 @@ _LLM_TYPES: Final = {
 }
 _OPAQUE: Final = "The server failed; its log says why. Try again, and report it if it lasts."
 _ID_FAILURES: Final = {"string_pattern_mismatch", "string_too_short", "string_too_long"}
+# That of a job names two kinds, and that of a conversation's address other ways to name one.
 _ID_PATTERN: Final = re.compile(
-    r"^\^(?:\(\?:)?(?P<prefix>[a-z_-]+)(?:\|[a-z|]+\))?-" + re.escape(UUID4) + r"\$$"
+    r"\^(?:\(\?:|\(default\|)?(?P<prefix>[a-z_-]+)(?:\|[a-z|]+\))?-"
+    + re.escape(UUID4)
+    + r"(?:\|.+\))?\$"
 )
 _SAMPLE_UUID: Final = "123e4567-e89b-42d3-8456-426614174000"
 _NO_RETRY: Final = {"x-should-retry": "false"}
@@ -257,7 +260,7 @@ def _malformed_id(entry: Mapping[str, object]) -> str | None:
     if entry.get("type") not in _ID_FAILURES:
         return None
     context = cast("Json", entry.get("ctx") or {})
-    found = _ID_PATTERN.match(str(context.get("pattern", "")))
+    found = _ID_PATTERN.fullmatch(str(context.get("pattern", "")))
     return None if found is None else found["prefix"]
 
 

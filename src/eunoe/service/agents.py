@@ -210,7 +210,7 @@ async def update(
     async with db.write(actor) as tx:
         now = await states.known(tx, agent_id, held=True)
         agent = _onto(now, before=before, after=after)
-        await agents.update(tx, agent)
+        await agents.update(tx, agent, also=patch.values)
         if patch.block_ids is not None:
             await _replace_blocks(tx, agent_id, patch.block_ids)
         if patch.tool_ids is not None:

@@ -1,6 +1,6 @@
 """Queries on agents: the row, its tags, and what goes with it when it goes."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,7 +58,7 @@ MAPPINGS: Final[dict[Dialect, Mapped[Agent]]] = {
     "sqlite": _mapped("json_group_array(tag)"),
     "postgresql": _mapped("json_agg(tag)::text"),
 }
-# What the last run left is `runs.end`'s alone: a PATCH beside it would put old values back.
+# Written by `runs.end`: a PATCH beside it that says nothing of them would put old values back.
 _LAST_RUN: Final = ("last_stop_reason", "last_run_completion", "last_run_duration_ms")
 
 
@@ -112,9 +112,13 @@ async def many(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Agent]:
     return {agent.id: agent for agent in found}
 
 
-async def update(tx: Tx, agent: Agent) -> bool:
-    """Replace the row and the tags, all but its last run's; whether there is such an agent."""
-    if not await own.update(tx, MAPPINGS[tx.dialect], agent, but=_LAST_RUN):
+async def update(tx: Tx, agent: Agent, *, also: Container[str] = ()) -> bool:
+    """Replace the row and the tags; whether there is such an agent.
+
+    What its last run left is kept, save for the columns that `also` names.
+    """
+    kept = [name for name in _LAST_RUN if name not in also]
+    if not await own.update(tx, MAPPINGS[tx.dialect], agent, but=kept):
         return False
     await tx.execute("DELETE FROM agent_tags WHERE agent_id = $1", agent.id)
     await _insert_tags(tx, agent)
@@ -146,10 +150,7 @@ async def delete(tx: Tx, agent_id: str) -> bool:
 
 
 async def list_agents(tx: Tx, where: AgentFilter, page: Page) -> list[Agent]:
-    """Return a page of agents with their tags, in the page's order, in at most three statements.
-
-    The route shows them oldest first, whatever the order (api 5.8).
-    """
+    """Return a page of agents with their tags, in the page's order, in at most two statements."""
     return await own.page(tx, MAPPINGS[tx.dialect], _where(tx, where), page)
 
 

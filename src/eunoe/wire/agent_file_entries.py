@@ -1,6 +1,5 @@
 """The entries of an agent file as they are read; unknown fields are tolerated and told (7.2)."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self, cast
@@ -22,7 +21,7 @@ from eunoe.domain.compaction_settings import filled
 from eunoe.domain.groups import Group, check_buffers
 from eunoe.domain.messages import Json
 from eunoe.domain.models import ModelConfig
-from eunoe.domain.names import random_name
+from eunoe.domain.names import plain, random_name
 from eunoe.domain.systems import default_system
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, Tool, ToolType
 from eunoe.wire.agent_file_holdings import FileEntry, HeldEntry, ServerEntry, SourceEntry
@@ -37,7 +36,6 @@ from eunoe.wire.secrets import SecretKey
 from eunoe.wire.shape import Shape
 from eunoe.wire.tool_rules import ToolRuleBody, stored
 
-_NOT_IN_NAME: Final = re.compile(r"[^\w \-']")
 # Names of rules in files of the first servers.
 _OLD_RULES: Final = {
     "InitToolRule": "run_first",
@@ -228,7 +226,7 @@ class AgentEntry(Loose):
 
     def plain_name(self) -> str:
         """Return the name in the characters that names are made of (3.4.3)."""
-        return _NOT_IN_NAME.sub("_", self.name or "").strip()
+        return plain(self.name or "").strip()
 
     def model_config_of(self) -> ModelConfig:
         """Return the configuration as the file has it, whoever serves that model here."""

@@ -20,6 +20,7 @@ from eunoe.domain.messages import (
     Json,
     Message,
     Part,
+    Reasoning,
     Role,
     Text,
     ToolCall,
@@ -171,7 +172,7 @@ class MessageEntry(Shape):
             id=self.id,
             role=role,
             agent_id=agent_id,
-            content=() if returns else tuple(_parts(self._content())),
+            content=() if returns else self._said(thinks=bool(made) and _thinks(agent_type)),
             calls=made,
             returns=returns,
             approvals=self._approvals(),
@@ -180,6 +181,15 @@ class MessageEntry(Shape):
             model=self.model,
             group_id=self.group_id,
             created_at=at,
+        )
+
+    def _said(self, *, thinks: bool) -> tuple[Part, ...]:
+        """Return the content; the text beside the calls of an agent that `thinks` is a thought."""
+        return tuple(
+            Reasoning(text=part.text, signature=part.signature, native=False)
+            if thinks and isinstance(part, Text)
+            else part
+            for part in _parts(self._content())
         )
 
     def _content(self) -> Sequence[ContentPart]:
@@ -231,6 +241,11 @@ class MessageEntry(Shape):
             asked = self.tool_call_id or self.approval_request_id or ""
             return (Decision(call_id=asked, approve=self.approve, reason=self.denial_reason),)
         return ()
+
+
+def _thinks(agent_type: AgentType) -> bool:
+    """Whether an agent acts and speaks through calls alone, so that its text is a thought (9.6)."""
+    return agent_type not in PLAIN_TEXT and agent_type != "voice_convo_agent"
 
 
 def _returned(given: _Return, *, call_id: str, name: str, time: str, text: str) -> ToolReturn:

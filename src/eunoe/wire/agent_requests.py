@@ -1,9 +1,7 @@
 """Agents on the wire: what a caller sends to create or change one (api 6.5 to 6.15, 6.30, 6.40)."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -25,19 +23,16 @@ from eunoe.wire.blocks import CreateBlockBody
 from eunoe.wire.content import Content, FetchImage, parts_of
 from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat, format_of
 from eunoe.wire.models import EmbeddingConfigBody, EmbeddingHandle, LlmConfigBody
-from eunoe.wire.references import BlockId, FolderId, IdentityId, MessageId, ToolId
+from eunoe.wire.references import AgentName, BlockId, FolderId, IdentityId, MessageId, ToolId
 from eunoe.wire.secrets import SecretsBody, first_sent
 from eunoe.wire.shape import Shape
+from eunoe.wire.times import Moment
 from eunoe.wire.tool_rules import ToolRuleBody, stored
 
 SUBAGENT_TAG: Final = "role:subagent"
 GIT_MEMORY_TAG: Final = "git-memory-enabled"
 MAX_FILES_OPEN: Final = 1_000
 MAX_FILE_CHARS: Final = 2**31 - 1
-
-AGENT_NAME: Final = r"^[\w \-']+$"
-NAME: Final = re.compile(r"[\w \-']+")
-"""What an agent may be called (api 3.4.3)."""
 
 
 class CompactionBody(Shape):
@@ -81,7 +76,7 @@ class OpeningBody(Shape):
 class _AgentBody(Shape):
     """What create and update have in common. Null says nothing, unknown fields are ignored."""
 
-    name: str | None = None
+    name: AgentName | None = None
     system: str | None = None
     description: str | None = None
     metadata: dict[str, Any] | None = None
@@ -104,21 +99,14 @@ class _AgentBody(Shape):
     parallel_tool_calls: bool | None = None
     response_format: ResponseFormat | None = None
     compaction_settings: CompactionBody | None = None
-    max_files_open: int | None = None
-    per_file_view_window_char_limit: int | None = None
+    max_files_open: Annotated[int, Field(ge=0)] | None = None
+    per_file_view_window_char_limit: Annotated[int, Field(ge=0)] | None = None
     project_id: str | None = None
     template_id: str | None = None
     base_template_id: str | None = None
     identity_ids: list[IdentityId] | None = None
     secrets: SecretsBody | None = None
     tool_exec_environment_variables: SecretsBody | None = None
-
-    @field_validator("name")
-    @classmethod
-    def _name_is_plain(cls, name: str | None) -> str | None:
-        if name is not None and NAME.fullmatch(name) is None:
-            raise ValueError("a name holds letters, digits, spaces, hyphens, _ and ' only")
-        return name
 
     @field_validator("timezone")
     @classmethod
@@ -280,8 +268,8 @@ class UpdateAgentBody(_AgentBody):
     message_ids: list[MessageId] | None = None
     message_buffer_autoclear: bool | None = None
     enable_sleeptime: bool | None = None
-    last_run_completion: datetime | None = None
-    last_run_duration_ms: int | None = None
+    last_run_completion: Moment | None = None
+    last_run_duration_ms: Annotated[int, Field(ge=0, le=2**53)] | None = None
     last_stop_reason: StopReason | None = None
 
     def patch(self) -> AgentPatch:

@@ -10,8 +10,7 @@ from eunoe.domain.drafts import OpeningMessage
 from eunoe.domain.messages import Json, Text
 from eunoe.domain.templates import Instance, Template, TemplateVersion
 from eunoe.errors import Invalid
-from eunoe.wire.agent_requests import AGENT_NAME
-from eunoe.wire.references import AgentId, IdentityId
+from eunoe.wire.references import AgentId, AgentName, IdentityId
 from eunoe.wire.secrets import SecretsBody, first_sent
 from eunoe.wire.shape import Shape, shown_as
 
@@ -81,7 +80,7 @@ class Opening(Shape):
 
 
 class CreateFromTemplate(Shape):
-    agent_name: Annotated[str, StringConstraints(pattern=AGENT_NAME)] | None = None
+    agent_name: AgentName | None = None
     tags: list[str] = Field([])
     memory_variables: dict[str, str] = Field({})
     initial_message_sequence: list[Opening] | None = None

@@ -12,6 +12,7 @@ from fastapi import Depends, File, Form, Header, Query, UploadFile
 from starlette.responses import Response
 
 from eunoe.domain.agent_files import AgentFile
+from eunoe.domain.names import is_name
 from eunoe.errors import Invalid
 from eunoe.http.deps import Caller, Me, given
 from eunoe.http.intake import cleaned, scrubbed
@@ -23,7 +24,6 @@ from eunoe.service.agent_import import Wishes, bring_in
 from eunoe.service.ingest import DUTY
 from eunoe.wire.agent_file_reading import read
 from eunoe.wire.agent_files import ExportBody, Imported, written
-from eunoe.wire.agent_requests import NAME
 
 router = v1("/agents", tag="agents")
 
@@ -70,7 +70,7 @@ class ImportForm:
     def wishes(self) -> Wishes:
         """Return what is asked for, its text clean; raise `Invalid` for what no agent may have."""
         name = _clean(self.name or self.override_name)
-        if name is not None and NAME.fullmatch(name) is None:
+        if name is not None and not is_name(name):
             raise Invalid("A name holds letters, digits, spaces, hyphens, _ and ' only.")
         embedding = self.embedding or self.override_embedding_handle
         return Wishes(
