@@ -1,10 +1,11 @@
 """What only the driver for a server has to deal with: connections, and others who write."""
 
 import asyncio
+from secrets import token_hex
 
 import pytest
 
-from eunoe.errors import DatabaseUnreachable, WriteConflict
+from eunoe.errors import DatabaseUnreachable, ValueTooLong, WriteConflict
 from eunoe.store.database import open_database
 from eunoe.store.db import Actor, Database, Dialect
 from eunoe.store.postgresql_connection import session
@@ -86,6 +87,17 @@ async def test_a_connection_that_breaks_at_the_commit_is_told(notes: Database) -
                 await other.execute(f"SELECT pg_terminate_backend({process}, 5000)")
 
     with pytest.raises(DatabaseUnreachable):
+        await write()
+
+
+@pytest.mark.rule("api-3.2")
+async def test_a_value_too_long_to_be_found_by_is_told(notes: Database) -> None:
+    async def write() -> None:
+        async with notes.write(ACTOR) as tx:
+            key = token_hex(4_000)
+            await tx.execute("INSERT INTO notes (id, writer) VALUES ($1, 'b')", key)
+
+    with pytest.raises(ValueTooLong):
         await write()
 
 

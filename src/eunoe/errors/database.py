@@ -75,3 +75,9 @@ class WriteConflict(Conflict):
 
     code = "write_conflict"
     heals = True
+
+
+class ValueTooLong(Invalid):
+    """A name, label, tag or key in it is too long to be found by; send 2,000 bytes at most."""
+
+    code = "value_too_long"

@@ -6,7 +6,7 @@ from typing import Final, Protocol, cast
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs] -- it ships none
 
-from eunoe.errors import DatabaseUnreachable, DiskFull, WriteConflict
+from eunoe.errors import DatabaseUnreachable, DiskFull, ValueTooLong, WriteConflict
 from eunoe.store.db import ReferenceMissing, Row, UniqueViolated, Value
 
 _POOL_SIZE: Final = 10
@@ -130,6 +130,8 @@ def meaning(error: Exception, *, closed: bool) -> Exception:
             return WriteConflict()
         case asyncpg.DiskFullError():
             return DiskFull()
+        case asyncpg.ProgramLimitExceededError():  # An entry of an index has 2,704 bytes at most.
+            return ValueTooLong()
         case (
             asyncpg.PostgresConnectionError()
             | asyncpg.OperatorInterventionError()
@@ -140,10 +142,9 @@ def meaning(error: Exception, *, closed: bool) -> Exception:
             | OSError()
         ):
             return DatabaseUnreachable()
-        case asyncpg.InterfaceError() if closed:
-            return DatabaseUnreachable()
         case _:
-            return error
+            lost = closed and isinstance(error, asyncpg.InterfaceError)
+            return DatabaseUnreachable() if lost else error
 
 
 def _constraint(error: asyncpg.IntegrityConstraintViolationError) -> Exception:
