@@ -8,6 +8,7 @@ import pytest
 from letta_client import AsyncLetta
 
 from eunoe.ids import is_id, new
+from tests.fixtures.apis import Api
 from tests.http.reading import frames, kinds
 from tests.runs.conftest import ACTOR, World
 
@@ -275,6 +276,24 @@ async def test_messages_wherever_they_are(
     assert changed.status_code == 405
 
 
+@pytest.mark.rule("api-8.16", "api-8.18", "api-9.5")
+async def test_what_an_agent_sent_is_shown_as_what_it_said(api: Api) -> None:
+    await api.agent(
+        agent_type="memgpt_agent",
+        include_base_tools=False,
+        initial_message_sequence=[{"role": "assistant", "content": "Hello."}],
+    )
+    said = (await api.got("/v1/messages/"))[1:]
+    assert [(one["message_type"], one["content"]) for one in said] == [
+        ("assistant_message", "Hello.")
+    ]
+    sent = (await api.got("/v1/messages/", use_assistant_message=False))[1:]
+    unheard = ["tool_call_message", "tool_return_message"]
+    assert [one["message_type"] for one in sent] == unheard
+    (call,) = await api.got(f"/v1/messages/{said[0]['id']}")
+    assert call["message_type"] == "tool_call_message"
+
+
 @pytest.mark.rule("api-8.20")
 async def test_searching(world: World, letta: AsyncLetta, http: httpx.AsyncClient) -> None:
     agent, other = await world.agent(), await world.agent()
@@ -287,7 +306,15 @@ async def test_searching(world: World, letta: AsyncLetta, http: httpx.AsyncClien
     answer = (await http.post("/v1/agents/messages/search", json=body)).json()
     assert [one["message"]["content"][0]["text"] for one in answer] == [found[0].content]
     assert answer[0]["fts_rank"] == 1
-    for nothing in ({"roles": ["system"]}, {"project_id": "x"}, {"end_date": "1999-01-01"}):
+    await letta.agents.update(agent.id, project_id="p", template_id="t")
+    mine = {**body, "project_id": "p", "template_id": "t"}
+    assert (await http.post("/v1/agents/messages/search", json=mine)).json() == answer
+    for nothing in (
+        {"roles": ["system"]},
+        {"project_id": "x"},
+        {"template_id": "p"},
+        {"end_date": "1999-01-01"},
+    ):
         empty = await http.post("/v1/agents/messages/search", json={**body, **nothing})
         assert (empty.status_code, empty.json()) == (200, [])
     late = {"query": "parrot", "start_date": found[0].created_at.isoformat()}

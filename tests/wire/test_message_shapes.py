@@ -198,6 +198,9 @@ def test_what_others_say() -> None:
 )
 def test_a_user_envelope_is_opened_and_nothing_else(stored: str, seen: str) -> None:
     assert own(UserSaid(content=(Text(text=stored),)))[0]["content"] == seen
+    picture = Image(media_type="image/png", data="aGk=")
+    parts = own(UserSaid(content=(Text(text=stored), picture)))[0]["content"]
+    assert (parts[0]["text"], parts[1]["type"]) == (seen, "image")
 
 
 @pytest.mark.rule("api-9.12", "streaming-2.12")

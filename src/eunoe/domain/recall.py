@@ -48,11 +48,14 @@ class MessageQuery:
 
     `agent_id` null searches the whole organization, `conversation_id` null every
     conversation of the agent (M30), `default` what is in none; no `roles` means all of them.
+    `project_id` and `template_id` are those of the agents.
     """
 
     text: str = ""
     agent_id: str | None = None
     conversation_id: str | None = None
+    project_id: str | None = None
+    template_id: str | None = None
     roles: tuple[SearchedRole, ...] = ()
     since: datetime | None = None
     until: datetime | None = None

@@ -66,9 +66,12 @@ class Scan:
     def is_narrowed(self) -> bool:
         """Whether the partition alone does not decide what may be found."""
         query = self.query
-        wanted = query.tags if isinstance(query, PassageQuery) else query.roles
-        conversation = None if isinstance(query, PassageQuery) else query.conversation_id
-        bounds = (query.since, query.until, conversation)
+        bounds: tuple[object, ...] = (query.since, query.until)
+        if isinstance(query, PassageQuery):
+            wanted = query.tags
+        else:
+            wanted = query.roles
+            bounds += (query.conversation_id, query.project_id, query.template_id)
         return bool(wanted) or self.owner_id is None or any(b is not None for b in bounds)
 
 
@@ -121,16 +124,24 @@ def filter_rows(tx: Tx, scan: Scan, where: Where) -> None:
         case PassageQuery():
             _filter_tags(tx, query, where)
         case MessageQuery():
-            if query.conversation_id == "default":
-                where.add(f"{rows}.conversation_id = ''")
-            elif query.conversation_id is not None:
-                # What a fork shares was said in another conversation, and is in its list.
-                entries = "list_entries.list_id = " + where.bound(query.conversation_id)
-                entries += f" AND list_entries.message_seq = {rows}.seq"
-                where.add(f"EXISTS (SELECT 1 FROM list_entries WHERE {entries})")
-            if query.roles:
-                roles = among(tx, where.bound(codec.encode(query.roles)))
-                where.add(f"{rows}.role {roles}")
+            _filter_messages(tx, query, where, rows=rows)
+
+
+def _filter_messages(tx: Tx, query: MessageQuery, where: Where, *, rows: str) -> None:
+    if query.conversation_id == "default":
+        where.add(f"{rows}.conversation_id = ''")
+    elif query.conversation_id is not None:
+        # What a fork shares was said in another conversation, and is in its list.
+        entries = "list_entries.list_id = " + where.bound(query.conversation_id)
+        entries += f" AND list_entries.message_seq = {rows}.seq"
+        where.add(f"EXISTS (SELECT 1 FROM list_entries WHERE {entries})")
+    if query.roles:
+        roles = among(tx, where.bound(codec.encode(query.roles)))
+        where.add(f"{rows}.role {roles}")
+    for column, value in (("project_id", query.project_id), ("template_id", query.template_id)):
+        if value is not None:
+            agents = f"SELECT id FROM agents WHERE {column} = {where.bound(value)}"
+            where.add(f"{rows}.agent_id IN ({agents})")
 
 
 def _filter_tags(tx: Tx, query: PassageQuery, where: Where) -> None:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, assert_never, cast
 
 import orjson
@@ -207,10 +208,11 @@ def checked_image(media_type: str, data: str, detail: str | None) -> Image:
 
 
 def shown_content(parts: Sequence[Part]) -> str | list[Json]:
-    """Return the content of a user message: text alone as a string, else its parts."""
+    """Return the content of a user message, opened: text alone as a string, else its parts."""
     if len(parts) == 1 and isinstance(parts[0], Text):
         return opened(parts[0].text)
-    return list(part_bodies(parts))
+    said = (replace(one, text=opened(one.text)) if isinstance(one, Text) else one for one in parts)
+    return list(part_bodies(said))
 
 
 def part_bodies(parts: Iterable[Part]) -> Iterable[Json]:

@@ -79,8 +79,7 @@ def query_of(request: SearchAllMessagesRequest | MessageSearchRequest) -> Messag
     if isinstance(request, MessageSearchRequest):
         wanted = request.roles or []
         roles = tuple(sorted({_ROLES[role] for role in wanted if role in _ROLES}))
-        outside = request.project_id is not None or request.template_id is not None
-        if outside or (wanted and not roles):
+        if wanted and not roles:
             return None
     start = request.start_date
     return request.made(

@@ -12,7 +12,7 @@ from eunoe.errors import Missing
 from eunoe.http.deps import Me, given
 from eunoe.http.direct import direct
 from eunoe.http.document import STREAM
-from eunoe.http.pages import Shown, Types, message_page_of
+from eunoe.http.pages import Shown, message_page_of
 from eunoe.http.paths import AgentId, MessageId
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
@@ -22,12 +22,7 @@ from eunoe.store import messages as stored
 from eunoe.store.db import Tx
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.own import there
-from eunoe.wire.messages import (
-    Lens,
-    MessageType,
-    WireMessage,
-    shown,
-)
+from eunoe.wire.messages import Lens, WireMessage, shown
 from eunoe.wire.runs import Run
 from eunoe.wire.runs import shown as shown_run
 from eunoe.wire.sends import (
@@ -45,15 +40,21 @@ Newest = Annotated[MessagePage, Depends(message_page_of(order="desc"))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked(Shown):
-    """What is to be listed of an agent's messages, and how (api 8.14).
+class AskedOfAll(Shown):
+    """What is to be listed of messages wherever they are, and how (api 8.16).
 
     `include_err` changes nothing: messages of failed turns are listed either way.
     """
 
     conversation_id: str | None = None
-    group_id: str | None = None
     include_err: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked(AskedOfAll):
+    """What is to be listed of an agent's messages, and how (api 8.14)."""
+
+    group_id: str | None = None
 
 
 @router.post("/{agent_id}/messages", **answers("send_message", LettaResponse, content=STREAM))
@@ -139,16 +140,13 @@ async def modify(agent_id: AgentId, message_id: MessageId) -> Response:
 
 @everywhere.get("/", **answers("list_all_messages", list[WireMessage]))
 async def list_all(
-    me: Me,
-    page: Newest,
-    conversation_id: str | None = None,
-    include_return_message_types: Types = None,
+    me: Me, page: Newest, asked: Annotated[AskedOfAll, Depends(given(AskedOfAll))]
 ) -> Response:
     """List what was said to and by all agents, always oldest first."""
+    where = MessageFilter(conversation_id=asked.conversation_id)
     async with me.read() as tx:
-        found = await stored.list_messages(tx, MessageFilter(conversation_id=conversation_id), page)
-    lens = Lens(types=_types(include_return_message_types))
-    return _listed(found, lens)
+        found = await stored.list_messages(tx, where, page)
+    return _listed(found, asked.lens(None))
 
 
 @everywhere.get("/{message_id}", **answers("retrieve_message", list[WireMessage]))
@@ -161,10 +159,6 @@ async def retrieve(message_id: MessageId, me: Me) -> Response:
 
 async def _message(tx: Tx, message_id: str) -> Message:
     return there(await stored.get(tx, message_id), "message", message_id)
-
-
-def _types(types: list[MessageType] | None) -> frozenset[str] | None:
-    return None if types is None else frozenset(types)
 
 
 def _listed(found: list[Message], lens: Lens) -> Response:
