@@ -110,11 +110,11 @@ async def test_no_error_shows_the_key() -> None:
     assert "Incorrect API key provided: [redacted]" in shown
 
 
-@pytest.mark.rule("P37")
+@pytest.mark.rule("P37", "api-3.1")
 def test_a_callers_own_key_is_marked() -> None:
     origin = Origin(name="mine", is_byok=True)
     error = refusal(401, _error("no"), headers={}, origin=origin)
-    assert str(error).startswith("[BYOK] ")
+    assert str(error).endswith(" [BYOK]")
     assert error.detail["is_byok"] is True
 
 

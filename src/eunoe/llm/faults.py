@@ -102,10 +102,10 @@ def classified(
     """Return the error for a refusal whose parts are known. `kind` is the provider's error type."""
     wait_s = retry_after_s(headers)
     cause = _cause(status, message, {code, kind}, waits=wait_s is not None)
-    mark = "[BYOK] " if origin.is_byok else ""
+    mark = " [BYOK]" if origin.is_byok else ""
     said = redacted(message, origin) or "it gave no reason"
     return cause(
-        f"{mark}{origin.name} answered {status}: {said}",
+        f"{origin.name} answered {status}: {said}{mark}",
         retry_after_s=wait_s,
         provider=origin.name,
         http_status=status,

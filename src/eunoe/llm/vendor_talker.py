@@ -125,9 +125,9 @@ class VendorTalker:
         cause = next(ours for theirs, ours in _CAUSES if isinstance(error, theirs))
         if begun and cause is ModelUnreachable:
             cause = ModelReplyCut
-        mark = "[BYOK] " if self._origin.is_byok else ""
+        mark = " [BYOK]" if self._origin.is_byok else ""
         return cause(
-            f"{mark}{self._origin.name}: {redacted(str(error), self._origin)}",
+            f"{self._origin.name}: {redacted(str(error), self._origin)}{mark}",
             retry_after_s=error.retry_after if isinstance(error, ModelAPIError) else None,
             provider=self._origin.name,
             is_byok=self._origin.is_byok,
