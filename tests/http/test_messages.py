@@ -278,7 +278,7 @@ async def test_messages_wherever_they_are(
 
 @pytest.mark.rule("api-8.16", "api-8.18", "api-9.5")
 async def test_what_an_agent_sent_is_shown_as_what_it_said(api: Api) -> None:
-    await api.agent(
+    agent = await api.agent(
         agent_type="memgpt_agent",
         include_base_tools=False,
         initial_message_sequence=[{"role": "assistant", "content": "Hello."}],
@@ -287,6 +287,7 @@ async def test_what_an_agent_sent_is_shown_as_what_it_said(api: Api) -> None:
     assert [(one["message_type"], one["content"]) for one in said] == [
         ("assistant_message", "Hello.")
     ]
+    assert (await api.got(f"/v1/conversations/{agent['id']}/messages"))[:-1] == said
     sent = (await api.got("/v1/messages/", use_assistant_message=False))[1:]
     unheard = ["tool_call_message", "tool_return_message"]
     assert [one["message_type"] for one in sent] == unheard

@@ -67,6 +67,7 @@ async def test_what_makes_no_group_is_refused(served: Served) -> None:
         ({"manager_type": "supervisor"}, 422),
         ({**voice, "max_message_buffer_length": 9}, 400),
         ({**voice, "max_message_buffer_length": 9, "min_message_buffer_length": 4}, 400),
+        ({**voice, "max_message_buffer_length": 2**70, "min_message_buffer_length": 5}, 422),
     ):
         assert await refused(served, agent_ids=[bob.id], manager_config=config) == status
     assert await served.got("/v1/groups/count") == 0

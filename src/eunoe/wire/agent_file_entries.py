@@ -122,7 +122,7 @@ class _Manager(Loose):
     termination_token: str | None = None
     max_turns: Turns | None = None
     sleeptime_agent_frequency: Turns | None = None
-    max_message_buffer_length: int | None = None
+    max_message_buffer_length: Annotated[int, Field(le=2**31)] | None = None
     min_message_buffer_length: int | None = None
 
     @model_validator(mode="after")

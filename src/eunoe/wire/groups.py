@@ -84,7 +84,7 @@ class SleeptimeConfig(_Config):
 class VoiceSleeptimeConfig(_Config):
     manager_type: Literal["voice_sleeptime"]
     manager_agent_id: AgentId | None = None
-    max_message_buffer_length: int | None = None
+    max_message_buffer_length: Annotated[int, Field(le=2**31)] | None = None
     min_message_buffer_length: int | None = None
 
     @model_validator(mode="after")

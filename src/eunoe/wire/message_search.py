@@ -13,7 +13,7 @@ from eunoe.domain.passages import MessageHit
 from eunoe.domain.recall import MessageQuery, SearchedRole
 from eunoe.wire.approvals import stored_answers
 from eunoe.wire.content import part_bodies
-from eunoe.wire.messages import Lens, shown
+from eunoe.wire.messages import listed_lens, shown
 from eunoe.wire.shape import Shape
 from eunoe.wire.times import Moment, entity_time
 
@@ -93,7 +93,7 @@ def query_of(request: SearchAllMessagesRequest | MessageSearchRequest) -> Messag
 
 def searched(message: Message) -> Iterator[SearchedMessage]:
     """Yield the parts of a found message that are text somebody said or thought."""
-    for body in shown(message, Lens(speech=("send_message", "message"))):
+    for body in shown(message, listed_lens(agent_type=None)):
         field = _TEXT_FIELDS.get(body["message_type"])
         if field is not None:
             part: Json = {

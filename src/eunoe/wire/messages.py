@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from typing_extensions import TypedDict
 
 from eunoe.domain.agents import PLAIN_TEXT, AgentType
+from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
 from eunoe.domain.messages import Json, Message, ToolCall, ToolReturn, words_of
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.sieve import value_of
@@ -184,7 +185,10 @@ def lens_of(options: RunOptions, *, agent_type: AgentType | None) -> Lens:
 
 
 def listed_lens(
-    *, agent_type: AgentType | None, types: Sequence[str] | None, speech: tuple[str, str] | None
+    *,
+    agent_type: AgentType | None,
+    types: Sequence[str] | None = None,
+    speech: tuple[str, str] | None = (SEND_MESSAGE, MESSAGE),
 ) -> Lens:
     """Return how a list of an agent's messages is shown (api 8.14)."""
     return Lens(

@@ -31,7 +31,7 @@ from eunoe.store import messages, runs
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
 from eunoe.store.runs import RunFilter
-from eunoe.wire.messages import Lens, MessageType, WireMessage, shown
+from eunoe.wire.messages import MessageType, WireMessage, listed_lens, shown
 from eunoe.wire.sends import ConversationMessageRequest, RetrieveStreamRequest
 from eunoe.wire.stream import LettaResponse
 
@@ -103,7 +103,7 @@ async def list_messages(
 ) -> Response:
     """List what was said in it, the newest first, with what has left the window (api 11.8)."""
     place = await places.at(me.db, me.actor, conversation_id, agent_id=asked.agent_id)
-    await agent_type(me, place.agent_id)
+    kind = await agent_type(me, place.agent_id)
     where = MessageFilter(
         agent_id=place.agent_id,
         conversation_id=place.conversation_id or DEFAULT,
@@ -113,8 +113,7 @@ async def list_messages(
         found = await messages.list_messages(tx, where, replace(page, unknown_cursor="ignored"))
     if page.newest:
         found.reverse()
-    types = asked.include_return_message_types
-    lens = Lens(types=None if types is None else frozenset(types))
+    lens = listed_lens(agent_type=kind, types=asked.include_return_message_types)
     return JsonReply([body for message in found for body in shown(message, lens)])
 
 

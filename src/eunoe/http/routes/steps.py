@@ -113,7 +113,7 @@ async def list_messages(
         step = there(await steps.get(tx, step_id), "step", step_id)
         kind = await agents.type_of(tx, step.agent_id)
         found = await messages.list_messages(tx, MessageFilter(step_id=step_id), page)
-    lens = listed_lens(agent_type=kind, types=None, speech=("send_message", "message"))
+    lens = listed_lens(agent_type=kind)
     seen = [body for message in found for body in shown(message, lens)]
     if page.newest:
         seen.reverse()
