@@ -86,6 +86,26 @@ def _told(body: object) -> str:
             raise AssertionError(body)
 
 
+@pytest.mark.rule("L35")
+def test_without_parallel_calls_the_first_is_all_that_is_shown_and_kept() -> None:
+    reply = Reply(parallel=False)
+    pieces = [(0, "a", "{"), (1, "b", "{"), (1, None, "}"), (0, None, "}")]
+    events = [CallDelta(index=n, id=of, name=of, arguments=text) for n, of, text in pieces]
+    shown = "".join(_told(body) for event in events for _, body in reply.take(event))
+    assert shown == "a a {;a None };"
+    assert [call.arguments for call in stored(reply).calls] == ["{}"]
+
+
+@pytest.mark.rule("H2", "H9", "FIX-16")
+def test_calls_that_a_model_gave_one_id_are_told_apart() -> None:
+    """Or an answer to one of them would decide about another."""
+    reply = Reply()
+    given = ["x", "x-2", "x", "x"]
+    for place, one in enumerate(given):
+        reply.take(CallDelta(index=place, id=one, name="noop", arguments="{}"))
+    assert [call.id for call in stored(reply).calls] == ["x", "x-2", "x-3", "x-4"]
+
+
 @pytest.mark.rule("R1", "FIX-71", "FIX-51")
 def test_every_signed_thought_is_a_message_of_its_own() -> None:
     reply = Reply()

@@ -165,8 +165,7 @@ def _outcome(answer: Answer) -> ToolResult | None:
 def refused(request: Request, *, reason: str) -> tuple[Answer, ...]:
     """Return answers that allow none of the calls that wait (H30)."""
     return tuple(
-        Decision(call_id=call_id, approve=False, reason=reason)
-        for call_id in dict.fromkeys(call.id for call in request.message.calls)
+        Decision(call_id=call.id, approve=False, reason=reason) for call in request.message.calls
     )
 
 
@@ -206,7 +205,7 @@ def _cut(text: str, limit: int) -> str:
 
 def _resolved(answers: Sequence[Answer], requests: Sequence[Message]) -> Sequence[Answer]:
     """Return `answers` with the id of a request that has one call taken for that of the call."""
-    only = {one.id: one.calls[0].id for one in requests if len({c.id for c in one.calls}) == 1}
+    only = {one.id: one.calls[0].id for one in requests if len(one.calls) == 1}
     if len(answers) != 1 or answers[0].call_id not in only:
         return answers
     return [replace(answers[0], call_id=only[answers[0].call_id])]
@@ -220,7 +219,7 @@ def _request(messages: Sequence[Message], at: int) -> Request:
 
 def in_order(calls: Sequence[ToolCall], order: Sequence[str]) -> tuple[ToolCall, ...]:
     """Return `calls` as the ids in `order` say; without an order they stay."""
-    place = {call_id: at for at, call_id in reversed(list(enumerate(order)))}
+    place = {call_id: at for at, call_id in enumerate(order)}
     return tuple(sorted(calls, key=lambda call: place.get(call.id, len(order))))
 
 

@@ -90,13 +90,8 @@ class History:
         return self.called[-1] if self.called else None
 
     def followed(self, message: Message) -> "History":
-        """Return the history after `message`, whose returns count if their calls ran (TR6).
-
-        An id that a reply used twice was one call, and counts once (FIX-16).
-        """
-        by_id = {result.call_id: result for result in reversed(message.returns)}
-        once = [result for result in message.returns if by_id[result.call_id] is result]
-        ran = [result for result in once if not was_refused(result)]
+        """Return the history after `message`, whose returns count if their calls ran (TR6)."""
+        ran = [result for result in message.returns if not was_refused(result)]
         if not ran:
             return self
         names = tuple(result.name for result in ran)

@@ -92,9 +92,6 @@ class _Acting:
                 await self.journal.call_ended(self.run, call, outcome)
 
     async def _once(self, call: ToolCall) -> None:
-        # A model may repeat an id within one reply; the first call with it is the call.
-        if call.id in self.outcomes:
-            return
         nested = self._nested(call)
         self.outcomes[call.id] = await called(call, toolbox=self.toolbox, nested=nested)
 

@@ -52,7 +52,7 @@ class Asking:
 
     def released(self, calls: Sequence[ToolCall]) -> list[View]:
         """Return what was held back, now that the calls of the reply are known."""
-        self._waiting |= {call.id: self.ruling.asks(call) for call in reversed(calls)}
+        self._waiting |= {call.id: self.ruling.asks(call) for call in calls}
         held, self._held = self._held, []
         return [shown for view in held for shown in self.shown(view)]
 

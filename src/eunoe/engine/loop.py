@@ -154,7 +154,6 @@ async def _judge(
             conversation_id=turn.run.conversation_id,
             group_id=turn.run.options.group_id,
         )
-        message = _first_call_only(message, turn)
     if ports.cancellation.requested or reply.finish is None:
         await _answered(
             turn,
@@ -206,13 +205,6 @@ async def _yielded(
 def _spent(turn: Turn) -> StopReason | None:
     """Return why a step that does not end the turn by itself is its last, null where it is not."""
     return "max_steps" if turn.is_spent else None
-
-
-def _first_call_only(message: Message, turn: Turn) -> Message:
-    """Drop all calls but the first where parallel calls are off (L35)."""
-    if len(message.calls) > 1 and not turn.config.parallel_tool_calls:
-        return replace(message, calls=message.calls[:1])
-    return message
 
 
 async def _answered(

@@ -1,5 +1,6 @@
 """A model's reply while it comes in: what to show of each event, and the message in the end."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,10 +50,11 @@ class Reply:
     """Collects one reply. `part` is the index of what was shown last (streaming 2.5.3).
 
     With a `hearing` it is one of the heartbeat loop: all text is thought, there is one call
-    (L59), and the reply ends with it.
+    (L59), and the reply ends with it. Without `parallel` calls the first is the only one (L35).
     """
 
     hearing: Hearing | None = None
+    parallel: bool = True
     part: int = -1
     usage: Usage | None = None
     tokens: Tokens | None = None
@@ -237,9 +239,12 @@ class Reply:
         self._close()
         call = self._calls.get(event.index)
         if call is None:
+            if self._calls and not self.parallel:
+                return None
             if event.id is None or event.name is None:
                 raise ModelReplyInvalid(_NAMELESS)
-            call = self._calls[event.index] = _Call(id=event.id, name=event.name, arguments=[])
+            own = self._own_id(event.id)
+            call = self._calls[event.index] = _Call(id=own, name=event.name, arguments=[])
             self._shows("calls", new=self._last != "calls")
             call.arguments.append(event.arguments)
             return CallFragment(call_id=call.id, name=call.name, arguments=event.arguments or None)
@@ -247,6 +252,12 @@ class Reply:
         if not event.arguments:
             return None
         return CallFragment(call_id=call.id, arguments=event.arguments)
+
+    def _own_id(self, given: str) -> str:
+        """Return an id that no other call of the reply has: models repeat them, and it decides."""
+        taken = {call.id for call in self._calls.values()}
+        numbered = (f"{given}-{number}" for number in itertools.count(2))
+        return given if given not in taken else next(one for one in numbered if one not in taken)
 
     def _whole(self, part: Part, *, shown: bool = True) -> None:
         self._close()

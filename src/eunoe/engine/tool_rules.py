@@ -209,13 +209,11 @@ def prepared(
     if not ruling.rules and not ruling.policies:
         return Prepared(calls=tuple(calls), refused=refused)
     ready: list[ToolCall] = []
-    seen: set[str] = set()
     spoilt = False
     for call in calls:
-        if call.id in seen or call.id in refused:  # The first call with an id is the call.
+        if call.id in refused:
             ready.append(call)
             continue
-        seen.add(call.id)
         denied = None if call.id in answered else _denied(call, ruling)
         faults, full = ([], call) if denied else _filled(call, ruling)
         ready.append(full)
