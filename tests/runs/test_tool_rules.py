@@ -178,15 +178,19 @@ async def test_a_call_that_was_refused_counts_for_nothing(world: World) -> None:
     assert done.run.stop_reason == "tool_rule"
 
 
-@pytest.mark.rule("TR12", "FIX-18")
-async def test_rules_that_leave_no_tool_offer_none(world: World) -> None:
+@pytest.mark.rule("TR12", "FIX-18", "L36")
+@pytest.mark.parametrize("agent_type", ["letta_v1_agent", "memgpt_v2_agent"])
+async def test_rules_that_leave_no_tool_offer_none_and_words_end_the_run(
+    world: World, agent_type: str
+) -> None:
     rules = [
         rule("constrain_child_tools", "count", children=["look"]),
         rule("max_count_per_step", "look", max_count_limit=0),
+        rule("required_before_exit", "look"),
     ]
-    done = await told(world, rules, call(("count", {})), say("done"))
+    done = await told(world, rules, call(("count", {})), say("done"), agent_type=agent_type)
     assert (done.requests[1].tools, done.requests[1].choice) == ((), ToolChoice())
-    assert (done.run.stop_reason, done.reminders) == ("end_turn", [])
+    assert (done.run.stop_reason, len(done.requests)) == ("end_turn", 2)
 
 
 @pytest.mark.rule("TR19", "FIX-19")

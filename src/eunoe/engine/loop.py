@@ -11,7 +11,7 @@ from time import monotonic_ns, time_ns
 from eunoe import ids, telemetry
 from eunoe.domain import approvals
 from eunoe.domain.costs import usd
-from eunoe.domain.events import Ending, Shown
+from eunoe.domain.events import Ending, FinishReason, Shown
 from eunoe.domain.messages import Message, ToolCall, unanswered
 from eunoe.domain.runs import Step, StopReason
 from eunoe.domain.tools import ToolResult
@@ -19,7 +19,7 @@ from eunoe.domain.views import views
 from eunoe.engine.acting import act
 from eunoe.engine.approvals import PAUSE, pause, waits
 from eunoe.engine.asking import asked, estimated, ruling_now, spent
-from eunoe.engine.dialects import Act, Fail, Made, Yield
+from eunoe.engine.dialects import Act, Fail, Made, Verdict, Yield
 from eunoe.engine.failures import REFUSALS, ending_of
 from eunoe.engine.reply import Reply
 from eunoe.engine.room import is_full, make_room
@@ -169,7 +169,7 @@ async def _judge(
         )
         return True
     message = ports.dialect.taken(message, finish=reply.finish)
-    match ports.dialect.judged(message, finish=reply.finish):
+    match _verdict(turn, ports, message=message, finish=reply.finish):
         case Yield(reason=reason):
             return await _yielded(turn, ports, step=step, message=message, reason=reason)
         case Fail(error=error):
@@ -183,6 +183,14 @@ async def _judge(
             if not at_once:
                 await _answered(turn, ports, step=step, message=message, ending=None)
             return await _act(turn, ports, calls, step=step, reply=message if at_once else None)
+
+
+def _verdict(turn: Turn, ports: Ports, *, message: Message, finish: FinishReason) -> Verdict:
+    """Return what a reply asks for; a call is missed only where one could be made (FIX-18)."""
+    verdict = ports.dialect.judged(message, finish=finish)
+    if isinstance(verdict, Fail) and not ruling_now(turn, ports).tools:
+        return Yield(reason="end_turn")
+    return verdict
 
 
 async def _yielded(

@@ -279,7 +279,10 @@ def _reason(ruling: Ruling, *, said: Sequence[Message]) -> str | None:
     """Return why the turn may not end yet: a required tool, or a forced call that did not come.
 
     That is asked for once more and no oftener, since not every provider can force it (FIX-19).
+    Where the rules leave nothing to be called, nothing is asked for (FIX-18).
     """
+    if not ruling.tools:
+        return None
     unmet = ruling.unmet()
     if unmet:
         return f"Before your response may end you still have to call: {', '.join(unmet)}."
