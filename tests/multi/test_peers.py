@@ -17,7 +17,8 @@ ASK_TAGGED = "send_message_to_agents_matching_tags"
 
 
 async def speaker(served: Served, **fields: object) -> AgentState:
-    return await served.agent(extra_body={"include_multi_agent_tools": True}, **fields)
+    extra = {"include_multi_agent_tools": True}
+    return await served.agent(include_base_tools=False, extra_body=extra, **fields)
 
 
 def asking(other: AgentState, text: str) -> str:
@@ -99,12 +100,19 @@ async def test_agents_that_would_wait_for_each_other_are_told_so(
 
 
 @pytest.mark.rule("FIX-65", "G-12")
-async def test_an_agent_that_is_busy_is_said_to_be(served: Served) -> None:
+async def test_an_agent_that_is_busy_is_not_waited_for_but_can_be_told(served: Served) -> None:
     ann, bob = await speaker(served), await served.agent()
     busy = await served.letta.agents.messages.create_async(bob.id, input="SLOW 5000 hello")
     output = await served.told(ann.id, asking(bob, "hello"))
     assert "busy" in output
+    later = call(TELL, message="SAY later", other_agent_id=bob.id)
+    assert "delivered" in await served.told(ann.id, later)
     await served.letta.agents.messages.cancel(bob.id, run_ids=[busy.id])
+
+    async def read() -> bool:
+        return (await said(served, bob))[-1]["content"] == "later"
+
+    await eventually(read)
 
 
 @pytest.mark.rule("FIX-65")

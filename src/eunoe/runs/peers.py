@@ -120,6 +120,8 @@ class RunPeers:
             ),
             background=not waits,
             run_type="send_message" if waits else "send_message_async",
+            # Two that waited for each other in line would wait for ever.
+            busy="reject" if waits else "queue",
         )
         try:
             return (await self.entrance.submit(self.actor, submission)).run.id
