@@ -46,11 +46,6 @@ def test_an_agent_with_a_sleeptime_agent_edits_no_memory() -> None:
     assert editor == base_tool_names("sleeptime_agent") != ()
 
 
-@pytest.mark.rule("A5")
-def test_tools_for_talking_to_other_agents_come_when_asked_for() -> None:
-    assert len(base_tool_names("letta_v1_agent", multi_agent=True)) == 6
-
-
 @pytest.mark.rule("api-6.10", "A6", "A7")
 @pytest.mark.parametrize(
     ("asked", "agent_type", "model", "own", "base", "wanted"),

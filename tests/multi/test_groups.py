@@ -147,14 +147,15 @@ async def test_what_is_said_in_a_group_is_listed_and_deleted(served: Served) -> 
 
 @pytest.mark.rule("G8", "X41")
 async def test_who_leads_a_group_asks_everybody_in_it(served: Served) -> None:
-    lead = await served.agent(tools=[BROADCAST])
+    lead = await served.agent(include_base_tools=False)
     bob, amy = await team(served, "Bob", "Amy")
-    question = call(BROADCAST, message="SAY present")
-    assert json.loads(await served.told(lead.id, question)) == []
     config = {"manager_type": "supervisor", "manager_agent_id": lead.id}
-    await grouped(served, amy, bob, manager_config=config)
+    made = await grouped(served, amy, bob, manager_config=config)
+    question = call(BROADCAST, message="SAY present")
     replies: list[Json] = json.loads(await served.told(lead.id, question))
     assert replies == [{"agent_id": one.id, "response": ["present"]} for one in (amy, bob)]
+    assert (await served.http.delete(f"/v1/groups/{made['id']}")).status_code == 200
+    assert json.loads(await served.told(lead.id, question)) == []
 
 
 @pytest.mark.rule("api-2.2")

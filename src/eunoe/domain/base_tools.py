@@ -50,9 +50,7 @@ _BASE_TYPES: Final[frozenset[ToolType]] = frozenset(
 _UNRULED_MODELS: Final = ("claude-4-sonnet", "claude-3-5-sonnet", "gpt-5", "gemini-2.5-pro")
 
 
-def base_tool_names(
-    agent_type: AgentType, *, multi_agent: bool = False, sleeptime: bool = False
-) -> tuple[str, ...]:
+def base_tool_names(agent_type: AgentType, *, sleeptime: bool = False) -> tuple[str, ...]:
     """Return the names of the tools that an agent of this type starts with.
 
     One whose memory another agent looks after edits none, and searches what is kept (FIX-1).
@@ -60,7 +58,7 @@ def base_tool_names(
     own = _BY_TYPE.get(agent_type, _OTHERS)
     if sleeptime and agent_type not in _EDITORS:
         own = (*(name for name in own if name not in BLOCK_TOOLS), "archival_memory_search")
-    return own + (MULTI_AGENT if multi_agent else ())
+    return own
 
 
 def wants_base_rules(

@@ -8,6 +8,7 @@ from eunoe import ids
 from eunoe.domain.agent_states import AgentState, Relation
 from eunoe.domain.agents import Agent, AgentType
 from eunoe.domain.base_tools import (
+    MULTI_AGENT,
     base_rules,
     base_tool_names,
     careful_rules,
@@ -246,14 +247,11 @@ async def delete(db: Database, actor: Actor, agent_id: str) -> None:
 async def _wanted_tools(tx: Tx, draft: AgentDraft) -> list[Tool]:
     """Return the tools asked for, base tools first, each once."""
     base = (
-        base_tool_names(
-            draft.agent_type,
-            multi_agent=draft.include_multi_agent_tools,
-            sleeptime=bool(draft.enable_sleeptime),
-        )
+        base_tool_names(draft.agent_type, sleeptime=bool(draft.enable_sleeptime))
         if draft.include_base_tools
         else ()
     )
+    base += MULTI_AGENT if draft.include_multi_agent_tools else ()
     names = tuple(dict.fromkeys((*base, *draft.tools)))
     by_name = await tools.by_names(tx, names) if names else {}
     by_id = await tools.by_ids(tx, draft.tool_ids) if draft.tool_ids else {}

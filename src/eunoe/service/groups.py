@@ -14,9 +14,10 @@ from eunoe.errors import Invalid, ListBusy, Missing
 from eunoe.runs import rounds
 from eunoe.service.blocks import known as known_block
 from eunoe.service.stamps import made_by, touched_by
-from eunoe.store import agents, blocks, groups, lists, messages, runs
+from eunoe.store import agents, blocks, groups, lists, messages, runs, tools
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import all_there, there
+from eunoe.tools.peers import BROADCAST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,10 +176,14 @@ def _everybody(group: Group) -> tuple[str, ...]:
 
 
 async def _share(tx: Tx, group: Group) -> None:
+    """Give everybody the shared blocks, and a supervisor the tool to ask its members (G8)."""
     shared = await blocks.many(tx, group.shared_block_ids)
     for agent_id in _everybody(group):
         for block_id in group.shared_block_ids:
             await blocks.attach(tx, agent_id, shared[block_id])
+    if group.manager_type == "supervisor" and group.manager_agent_id is not None:
+        found = await tools.by_names(tx, [BROADCAST])
+        await tools.attach(tx, group.manager_agent_id, [one.id for one in found.values()])
 
 
 async def _unshare(tx: Tx, group: Group, block_ids: Collection[str]) -> None:
