@@ -7,7 +7,18 @@ from datetime import UTC, datetime
 import pytest
 
 from eunoe.domain.followups import shown
-from eunoe.domain.messages import Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolReturn
+from eunoe.domain.messages import (
+    ClientReturn,
+    Decision,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Role,
+    Text,
+    ToolCall,
+    ToolReturn,
+)
 
 AT = datetime(2024, 7, 1, tzinfo=UTC)
 
@@ -32,6 +43,11 @@ def test_everything_that_was_said_called_and_returned_is_a_line() -> None:
         ToolReturn(call_id=one, name="look", ok=ok, output=output, time="")
         for one, ok, output in (("1", True, "None"), ("2", True, {"a": 1}), ("3", False, "no"))
     )
+    answers = (
+        Decision(call_id="2", approve=True),
+        Decision(call_id="3", approve=False, reason="too far"),
+        ClientReturn(call_id="4", ok=True, output="given"),
+    )
     packed = Text(text=json.dumps({"type": "user_message", "message": "Packed.", "time": ""}))
     said = lines(
         message("system", Text(text="prompt")),
@@ -40,6 +56,7 @@ def test_everything_that_was_said_called_and_returned_is_a_line() -> None:
         replace(message("assistant", Reasoning(text="Hm."), Text(text="Hi.")), calls=calls),
         replace(message("tool"), returns=returns),
         replace(message("approval"), calls=calls[1:2]),
+        replace(message("approval"), approvals=answers),
         message("summary", Text(text="Earlier.")),
     )
     assert said == [
@@ -55,6 +72,8 @@ def test_everything_that_was_said_called_and_returned_is_a_line() -> None:
         'look returns: {"a": 1}',
         "look fails: no",
         'assistant asks to call look({"at": "sky"})',
+        "user allows the call",
+        "user does not allow the call: too far",
     ]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from eunoe.domain.messages import Message, Reasoning, Text, ToolReturn, words_of
+from eunoe.domain.messages import Decision, Message, Reasoning, Text, ToolReturn, words_of
 from eunoe.domain.peers import sent_text
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.domain.summaries import unwrapped
@@ -88,6 +88,10 @@ def _lines(message: Message) -> Iterator[str]:
         sent = sent_text(call)
         verb = "asks to call" if message.role == "approval" else "calls"
         yield f"assistant: {sent}" if sent else f"assistant {verb} {call.name}({call.arguments})"
+    for answer in message.approvals:
+        if isinstance(answer, Decision):  # What the client returned comes with the returns.
+            why = f": {answer.reason}" if answer.reason else ""
+            yield f"user {'allows' if answer.approve else 'does not allow'} the call{why}"
     for returned in message.returns:
         yield from _returned(returned)
 
