@@ -123,7 +123,7 @@ async def test_a_waiting_run_can_be_cancelled(
     if named:
         assert await strict.agents.messages.cancel(agent.id, **chosen) == done
     else:
-        with pytest.raises(ConflictError):
+        with pytest.raises(ConflictError, match="NO_ACTIVE_RUNS_TO_CANCEL"):
             await strict.agents.messages.cancel(agent.id)
     again = await answered(strict, agent, [yes(ids_of(request)[0])])
     assert kinds(again.messages) == ["assistant_message"]

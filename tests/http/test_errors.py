@@ -140,7 +140,6 @@ def test_failures_of_a_model() -> None:
         (errors.ModelUnknown, 404),
         (errors.EmbeddingUnknown, 400),
         (errors.OtidReused, 409),
-        (errors.NothingToCancel, 409),
         (errors.DatabaseUnreachable, 503),
     ],
 )

@@ -10,6 +10,7 @@ from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert
 from eunoe.domain.messages import Text
 from eunoe.domain.tools import ToolResult
 from eunoe.engine.ports import ToolTraits
+from eunoe.errors import ToolArgumentsInvalid
 from eunoe.tools.catalog import AgentToolbox, builtin_tools
 from eunoe.tools.recall import vector_of
 from tests.tools.boxes import (
@@ -108,6 +109,13 @@ async def test_a_failing_function_is_a_friendly_result() -> None:
     assert failed.output.startswith("Error executing function act: ValueError: xxx")
     assert len(failed.output) == 1_000
     assert "Traceback" in failed.stderr[0]
+
+    async def refuse(arguments: dict[str, object]) -> object:
+        raise ToolArgumentsInvalid("No.")
+
+    refused = await result(box(custom(refuse)), "act")
+    told = "Error executing function act: ToolArgumentsInvalid: No."
+    assert (refused.output, refused.stderr) == (told, (told,))
 
 
 async def test_cancellation_is_not_a_result() -> None:

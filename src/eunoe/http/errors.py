@@ -65,6 +65,7 @@ _TOKEN: Final[dict[int, str]] = {
 _TOKEN_OF: Final[dict[type[EunoeError], str]] = {
     errors.ContextOverflow: "CONTEXT_WINDOW_EXCEEDED",
     errors.SystemPromptTooLarge: "CONTEXT_WINDOW_EXCEEDED",
+    errors.NothingToCancel: "NO_ACTIVE_RUNS_TO_CANCEL",
 }
 _PLAIN: Final = (errors.ModelOverloaded, errors.ContextOverflow, errors.SystemPromptTooLarge)
 """Failures of a model that answer with the plain shape (streaming 9.3)."""

@@ -17,7 +17,7 @@ from eunoe.domain.overheard import ChunksKept, chunks_of
 from eunoe.domain.tools import UNTRUNCATED, Tool, ToolResult, ToolSchema, truncated
 from eunoe.domain.wellformed import well_formed, with_strings
 from eunoe.engine.ports import Embedder, Nested, Outcome, ToolTraits
-from eunoe.errors import ToolArgumentsInvalid
+from eunoe.errors import EunoeError, ToolArgumentsInvalid
 from eunoe.tools import fields
 from eunoe.tools.builtin import builtin_tools
 from eunoe.tools.custom import CustomTools
@@ -238,7 +238,9 @@ def _failed(tool: Tool, error: Exception) -> ToolResult:
     if tool.tool_type in _BARE_FAILURES:
         bare = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
         return ToolResult(ok=False, output=bare or friendly, stderr=(friendly,))
-    trace = "".join(traceback.format_exception(error))
+    # What this server raises says enough; where in it that was is for nobody outside.
+    known = isinstance(error, EunoeError)
+    trace = friendly if known else "".join(traceback.format_exception(error))
     return ToolResult(ok=False, output=friendly, stderr=(trace,))
 
 
