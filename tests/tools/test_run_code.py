@@ -14,6 +14,7 @@ from eunoe.tools.catalog import AgentToolbox, Run, ToolFunction, builtin_tools
 from eunoe.tools.custom import CustomTools
 from eunoe.tools.programs import Program, Ran
 from eunoe.tools.sandbox import Sandbox
+from tests.node import runtime
 from tests.tools.boxes import AGENT, Around, Memory, box, call
 from tests.tools.boxes import custom as function
 from tests.tools.programs import sandboxed
@@ -37,8 +38,10 @@ class Noting:
 
 @pytest.fixture(scope="module")
 async def executor(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Noting]:
-    async with sandboxed(tmp_path_factory.mktemp("sandbox")) as sandbox:
-        yield Noting(sandbox=sandbox)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", runtime.environment()["PATH"])
+        async with sandboxed(tmp_path_factory.mktemp("sandbox")) as sandbox:
+            yield Noting(sandbox=sandbox)
 
 
 def custom(name: str, source: str) -> Tool:
@@ -113,7 +116,25 @@ async def test_code_can_call_the_tools_it_names_and_gets_no_others(executor: Not
 async def test_other_languages_are_refused_in_words(executor: Noting) -> None:
     ok, output = await ran(executor, "1", language="java")
     assert not ok
-    assert "Python only" in output
+    assert "no `java`" in output
+
+
+@pytest.mark.rule("FIX-70", "X40")
+@pytest.mark.parametrize(
+    ("code", "results", "error"),
+    [
+        ("const n: number = 20; console.log('hi'); n + 1", ["21"], None),
+        ("require('node:path').posix.join('a', 'b')", ["a/b"], None),
+        ("null.x", [], "TypeError"),
+    ],
+)
+async def test_scripts_are_run_by_node(
+    executor: Noting, code: str, results: list[str], error: str | None
+) -> None:
+    ok, output = await ran(executor, code, language="ts")
+    said = json.loads(output)
+    assert (ok, said["results"]) == (error is None, results), said
+    assert (error or "") in said.get("error", "")
 
 
 async def with_tools(executor: Noting, code: str) -> tuple[bool, Any]:

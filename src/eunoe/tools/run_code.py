@@ -17,6 +17,18 @@ from eunoe.tools.programs import Program
 
 RUN_CODE: Final = "run_code"
 WITH_TOOLS: Final = "run_code_with_tools"
+_SCRIPTS: Final = frozenset({"js", "ts"})
+_MODULE: Final = """
+import { createRequire, stripTypeScriptTypes } from "node:module";
+
+export async function run_code() {
+  globalThis.require = createRequire(import.meta.url);
+  const value = await (0, eval)(stripTypeScriptTypes(%s, { mode: "transform" }));
+  if (value === undefined || value === null) return { results: [] };
+  return { results: [typeof value === "object" ? JSON.stringify(value) : String(value)] };
+}
+"""
+"""Runs a script in the sandbox's Node and returns the value of its last expression."""
 _MOST_CALLS: Final = 100
 _NO_MORE: Final = f"Code may call other tools {_MOST_CALLS} times, and not `{WITH_TOOLS}` itself."
 _EDITS: Final = "`{name}` edits what you see, so it was not called; call it by itself."
@@ -27,18 +39,22 @@ async def run_code(
 ) -> ToolResult:
     """Run the code and return what its last expression is, what it printed, and its error.
 
-    Of the agent's custom tools it can call those that it names, and is given no others (FIX-70).
+    Of the agent's custom tools Python can call those that it names, and is given no others
+    (FIX-70). Scripts are TypeScript, or JavaScript, which is the same without types.
     """
     code = fields.text(arguments, "code", of=RUN_CODE)
     language = str(arguments.get("language") or "python").lower()
-    if language != "python":
-        raise ToolArgumentsInvalid(f"This server runs Python only, and no `{language}`.")
-    named = [tools[name] for name in sorted(_names(code) & tools.keys())]
+    if language != "python" and language not in _SCRIPTS:
+        raise ToolArgumentsInvalid(f"This server runs python, js and ts, and no `{language}`.")
+    scripted = language in _SCRIPTS
+    called = set[str]() if scripted else _names(code) & tools.keys()
+    named = [tools[name] for name in sorted(called)]
     given = [tool for tool in named if tool.tool_type == "custom" and tool.source_type == "python"]
     program = Program(
         name=RUN_CODE,
-        function="",
-        source=code,
+        function=RUN_CODE if scripted else "",
+        source=_MODULE % json.dumps(code) if scripted else code,
+        language="typescript" if scripted else "python",
         schema={},
         libraries={tool.name: tool.source_code or "" for tool in given},
         requirements=tuple(one for tool in given for one in requirements(tool.pip_requirements)),
