@@ -153,6 +153,17 @@ async def test_what_a_tool_may_not_write_is_told_it(database: Database) -> None:
         assert kept.value == "again"
 
 
+@pytest.mark.rule("X12")
+async def test_a_tool_of_the_memory_keeps_to_its_limit_too(database: Database) -> None:
+    async with served(database, None) as talk:
+        agent = await agent_with(talk, memory_blocks=[{"label": "human", "value": "Ada."}])
+        (tool,) = await talk.rows("/v1/tools/", name="memory_insert")
+        await talk.letta.tools.update(tool["id"], return_char_limit=4)
+        ran = await run(talk, agent, "memory_insert", label="human", new_string="Likes tea.")
+        assert ran["func_return"].startswith("Ada.... [")
+        assert "15 > 4" in ran["func_return"]
+
+
 @pytest.mark.rule("X3", "FIX-54")
 async def test_where_no_code_is_run_a_call_says_so(database: Database) -> None:
     async with served(database, None) as talk:

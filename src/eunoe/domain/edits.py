@@ -23,7 +23,7 @@ from eunoe.domain.edit_text import (
 )
 from eunoe.domain.messages import Json
 from eunoe.domain.overheard import ChunksKept
-from eunoe.domain.tools import ToolResult
+from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult
 from eunoe.errors import BlockChanged, EditInvalid
 
 _USER: Final = "human"
@@ -32,10 +32,11 @@ _USER: Final = "human"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockEdit:
-    """A call of one of the block tools: its name and its arguments, not yet applied."""
+    """A call of one of the block tools, not yet applied; `limit` is how much its result may say."""
 
     tool: str
     arguments: Json
+    limit: int = RETURN_CHAR_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from eunoe.domain.overheard import ChunksKept
 from eunoe.domain.passages import Passage
 from eunoe.domain.runs import Run
 from eunoe.domain.times import stamp
-from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult, truncated
+from eunoe.domain.tools import ToolResult, truncated
 from eunoe.engine.ports import Settled
 from eunoe.errors import BlockGuarded, BlockIsolated, EunoeError
 from eunoe.runs import files, overheard
@@ -114,7 +114,7 @@ async def _edit(
     except EunoeError as error:
         friendly = f"Error executing function {edit.tool}: {type(error).__name__}: {error}"
         return ToolResult(ok=False, output=str(error), stderr=(friendly,)), attached
-    return ToolResult(ok=True, output=truncated(done.output, limit=RETURN_CHAR_LIMIT)), now
+    return ToolResult(ok=True, output=truncated(done.output, limit=edit.limit)), now
 
 
 async def _write(

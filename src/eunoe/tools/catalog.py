@@ -216,7 +216,7 @@ def _block_edit(tool: Tool) -> Run:
                 raise ToolArgumentsInvalid(
                     f"`{tool.name}` needs the argument `{name}`, and it is missing.", argument=name
                 )
-        return BlockEdit(tool=tool.name, arguments=arguments)
+        return BlockEdit(tool=tool.name, arguments=arguments, limit=tool.return_char_limit)
 
     return run
 
