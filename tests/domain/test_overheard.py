@@ -1,5 +1,6 @@
 """What leaves a voice agent's view, and what is kept of it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -73,6 +74,8 @@ def test_what_is_said_is_stored_as_sent_and_remembered_as_said() -> None:
         ("look", True),
     ]
     asked = _message("user", content=(Text(text='{"type": "user_message", "message": "Hi."}'),))
+    heard = replace(look, arguments='{"thinking": "Hm.", "at": "it", "request_heartbeat": true}')
+    sent = replace(sent, calls=(sent.calls[0], heard))
     told, said = as_spoken([asked, sent])
     assert told.content == (Text(text="Hi."),)
     assert (said.content, said.calls) == (reply.content, reply.calls)

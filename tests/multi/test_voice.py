@@ -121,6 +121,7 @@ async def test_who_speaks_to_it_hears_words(served: Served, address: str) -> Non
     assert (first["tool_choice"], first["stream"]) == ("auto", True)
     assert "Name: Bob" in str(first["messages"][0])
     assert second["messages"][-2]["role"] == "tool"
+    assert "request_heartbeat" not in str(second["messages"][1:])
     assert "in words to be spoken" in second["messages"][-1]["content"]
     assert third["messages"][-2]["content"] == SENTENCE
     assert third["messages"][-1]["content"] == "SAY Bye now."

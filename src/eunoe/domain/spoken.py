@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from eunoe.domain.arguments import REQUEST_HEARTBEAT, THINKING, call_arguments
+from eunoe.domain.arguments import RESERVED, read_arguments
 from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
 from eunoe.domain.messages import Message, Reasoning, Text, ToolCall, text_of
 from eunoe.domain.peers import sent_text
@@ -75,10 +75,10 @@ def _plain(call: ToolCall) -> ToolCall:
     """Return a call without what an agent of the heartbeat loop says to the loop with it."""
     bare = replace(call, heartbeat=None, thinking=None)
     try:
-        arguments = call_arguments(call.arguments)
+        written = read_arguments(call.arguments)
     except ToolArgumentsInvalid:
         return bare
-    if not {REQUEST_HEARTBEAT, THINKING} & arguments.keys():
+    own = {key: value for key, value in written.items() if key not in RESERVED}
+    if own == written:
         return bare
-    own = {k: v for k, v in arguments.items() if k not in {REQUEST_HEARTBEAT, THINKING}}
     return replace(bare, arguments=json.dumps(own, ensure_ascii=False))
