@@ -10,6 +10,7 @@ import pytest
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
+from eunoe.domain.events import CallDelta
 from eunoe.domain.messages import Json, Message, ToolReturn, text_of
 from eunoe.domain.runs import Run
 from eunoe.domain.tool_rules import REFUSED
@@ -175,6 +176,23 @@ async def test_a_call_that_was_refused_counts_for_nothing(world: World) -> None:
     done = await told(world, rules, call(("look", {})), call(("count", {})), call(("look", {})))
     assert [result.ok for result in done.returns] == [False, True, True]
     assert [offered(one) for one in done.requests] == [["count"], ["count"], [*NAMES]]
+    assert done.run.stop_reason == "tool_rule"
+
+
+@pytest.mark.rule("TR6", "FIX-7", "L47")
+async def test_a_call_whose_arguments_cannot_be_read_counts_for_nothing(world: World) -> None:
+    rules = [
+        rule("exit_loop", "count"),
+        rule("max_count_per_step", "count", max_count_limit=1),
+        rule("required_before_exit", "count"),
+    ]
+    broken = [
+        replace(one, arguments='{"n": "') if isinstance(one, CallDelta) and one.arguments else one
+        for one in call(("count", {}))
+    ]
+    done = await told(world, rules, broken, say("done"), call(("count", {})))
+    assert [result.ok for result in done.returns] == [False, True]
+    assert len(done.reminders) == 1
     assert done.run.stop_reason == "tool_rule"
 
 

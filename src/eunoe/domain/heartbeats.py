@@ -14,12 +14,12 @@ from eunoe.domain.messages import Json, Message, Reasoning, Text, ToolCall, Tool
 from eunoe.domain.runs import StopReason
 from eunoe.domain.tool_rules import (
     DENIED,
+    REFUSED,
     Child,
     Conditional,
     MaxCount,
     ToolRule,
     named,
-    was_refused,
 )
 from eunoe.domain.tools import ToolSchema
 
@@ -186,7 +186,7 @@ def _answered(call: ToolCall, result: ToolReturn) -> Aftermath:
     text = result.output if isinstance(result.output, str) else ""
     if text.startswith(DENIED):
         return Aftermath(told=f"The user did not allow `{call.name}`; go on without it.")
-    if was_refused(result):
+    if text.startswith(REFUSED):
         return Aftermath(told=f"A rule did not allow `{call.name}`; go on within the rules.")
     return Aftermath(ok=result.ok)
 

@@ -12,11 +12,15 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from eunoe.domain.messages import Json, Message, ToolReturn, words_of
 from eunoe.domain.rule_texts import rule_text
+from eunoe.domain.tools import ToolResult
 
 REFUSED: Final = "[ToolConstraintError]"
 """How the result of a call starts that was not run: it counts for no rule (L38, TR6)."""
 DENIED: Final = "[ApprovalDenied]"
 """How the result of a call starts that a person did not want run; it does not count either."""
+
+UNREAD: Final = "[ArgumentsUnreadable]"
+"""How the result of a call starts that could not be run, as nobody could read its arguments."""
 
 _NUMBER: Final = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _BOOLEANS: Final = frozenset({"true", "false"})
@@ -106,10 +110,10 @@ def history_of(messages: Iterable[Message]) -> History:
     return history
 
 
-def was_refused(result: ToolReturn) -> bool:
+def was_refused(result: ToolReturn | ToolResult) -> bool:
     """Whether the call was turned away and not run."""
-    output = result.output
-    return not result.ok and isinstance(output, str) and output.startswith((REFUSED, DENIED))
+    told = result.output if isinstance(result.output, str) else ""
+    return not result.ok and told.startswith((REFUSED, DENIED, UNREAD))
 
 
 def rules_of(stored: Sequence[Json]) -> tuple[ToolRule, ...]:

@@ -13,7 +13,7 @@ from eunoe import telemetry
 from eunoe.domain.arguments import call_arguments
 from eunoe.domain.messages import Json, ToolCall
 from eunoe.domain.runs import Run
-from eunoe.domain.tool_rules import refusal
+from eunoe.domain.tool_rules import UNREAD, refusal
 from eunoe.domain.tools import ToolResult, grouped
 from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Journal, Nested, Outcome, Settled, Toolbox
@@ -138,5 +138,5 @@ async def _call(call: ToolCall, *, toolbox: Toolbox, nested: Nested | None) -> O
     try:
         arguments = call_arguments(call.arguments)
     except ToolArgumentsInvalid as error:
-        return ToolResult(ok=False, output=str(error))
+        return ToolResult(ok=False, output=f"{UNREAD} {error}")
     return await toolbox.call(call, arguments=arguments, nested=nested)

@@ -14,6 +14,7 @@ from eunoe.domain.costs import usd
 from eunoe.domain.events import Ending, FinishReason, Shown
 from eunoe.domain.messages import Message, ToolCall, unanswered
 from eunoe.domain.runs import Step, StopReason
+from eunoe.domain.tool_rules import was_refused
 from eunoe.domain.tools import ToolResult
 from eunoe.domain.views import views
 from eunoe.engine.acting import act
@@ -21,6 +22,7 @@ from eunoe.engine.approvals import PAUSE, pause, waits
 from eunoe.engine.asking import asked, estimated, ruling_now, spent
 from eunoe.engine.dialects import Act, Fail, Made, Verdict, Yield
 from eunoe.engine.failures import REFUSALS, ending_of
+from eunoe.engine.ports import Settled
 from eunoe.engine.reply import Reply
 from eunoe.engine.room import is_full, make_room
 from eunoe.engine.tool_rules import prepared, reminder
@@ -266,6 +268,8 @@ async def _act(
         barred=rules.barred,
     )
     settled = [replace(one, approved=one.call.id in consented) for one in done]
+    idle = _not_run(ready.refused, done)
+    ran = [call for call in ready.calls if call.id not in idle]
     turn.ledger = {}
     ending: Ending | None = None
     if ports.cancellation.requested:
@@ -274,10 +278,10 @@ async def _act(
         pass  # What came with the answers is still to be replied to (FIX-3).
     elif ready.spoilt:
         ending = Ending(reason="invalid_tool_call")
-    elif (reason := ports.dialect.after(ready.run, ruling=rules)) is not None:
+    elif (reason := ports.dialect.after(ran, ruling=rules)) is not None:
         ending = Ending(reason=reason)
     last_step = turn.run.step_count >= turn.run.options.max_steps
-    made = Made(calls=ready.calls, refused=ready.refused, ruling=rules, last_step=last_step)
+    made = Made(calls=ready.calls, refused=idle, ruling=rules, last_step=last_step)
     follow = None if turn.owed else ports.dialect.follow(made)
     if step is not None:
         step = replace(
@@ -302,6 +306,13 @@ async def _act(
     if ending is None and is_full(turn):
         await make_room(turn, ports, trigger="post_step_context_check")
     return ending is not None
+
+
+def _not_run(refused: Mapping[str, ToolResult], done: Sequence[Settled]) -> set[str]:
+    """Return the ids of the calls that somebody answered for, or whose arguments were not read."""
+    results = [(one.call.id, one.outcome) for one in done]
+    unread = {of for of, one in results if isinstance(one, ToolResult) and was_refused(one)}
+    return unread | refused.keys()
 
 
 async def _failed(turn: Turn, ports: Ports, *, step: Step, error: EunoeError) -> None:

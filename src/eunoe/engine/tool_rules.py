@@ -156,10 +156,6 @@ class Prepared:
     refused: dict[str, ToolResult] = field(default_factory=dict[str, ToolResult])
     spoilt: bool = False
 
-    @property
-    def run(self) -> list[ToolCall]:
-        return [call for call in self.calls if call.id not in self.refused]
-
 
 def ruling_of(
     agent: Agent,
