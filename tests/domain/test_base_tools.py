@@ -58,6 +58,7 @@ def test_an_agent_with_a_sleeptime_agent_edits_no_memory() -> None:
         (None, "letta_v1_agent", "gpt-5-mini", True, True, True),
         (None, "sleeptime_agent", "gpt-5", False, True, True),
         (None, "memgpt_agent", "claude-4-sonnet", False, True, False),
+        (None, "memgpt_agent", "gemini-2.5-pro", False, True, False),
     ],
 )
 def test_base_rules_come_unless_excluded(

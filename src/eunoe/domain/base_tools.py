@@ -74,7 +74,7 @@ def wants_base_rules(
         return asked
     if agent_type == "letta_v1_agent" and base_tools and not own_rules:
         return False
-    if agent_type in KEEPERS or "mini" in model:
+    if agent_type in KEEPERS or "mini" in model.replace("gemini", ""):
         return True
     return not any(name in model for name in _UNRULED_MODELS)
 
