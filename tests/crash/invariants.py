@@ -49,6 +49,8 @@ async def _faults_of_rows(tx: Tx) -> list[str]:
         " WHERE messages.step_id IS NOT NULL AND steps.id IS NULL",
         "steps that are pending": "SELECT COUNT(*) FROM steps WHERE status = 'pending'",
         "messages out of the window that no compaction took": "SELECT COUNT(*) FROM list_entries"
+        " JOIN messages said ON said.seq = list_entries.message_seq"
+        " JOIN agents ON agents.id = said.agent_id AND agents.message_buffer_autoclear = 0"
         " WHERE position IS NULL AND NOT EXISTS (SELECT 1 FROM list_entries other"
         " JOIN messages ON messages.seq = other.message_seq"
         " WHERE other.list_id = list_entries.list_id AND messages.role = 'summary')",

@@ -103,6 +103,7 @@ async def test_an_agent_that_clears_its_buffer_does_so_in_each_conversation(talk
     await talks.say(made.id, "SAY two")
     assert [m["role"] for m in talks.asked()["messages"]] == ["system", "user"]
     assert len(await talks.texts(made.id)) == 4
+    assert len(await talks.window(made.id)) == 3
 
 
 @pytest.mark.rule("G-12", "L3", "FIX-2", "streaming-6.4")

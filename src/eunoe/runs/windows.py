@@ -106,11 +106,6 @@ def window_of(
     kept: Kept, *, agent: Agent, blocks: tuple[Block, ...], config: ModelConfig
 ) -> Window:
     """Return the window as the model of `config` is to see it."""
-    if agent.message_buffer_autoclear:
-        # What was said before this run is not loaded (L9).
-        return Window(
-            agent=agent, system=kept.system, messages=_of_last_turn(kept.messages), blocks=blocks
-        )
     fits = kept.cleaned_for == _purpose(config)
     return Window(
         agent=agent,
@@ -120,6 +115,25 @@ def window_of(
         clean=kept.clean if fits else (),
         clean_upto=kept.clean_upto if fits else 0,
     )
+
+
+def last_turn(kept: Kept) -> Kept:
+    """Return the window with nothing in it but the turn that has just begun (L9)."""
+    said = _of_last_turn(kept.messages)
+    if len(said) == len(kept.messages):
+        return kept
+    return replace(
+        kept, version=kept.version + 1, messages=said, clean=(), clean_upto=0, cleaned_for=None
+    )
+
+
+async def cleared(tx: Tx, list_id: str, kept: Kept) -> Kept:
+    """Evict from the list all but the turn that has just begun, and return its window (L9)."""
+    left = last_turn(kept)
+    gone = kept.messages[: len(kept.messages) - len(left.messages)]
+    if gone:
+        await lists.evict(tx, list_id, [message.id for message in gone], summary=None)
+    return left
 
 
 def _of_last_turn(messages: Sequence[Message]) -> tuple[Message, ...]:

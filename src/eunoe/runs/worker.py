@@ -40,7 +40,7 @@ from eunoe.runs.jobs import Owned, present
 from eunoe.runs.journal import Rehearsal, RunJournal
 from eunoe.runs.ports import MakePeers, Models, Providers, Toolboxes, embedder_of
 from eunoe.runs.traces import Traced
-from eunoe.runs.windows import Kept, Windows, closed
+from eunoe.runs.windows import Kept, Windows, cleared, closed, last_turn
 from eunoe.store import (
     agents,
     budgets,
@@ -135,6 +135,8 @@ class Worker:
         """Return a turn as it would begin with `said`; nothing of it is stored or carried out."""
         loaded = await self._load(run, actor)
         kept = replace(loaded.kept, messages=(*loaded.kept.messages, *said), read=())
+        if loaded.agent.message_buffer_autoclear:
+            kept = last_turn(kept)
         loaded = replace(loaded, kept=kept)
         journal = self._journal(run, actor, loaded, kind=Rehearsal)
         self.feed.forget(run.id)
@@ -161,6 +163,10 @@ class Worker:
             # The agent went away with everything of it, this run included.
             self.feed.forget(run.id)
             return
+        if loaded.agent.message_buffer_autoclear:
+            async with self.db.write(actor) as tx:
+                await runs.hold(tx, run)
+                loaded = replace(loaded, kept=await cleared(tx, run.list_id, loaded.kept))
         journal = self._journal(run, actor, loaded)
         ended = False
         try:
@@ -177,8 +183,7 @@ class Worker:
         if loaded.agent.call_policies is not None:
             for message in journal.kept.messages[-1:]:
                 await self.tell(message.id)
-        if not loaded.agent.message_buffer_autoclear:
-            self.windows.keep(run.list_id, closed(journal.kept, config=journal.config))
+        self.windows.keep(run.list_id, closed(journal.kept, config=journal.config))
         if loaded.agent.embedding is not None and _has_searched(run, journal.kept):
             await self.remember(actor, loaded.agent.id)
 
