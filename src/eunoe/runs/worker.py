@@ -3,7 +3,7 @@
 import itertools
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -19,14 +19,13 @@ from eunoe.domain.drafts import ModelWish
 from eunoe.domain.files import Directory
 from eunoe.domain.heartbeats import SEND_MESSAGE
 from eunoe.domain.messages import Message, Text
-from eunoe.domain.model_settings import with_inner_thoughts
+from eunoe.domain.model_settings import wished
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.recall import CONVERSATION_SEARCHES
 from eunoe.domain.runs import Run
 from eunoe.domain.tool_rules import History
 from eunoe.domain.tools import Tool, ToolResult
 from eunoe.engine.cancellation import Cancellation
-from eunoe.engine.compact import Speaker
 from eunoe.engine.dialects import Aloud, dialect_of
 from eunoe.engine.failures import REFUSALS, crash_ending, ending_of, restart_ending
 from eunoe.engine.loop import run_turn
@@ -39,6 +38,7 @@ from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Owned, present
 from eunoe.runs.journal import Rehearsal, RunJournal
 from eunoe.runs.ports import MakePeers, Models, Providers, Toolboxes, embedder_of
+from eunoe.runs.speakers import summariser
 from eunoe.runs.traces import Traced
 from eunoe.runs.windows import Kept, Windows, cleared, closed, last_turn
 from eunoe.store import (
@@ -278,19 +278,10 @@ class Worker:
         agent, options = await _voiced(loaded, models=models), run.options
         journal.agent, config = agent, agent.model
         if options.override_model is not None:
-            config = with_inner_thoughts(
-                await models.resolve(options.override_model),
-                ModelWish(),
-                agent_type=agent.agent_type,
-            )
+            listed = await models.resolve(options.override_model)
+            config = wished(listed, ModelWish(), agent_type=agent.agent_type)
         journal.config = config
         await journal.prepared(run)
-        summariser = agent.compaction.model
-        summariser_config = config
-        if summariser is not None and summariser != config.handle:
-            # A summariser that is not served is no reason to fail: the agent's own model sums up.
-            with suppress(EunoeError):
-                summariser_config = await models.resolve(summariser)
         turn = Turn(
             run=run,
             window=journal.window,
@@ -307,7 +298,7 @@ class Worker:
         embedder = embedder_of(models, agent)
         ports = Ports(
             model=models.model_for(config),
-            summariser=Speaker(model=models.model_for(summariser_config), config=summariser_config),
+            summariser=await summariser(agent.compaction, own=config, models=models),
             toolbox=self.toolboxes(
                 actor=actor,
                 agent=agent,

@@ -5,27 +5,25 @@ caller gets `ListBusy` and may try again.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from eunoe.domain.agent_states import AgentState
-from eunoe.domain.agents import Agent, CompactionSettings
+from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.compaction import is_summary
 from eunoe.domain.compaction_settings import merged
 from eunoe.domain.drafts import CompactionPatch
 from eunoe.domain.files import Directory
 from eunoe.domain.messages import Message, Text, text_of
-from eunoe.domain.model_settings import with_settings
-from eunoe.domain.models import ModelConfig
 from eunoe.domain.overview import Overview, overview
 from eunoe.domain.prompt import PromptFacts, system_text
 from eunoe.domain.summaries import summary_of
 from eunoe.domain.times import stamp
 from eunoe.engine.compact import Compaction, Occasion, Speaker, compact
 from eunoe.engine.ports import Window
-from eunoe.errors import EunoeError, Invalid, ListBusy, Missing
+from eunoe.errors import Invalid, ListBusy, Missing
+from eunoe.runs.speakers import summariser
 from eunoe.service import states
 from eunoe.service.models import Models
 from eunoe.service.opening import default_messages
@@ -147,12 +145,11 @@ async def summarise(
         return Summarised(summary=summary, before=before, after=before)
     settings = held.agent.compaction
     settings = settings if patch is None else merged(settings, patch)
-    own, small = await _speakers(held.agent, settings, models=models)
     done = await compact(
         Window(agent=held.agent, system=held.system, messages=rest, blocks=held.blocks),
         occasion=Occasion(trigger=None, now=datetime.now(UTC), settings=settings),
-        own=own,
-        summariser=small,
+        own=Speaker(model=models.model_for(held.agent.model), config=held.agent.model),
+        summariser=await summariser(settings, own=held.agent.model, models=models),
         tools=[tool.schema for tool in used],
     )
     if done is None or done.stats.messages_count_after >= before:
@@ -167,24 +164,6 @@ async def _replace(tx: Tx, held: _Held, done: Compaction) -> None:
     if now.version != held.version or len(now.window) != len(held.window):
         raise ListBusy(run_id=None)
     await lists.evict(tx, held.place.list_id, done.evicted, summary=done.summary)
-
-
-async def _speakers(
-    agent: Agent, settings: CompactionSettings, *, models: Models
-) -> tuple[Speaker, Speaker]:
-    """Return the agent's model and the one that sums up, the former where the latter is gone."""
-    own = Speaker(model=models.model_for(agent.model), config=agent.model)
-    config: ModelConfig = agent.model
-    speaker = own
-    if settings.model is not None and settings.model != agent.model.handle:
-        # A summariser that is not served is no reason to fail (C10).
-        with suppress(EunoeError):
-            config = await models.resolve(settings.model)
-            speaker = Speaker(model=models.model_for(config), config=config)
-    if settings.model_settings:
-        config = with_settings(speaker.config, settings.model_settings)
-        speaker = Speaker(model=speaker.model, config=config)
-    return own, speaker
 
 
 async def _idle(tx: Tx, place: Place) -> _Held:
