@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from eunoe.domain.agents import Agent
+from eunoe.domain.agents import Agent, CompactionSettings
 from eunoe.domain.messages import Json, text_of
 from eunoe.domain.runs import Run, Usage
 from eunoe.engine.ports import ModelRequest
@@ -87,11 +87,18 @@ async def test_a_worker_cancelled_anywhere_leaves_heartbeats_that_the_next_one_f
     assert await faults(world.db) == []
 
 
-@pytest.mark.rule("C6", "L55", "L56")
-async def test_a_window_that_is_full_is_made_smaller_between_heartbeats(world: World) -> None:
+@pytest.mark.rule("C6", "C9", "L55", "L56")
+async def test_a_window_that_is_full_is_made_smaller_between_heartbeats_and_at_the_end(
+    world: World,
+) -> None:
     await world.runner.stop()
     config = replace(await world.registry.resolve("openai/scripted-1"), context_window=4_096)
-    agent = await world.agent(agent_type="memgpt_agent", tool_rules=RULES, model=config)
+    agent = await world.agent(
+        agent_type="memgpt_agent",
+        tool_rules=RULES,
+        model=config,
+        compaction=CompactionSettings(model_settings={"temperature": 0.25}),
+    )
     own = worker(world)
     full = Usage(prompt_tokens=4_000, completion_tokens=50, total_tokens=4_050)
     model = ScriptedModel(
@@ -106,6 +113,16 @@ async def test_a_window_that_is_full_is_made_smaller_between_heartbeats(world: W
     assert (await stored(world, run.id)).stop_reason == "end_turn"
     assert "summary" in await heard(world, agent)
     assert model.requests[-1].messages[-1].role == "user"
+    assert [one.config.temperature for one in model.requests[-3:]] == [None, 0.25, None]
+
+    before = await heard(world, agent)
+    own.models = Only(world, ScriptedModel(call(("look", {}), usage=full), say("It looked.")))
+    run = await waiting(world, agent, "look")
+    await own.carry_out(run.id)
+    assert (await stored(world, run.id)).stop_reason == "end_turn"
+    after = await heard(world, agent)
+    assert len(after) < len(before)
+    assert after[:2] + after[-3:] == ["system", "summary", "user", "assistant", "tool"]
     assert await faults(world.db) == []
 
 

@@ -181,10 +181,23 @@ async def _judge(
             await pause(turn, ports, step=step, reply=message, calls=calls, ruling=ruling)
             return True
         case Act(calls=calls):
-            at_once = all(ports.toolbox.traits(call.name).immediate for call in calls)
-            if not at_once:
-                await _answered(turn, ports, step=step, message=message, ending=None)
-            return await _act(turn, ports, calls, step=step, reply=message if at_once else None)
+            return await _called(turn, ports, calls, step=step, message=message)
+
+
+async def _called(
+    turn: Turn, ports: Ports, calls: Sequence[ToolCall], *, step: Step, message: Message
+) -> bool:
+    """Store a reply that calls, and run its calls; whether the turn is over.
+
+    Room is made before they run, since what they come to may end the turn (C6).
+    """
+    full = is_full(turn)
+    if not full and all(ports.toolbox.traits(call.name).immediate for call in calls):
+        return await _act(turn, ports, calls, step=step, reply=message)
+    await _answered(turn, ports, step=step, message=message, ending=None)
+    if full:
+        await make_room(turn, ports, trigger="post_step_context_check")
+    return await _act(turn, ports, calls, step=step)
 
 
 def _verdict(turn: Turn, ports: Ports, *, message: Message, finish: FinishReason) -> Verdict:
@@ -303,8 +316,6 @@ async def _act(
         # The returns stand last, or before what wakes the agent up.
         for message in turn.window.messages[-2:]:
             turn.history = turn.history.followed(message)
-    if ending is None and is_full(turn):
-        await make_room(turn, ports, trigger="post_step_context_check")
     return ending is not None
 
 
