@@ -134,6 +134,18 @@ async def memgpt(talk: Talk, **fields: Any) -> str:
     return str((await talk.agent("memgpt_agent", **fields)).id)
 
 
+@pytest.mark.rule("M21", "L18", "L23", "FIX-4")
+async def test_what_an_agent_keeps_is_told_in_its_prompt_at_once(talk: Talk) -> None:
+    agent = await talk.agent("letta_v1_agent", tools=["archival_memory_insert"])
+    insert = call("archival_memory_insert", {"content": "Tea.", "tags": ["drinks", "drinks"]})
+    model = talk.script(insert, say("Kept."))
+    await talk.send(agent.id, "blocking")
+    before, after = (text_of(request.messages[0]) for request in model.requests)
+    assert "archival" not in before
+    assert "- 1 memories are in archival memory" in after
+    assert after.endswith("- Available archival memory tags: drinks\n</memory_metadata>")
+
+
 @pytest.mark.rule("L61", "streaming-2.10", "api-9.5")
 async def test_calls_stay_calls_for_who_wants_them_so(talk: Talk, mode: Mode) -> None:
     agent_id = await memgpt(talk)

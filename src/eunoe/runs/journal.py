@@ -14,11 +14,12 @@ from eunoe.domain import approvals
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.call_policies import Deadline
+from eunoe.domain.edits import PassageInsert
 from eunoe.domain.envelopes import heartbeat_envelope
 from eunoe.domain.events import Ended, Ending, RunEvent, Shown, Stopped, Used, metadata_of
 from eunoe.domain.files import Directory, FileOpening
 from eunoe.domain.heartbeats import Aftermath
-from eunoe.domain.messages import Json, Message, Text, ToolCall, ToolReturn, unanswered
+from eunoe.domain.messages import Json, Message, Text, ToolCall, ToolReturn, text_of, unanswered
 from eunoe.domain.models import ModelConfig
 from eunoe.domain.pairing import UNKNOWN_OUTCOME
 from eunoe.domain.prompt import is_current, stable_text, system_text
@@ -74,7 +75,7 @@ class RunJournal:
     async def prepared(self, run: Run) -> None:
         """Rebuild the list's system message when what it is made from has changed (L23)."""
         stable = stable_text(self.agent, self.blocks, self.directories)
-        if is_current(_text(self.kept.system), stable=stable):
+        if is_current(text_of(self.kept.system), stable=stable):
             return
         async with self.db.write(self.actor) as tx:
             await runs.hold(tx, run)
@@ -156,7 +157,8 @@ class RunJournal:
                 kept = await self._appended(tx, run, said, onto=kept)
                 blocks = self.blocks if blocks is None else blocks
                 directories = await self._directories(tx, settled)
-                if blocks != self.blocks or directories != self.directories:
+                kept_texts = any(isinstance(one.outcome, PassageInsert) for one in settled)
+                if kept_texts or blocks != self.blocks or directories != self.directories:
                     kept = await self._rebuilt(
                         tx, run, kept, blocks=blocks, directories=directories
                     )
@@ -346,7 +348,7 @@ class Rehearsal(RunJournal):
     async def prepared(self, run: Run) -> None:
         async with self.db.read(self.actor) as tx:
             stable = stable_text(self.agent, self.blocks, self.directories)
-            if not is_current(_text(self.kept.system), stable=stable):
+            if not is_current(text_of(self.kept.system), stable=stable):
                 self.kept = await self._rebuilt(tx, run, self.kept)
 
     async def _store_system(self, tx: Tx, run: Run, system: Message) -> None:
@@ -395,7 +397,3 @@ def _tokens(run: Run, said: Sequence[Message]) -> Json:
         "logprobs": None if wanted.top is None else last,
         "turns": tuple(turns_of(own, told)) if wanted.ids else None,
     }
-
-
-def _text(message: Message) -> str:
-    return "".join(part.text for part in message.content if isinstance(part, Text))
