@@ -134,6 +134,16 @@ async def memgpt(talk: Talk, **fields: Any) -> str:
     return str((await talk.agent("memgpt_agent", **fields)).id)
 
 
+@pytest.mark.rule("L1", "L36")
+async def test_what_a_client_says_in_the_name_of_the_agent_is_replied_to(talk: Talk) -> None:
+    agent = await talk.agent("letta_v1_agent")
+    model = talk.script(say("and so on."))
+    said: Any = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Well,"}]
+    answer = await talk.letta.agents.messages.create(agent.id, messages=said)
+    assert [getattr(one, "content", None) for one in answer.messages] == ["and so on."]
+    assert [one.role for one in model.requests[0].messages] == ["system", "user", "assistant"]
+
+
 @pytest.mark.rule("M21", "L18", "L23", "FIX-4")
 async def test_what_an_agent_keeps_is_told_in_its_prompt_at_once(talk: Talk) -> None:
     agent = await talk.agent("letta_v1_agent", tools=["archival_memory_insert"])

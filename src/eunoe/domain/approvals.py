@@ -84,7 +84,7 @@ def due(messages: Sequence[Message]) -> Due | None:
             return Due(request=_request(messages, at), answers=answers)
         if message.role == "approval" and message.approvals and not answers:
             answers = message.approvals
-        elif answers or message.role in ("approval", "tool", "summary") or _is_reply(message):
+        elif answers or message.role in ("approval", "tool", "summary") or is_reply(message):
             return None
     return None
 
@@ -93,7 +93,7 @@ def unfed(messages: Sequence[Message], *, run_id: str) -> bool:
     """Whether something was said behind answers that the model has not replied to (FIX-3)."""
     said = False
     for message in reversed(messages):
-        if message.run_id != run_id or _is_reply(message):
+        if message.run_id != run_id or is_reply(message):
             return False
         if message.role == "approval":
             return said
@@ -238,6 +238,6 @@ def goes_on(before: Message, message: Message) -> bool:
     )
 
 
-def _is_reply(message: Message) -> bool:
+def is_reply(message: Message) -> bool:
     """Whether a model said it: what a client says in its name has no step."""
     return message.role == "assistant" and (message.step_id is not None or bool(message.calls))

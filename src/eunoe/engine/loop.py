@@ -72,7 +72,7 @@ async def _resume(turn: Turn, ports: Ports) -> bool:
     if last is not None and approvals.pending(messages) and last.run_id == turn.run.id:
         await ports.journal.ended(turn.run, step=None, ending=PAUSE)
         return True
-    if last is not None and last.role == "assistant" and last.run_id == turn.run.id:
+    if last is not None and approvals.is_reply(last) and last.run_id == turn.run.id:
         await ports.journal.ended(turn.run, step=None, ending=Ending(reason="end_turn"))
         return True
     return False
