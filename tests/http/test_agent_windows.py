@@ -157,7 +157,7 @@ async def test_summing_up_puts_a_summary_in_the_place_of_what_was_said(api: Api)
     made = await api.agent(compaction_settings={"mode": "all"})
     path = f"/v1/agents/{made['id']}/summarize"
     nothing = (await api.sdk.post(path)).json()
-    assert nothing == {"summary": None, "num_messages_before": 1, "num_messages_after": 1}
+    assert nothing == {"summary": "", "num_messages_before": 1, "num_messages_after": 1}
 
     spoken = await said(api, made["id"], *(f"Turn {number}." for number in range(8)))
     done = (await api.sdk.post(path, json={})).json()

@@ -196,7 +196,7 @@ async def summarise(agent_id: AgentId, me: Me, body: CompactBody | None = None) 
     )
     return JsonReply(
         {
-            "summary": done.summary,
+            "summary": done.summary or "",  # The clients take no null here.
             "num_messages_before": done.before,
             "num_messages_after": done.after,
         }
