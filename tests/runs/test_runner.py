@@ -13,7 +13,7 @@ from eunoe.domain.views import Answered, Called, Returned
 from eunoe.errors import ListBusy, Missing, NothingToCancel, OtidReused
 from eunoe.runs.runner import Outcome
 from eunoe.runs.submit import Submission
-from eunoe.store import events, runs, steps
+from eunoe.store import blocks, events, runs, steps
 from eunoe.store.db import Actor
 from eunoe.store.paging import Page
 from eunoe.store.steps import StepFilter
@@ -64,6 +64,19 @@ async def test_a_memory_edit_changes_block_prompt_and_history_together(world: Wo
     assert "Likes tea" in text_of(window[0])
     assert [m.role for m in window] == ["system", "user", "assistant", "tool", "assistant"]
     assert window[3].returns[0].ok
+
+
+@pytest.mark.rule("FIX-4b", "L23")
+async def test_a_block_that_others_change_meanwhile_is_seen_at_the_next_step(world: World) -> None:
+    agent = await world.agent()
+    run = (await world.submit(agent, "CALL wait {}")).run
+    await world.tools.entered.wait()
+    async with world.db.write(ACTOR) as tx:
+        (block,) = (await blocks.of_agents(tx, [agent.id]))[agent.id]
+        await blocks.update(tx, block.with_value("Name: Eve"), expected_version=block.version)
+    world.tools.gate.set()
+    await world.runner.fold(ACTOR, run.id)
+    assert [b"Name: Eve" in request for request in world.model.requests] == [False, True]
 
 
 @pytest.mark.rule("M5", "L47")

@@ -17,7 +17,7 @@ from eunoe.domain.call_policies import Deadline
 from eunoe.domain.edits import PassageInsert
 from eunoe.domain.envelopes import heartbeat_envelope
 from eunoe.domain.events import Ended, Ending, RunEvent, Shown, Stopped, Used, metadata_of
-from eunoe.domain.files import Directory, FileOpening
+from eunoe.domain.files import Directory
 from eunoe.domain.heartbeats import Aftermath
 from eunoe.domain.messages import Json, Message, Text, ToolCall, ToolReturn, text_of, unanswered
 from eunoe.domain.models import ModelConfig
@@ -155,10 +155,13 @@ class RunJournal:
                     spent = await traces.store(tx, step, self.traced, again=reply is None)
                     self.overspent = self.overspent or spent
                 kept = await self._appended(tx, run, said, onto=kept)
-                blocks = self.blocks if blocks is None else blocks
-                directories = await self._directories(tx, settled)
-                kept_texts = any(isinstance(one.outcome, PassageInsert) for one in settled)
-                if kept_texts or blocks != self.blocks or directories != self.directories:
+                if blocks is None:
+                    # Whoever else has them may have changed them meanwhile (FIX-4b).
+                    blocks = self.blocks if ending else await memory.seen(tx, source)
+                directories = await self._directories(tx)
+                archives = any(isinstance(one.outcome, PassageInsert) for one in settled)
+                stable = stable_text(self.agent, blocks, directories)
+                if archives or not is_current(text_of(kept.system), stable=stable):
                     kept = await self._rebuilt(
                         tx, run, kept, blocks=blocks, directories=directories
                     )
@@ -291,11 +294,9 @@ class RunJournal:
             return kept
         return replace(kept, messages=(*kept.messages, *said), seq=seqs[-1])
 
-    async def _directories(self, tx: Tx, settled: Sequence[Settled]) -> tuple[Directory, ...]:
-        """Return the agent's folders as they are now, read anew where a call opened a file."""
-        if any(isinstance(one.outcome, FileOpening) for one in settled):
-            return await file_blocks.directories(tx, self.agent.id)
-        return self.directories
+    async def _directories(self, tx: Tx) -> tuple[Directory, ...]:
+        """Return the agent's folders as they are now."""
+        return await file_blocks.directories(tx, self.agent.id) if self.agent.has_folders else ()
 
     async def _rebuilt(
         self,

@@ -69,7 +69,7 @@ async def settle(
     attached: tuple[Block, ...] | None = None
     if any(isinstance(one.outcome, BlockEdit | StateWrite) for one in settled):
         await blocks.hold(tx, source.agent.id, conversation_id=source.conversation_id)
-        attached = await _attached(tx, source)
+        attached = await seen(tx, source)
     returns: list[ToolReturn] = []
     for one in settled:
         match one.outcome:
@@ -157,10 +157,10 @@ async def _changed(
             await blocks.attach(tx, agent_id, block)
     for block_id in done.detached:
         await blocks.detach(tx, source.agent.id, block_id)
-    return done, await _attached(tx, source)
+    return done, await seen(tx, source)
 
 
-async def _attached(tx: Tx, source: Source) -> tuple[Block, ...]:
+async def seen(tx: Tx, source: Source) -> tuple[Block, ...]:
     """Return the blocks that the turn sees: those of its conversation in place of the agent's."""
     return await isolated_blocks.seen(tx, source.agent.id, conversation_id=source.conversation_id)
 
