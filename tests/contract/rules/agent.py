@@ -183,7 +183,7 @@ RULES: Final = {
     "M18": "A patch answers with what it did.",
     "M19": "A missing argument is named.",
     "M20": "Memory can be viewed, one block or all.",
-    "M21": "Keeping a text stores one passage, made searchable.",
+    "M21": "Keeping a text stores one passage, made searchable, and tells the agent so in its prompt.",
     "M22": "Recalling texts takes tags, dates and a bound, and finds nothing for nothing.",
     "M23": "A recalled text shows when it was kept, in the agent's time zone.",
     "M24": "Dates have ISO form, and a bare day is the whole day.",

@@ -7,7 +7,7 @@ RULES: Final = {
     "FIX-2": "Every list has its lock, the agent's own included.",
     "FIX-3": "What comes with an answer is replied to even if the answer ends the turn.",
     "FIX-4": "The tags of the archive are told in every rebuilt prompt.",
-    "FIX-4b": "A change by the API rewrites no stored prompt; the next turn sees that it is stale.",
+    "FIX-4b": "A change by the API rewrites no stored prompt; the next step sees that it is stale.",
     "FIX-5": "A prompt is rebuilt for the list that is spoken in.",
     "FIX-6": "Where reasoning is off only reasoning is left out, and words beside a call stay.",
     "FIX-7": "Arguments are read tolerantly or refused with the place, never taken for empty.",
