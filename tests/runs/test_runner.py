@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from eunoe.domain.events import Ended, Failed, Shown, Started, Stopped, Used
+from eunoe.domain.events import Ended, Failed, Shown, Started, Used
 from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Text, text_of
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.views import Answered, Called, Returned
-from eunoe.errors import ListBusy, Missing, NothingToCancel, OtidReused
+from eunoe.errors import ListBusy, Missing, OtidReused
 from eunoe.runs.runner import Outcome
 from eunoe.runs.submit import Submission
 from eunoe.store import blocks, events, runs, steps
@@ -217,61 +217,6 @@ async def test_an_otid_belongs_to_one_request(world: World) -> None:
     assert not elsewhere.repeated
 
 
-@pytest.mark.rule("G-11")
-async def test_cancel_stops_a_tool_that_waits_and_the_agent_goes_on(world: World) -> None:
-    agent = await world.agent()
-    submitted = await world.submit(agent, "CALL wait {}")
-    await world.tools.entered.wait()
-
-    async with asyncio.timeout(2):
-        assert await world.runner.cancel(ACTOR, agent_id=agent.id) == {
-            submitted.run.id: "cancelled"
-        }
-        outcome = await world.runner.fold(ACTOR, submitted.run.id)
-
-    assert outcome.reason == "cancelled"
-    window = await world.window(agent)
-    assert [m.role for m in window] == ["system", "user", "assistant", "tool"]
-    assert not window[-1].returns[0].ok
-    with pytest.raises(NothingToCancel):
-        await world.runner.cancel(ACTOR, agent_id=agent.id)
-    assert (await world.say(agent, "SAY on")).reason == "end_turn"
-
-
-@pytest.mark.rule("G-11")
-async def test_cancel_in_a_reply_keeps_the_text_that_was_shown(world: World) -> None:
-    agent = await world.agent()
-    submitted = await world.submit(agent, "HANG 3 SAY one two three four", stream_tokens=True)
-    shown = ""
-    async for _, event in world.runner.read(ACTOR, submitted.run.id):
-        if isinstance(event, Shown) and isinstance(event.view.body, Answered):
-            shown += event.view.body.text
-            await world.runner.cancel(ACTOR, run_ids=[submitted.run.id])
-        if isinstance(event, Stopped):
-            assert event.reason == "cancelled"
-
-    answer = (await world.window(agent))[-1]
-    assert answer.role == "assistant"
-    assert text_of(answer).startswith(shown)
-
-
-@pytest.mark.rule("G-11")
-async def test_cancel_stops_a_compaction_that_hangs(world: World) -> None:
-    agent = await world.agent()
-    agent = await world.agent(model=replace(agent.model, context_window=4_096))
-    await world.say(agent, "HANG 0", "SAY on")  # Only a summary has the first as its last words.
-    submitted = await world.submit(agent, f"{'and so on ' * 2_000} SAY off")
-    async for _, event in world.runner.read(ACTOR, submitted.run.id):
-        if isinstance(event, Shown) and isinstance(event.view.body, Answered):
-            break
-
-    done = await world.runner.cancel(ACTOR, run_ids=[submitted.run.id], wait_s=10)
-
-    assert done == {submitted.run.id: "cancelled"}
-    assert (await world.runner.fold(ACTOR, submitted.run.id)).reason == "cancelled"
-    assert text_of((await world.window(agent))[-1]) == "off"
-
-
 @pytest.mark.rule("G-3", "FIX-9", "streaming-5.1", "streaming-9.3", "G-8")
 @pytest.mark.parametrize(
     ("said", "error_type", "reason"),
@@ -374,18 +319,6 @@ async def test_a_reader_of_a_run_that_is_taken_over_waits_without_spinning(world
     returned = [v.body for v in outcome.views if isinstance(v.body, Returned)]
     assert "unknown" in str(returned[0].returns[0].output)
     assert [name for name, _ in world.tools.calls] == ["wait"]
-
-
-@pytest.mark.rule("G-11")
-async def test_cancel_before_a_worker_has_begun_stops_the_run_too(world: World) -> None:
-    agent = await world.agent()
-    submitted = await world.submit(agent, "CALL count {}")
-    await world.runner.cancel(ACTOR, run_ids=[submitted.run.id])
-
-    outcome = await world.runner.fold(ACTOR, submitted.run.id)
-
-    assert outcome.reason == "cancelled"
-    assert (await world.say(agent, "SAY on")).reason == "end_turn"
 
 
 @pytest.mark.rule("api-1.11")
