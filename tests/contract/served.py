@@ -34,12 +34,17 @@ def key(verb: str, path: str) -> str:
 
 
 @functools.cache
+def document() -> Json:
+    """Return the document, which takes seconds to make."""
+    return build_api(closed, version="0").openapi()
+
+
+@functools.cache
 def operations() -> dict[str, Operation]:
     """Return every operation of the document, by `key`."""
-    document = build_api(closed, version="0").openapi()
     return {
-        key(verb, path): _operation(document, verb, path, operation)
-        for path, operations in document["paths"].items()
+        key(verb, path): _operation(document(), verb, path, operation)
+        for path, operations in document()["paths"].items()
         for verb, operation in operations.items()
     }
 

@@ -1,6 +1,5 @@
 """No route lets one organization see, change or link to what another has (api 1.11.6)."""
 
-import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +9,8 @@ import httpx
 import pytest
 
 from eunoe.domain.messages import Json
-from eunoe.http.api import build_api
 from eunoe.http.scopes import deed_of
-from tests.contract.served import closed
+from tests.contract.served import document
 from tests.fixtures.apis import SDK
 from tests.http.tenants import EMBEDDING, MODEL, Tenant, stored, tenant
 from tests.runs.conftest import World
@@ -145,11 +143,6 @@ def _sent(route: str, body: Any) -> dict[str, Any]:
     if route.endswith("/import"):
         return {"files": {"file": ("x.af", b"{}", "application/json")}}
     return {} if body is None else {"json": body}
-
-
-@functools.cache
-def document() -> Json:
-    return build_api(closed, version="0").openapi()
 
 
 def operations() -> dict[str, Json]:
