@@ -46,12 +46,16 @@ def _digest(text: str) -> str:
 
 @dataclass
 class NpmRegistry:
-    """Has two versions of `@eunoe/sample`, whose scripts fail."""
+    """Has two versions of a package, whose scripts fail."""
 
+    name: str = "@eunoe/sample"
+    code: str = "exports.value = 'VERSION';"
     asked: list[str] = field(default_factory=list[str])
-    packed: Mapping[str, bytes] = field(
-        default_factory=lambda: {version: _package(version) for version in ("1.0.0", "1.2.0")}
-    )
+    packed: dict[str, bytes] = field(default_factory=dict[str, bytes])
+
+    def __post_init__(self) -> None:
+        for version in ("1.0.0", "1.2.0"):
+            self.packed[version] = _package(self.name, version, self.code)
 
     def answer(self, request: Request) -> bytes:
         self.asked.append(request.path)
@@ -61,7 +65,7 @@ class NpmRegistry:
         url = f"http://{request.headers['host']}"
         versions = {
             version: {
-                "name": "@eunoe/sample",
+                "name": self.name,
                 "version": version,
                 "dist": {
                     "tarball": f"{url}/{version}.tgz",
@@ -72,20 +76,20 @@ class NpmRegistry:
             for version, data in self.packed.items()
         }
         return json_response(
-            {"name": "@eunoe/sample", "dist-tags": {"latest": "1.2.0"}, "versions": versions}
+            {"name": self.name, "dist-tags": {"latest": "1.2.0"}, "versions": versions}
         )
 
 
-def _package(version: str) -> bytes:
+def _package(name: str, version: str, code: str) -> bytes:
     """Return a package of npm as its registry has it."""
     files = {
-        "package/package.json": json.dumps({"name": "@eunoe/sample", "version": version, "main": "main.js", "scripts": {"install": "exit 1"}}),
-        "package/main.js": f"exports.value = '{version}';",
+        "package/package.json": json.dumps({"name": name, "version": version, "main": "main.js", "scripts": {"install": "exit 1"}}),
+        "package/main.js": code.replace("VERSION", version),
     }  # fmt: skip
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
+        for path, text in files.items():
+            entry = tarfile.TarInfo(path)
             entry.size = len(text)
             archive.addfile(entry, io.BytesIO(text.encode()))
     return packed.getvalue()

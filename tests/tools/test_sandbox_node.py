@@ -27,6 +27,7 @@ export async function roll(sides: number, kind: Kind = Kind.Fair): Promise<Roll>
   return { sides, kind, eyes: undefined };
 }
 """
+CLIENT = "@letta-ai/letta-client"
 SCHEMA: Json = {"properties": {"kind": {}, "sides": {}}, "required": ["sides"]}
 
 
@@ -129,12 +130,11 @@ async def test_a_source_without_the_function_says_so(sandbox: Sandbox) -> None:
     assert "exports no function `act`" in str(ran.output)
 
 
-@pytest.mark.rule("X36", "X22")
+@pytest.mark.rule("X27", "X36", "X22")
 async def test_npm_packages_are_installed_once_without_their_scripts(
     sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = NpmRegistry()
-
     shim = tmp_path / "bin" / "npm"
     shim.parent.mkdir()
     shim.write_text(f'#!/bin/sh\nexec "{runtime.node()}" "{runtime.npm()}" "$@"\n')
@@ -154,6 +154,23 @@ async def test_npm_packages_are_installed_once_without_their_scripts(
         before = len(registry.asked)
         assert (await sampled(None)).output == "1.2.0"
         assert len(registry.asked) == before
+        clients = NpmRegistry(
+            name=CLIENT,
+            code="exports.Letta = class { constructor(a) { Object.assign(this, a); } };",
+        )
+        async with serving(clients.answer) as other:
+            monkeypatch.setenv("npm_config_registry", other)
+            asking = "declare const client: any;\nexport const act = () => client;"
+            for given in (
+                {"LETTA_API_KEY": "key"},
+                {"LETTA_API_KEY": "key", "LETTA_BASE_URL": url},
+            ):
+                needed = (Requirement(name=CLIENT),)
+                ran = await sandbox.run(
+                    program(asking, npm_requirements=needed, environment=given), arguments={}
+                )
+                wanted = {"apiKey": "key", "baseURL": url} if len(given) > 1 else "null"
+                assert ran.output == wanted, ran
         assert "not the name" in str((await sampled(None, name="--prefix=/")).output)
         assert "not a version" in str((await sampled("git+ssh://x")).output)
         monkeypatch.setenv("PATH", str(tmp_path))

@@ -61,3 +61,19 @@ async def test_what_cannot_be_installed_is_said(tmp_path: Path) -> None:
     assert not ran.ok
     assert "could not be installed" in str(ran.output)
     assert "9.9" in str(ran.output)
+
+
+@pytest.mark.rule("X27")
+async def test_the_official_client_is_there_for_who_says_where_it_goes(
+    index: Path, tmp_path: Path
+) -> None:
+    code = "class Letta:\n  def __init__(self, **given):\n    self.given = given"
+    wheel(index, "letta_client", "1.0", code)
+    source = "def act():\n  return client and client.given"
+    asked = program(source, requirements=(Requirement(name="letta-client"),))
+    said = {"LETTA_API_KEY": "key", "LETTA_BASE_URL": "http://server"}
+    async with sandboxed(tmp_path / "sandbox") as sandbox:
+        ran = await sandbox.run(asked, arguments={}, variables=said)
+        assert ran.output == {"api_key": "key", "base_url": "http://server"}, ran
+        ran = await sandbox.run(asked, arguments={}, variables={"LETTA_API_KEY": "key"})
+        assert ran.output == "None", "it would go elsewhere"

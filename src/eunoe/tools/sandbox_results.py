@@ -1,7 +1,6 @@
 """From what a sandbox answered to what came of a program."""
 
 import json
-import signal
 from contextlib import suppress
 from typing import Final, cast
 
@@ -63,7 +62,7 @@ def _reason(answer: Json, *, timeout_s: float, memory_bytes: int) -> str:
         case "memory", _:
             return f"MemoryError: it used more than {mebibytes} MiB and was ended"
         case _, int(status) if status < 0:
-            return f"it was ended by signal {-status} ({signal.strsignal(-status)})"
+            return f"it was ended by signal {-status}"
         case _:
             pass
     if answer.get("result_bytes"):

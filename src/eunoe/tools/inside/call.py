@@ -175,15 +175,18 @@ def _remember(source: str, filename: str) -> None:
 
 
 def _client() -> Any:
-    """Return the official client where there is a key for it and the environment has it (X27)."""
-    if not os.environ.get("LETTA_API_KEY"):
+    """Return the official client, where the environment has it and what it needs (X27).
+
+    By itself it would send the key to a service elsewhere.
+    """
+    key, url = os.environ.get("LETTA_API_KEY"), os.environ.get("LETTA_BASE_URL")
+    if not key or not url:
         return None
     try:
         library = importlib.import_module("letta_client")
     except ImportError:
         return None
-    base_url = os.environ.get("LETTA_BASE_URL") or None
-    return library.Letta(api_key=os.environ["LETTA_API_KEY"], base_url=base_url)
+    return library.Letta(api_key=key, base_url=url)
 
 
 def _failure(error: BaseException, filename: str, *, network: bool) -> dict[str, Any]:

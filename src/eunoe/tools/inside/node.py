@@ -17,7 +17,14 @@ import fs from "node:fs";
 const { name, given } = JSON.parse(fs.readFileSync("request.json", "utf8"));
 const plain = (value) => JSON.parse(JSON.stringify(value) ?? "null");
 
+async function client() {
+  const { LETTA_API_KEY: apiKey, LETTA_BASE_URL: baseURL } = process.env;
+  const library = apiKey && baseURL && (await import("@letta-ai/letta-client").catch(() => null));
+  return library ? new library.Letta({ apiKey, baseURL }) : null;
+}
+
 async function called() {
+  globalThis.client = await client();
   const module = await import(`${process.cwd()}/tool.mts`);
   const found = module[name] ?? module.default;
   if (typeof found !== "function") {
