@@ -82,3 +82,16 @@ async def test_what_nobody_asks_for_is_found_by_a_scan(
     errands.pending = arrives
     await _worked(database, errands)
     assert "found" in errands.tried
+
+
+async def test_who_stops_at_once_waits_for_no_work_that_has_not_begun(database: Database) -> None:
+    async def nothing() -> list[str]:
+        return []
+
+    async def idle(*_: object) -> None:
+        return None
+
+    engine = Engine(database, idle, unfinished=nothing, embed=idle, sweep=idle)
+    async with asyncio.timeout(_LONG_S):
+        await engine.start()
+        await engine.stop(grace_s=2 * _LONG_S)

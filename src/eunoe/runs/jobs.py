@@ -157,6 +157,8 @@ class Engine:
                 await asyncio.to_thread(importlib.import_module, "eunoe.runs.queue")
                 queue = self._queue = self._made()
                 self._opened.set()
+                if self._stopping:
+                    queue.shut()
                 await queue.run(heartbeat=HEARTBEAT_TIMEOUT, look=LOOK)
             except Exception as error:  # noqa: BLE001 -- whatever it was, runs must be carried out
                 _log.exception("jobs.dispatcher_failed", error=type(error).__name__)
