@@ -1,6 +1,12 @@
 """What every test shares; fixtures of a layer stand in the conftest of that layer's tests."""
 
 import pytest
+import structlog
+
+# What tests make fail is logged, and to draw each frame with all its values takes seconds.
+*_first, _ = structlog.get_config()["processors"]
+_plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*_first, _plain])
 
 pytest_plugins = ["tests.fixtures.databases", "tests.fixtures.apis"]
 

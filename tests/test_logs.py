@@ -25,12 +25,13 @@ def log() -> Iterator[Log]:
     root = logging.getLogger()
     before = (root.level, list(root.handlers))
     levels = {name: logging.getLogger(name).level for name in ("eunoe", "uvicorn.error")}
+    configuration = structlog.get_config()
     yield Log()
     root.setLevel(before[0])
     root.handlers[:] = before[1]
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**configuration)
 
 
 @pytest.mark.rule("streaming-8.4")
