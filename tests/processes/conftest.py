@@ -133,9 +133,10 @@ async def pair(
         "EUNOE_SHUTDOWN_GRACE_S": "1",
         "EUNOE_CALLBACK_PRIVATE_HOSTS": "true",
     }
+    program = "tests.processes.impatient"
     with (
-        serving(shared_url, folder=folder, **variables) as one,
-        serving(shared_url, folder=folder, **variables) as other,
+        serving(shared_url, folder=folder, program=program, **variables) as one,
+        serving(shared_url, folder=folder, program=program, **variables) as other,
     ):
         async with asking(one) as first, asking(other) as second:
             yield first, second

@@ -76,7 +76,7 @@ async def test_a_process_that_hangs_is_followed_and_does_no_harm_when_it_wakes(
     pair: Pair, shared_url: str
 ) -> None:
     first, second = pair
-    run_id = await owned(pair, f"SLOW 150 SAY {_WORDS}")
+    run_id = await owned(pair, f"SLOW 100 SAY {_WORDS}")
     with first.paused():
         async with asyncio.timeout(_TAKEN_OVER_S):
             said = await second.read(run_id)
