@@ -23,7 +23,7 @@ _WINDOW: Final = 4_096
 _TIMES: Final = 20
 _BYTES_PER_TOKEN: Final = 4
 _TURNS: Final = 40
-_FILLER: Final = "and so on " * 150
+_FILLER: Final = "and so on " * 250
 
 
 async def everything(world: World, agent_id: str) -> list[Message]:
