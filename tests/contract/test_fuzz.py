@@ -21,7 +21,7 @@ from schemathesis import GenerationMode
 from tests.contract.conftest import PATIENCE_S, Clients
 from tests.fixtures.servers import Server
 
-EXAMPLES: Final = 5
+EXAMPLES: Final = 3
 PARTS: Final = 4
 """So that no process is the last one at work for long, and a slow machine ends each in time."""
 UNCHECKED: Final = [
