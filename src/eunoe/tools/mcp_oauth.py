@@ -96,7 +96,7 @@ def stored_token(grants: Grants, granted: Json, *, url: str, key: str) -> Stored
     return StoredToken(grants, granted, key=key) if _is_for(granted, url) else None
 
 
-def _is_for(granted: Json, url: str) -> bool:
+def _is_for(granted: Json, url: object) -> bool:
     """Whether there is a token, and it is that server's: the URL may be another by now (X48)."""
     return bool(granted.get("tokens")) and granted.get("url") == url
 

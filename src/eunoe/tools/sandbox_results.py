@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from eunoe.domain.messages import Image, Json, Text
 from eunoe.tools.pictures import picture
@@ -88,7 +88,7 @@ def _parts(said: Json) -> tuple[Text | Image, ...]:
     """Return the parts of a result that shows images; what is no part is left out."""
     parts = said.get("parts")
     found: list[Text | Image] = []
-    for part in cast("list[object]", parts) if isinstance(parts, list) else []:
+    for part in cast("list[Any]", parts) if isinstance(parts, list) else []:
         match part:
             case {"type": "text", "text": str(text)}:
                 found.append(Text(text=text))
