@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncGenerator, Generator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,36 +189,6 @@ async def test_a_network_that_may_be_private_is_reached_through_the_server(tmp_p
             program(DIAL, network=True), arguments={"host": "169.254.169.254", "port": 80}
         )
         assert failed(ran, "PermissionError")
-
-
-async def test_connections_that_nobody_waits_for_any_more_are_bounded(tmp_path: Path) -> None:
-    source = """
-        import signal, socket
-        def act(port):
-            def stop(*_): raise InterruptedError
-            signal.signal(signal.SIGALRM, stop)
-            for number in range(800):
-                signal.setitimer(signal.ITIMER_REAL, 0.02)
-                with socket.socket() as dialling:
-                    try:
-                        dialling.connect(("127.0.0.1", port))
-                    except InterruptedError:
-                        continue
-                    except BlockingIOError:
-                        return f"stopped at {number}"
-    """
-    limits = replace(LIMITS, network="on", private_network=True)
-    full, waiting = socket.socket(), [socket.socket() for _ in range(8)]
-    with full, ExitStack() as stack:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for one in waiting:
-            stack.enter_context(one).setblocking(False)
-            one.connect_ex(full.getsockname())
-        async with sandboxed(tmp_path, limits) as sandbox:
-            ran = await run(sandbox, source, port=full.getsockname()[1])
-            assert "stopped at" in str(ran.output), ran
-            assert await fine(sandbox)
 
 
 async def test_names_and_packets_do_not_go_out(online: Sandbox) -> None:

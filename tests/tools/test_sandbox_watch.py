@@ -4,7 +4,8 @@ import asyncio
 import os
 import select
 import signal
-from contextlib import suppress
+import socket
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,36 @@ async def test_a_call_leaves_nothing_open_where_it_was_watched(tmp_path: Path) -
             assert await fine(sandbox)
         # Some may belong to a call that is about to end.
         assert _open_files(_descendants() - others) < before + 20
+
+
+async def test_connections_that_nobody_waits_for_any_more_are_bounded(tmp_path: Path) -> None:
+    source = """
+        import signal, socket
+        def act(port):
+            def stop(*_): raise InterruptedError
+            signal.signal(signal.SIGALRM, stop)
+            for number in range(800):
+                signal.setitimer(signal.ITIMER_REAL, 0.02)
+                with socket.socket() as dialling:
+                    try:
+                        dialling.connect(("127.0.0.1", port))
+                    except InterruptedError:
+                        continue
+                    except BlockingIOError:
+                        return f"stopped at {number}"
+    """
+    limits = replace(LIMITS, network="on", private_network=True)
+    full, waiting = socket.socket(), [socket.socket() for _ in range(8)]
+    with full, ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for one in waiting:
+            stack.enter_context(one).setblocking(False)
+            one.connect_ex(full.getsockname())
+        async with sandboxed(tmp_path, limits) as sandbox:
+            ran = await run(sandbox, source, port=full.getsockname()[1])
+            assert "stopped at" in str(ran.output), ran
+            assert await fine(sandbox)
 
 
 def _open_files(processes: set[int]) -> int:
