@@ -394,11 +394,6 @@ async def test_nothing_of_a_call_is_in_the_memory_of_those_after_it(sandbox: San
     ],
 )
 async def test_a_forged_result_is_only_its_own(sandbox: Sandbox, forged: str, told: str) -> None:
-    source = """
-        import os
-        def act(forged):
-            os.write(3, forged.encode())
-            os._exit(0)
-    """
+    source = "import os\ndef act(forged):\n  os.write(3, forged.encode())\n  os._exit(0)"
     assert told in str((await run(sandbox, source, forged=forged)).output)
     assert await fine(sandbox)
