@@ -120,7 +120,7 @@ def test_a_plain_server_is_asked_plainly() -> None:
                                 "size": {
                                     "type": ["integer", "null"],
                                     "exclusiveMinimum": 0,
-                                    "format": "int32",
+                                    "description": "format=int32",
                                 },
                             },
                             "required": ["of", "at", "size"],

@@ -106,7 +106,7 @@ def test_what_strict_mode_refuses_is_said_in_another_way() -> None:
     strict = strict_schema(schema)
     assert strict is not None
     assert strict["properties"] == {
-        "to": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "to": {"anyOf": [{"type": "string", "description": "format=uri"}, {"type": "null"}]},
         "at": {"type": "string", "format": "date-time"},
     }
 

@@ -36,7 +36,7 @@ def strict_schema(schema: Json) -> Json | None:
 
     At every level; None where it has a free-form object, a value of any kind, a list of which
     each place has a type of its own or conditions: strict mode cannot say those. One of several
-    is any of them, and a format that it does not know is left out.
+    is any of them, and a format that it does not know is described.
     """
     rooted: Json = {"type": "object", "properties": {}}
     rooted |= schema
@@ -73,8 +73,9 @@ def _strict(schema: Json) -> Json:
     choices = [_strict(item) for key in _LISTS for item in strict.pop(key, ())]
     if choices:
         strict["anyOf"] = choices
-    if strict.get("format") not in _FORMATS:
-        strict.pop("format", None)
+    if "format" in strict and strict["format"] not in _FORMATS:
+        told = f"format={strict.pop('format')}"
+        strict["description"] = ", ".join(filter(None, (strict.get("description"), told)))
     if isinstance(schema.get("items"), dict):
         strict["items"] = _strict(schema["items"])
     if "properties" in strict:
