@@ -195,6 +195,18 @@ async def test_a_run_that_spends_a_budget_ends_with_its_step_and_loses_nothing(
     assert again.stop_reason.stop_reason == "end_turn"
 
 
+@pytest.mark.rule("streaming-1.8")
+async def test_a_run_that_spends_a_budget_says_so_to_openais_clients(
+    world: World, http: httpx.AsyncClient
+) -> None:
+    agent = await world.agent()
+    await bound(http, agent.id, "total", 0.000001)
+    said = [{"role": "user", "content": "CALL count {}"}]
+    answer = await http.post("/v1/chat/completions", json={"model": agent.id, "messages": said})
+    assert (answer.status_code, answer.headers["x-should-retry"]) == (402, "false")
+    assert answer.json()["error"]["code"] == "budget_spent"
+
+
 @pytest.mark.rule("streaming-4.9")
 async def test_who_waited_while_it_was_spent_asks_for_nothing(
     world: World, http: httpx.AsyncClient

@@ -12,7 +12,7 @@ from eunoe.domain.events import Compacting, Ended, Failed, RunEvent, Shown, Star
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason, status_of
 from eunoe.domain.views import View
-from eunoe.errors import EunoeError, ModelReplyInvalid, RunCancelled
+from eunoe.errors import BudgetSpent, EunoeError, ModelReplyInvalid, RunCancelled
 from eunoe.wire.messages import Lens, bodies
 
 
@@ -82,6 +82,8 @@ def broken(run_id: str, error: EunoeError) -> Close:
 def _failure(run_id: str, reason: StopReason) -> Failed:
     if reason == "cancelled":
         return _failed(run_id, RunCancelled(), error_type="cancelled")
+    if reason == "insufficient_credits":
+        return _failed(run_id, BudgetSpent(), error_type=reason)
     error = ModelReplyInvalid(f"The run ended without an answer: {reason}.")
     return _failed(run_id, error, error_type="llm_error")
 
