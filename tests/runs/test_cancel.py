@@ -9,12 +9,15 @@ from eunoe.domain.events import Shown, Stopped
 from eunoe.domain.messages import text_of
 from eunoe.domain.views import Answered
 from eunoe.errors import NothingToCancel
+from eunoe.store import steps
+from eunoe.store.paging import Page
+from eunoe.store.steps import StepFilter
 from tests.runs.conftest import ACTOR, World
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.rule("G-11")
+@pytest.mark.rule("G-11", "streaming-4.7")
 async def test_cancel_stops_a_tool_that_waits_and_the_agent_goes_on(world: World) -> None:
     agent = await world.agent()
     submitted = await world.submit(agent, "CALL wait {}")
@@ -27,6 +30,9 @@ async def test_cancel_stops_a_tool_that_waits_and_the_agent_goes_on(world: World
         outcome = await world.runner.fold(ACTOR, submitted.run.id)
 
     assert outcome.reason == "cancelled"
+    async with world.db.read(ACTOR) as tx:
+        (step,) = await steps.list_steps(tx, StepFilter(agent_id=agent.id), Page())
+    assert (step.status, step.stop_reason) == ("cancelled", "cancelled")
     window = await world.window(agent)
     assert [m.role for m in window] == ["system", "user", "assistant", "tool"]
     assert not window[-1].returns[0].ok

@@ -299,6 +299,7 @@ async def _act(
     if step is not None:
         step = replace(
             step,
+            status="cancelled" if ports.cancellation.requested else step.status,
             tools_ns=monotonic_ns() - began,
             total_ns=(step.total_ns or 0) + monotonic_ns() - began,
             stop_reason=ending.reason if ending else _spent(turn),
