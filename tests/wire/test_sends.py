@@ -164,6 +164,24 @@ async def test_an_assistant_message_may_hold_thoughts() -> None:
         [],
         [{"type": "text", "text": ""}],
         [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "%"}}],
+        [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ""}}],
+        [
+            {
+                "type": "image",
+                "source": {"type": "base64", "media_type": "text/plain", "data": PIXEL},
+            }
+        ],
+        [
+            {
+                "type": "image",
+                "source": {
+                    "type": "letta",
+                    "file_id": "file-1",
+                    "media_type": "text/plain",
+                    "data": PIXEL,
+                },
+            }
+        ],
         [{"type": "image", "source": {"type": "letta", "file_id": "file-1"}}],
     ],
 )

@@ -199,7 +199,12 @@ async def _image(source: UrlImage | Base64Image | LettaImage, *, fetch: FetchIma
 
 
 def checked_image(media_type: str, data: str, detail: str | None) -> Image:
-    """Return an image; raise `Invalid` for data that is not base64."""
+    """Return an image; raise `Invalid` for what is none, by its type, or not base64.
+
+    Kept, it would make every later request of the agent fail at its provider.
+    """
+    if not media_type.startswith("image/") or not data:
+        raise Invalid("An image has data, and a media type such as image/png.")
     try:
         base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
