@@ -117,6 +117,8 @@ async def test_a_name_is_taken_once_and_a_deleted_one_comes_back(api: Api, their
         assert await tx.fetch_value("SELECT api_key_sealed FROM providers") is None
     back = await api.made("/v1/providers/", **body(theirs))
     assert back["id"] == made["id"]
+    noted = await api.got("/v1/audit", action="provider.create")
+    assert {one["object_id"] for one in noted} == {made["id"]}
 
 
 @pytest.mark.rule("api-18.4", "api-18.6", "api-18.7")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from eunoe import ids
 from eunoe.domain.addresses import is_reachable
 from eunoe.domain.providers import Provider, ProviderDraft, ProviderPatch
-from eunoe.errors import Invalid, Missing, ModelError, ProviderExists, ProviderInvalid
+from eunoe.errors import Invalid, ModelError, ProviderExists, ProviderInvalid
 from eunoe.llm.brought import BroughtProviders, Load
 from eunoe.llm.providers import BASE_URLS, ProviderConfig, base_url
 from eunoe.service.stamps import made_by, touched_by
@@ -50,8 +50,10 @@ async def create(
     async with db.write(actor) as tx:
         if not await providers.insert(tx, made):
             raise ProviderExists(f"There is a provider {draft.name} already; change that one.")
-        await audit.note(tx, "provider.create", made.id)
-    return await _synced(db, actor, draft.name, brought=brought)
+        # One that comes back has the id that it had.
+        stored = there(await providers.named(tx, draft.name), "provider", draft.name)
+        await audit.note(tx, "provider.create", stored.id)
+    return await _synced(db, actor, stored, brought=brought)
 
 
 async def update(
@@ -65,7 +67,7 @@ async def update(
         _check(changed)
         await providers.update(tx, changed)
         await audit.note(tx, "provider.update", provider_id)
-    return await _synced(db, actor, found.name, brought=brought)
+    return await _synced(db, actor, changed, brought=brought)
 
 
 async def delete(db: Database, actor: Actor, provider_id: str) -> None:
@@ -167,14 +169,12 @@ def _is_address(url: str) -> bool:
         return True
 
 
-async def _synced(db: Database, actor: Actor, name: str, *, brought: BroughtProviders) -> Provider:
+async def _synced(
+    db: Database, actor: Actor, found: Provider, *, brought: BroughtProviders
+) -> Provider:
     """Read the models of what was just stored; that it does not answer is no failure."""
-    async with db.read(actor) as tx:
-        found = await providers.named(tx, name)
-    if found is None:
-        raise Missing(f"The provider {name} was deleted meanwhile.")
     try:
-        await brought.refresh(actor.organization_id, name)
+        await brought.refresh(actor.organization_id, found.name)
     except (ModelError, Invalid) as error:
         log.info("The models of %s cannot be read yet: %s", found.id, error.code)
         return found
