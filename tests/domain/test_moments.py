@@ -46,6 +46,8 @@ def test_a_time_is_shown_in_the_agents_zone() -> None:
     at = datetime(2024, 7, 1, 10, 0, 0, 5, tzinfo=UTC)
     assert local(at, timezone="Europe/Rome") == "2024-07-01T12:00:00+02:00"
     assert local(at, timezone="No/Where") == "2024-07-01T10:00:00+00:00"
+    first = datetime.min.replace(tzinfo=UTC)
+    assert local(first, timezone="America/Lima") == "0001-01-01T00:00:00+00:00"
 
 
 @pytest.mark.rule("M27")

@@ -1,5 +1,6 @@
 """Points in time as a caller writes them, and how long ago they were."""
 
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from typing import Final
 
@@ -38,8 +39,13 @@ def _whole_day(text: str, *, end: bool) -> datetime | None:
 
 
 def local(at: datetime, *, timezone: str) -> str:
-    """Return `at` as ISO 8601 in the zone called `timezone`, to the second (M23)."""
-    return at.astimezone(zone(timezone)).isoformat(timespec="seconds")
+    """Return `at` as ISO 8601 in the zone called `timezone`, to the second (M23).
+
+    At the ends of the calendar, where the zone has no such time, it stays as it is.
+    """
+    with suppress(OverflowError):
+        at = at.astimezone(zone(timezone))
+    return at.isoformat(timespec="seconds")
 
 
 def ago(at: datetime, *, now: datetime) -> str:
