@@ -93,8 +93,9 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Step]:
     return [_from_row(row) for row in rows]
 
 
-async def get(tx: Tx, step_id: str) -> Step | None:
-    row = await own.row(tx, _STEPS, step_id)
+async def get(tx: Tx, step_id: str, *, held: bool = False) -> Step | None:
+    """Return a step; `held` keeps its run from settling it until the commit."""
+    row = await own.row(tx, _STEPS, step_id, held=held)
     return None if row is None else _from_row(row)
 
 
@@ -119,7 +120,7 @@ async def set_feedback(
     tx: Tx, step_id: str, *, feedback: str | None, tags: tuple[str, ...]
 ) -> Step | None:
     """Set or clear the feedback of a step; tags replace when there are any (api 19.4)."""
-    step = await get(tx, step_id)
+    step = await get(tx, step_id, held=True)
     if step is None:
         return None
     changed = replace(step, feedback=feedback, tags=tags or step.tags)
