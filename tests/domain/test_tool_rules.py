@@ -181,6 +181,11 @@ MATCHES: list[tuple[str, str | Json, bool]] = [
     ("", "", True),
     ('{"a": 1}', {"a": 1}, True),
     ("a", {"a": 1}, False),
+    ("red", {"message": "red", "status": "OK"}, True),
+    ("red", '{"message": "red"}', True),
+    ("true", {"message": True}, True),
+    ("1", {"message": 1.0}, True),
+    ("red", '["red"]', False),
 ]
 
 

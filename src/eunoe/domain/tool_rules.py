@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from eunoe.domain.messages import Json, Message, ToolReturn, words_of
 from eunoe.domain.rule_texts import rule_text
 from eunoe.domain.tools import ToolResult
+from eunoe.domain.wellformed import json_object
 
 REFUSED: Final = "[ToolConstraintError]"
 """How the result of a call starts that was not run: it counts for no rule (L38, TR6)."""
@@ -192,8 +193,12 @@ def _among(names: tuple[str, ...], chosen: Sequence[str]) -> tuple[str, ...]:
 
 
 def _chosen(rule: Conditional, output: str | Json | None) -> tuple[str, ...] | None:
-    """Return the tool that the output picks, none, or null for any (TR10, FIX-17)."""
-    text = words_of(output)
+    """Return the tool that the output picks, none, or null for any (TR10, FIX-17).
+
+    Of an object it is the `message` that picks, where it has one.
+    """
+    whole = json_object(output) if isinstance(output, str) else output or {}
+    text = words_of(whole.get("message", output))
     for key, child in rule.mapping:
         if _matches(key, text):
             return (child,)
