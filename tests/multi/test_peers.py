@@ -17,8 +17,7 @@ ASK_TAGGED = "send_message_to_agents_matching_tags"
 
 
 async def speaker(served: Served, **fields: object) -> AgentState:
-    extra = {"include_multi_agent_tools": True}
-    return await served.agent(include_base_tools=False, extra_body=extra, **fields)
+    return await served.agent(extra_body={"include_multi_agent_tools": True}, **fields)
 
 
 def asking(other: AgentState, text: str) -> str:
@@ -32,7 +31,8 @@ async def said(served: Served, agent: AgentState) -> list[Json]:
 
 @pytest.mark.rule("X41", "X42", "FIX-65", "A5")
 async def test_an_agent_asks_another_and_gets_what_it_answers(served: Served) -> None:
-    ann, bob = await speaker(served, name="Ann"), await served.agent(name="Bob")
+    ann = await speaker(served, name="Ann", include_base_tools=False)
+    bob = await served.agent(name="Bob")
     output = await served.told(ann.id, asking(bob, "SAY Tea At Noon"))
     assert json.loads(output) == {"agent_id": bob.id, "response": ["Tea At Noon"]}
     (heard, answered) = await said(served, bob)
