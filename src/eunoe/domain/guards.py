@@ -17,22 +17,15 @@ def guarded(done: Edited, before: Sequence[Block]) -> Block | None:
     return next((one for one in before if one.approve_writes and one.id in touched), None)
 
 
-def guarded_calls(calls: Sequence[ToolCall], blocks: Blocks) -> frozenset[str]:
-    """Return the ids of the calls of memory tools that would change a block that asks for consent.
+def changes_guarded(call: ToolCall, blocks: Blocks) -> bool:
+    """Whether a call of a memory tool would change a block that asks for consent.
 
-    Each is tried on what those before it leave. One that fails changes nothing and asks nobody.
+    One that fails changes nothing and asks nobody.
     """
-    found: set[str] = set()
     fresh = count()
-    for call in calls:
-        try:
-            edit = BlockEdit(tool=call.name, arguments=call_arguments(call.arguments))
-            done = applied(edit, blocks, new_id=lambda: f"new-{next(fresh)}")
-        except EunoeError:
-            continue
-        if guarded(done, blocks) is not None:
-            found.add(call.id)
-        changed = {block.id: block for block in done.changed}
-        left = (changed.get(b.id, b) for b in blocks if b.id not in done.detached)
-        blocks = (*left, *done.created)
-    return frozenset(found)
+    try:
+        edit = BlockEdit(tool=call.name, arguments=call_arguments(call.arguments))
+        done = applied(edit, blocks, new_id=lambda: f"new-{next(fresh)}")
+    except EunoeError:
+        return False
+    return guarded(done, blocks) is not None

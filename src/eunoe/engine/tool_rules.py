@@ -15,7 +15,7 @@ from eunoe.domain.arguments import call_arguments, read_arguments
 from eunoe.domain.block_set import Blocks
 from eunoe.domain.call_policies import CallPolicy, deciding, foreseen
 from eunoe.domain.envelopes import heartbeat_envelope
-from eunoe.domain.guards import guarded_calls
+from eunoe.domain.guards import changes_guarded
 from eunoe.domain.messages import Json, Message, Text, ToolCall
 from eunoe.domain.prefilled import filled, prefills, problems
 from eunoe.domain.runs import Run, Step
@@ -106,9 +106,7 @@ class Ruling:
         return None
 
     def _changes_guarded(self, call: ToolCall) -> bool:
-        if call.name not in self.careful:
-            return False
-        return bool(guarded_calls([_filled(call, self)[1]], self.blocks))
+        return call.name in self.careful and changes_guarded(_filled(call, self)[1], self.blocks)
 
     def _offers(self, name: str) -> bool:
         return any(tool.name == name for tool in self.tools)
