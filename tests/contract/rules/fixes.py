@@ -3,7 +3,7 @@
 from typing import Final
 
 RULES: Final = {
-    "FIX-1": "A partner that edits memory takes editing tools away and adds none.",
+    "FIX-1": "A partner that edits memory takes editing tools away and adds a search of the archive alone.",
     "FIX-2": "Every list has its lock, the agent's own included.",
     "FIX-3": "What comes with an answer is replied to even if the answer ends the turn.",
     "FIX-4": "The tags of the archive are told in every rebuilt prompt.",
