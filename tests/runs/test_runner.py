@@ -8,6 +8,7 @@ import pytest
 from eunoe.domain.events import Ended, Failed, Shown, Started, Used
 from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Text, text_of
+from eunoe.domain.models import GLOBAL_CONTEXT_CAP
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.views import Answered, Called, Returned
 from eunoe.errors import ListBusy, Missing, OtidReused
@@ -131,6 +132,19 @@ async def test_only_the_first_call_counts_where_parallel_calls_are_off(world: Wo
     await world.say(agent, f"CALLS {calls}")
 
     assert len(world.tools.calls) == 1
+
+
+@pytest.mark.rule("L5", "streaming-1.6")
+async def test_a_model_for_one_request_is_asked_as_an_agent_of_its_own_would_be(
+    world: World,
+) -> None:
+    world.model.options = replace(world.model.options, context_window=1_000_000)
+    agent = await world.agent()
+    run = (await world.submit(agent, "SAY hi", override_model="openai/gpt-4.1")).run
+    await world.runner.fold(ACTOR, run.id)
+    async with world.db.read(ACTOR) as tx:
+        (step,) = await steps.list_steps(tx, StepFilter(run_id=run.id), Page(limit=2))
+    assert (step.model, step.context_window_limit) == ("gpt-4.1", GLOBAL_CONTEXT_CAP)
 
 
 @pytest.mark.rule("L50")
