@@ -94,6 +94,9 @@ def _turn(agent: Json, list_id: str, number: int) -> Iterator[Message]:
         thought = 'A thought, with "quotes"' if at else None
         return ToolCall(id=call_id, name=name, arguments=text, heartbeat=bool(at), thinking=thought)
 
+    def beside(text: str) -> Reasoning | Text:
+        return Reasoning(text=text, native=False) if speaks_to_loop else Text(text=text)
+
     yield message(
         role="user",
         content=(
@@ -111,7 +114,7 @@ def _turn(agent: Json, list_id: str, number: int) -> Iterator[Message]:
             RedactedReasoning(data="xyz"),
             OmittedReasoning(),
             SummarizedReasoning(id="rs_1", summary=("one", "two"), encrypted="abc"),
-            Text(text="I look it up."),
+            beside("I look it up."),
         ),
         calls=(call("web", {"q": "x", "n": 1}, 0), call("draw", {}, 1), call("gauge", {}, 2)),
     )
@@ -123,9 +126,7 @@ def _turn(agent: Json, list_id: str, number: int) -> Iterator[Message]:
             ToolReturn(call_id=f"call_{number}_2", name="gauge", ok=True, output={"t": [1, {"u": None}]}, time=_STAMP, stdout=("x",)),
         ),
     )  # fmt: skip
-    yield message(
-        role="assistant", content=(Text(text="One moment."),), calls=(call("shot", {}, 3),)
-    )
+    yield message(role="assistant", content=(beside("One moment."),), calls=(call("shot", {}, 3),))
     yield message(
         role="tool",
         returns=(
