@@ -262,6 +262,9 @@ async def test_what_was_said_is_left_out_or_is_a_conversations(api: Api) -> None
     assert (scrubbed["messages"], scrubbed["in_context_message_ids"]) == ([], [])
     there = json.loads(await exported(api, agent["id"], conversation_id=aside["id"]))["agents"][0]
     assert len(there["messages"]) == 11
+    mine = json.loads(await exported(api, agent["id"]))["agents"]
+    for own in ("default", agent["id"]):
+        assert json.loads(await exported(api, agent["id"], conversation_id=own))["agents"] == mine
     other = await api.agent(include_base_tools=False)
     stranger = await api.made(f"/v1/conversations/?agent_id={other['id']}")
     path = f"/v1/agents/{agent['id']}/export"

@@ -170,10 +170,11 @@ async def _with_windows(tx: Tx, file: AgentFile, wanted: Wanted) -> AgentFile:
     """Return the file with what each agent has in its window, and no more (7.1.5)."""
     records: list[AgentRecord] = []
     said: list[Message] = []
+    talk = places.DEFAULT if wanted.conversation_id is None else wanted.conversation_id
     for record in file.agents:
         list_id = record.agent.id
-        if wanted.conversation_id is not None and not records:
-            conversation = await places.known(tx, wanted.conversation_id)
+        if talk not in (places.DEFAULT, list_id) and not records:
+            conversation = await places.known(tx, talk)
             if conversation.agent_id != list_id:
                 raise Missing(f"The agent {list_id} has no conversation {conversation.id}.")
             list_id = conversation.id
