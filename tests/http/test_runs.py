@@ -112,7 +112,7 @@ async def test_following_a_run_from_any_place(world: World, http: httpx.AsyncCli
     assert "ping" not in kinds(quiet.content)
 
 
-@pytest.mark.rule("G-7", "streaming-4.6")
+@pytest.mark.rule("G-7", "streaming-4.6", "api-19.4")
 async def test_any_run_can_be_followed_while_it_goes_on(
     world: World, http: httpx.AsyncClient
 ) -> None:
@@ -122,6 +122,7 @@ async def test_any_run_can_be_followed_while_it_goes_on(
     ).json()
     read: list[bytes] = []
     refused: list[int] = []
+    liked = {"feedback": "positive", "tags": ["good"]}
 
     async def follow() -> None:
         read.append((await http.post(f"/v1/runs/{run['id']}/stream")).content)
@@ -131,8 +132,12 @@ async def test_any_run_can_be_followed_while_it_goes_on(
         with anyio.fail_after(10):
             await world.tools.entered.wait()
         refused.append((await http.delete(f"/v1/runs/{run['id']}")).status_code)
+        (begun,) = (await http.get(f"/v1/runs/{run['id']}/steps")).json()
+        await http.patch(f"/v1/steps/{begun['id']}/feedback", json=liked)
         world.tools.gate.set()
     assert refused == [400]
+    *_, step = (await http.get(f"/v1/runs/{run['id']}/steps")).json()
+    assert {name: step[name] for name in liked} == liked
     assert kinds(read[0])[-1] == "[DONE]"
     assert (await http.get(f"/v1/runs/{run['id']}")).json()["status"] == "completed"
 

@@ -40,21 +40,33 @@ _INSERT: Final = (
     " feedback, trace_id, tid, body_json, created_at, cost_nanos, key_id)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
     " ON CONFLICT (id) DO UPDATE SET status = excluded.status, model = excluded.model,"
-    " stop_reason = excluded.stop_reason, trace_id = excluded.trace_id,"
-    " body_json = excluded.body_json"
+    " stop_reason = excluded.stop_reason, trace_id = excluded.trace_id, body_json ="
 )
+# What people have tagged it with meanwhile, its run knows nothing of.
+_BODY: Final = {
+    "sqlite": (
+        " CASE WHEN steps.body_json -> 'tags' IS NULL THEN excluded.body_json"
+        " ELSE json_set(excluded.body_json, '$.tags', steps.body_json -> 'tags') END"
+    ),
+    "postgresql": (
+        " CASE WHEN steps.body_json::jsonb -> 'tags' IS NULL THEN excluded.body_json"
+        " ELSE jsonb_set(excluded.body_json::jsonb, '{tags}',"
+        " steps.body_json::jsonb -> 'tags')::text END"
+    ),
+}
 
 
 async def insert(tx: Tx, step: Step) -> bool:
-    """Store a step; where it is stored already (a settled one), replace it.
+    """Store a step; where it is stored already (a settled one), replace it but its feedback.
 
     Returns whether the organization has budgets, so that nobody has to ask.
     """
-    return bool(await tx.fetch_value(f"{_INSERT} RETURNING {ANY.format('$2')}", *_values(tx, step)))
+    statement = f"{_INSERT}{_BODY[tx.dialect]} RETURNING {ANY.format('$2')}"
+    return bool(await tx.fetch_value(statement, *_values(tx, step)))
 
 
 async def insert_many(tx: Tx, steps: Sequence[Step]) -> None:
-    await tx.execute_many(_INSERT, [_values(tx, step) for step in steps])
+    await tx.execute_many(_INSERT + _BODY[tx.dialect], [_values(tx, step) for step in steps])
 
 
 def _values(tx: Tx, step: Step) -> tuple[Value, ...]:
