@@ -106,7 +106,8 @@ async def test_a_line_has_an_end(world: World) -> None:
         await sent(world, agent, "SAY me too", "queue")
     with pytest.raises(LineFull):
         await sent(world, agent, "SAY me too", "queue")
-    await world.runner.cancel(ACTOR, agent_id=agent.id)
+    told = await world.runner.cancel(ACTOR, agent_id=agent.id)
+    assert list(told.values()) == ["cancelled"] * (MOST_WAITING + 1)
 
 
 @pytest.mark.rule("streaming-4.9", "G-5", "G-6")

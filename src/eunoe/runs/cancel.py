@@ -16,7 +16,8 @@ from eunoe.store.own import there
 from eunoe.store.paging import Page
 from eunoe.store.runs import RunFilter
 
-_AT_ONCE = 100
+_AT_ONCE = 1_000
+"""More than can wait for a list, so that who has it is among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
