@@ -148,8 +148,7 @@ def test_secrets_do_not_show() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "alone", "beside"),
-    [("auto", True, False), ("on", True, True), ("off", False, False)],
+    ("mode", "alone", "beside"), [("auto", True, False), ("on", True, True), ("off", False, False)]
 )
 def test_a_local_model_stands_in_for_a_provider(mode: str, alone: bool, beside: bool) -> None:
     read = settings.load({"EUNOE_LOCAL_MODEL": mode, "EUNOE_DATA_DIR": "/data"})

@@ -4,17 +4,7 @@ import io
 
 from rich.console import Console
 
-from eunoe.cli.stream import (
-    Called,
-    Ended,
-    Failed,
-    Piece,
-    Returned,
-    Said,
-    Stopped,
-    Used,
-    pieces,
-)
+from eunoe.cli.stream import Called, Ended, Failed, Piece, Returned, Said, Stopped, Used, pieces
 from eunoe.cli.transcript import Transcript, printable
 from tests.cli.test_stream import RECORDED
 

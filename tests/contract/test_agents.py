@@ -4,12 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from letta_client import (
-    APIStatusError,
-    ConflictError,
-    Letta,
-    NotFoundError,
-)
+from letta_client import APIStatusError, ConflictError, Letta, NotFoundError
 from letta_client.types import AgentState
 
 from eunoe.ids import is_id, new

@@ -21,10 +21,7 @@ def forking() -> Iterator[Nursery]:
 @pytest.fixture
 async def servers(forking: Nursery, database_url: str, tmp_path: Path) -> AsyncGenerator[Servers]:
     model = ModelServer(ServerOptions(first_token_s=0.01, interval_s=0.003))
-    async with (
-        Gates.kept() as gates,
-        serving(gates.with_replies_held(model.answer)) as model_url,
-    ):
+    async with Gates.kept() as gates, serving(gates.with_replies_held(model.answer)) as model_url:
         wanted = Start(
             url=database_url, folder=str(tmp_path), model_url=f"{model_url}/v1", gates=gates.port
         )

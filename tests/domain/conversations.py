@@ -8,16 +8,7 @@ from hypothesis import strategies as st
 
 from eunoe.domain.agents import Agent, AgentType
 from eunoe.domain.blocks import Block
-from eunoe.domain.messages import (
-    Json,
-    Message,
-    Part,
-    Reasoning,
-    Role,
-    Text,
-    ToolCall,
-    ToolReturn,
-)
+from eunoe.domain.messages import Json, Message, Part, Reasoning, Role, Text, ToolCall, ToolReturn
 from eunoe.domain.models import ModelConfig
 
 AT = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)

@@ -41,8 +41,7 @@ def test_str_replace_returns_the_new_value() -> None:
 
 @pytest.mark.rule("FIX-36")
 @pytest.mark.parametrize(
-    ("line", "expected"),
-    [({}, "first\nsecond\nnew"), ({"insert_line": 1}, "first\nnew\nsecond")],
+    ("line", "expected"), [({}, "first\nsecond\nnew"), ({"insert_line": 1}, "first\nnew\nsecond")]
 )
 def test_insert_appends_unless_told_where(line: dict[str, int], expected: str) -> None:
     edited = memory("insert", path="/notes/work", insert_text="new", **line)

@@ -6,12 +6,7 @@ from typing import Any
 
 import pytest
 
-from eunoe.domain.envelopes import (
-    alert_envelope,
-    heartbeat_envelope,
-    login_envelope,
-    user_envelope,
-)
+from eunoe.domain.envelopes import alert_envelope, heartbeat_envelope, login_envelope, user_envelope
 
 AT = datetime(2026, 1, 2, 15, 4, 5, tzinfo=UTC)
 WHERE: dict[str, Any] = {"at": AT, "timezone": "Europe/Rome"}

@@ -55,11 +55,7 @@ def test_a_summary_is_a_part_of_its_own(role: str) -> None:
     assert view.message_tokens == estimate_tokens()
 
 
-@given(
-    histories(),
-    st.text(max_size=40) | st.just("a {CORE_MEMORY} b"),
-    st.booleans(),
-)
+@given(histories(), st.text(max_size=40) | st.just("a {CORE_MEMORY} b"), st.booleans())
 @pytest.mark.rule("FIX-44", "C4")
 def test_the_parts_add_up_to_what_the_trigger_counts(
     history: list[Message], system: str, ruled: bool

@@ -32,16 +32,7 @@ from eunoe.domain.window import (
     settled_upto,
     thinks,
 )
-from tests.domain.conversations import (
-    TIME,
-    call,
-    config,
-    histories,
-    later,
-    message,
-    result,
-    texts,
-)
+from tests.domain.conversations import TIME, call, config, histories, later, message, result, texts
 
 
 def clean(*messages: Message, context_window: int = 30_000) -> list[Message]:

@@ -10,9 +10,7 @@ from eunoe.domain.models import ModelConfig
 from eunoe.domain.tools import ToolSchema
 from eunoe.engine.compact import Compaction, Occasion, Speaker, compact
 from eunoe.engine.ports import ModelRequest, Window
-from eunoe.errors import (
-    EunoeError,
-)
+from eunoe.errors import EunoeError
 from tests.domain.conversations import AT, agent, config, later, message
 
 CHECK = "post_step_context_check"

@@ -13,12 +13,7 @@ from eunoe.domain.messages import text_of
 from eunoe.domain.summaries import CLIPPED, MARKER
 from eunoe.domain.window import cleaned
 from eunoe.engine.compact import OVERFLOW
-from eunoe.errors import (
-    ContextOverflow,
-    EunoeError,
-    ModelRateLimited,
-    SystemPromptTooLarge,
-)
+from eunoe.errors import ContextOverflow, EunoeError, ModelRateLimited, SystemPromptTooLarge
 from tests.domain.conversations import AT, message
 from tests.engine.compacting import CHECK, MODES, Summariser, after, dialogue, done, window
 

@@ -8,15 +8,7 @@ import anyio
 import orjson
 from starlette.types import ASGIApp, Message, Scope
 
-from eunoe.domain.events import (
-    Ended,
-    Failed,
-    RunEvent,
-    Shown,
-    Started,
-    Stopped,
-    Used,
-)
+from eunoe.domain.events import Ended, Failed, RunEvent, Shown, Started, Stopped, Used
 from eunoe.domain.runs import Usage
 from eunoe.domain.views import Answered
 from tests.wire.said import AT, RUN, view

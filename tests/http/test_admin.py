@@ -41,11 +41,7 @@ async def test_an_organization_and_its_user(http: httpx.AsyncClient, world: Worl
     as_ann = {"user_id": ann["id"]}
     assert await status(http, "GET", f"/v1/agents/{agent.id}", headers=as_ann) == 404
     made = await sent(
-        http,
-        "POST",
-        "/v1/blocks/",
-        json={"label": "human", "value": "Hers."},
-        headers=as_ann,
+        http, "POST", "/v1/blocks/", json={"label": "human", "value": "Hers."}, headers=as_ann
     )
     assert await status(http, "GET", f"/v1/blocks/{made['id']}") == 404
     hers = await sent(

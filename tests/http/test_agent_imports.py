@@ -77,10 +77,7 @@ async def test_a_file_of_the_first_servers_is_taken(api: Api) -> None:
     assert text_of(listed[6]) == "Thanks."
     shown = await api.got(f"/v1/agents/{agent_id}/messages")
     thoughts = [(one["reasoning"], one["source"]) for one in shown if "reasoning" in one]
-    assert thoughts[1:3] == [
-        ("A die.", "reasoner_model"),
-        ("It is time.", "non_reasoner_model"),
-    ]
+    assert thoughts[1:3] == [("A die.", "reasoner_model"), ("It is time.", "non_reasoner_model")]
     assert listed[6].created_at.isoformat() == "2024-11-05T23:04:06.500000+00:00"
 
 

@@ -194,10 +194,7 @@ async def test_lists_of_relations_are_replaced_whole(api: Api) -> None:
     twin = await api.block("other")
     clash = await api.sdk.patch(path, json={"block_ids": [other["id"], twin["id"]]})
     assert clash.status_code == 409
-    assert await api.got(path, include=["agent.blocks"]) == changed | {
-        "tools": [],
-        "tags": [],
-    }
+    assert await api.got(path, include=["agent.blocks"]) == changed | {"tools": [], "tags": []}
 
 
 @pytest.mark.rule("api-4.7")

@@ -172,11 +172,7 @@ async def test_summing_up_puts_a_summary_in_the_place_of_what_was_said(api: Api)
         assert set(await messages.many(tx, spoken)) == set(spoken)
 
     again = (await api.sdk.post(path)).json()
-    assert again == {
-        "summary": done["summary"],
-        "num_messages_before": 2,
-        "num_messages_after": 2,
-    }
+    assert again == {"summary": done["summary"], "num_messages_before": 2, "num_messages_after": 2}
 
 
 @pytest.mark.rule("C23")

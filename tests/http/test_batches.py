@@ -151,10 +151,7 @@ async def test_cancelling_ends_what_was_begun_and_begins_nothing_more(
     one, two = await world.agent(), await world.agent()
     async with receiving() as receiver, calling(world, clock) as callbacks:
         made = await batched(
-            http,
-            asking(one.id, "CALL wait {}"),
-            asking(two.id),
-            callback_url=receiver.url,
+            http, asking(one.id, "CALL wait {}"), asking(two.id), callback_url=receiver.url
         )
         going = asyncio.create_task(batches.carry_out((await batches.pending())[0]))
         await asyncio.wait_for(world.tools.entered.wait(), 20)

@@ -148,10 +148,7 @@ async def test_a_webhook_is_told_of_what_waits_and_of_nothing_else(
     world: World, strict: AsyncLetta
 ) -> None:
     clock = Clock()
-    async with (
-        receiving() as receiver,
-        calling(world, clock, secret=SIGNER) as callbacks,
-    ):
+    async with receiving() as receiver, calling(world, clock, secret=SIGNER) as callbacks:
         agent = await world.agent()
         await put(strict, agent, {**ASK, "expires_after_s": 60}, webhook=f"{receiver.url}/ask")
         await strict.agents.messages.create(agent.id, input="Hello.")

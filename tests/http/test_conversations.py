@@ -385,9 +385,7 @@ async def test_paging_meets_each_message_once_before_and_after_a_compaction(talk
 
 
 @pytest.mark.rule("api-11.8", "api-9.4")
-async def test_the_parts_of_a_message_stay_in_order_where_the_newest_is_first(
-    talks: Talks,
-) -> None:
+async def test_the_parts_of_a_message_stay_in_order_where_the_newest_is_first(talks: Talks) -> None:
     made = await talks.begin()
     await talks.say(made.id, "THINK Hm. CALL look {}")
     page = await talks.letta.conversations.messages.list(made.id, limit=3)

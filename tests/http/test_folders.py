@@ -3,12 +3,7 @@
 from typing import Any
 
 import pytest
-from letta_client import (
-    BadRequestError,
-    ConflictError,
-    NotFoundError,
-    UnprocessableEntityError,
-)
+from letta_client import BadRequestError, ConflictError, NotFoundError, UnprocessableEntityError
 
 from tests.http.library import EMBEDDING, Library, bomb, docx, library, pdf
 

@@ -7,11 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from letta_client import (
-    AuthenticationError,
-    NotFoundError,
-    PermissionDeniedError,
-)
+from letta_client import AuthenticationError, NotFoundError, PermissionDeniedError
 
 from eunoe import ids
 from eunoe.domain.keys import Scope
@@ -110,10 +106,7 @@ async def test_a_key_is_shown_once_and_what_is_kept_opens_nothing(
     assert (await http.delete(f"/v1/keys/{made['id']}", headers=admin)).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("scope", "opens"),
-    [("read", 1), ("run", 2), ("write", 3), ("admin", 4)],
-)
+@pytest.mark.parametrize(("scope", "opens"), [("read", 1), ("run", 2), ("write", 3), ("admin", 4)])
 async def test_each_scope_opens_what_it_says(
     api: Api, http: httpx.AsyncClient, scope: Scope, opens: int
 ) -> None:
@@ -239,11 +232,7 @@ async def test_a_key_ends_when_it_was_said_to(api: Api, http: httpx.AsyncClient)
         ({"name": "x", "user_id": DEFAULT_USER[:-1] + "9"}, 404),
         ({"name": "x", "organization_id": f"org-{DEFAULT_USER[5:-1]}9"}, 404),
         (
-            {
-                "name": "x",
-                "user_id": DEFAULT_USER,
-                "organization_id": f"org-{DEFAULT_USER[5:-1]}9",
-            },
+            {"name": "x", "user_id": DEFAULT_USER, "organization_id": f"org-{DEFAULT_USER[5:-1]}9"},
             400,
         ),
     ],

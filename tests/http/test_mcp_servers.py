@@ -93,10 +93,7 @@ async def test_a_server_is_kept_shown_changed_and_removed(strict: AsyncLetta, ta
     kept = await strict.mcp_servers.update(first.id, server_name="site", config=config)
     assert isinstance(kept, StreamableHTTPMcpServer)
     assert (kept.server_name, kept.auth_token) == ("site", "s3cret")
-    bare = await strict.mcp_servers.update(
-        first.id,
-        config=web(None, auth_token=None),
-    )
+    bare = await strict.mcp_servers.update(first.id, config=web(None, auth_token=None))
     assert isinstance(bare, StreamableHTTPMcpServer)
     assert (bare.server_url, bare.auth_token) == (NOWHERE, None)
     assert bare.custom_headers == {"X-Team": "red"}
@@ -257,11 +254,7 @@ async def test_an_agent_calls_the_tools_of_a_server(
     strict: AsyncLetta, talk: Talk, served: Served
 ) -> None:
     server_id = await made(
-        strict,
-        "demo",
-        served.url,
-        auth_token=TEMPLATE,
-        custom_headers={"X-Team": "red"},
+        strict, "demo", served.url, auth_token=TEMPLATE, custom_headers={"X-Team": "red"}
     )
     tools = {one.name: one.id for one in await strict.mcp_servers.tools.list(server_id)}
     agent = await strict.agents.create(

@@ -44,11 +44,7 @@ async def world(database: Database) -> AsyncGenerator[World]:
         registry = Registry([Endpoint(one) for one in providers])
         models = brought(registry, database)
         runner = Runner(
-            database,
-            models=models,
-            toolboxes=toolboxes(tools),
-            grace_s=0.2,
-            trace=tracing([WORD]),
+            database, models=models, toolboxes=toolboxes(tools), grace_s=0.2, trace=tracing([WORD])
         )
         async with running(runner):
             yield World(

@@ -177,9 +177,7 @@ async def test_text_and_images_in_parts(world: World, openai: AsyncOpenAI) -> No
     image: Any = {"type": "input_image", "image_url": f"data:image/png;base64,{data}"}
     answer = await openai.responses.create(
         model=agent.id,
-        input=[
-            {"role": "user", "content": [{"type": "input_text", "text": "SAY A cat."}, image]},
-        ],
+        input=[{"role": "user", "content": [{"type": "input_text", "text": "SAY A cat."}, image]}],
     )
     assert answer.output_text == "A cat."
     asked = (await world.window(agent))[1]

@@ -44,13 +44,7 @@ async def test_frames_and_headers() -> None:
     assert headers[b"x-accel-buffering"] == b"no"
     assert headers[b"x-letta-run-id"] == RUN.encode()
     assert b"content-length" not in headers
-    assert kinds(body) == [
-        "ping",
-        "assistant_message",
-        "stop_reason",
-        "usage_statistics",
-        "[DONE]",
-    ]
+    assert kinds(body) == ["ping", "assistant_message", "stop_reason", "usage_statistics", "[DONE]"]
     assert body.endswith(b"data: [DONE]\n\n")
     assert b'"seq_id":2,' in body
     assert b'"is_err":null' in body

@@ -315,10 +315,7 @@ async def test_templates_are_listed_page_by_page(
         for place in range(3)
     ]
     page = await got(http, "/v1/templates", limit=2)
-    assert ([one["id"] for one in page["templates"]], page["has_next_page"]) == (
-        made[:0:-1],
-        True,
-    )
+    assert ([one["id"] for one in page["templates"]], page["has_next_page"]) == (made[:0:-1], True)
     rest = await got(http, "/v1/templates", limit=2, after=made[1])
     assert ([one["id"] for one in rest["templates"]], rest["has_next_page"]) == (made[:1], False)
     found = await got(http, "/v1/templates", search="NAME 1")

@@ -44,8 +44,7 @@ async def streamed(http: httpx.AsyncClient, agent_id: str, text: str) -> bytes:
 
 @pytest.mark.rule("streaming-2.16", "S10", "S11", "S12", "S16", "S24", "G-23", "G-8")
 @pytest.mark.parametrize(
-    ("text", "came"),
-    [(f"SAY {MANY}", True), (f"DROP 3\nSAY {MANY}", True), ("FAIL 500", False)],
+    ("text", "came"), [(f"SAY {MANY}", True), (f"DROP 3\nSAY {MANY}", True), ("FAIL 500", False)]
 )
 async def test_a_first_token_is_measured_and_every_span_ended(
     world: World, http: httpx.AsyncClient, collected: Collected, text: str, *, came: bool
@@ -68,12 +67,7 @@ async def test_a_first_token_is_measured_and_every_span_ended(
     ("text", "known"), [("FAIL 500", True), (f"DROP 2\nSAY {MANY}", True), ("FAIL 401", False)]
 )
 async def test_a_failed_stream_is_reported_and_a_refusal_is_not(
-    world: World,
-    http: httpx.AsyncClient,
-    reported: list[BaseException],
-    text: str,
-    *,
-    known: bool,
+    world: World, http: httpx.AsyncClient, reported: list[BaseException], text: str, *, known: bool
 ) -> None:
     agent = await world.agent()
     told = await streamed(http, agent.id, text)

@@ -19,9 +19,7 @@ from eunoe.domain.messages import (
 )
 from eunoe.domain.models import ModelConfig
 from eunoe.engine.ports import Model, ModelRequest, ToolChoice
-from eunoe.errors import (
-    ModelOverloaded,
-)
+from eunoe.errors import ModelOverloaded
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint

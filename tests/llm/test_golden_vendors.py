@@ -87,10 +87,7 @@ async def test_google() -> None:
                                 "type": "object",
                                 "properties": {
                                     "of": {"type": "array", "items": {"type": "string"}},
-                                    "at": {
-                                        "type": "string",
-                                        "description": "Format: date-time",
-                                    },
+                                    "at": {"type": "string", "description": "Format: date-time"},
                                     "size": {"type": "integer"},
                                 },
                                 "required": ["of"],

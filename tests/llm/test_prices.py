@@ -74,10 +74,7 @@ async def test_a_cost_is_what_the_published_table_makes_of_it(
         cache_write_tokens=written,
     )
     published = PublishedUsage(
-        input_tokens=prompt,
-        output_tokens=333,
-        cache_read_tokens=cached,
-        cache_write_tokens=written,
+        input_tokens=prompt, output_tokens=333, cache_read_tokens=cached, cache_write_tokens=written
     )
     said = calc_price(published, SONNET.model, provider_id="anthropic").total_price
     assert cost_nanos(usage, await Prices().of(SONNET)) == round(said * NANOS)

@@ -18,11 +18,7 @@ def test_every_level_is_closed_and_optional_values_may_be_null() -> None:
             "name": {"type": "string", "default": "x"},
             "kind": {"type": "string", "enum": ["a", "b"]},
             "either": {"anyOf": [{"type": "string"}, {"type": "integer"}], "description": "d"},
-            "place": {
-                "type": "object",
-                "properties": {"x": {"type": "number"}},
-                "required": ["x"],
-            },
+            "place": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]},
             "rows": {
                 "type": "array",
                 "items": {"type": "object", "properties": {"k": {"type": "string"}}},

@@ -55,8 +55,7 @@ async def test_tags_choose_who_is_asked_and_a_failure_stands_in_its_place(served
     await served.agent(tags=["red", "blue"])
     await served.posted_to_model(fault={"how": "fail", "match": "gpt-4.1", "status": 401})
     output = await served.told(
-        ann.id,
-        call(ASK_TAGGED, message="SAY here", match_all=["team"], match_some=["red", "blue"]),
+        ann.id, call(ASK_TAGGED, message="SAY here", match_all=["team"], match_some=["red", "blue"])
     )
     replies: dict[str, list[str]] = {one["agent_id"]: one["response"] for one in json.loads(output)}
     assert list(replies) == [red.id, blue.id, broken.id]

@@ -9,10 +9,7 @@ from typing import Final
 from eunoe.cli.main import main
 from eunoe.runs import jobs
 
-_PATIENCE: Final = (
-    ("HEARTBEAT_TIMEOUT", timedelta(seconds=5)),
-    ("LOOK", timedelta(seconds=0.5)),
-)
+_PATIENCE: Final = (("HEARTBEAT_TIMEOUT", timedelta(seconds=5)), ("LOOK", timedelta(seconds=0.5)))
 
 if __name__ == "__main__":
     for name, patience in _PATIENCE:

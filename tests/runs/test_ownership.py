@@ -34,11 +34,7 @@ async def snapshot(world: World, agent: Agent, run: Run) -> object:
 
 @pytest.mark.rule("G-13", "G-17", "G-2")
 @pytest.mark.parametrize(
-    "text",
-    [
-        "CALL wait {}",
-        'CALLS [{"name": "count"}, {"name": "wait"}, {"name": "count"}]',
-    ],
+    "text", ["CALL wait {}", 'CALLS [{"name": "count"}, {"name": "wait"}, {"name": "count"}]']
 )
 async def test_a_worker_that_slept_through_its_takeover_can_do_nothing_more(
     world: World, text: str
@@ -166,9 +162,7 @@ async def _end_of(reading: "asyncio.Task[Outcome]") -> str:
 
 
 @pytest.mark.rule("G-8", "G-14")
-async def test_an_agent_that_is_deleted_before_its_run_is_begun_harms_nobody(
-    world: World,
-) -> None:
+async def test_an_agent_that_is_deleted_before_its_run_is_begun_harms_nobody(world: World) -> None:
     await world.runner.stop()
     agent = await world.agent()
     run = await waiting(world, agent, "SAY never")

@@ -68,10 +68,7 @@ async def holds_after(world: World, run_id: str) -> None:
     ],
 )
 async def test_a_refusal_at_any_transaction_of_a_run_only_delays_it(
-    faulty: World,
-    when: When,
-    error: type[DatabaseUnreachable | DiskFull] | None,
-    tokens: bool,
+    faulty: World, when: When, error: type[DatabaseUnreachable | DiskFull] | None, tokens: bool
 ) -> None:
     db = faulty.db
     assert isinstance(db, FaultyDatabase)

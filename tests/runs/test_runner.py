@@ -39,9 +39,7 @@ async def test_a_text_answer_ends_the_turn_and_both_sides_are_in_the_window(worl
 
 
 @pytest.mark.rule("L22", "L23", "L24")
-async def test_the_system_message_is_rebuilt_once_and_then_kept_byte_for_byte(
-    world: World,
-) -> None:
+async def test_the_system_message_is_rebuilt_once_and_then_kept_byte_for_byte(world: World) -> None:
     agent = await world.agent()
     await world.say(agent, "SAY one")
     first = (await world.window(agent))[0]

@@ -264,11 +264,7 @@ async def test_prefilled_arguments_win_over_the_models(world: World) -> None:
         rule("exit_loop", "look"),
     ]
     done = await told(
-        world,
-        rules,
-        call(("count", {"n": 1, "more": "x"})),
-        call(("count", {})),
-        max_steps=2,
+        world, rules, call(("count", {"n": 1, "more": "x"})), call(("count", {})), max_steps=2
     )
     assert done.calls == [("count", {"n": 7, "more": "x"}), ("count", {"n": 8})]
     assert json.loads(done.said[2].calls[0].arguments) == {"n": 1, "more": "x"}

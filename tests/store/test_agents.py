@@ -12,14 +12,7 @@ from eunoe.store import agents, archives, blocks, conversations, lists, tools
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.paging import Page
-from tests.store.samples import (
-    at,
-    full_agent,
-    plain_agent,
-    plain_archive,
-    plain_block,
-    plain_tool,
-)
+from tests.store.samples import at, full_agent, plain_agent, plain_archive, plain_block, plain_tool
 
 pytestmark = pytest.mark.anyio
 

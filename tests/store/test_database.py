@@ -14,12 +14,7 @@ from sqlalchemy.dialects import postgresql as postgresql_words
 from sqlalchemy.dialects import sqlite as sqlite_words
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from eunoe.errors import (
-    BackupExists,
-    DatabaseNewer,
-    DatabaseUnreachable,
-    DatabaseUrlInvalid,
-)
+from eunoe.errors import BackupExists, DatabaseNewer, DatabaseUnreachable, DatabaseUrlInvalid
 from eunoe.store.database import check, open_database, opened, upgrade, version
 from eunoe.store.db import Actor, Database
 from eunoe.store.migrations import EXPANSIONS, HEAD, REVISIONS, width_stamp

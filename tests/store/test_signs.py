@@ -91,9 +91,7 @@ async def test_codes_of_an_older_database_are_made_anew(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
-async def test_an_older_postgresql_gets_codes_and_scans_them(
-    database: PostgresqlDatabase,
-) -> None:
+async def test_an_older_postgresql_gets_codes_and_scans_them(database: PostgresqlDatabase) -> None:
     archive_id = await _filled(database)
     async with database.write(_ACTOR) as tx:
         new = await tx.fetch("SELECT seq, archive_id, embedder, code FROM passage_codes")

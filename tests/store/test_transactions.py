@@ -122,9 +122,7 @@ async def cancelled(work: Coroutine[None, None, None], *, after: int) -> None:
 
 
 @settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     fates=st.lists(

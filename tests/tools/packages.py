@@ -14,12 +14,7 @@ from eunoe.testing.http_server import Request, json_response, response
 
 
 def wheel(
-    folder: Path,
-    name: str,
-    version: str,
-    code: str,
-    *,
-    programs: Mapping[str, str] | None = None,
+    folder: Path, name: str, version: str, code: str, *, programs: Mapping[str, str] | None = None
 ) -> None:
     """Put a package there: a module of its name, and files that can be run."""
     info = f"{name}-{version}.dist-info"

@@ -6,14 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from eunoe.domain.recall import MessageQuery, PassageQuery
-from tests.tools.boxes import (
-    AGENT,
-    Memory,
-    box,
-    hit,
-    kept,
-    result,
-)
+from tests.tools.boxes import AGENT, Memory, box, hit, kept, result
 
 pytestmark = pytest.mark.anyio
 

@@ -3,16 +3,7 @@
 import pytest
 from inline_snapshot import snapshot
 
-from eunoe.domain.events import (
-    Compacting,
-    Ended,
-    Failed,
-    RunEvent,
-    Shown,
-    Started,
-    Stopped,
-    Used,
-)
+from eunoe.domain.events import Compacting, Ended, Failed, RunEvent, Shown, Started, Stopped, Used
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import Usage
 from eunoe.domain.views import Answered, Summarised, View

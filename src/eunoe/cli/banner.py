@@ -50,11 +50,7 @@ def announce(configured: Settings, version: str, made_up: MadeUp) -> None:
 
 
 def show(
-    console: Console,
-    configured: Settings,
-    version: str,
-    served: Served | None,
-    made_up: MadeUp,
+    console: Console, configured: Settings, version: str, served: Served | None, made_up: MadeUp
 ) -> None:
     """Print the banner."""
     rows = [("data", configured.database_label)]

@@ -17,13 +17,7 @@ from rich.table import Table
 
 from eunoe import errors, settings
 from eunoe.cli.failure import FAILED, CommandFailed
-from eunoe.llm.local_catalog import (
-    ARTIFACTS,
-    DEFAULT_CHAT,
-    DEFAULT_EMBEDDING,
-    Artifact,
-    artifact,
-)
+from eunoe.llm.local_catalog import ARTIFACTS, DEFAULT_CHAT, DEFAULT_EMBEDDING, Artifact, artifact
 from eunoe.llm.local_files import is_intact, is_present
 from eunoe.llm.local_files import pull as pull_files
 from eunoe.llm.local_source import is_installed

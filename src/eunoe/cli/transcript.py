@@ -9,17 +9,7 @@ from typing import Final, TypeAlias, assert_never, cast
 from rich.console import Console
 from rich.text import Text
 
-from eunoe.cli.stream import (
-    Called,
-    Ended,
-    Failed,
-    Piece,
-    Placed,
-    Returned,
-    Said,
-    Stopped,
-    Used,
-)
+from eunoe.cli.stream import Called, Ended, Failed, Piece, Placed, Returned, Said, Stopped, Used
 
 Blocks: TypeAlias = Mapping[str, str]
 

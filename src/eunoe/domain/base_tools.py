@@ -15,24 +15,10 @@ MULTI_AGENT: Final = (
 )
 _BY_TYPE: Final[dict[AgentType, tuple[str, ...]]] = {
     "letta_v1_agent": ("conversation_search", "memory_replace", "memory_insert"),
-    "memgpt_v2_agent": (
-        "send_message",
-        "conversation_search",
-        "memory_replace",
-        "memory_insert",
-    ),
-    "sleeptime_agent": (
-        "memory_replace",
-        "memory_insert",
-        "memory_rethink",
-        "memory_finish_edits",
-    ),
+    "memgpt_v2_agent": ("send_message", "conversation_search", "memory_replace", "memory_insert"),
+    "sleeptime_agent": ("memory_replace", "memory_insert", "memory_rethink", "memory_finish_edits"),
     "voice_convo_agent": ("send_message", "search_memory"),
-    "voice_sleeptime_agent": (
-        "store_memories",
-        "rethink_user_memory",
-        "finish_rethinking_memory",
-    ),
+    "voice_sleeptime_agent": ("store_memories", "rethink_user_memory", "finish_rethinking_memory"),
     "react_agent": (),
     "workflow_agent": (),
 }
@@ -62,12 +48,7 @@ def base_tool_names(agent_type: AgentType, *, sleeptime: bool = False) -> tuple[
 
 
 def wants_base_rules(
-    asked: bool | None,
-    *,
-    agent_type: AgentType,
-    model: str,
-    own_rules: bool,
-    base_tools: bool,
+    asked: bool | None, *, agent_type: AgentType, model: str, own_rules: bool, base_tools: bool
 ) -> bool:
     """Whether the base tools bring their rules along; `asked` decides where it is not null."""
     if asked is not None:

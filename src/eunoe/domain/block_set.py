@@ -44,8 +44,7 @@ def writable(blocks: Sequence[Block], label: str) -> Block:
     block = named(blocks, label)
     if block.read_only:
         raise BlockReadOnly(
-            f"The block `{block.label}` is read-only, so tools cannot change it.",
-            label=block.label,
+            f"The block `{block.label}` is read-only, so tools cannot change it.", label=block.label
         )
     return block
 

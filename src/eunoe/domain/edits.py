@@ -14,13 +14,7 @@ from eunoe.domain.block_set import Blocks
 from eunoe.domain.blocks import Block
 from eunoe.domain.edit_arguments import text, whole_number
 from eunoe.domain.edit_patch import is_extended, patched, patched_blocks
-from eunoe.domain.edit_text import (
-    inserted,
-    plain,
-    replaced_everywhere,
-    replaced_once,
-    unnumbered,
-)
+from eunoe.domain.edit_text import inserted, plain, replaced_everywhere, replaced_once, unnumbered
 from eunoe.domain.messages import Json
 from eunoe.domain.overheard import ChunksKept
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult

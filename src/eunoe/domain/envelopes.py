@@ -39,11 +39,7 @@ def alert_envelope(
 
 
 def login_envelope(
-    *,
-    at: datetime,
-    timezone: str | None,
-    last_login: str = _NEVER,
-    location: str | None = None,
+    *, at: datetime, timezone: str | None, last_login: str = _NEVER, location: str | None = None
 ) -> str:
     """Return the notice that the user is there (S45)."""
     body = {"type": "login", "last_login": last_login, "time": stamp(at, timezone=timezone)}

@@ -12,15 +12,7 @@ from typing import Final
 from eunoe.domain.arguments import REQUEST_HEARTBEAT, THINKING
 from eunoe.domain.messages import Json, Message, Reasoning, Text, ToolCall, ToolReturn
 from eunoe.domain.runs import StopReason
-from eunoe.domain.tool_rules import (
-    DENIED,
-    REFUSED,
-    Child,
-    Conditional,
-    MaxCount,
-    ToolRule,
-    named,
-)
+from eunoe.domain.tool_rules import DENIED, REFUSED, Child, Conditional, MaxCount, ToolRule, named
 from eunoe.domain.tools import ToolSchema
 
 SEND_MESSAGE: Final = "send_message"

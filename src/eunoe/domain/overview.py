@@ -106,8 +106,6 @@ def _part(text: str) -> Part:
 
 def _sent(agent: Agent, messages: Sequence[Message]) -> int:
     clean = cleaned(
-        messages,
-        context_window=agent.model.context_window,
-        keep_reasoning=thinks(agent.model),
+        messages, context_window=agent.model.context_window, keep_reasoning=thinks(agent.model)
     )
     return estimate_tokens(messages=clean)

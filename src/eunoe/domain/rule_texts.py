@@ -32,9 +32,7 @@ def rules_section(rules: Sequence[Json]) -> str:
     entries = [f"<tool_rule>\n{rule_text(rule)}\n</tool_rule>" for rule in ordered]
     if not entries:
         return ""
-    return "\n".join(
-        ["<tool_usage_rules>", _INTRODUCTION, "", *entries, "</tool_usage_rules>"],
-    )
+    return "\n".join(["<tool_usage_rules>", _INTRODUCTION, "", *entries, "</tool_usage_rules>"])
 
 
 def _children(rule: Json) -> str:

@@ -141,11 +141,7 @@ def tool_tokens(tools: Sequence[ToolSchema]) -> int:
 
 def definition(tool: ToolSchema) -> dict[str, object]:
     """Return a tool as a function definition in the common shape."""
-    function = {
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.parameters,
-    }
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}
 
 

@@ -58,8 +58,7 @@ async def asked(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> tup
 
 async def _ask(turn: Turn, ports: Ports, *, step: Step, message_id: str) -> Reply:
     reply = Reply(
-        hearing=ports.dialect.hearing(turn.run.options),
-        parallel=turn.config.parallel_tool_calls,
+        hearing=ports.dialect.hearing(turn.run.options), parallel=turn.config.parallel_tool_calls
     )
     tokens = turn.run.options.stream_tokens
     asking = Asking(ruling_now(turn, ports)) if tokens else None

@@ -203,12 +203,7 @@ class Journal(Protocol):
         ...
 
     async def compacted(
-        self,
-        run: Run,
-        *,
-        evicted: Sequence[str],
-        summary: Message,
-        events: Sequence[RunEvent],
+        self, run: Run, *, evicted: Sequence[str], summary: Message, events: Sequence[RunEvent]
     ) -> Window:
         """Put `summary` in the place of the messages with the ids `evicted`; they stay stored."""
         ...

@@ -132,13 +132,7 @@ class Reply:
         return None
 
     def message(
-        self,
-        *,
-        message_id: str,
-        agent_id: str,
-        model: str,
-        at: datetime,
-        with_calls: bool = True,
+        self, *, message_id: str, agent_id: str, model: str, at: datetime, with_calls: bool = True
     ) -> Message | None:
         """Return what came in as an assistant message, null when it is nothing at all."""
         self._close()

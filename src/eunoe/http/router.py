@@ -12,11 +12,7 @@ VERSION: Final = "/v1"
 
 
 def v1(
-    prefix: str = "",
-    *,
-    tag: str,
-    deprecated: bool | None = None,
-    route_class: type[Route] = Route,
+    prefix: str = "", *, tag: str, deprecated: bool | None = None, route_class: type[Route] = Route
 ) -> APIRouter:
     """Return a router whose routes stand as they are.
 

@@ -76,10 +76,7 @@ class Chunks:
     def broken(self, error: EunoeError) -> bytes:
         """Return what is still missing of an end; the stream can be taken up from `seq_id`."""
         why = Failed(
-            run_id=self._run_id,
-            error_type="stream_incomplete",
-            code=error.code,
-            message=str(error),
+            run_id=self._run_id, error_type="stream_incomplete", code=error.code, message=str(error)
         )
         end = b"" if self._stopped else frame({**stop_reason("error")})
         if not self._failed:

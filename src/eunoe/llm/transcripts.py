@@ -38,12 +38,7 @@ class Transcripts:
         self._bytes = 0
 
     def array(
-        self,
-        messages: tuple[Message, ...],
-        *,
-        list_id: str | None,
-        style: Hashable,
-        write: Write,
+        self, messages: tuple[Message, ...], *, list_id: str | None, style: Hashable, write: Write
     ) -> bytes:
         """Return the JSON array of what `write` makes of `messages`.
 

@@ -30,12 +30,7 @@ class KeptTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(
-        self,
-        *,
-        tls: ssl.SSLContext | None,
-        most: int,
-        keep_s: float,
-        reach: Reach | None = None,
+        self, *, tls: ssl.SSLContext | None, most: int, keep_s: float, reach: Reach | None = None
     ) -> None:
         self._tls = tls
         self._reach = reach

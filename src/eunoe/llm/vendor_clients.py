@@ -60,9 +60,7 @@ def _google(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -
     import httpx2  # noqa: PLC0415 - comes with the vendors' libraries only
     from pydantic_ai.models.google import GoogleModel  # noqa: PLC0415 - slow to load
     from pydantic_ai.providers.google import GoogleProvider  # noqa: PLC0415 - slow to load
-    from pydantic_ai.providers.google_cloud import (  # noqa: PLC0415 - slow to load
-        GoogleCloudProvider,
-    )
+    from pydantic_ai.providers.google_cloud import GoogleCloudProvider  # noqa: PLC0415 - slow to load
 
     # Google's library leaves a client of its own open, so it is given ours.
     client = httpx2.AsyncClient(

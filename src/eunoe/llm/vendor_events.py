@@ -212,8 +212,7 @@ class VendorReply:
             )
         if reason is None:
             raise ModelReplyCut(
-                f"The reply of {origin.name} ended without a finish reason.",
-                provider=origin.name,
+                f"The reply of {origin.name} ended without a finish reason.", provider=origin.name
             )
         events: list[ModelEvent] = self._summaries()
         events += self.opened.flush() if self.opened else []

@@ -44,13 +44,7 @@ from eunoe.llm.vendor_capture import Catch
 from eunoe.llm.vendor_clients import connected
 from eunoe.llm.vendor_events import VendorReply
 from eunoe.llm.vendor_request import Manner, vendor_messages, vendor_parameters
-from eunoe.llm.vendor_settings import (
-    Profile,
-    model_name,
-    prefills,
-    thinking,
-    vendor_settings,
-)
+from eunoe.llm.vendor_settings import Profile, model_name, prefills, thinking, vendor_settings
 
 
 class VendorTalker:

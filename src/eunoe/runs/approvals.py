@@ -130,12 +130,7 @@ async def withdrawn(tx: Tx, run: Run, *, now: datetime) -> bool:
         for call in request.calls
     )
     closing = replace(
-        response,
-        id=ids.new("message"),
-        role="tool",
-        approvals=(),
-        request_id=None,
-        returns=returns,
+        response, id=ids.new("message"), role="tool", approvals=(), request_id=None, returns=returns
     )
     await lists.append(tx, run.list_id, [response, closing])
     return True

@@ -93,11 +93,7 @@ class Callbacks:
         try:
             url = httpx.URL(one.url)
             async with self.outbound.stream(
-                "POST",
-                url,
-                headers=self._headers(one, body),
-                content=body,
-                timeout_s=_TIMEOUT_S,
+                "POST", url, headers=self._headers(one, body), content=body, timeout_s=_TIMEOUT_S
             ) as response:
                 status = response.status_code
         except (AddressRefused, httpx.InvalidURL) as error:

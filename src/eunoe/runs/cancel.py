@@ -70,18 +70,12 @@ async def cancel(
 
 
 async def _chosen(
-    tx: Tx,
-    *,
-    agent_id: str | None,
-    conversation_id: str | None,
-    run_ids: Sequence[str] | None,
+    tx: Tx, *, agent_id: str | None, conversation_id: str | None, run_ids: Sequence[str] | None
 ) -> dict[str, Run | None]:
     if run_ids:
         return {run_id: await runs.get(tx, run_id) for run_id in run_ids}
     where = RunFilter(
-        agent_ids=(agent_id,) if agent_id else (),
-        conversation_id=conversation_id,
-        statuses=ACTIVE,
+        agent_ids=(agent_id,) if agent_id else (), conversation_id=conversation_id, statuses=ACTIVE
     )
     active = await runs.list_runs(tx, where, Page(limit=_AT_ONCE))
     waiting = await _waiting(tx, agent_id=agent_id, conversation_id=conversation_id)

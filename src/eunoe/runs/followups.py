@@ -73,8 +73,7 @@ class FollowUps:
             planned += await _sleeptime(tx, run, upto=said[-1].id)
         await followups.insert(tx, planned)
         following = Following(
-            begun=tuple(one.run_id for one in begun),
-            planned=tuple(one.run_id for one in planned),
+            begun=tuple(one.run_id for one in begun), planned=tuple(one.run_id for one in planned)
         )
         for run_id in following.run_ids:
             await self.queue().enqueue_in(tx, run_id)

@@ -199,12 +199,7 @@ class RunJournal:
         return replace(kept, messages=said)
 
     async def compacted(
-        self,
-        run: Run,
-        *,
-        evicted: Sequence[str],
-        summary: Message,
-        events: Sequence[RunEvent],
+        self, run: Run, *, evicted: Sequence[str], summary: Message, events: Sequence[RunEvent]
     ) -> Window:
         async with self.recorder.writing(events) as rows:
             async with self.db.write(self.actor) as tx:

@@ -144,12 +144,7 @@ async def _changed(
     if source.conversation_id is not None:
         await _check_isolated(tx, done, attached, conversation_id=source.conversation_id)
     for block in done.changed:
-        await blocks.update(
-            tx,
-            block,
-            expected_version=block.version,
-            origin=source.origin,
-        )
+        await blocks.update(tx, block, expected_version=block.version, origin=source.origin)
     partners = await _partners(tx, source.agent) if done.created else ()
     for block in done.created:
         await blocks.insert(tx, block, origin=source.origin)

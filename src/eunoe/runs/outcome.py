@@ -44,9 +44,5 @@ async def folded(said: AsyncGenerator[tuple[int, RunEvent]], run_id: str) -> Out
     if reason is None or used is None:
         raise RunExpired(run_id=run_id)
     return Outcome(
-        views=tuple(views),
-        compactions=tuple(compactions),
-        reason=reason,
-        used=used,
-        failed=failed,
+        views=tuple(views), compactions=tuple(compactions), reason=reason, used=used, failed=failed
     )

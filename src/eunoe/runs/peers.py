@@ -115,8 +115,7 @@ class RunPeers:
                 ),
             ),
             options=RunOptions(
-                callers=(*options.callers, self.agent.id) if waits else (),
-                depth=options.depth + 1,
+                callers=(*options.callers, self.agent.id) if waits else (), depth=options.depth + 1
             ),
             background=not waits,
             run_type="send_message" if waits else "send_message_async",

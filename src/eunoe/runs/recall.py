@@ -107,12 +107,7 @@ async def found(
 
 
 async def embed_pending(
-    db: Database,
-    actor: Actor,
-    agent: Agent,
-    embedder: Embedder,
-    *,
-    most: int | None = None,
+    db: Database, actor: Actor, agent: Agent, embedder: Embedder, *, most: int | None = None
 ) -> int:
     """Give vectors to the agent's messages and passages that have none; return how many got one.
 

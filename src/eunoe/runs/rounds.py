@@ -156,10 +156,7 @@ class _Whole:
 
     def last_words(self) -> list[RunEvent]:
         used = Used(
-            usage=self.usage,
-            step_count=self.steps,
-            context_tokens=None,
-            run_ids=self.left or None,
+            usage=self.usage, step_count=self.steps, context_tokens=None, run_ids=self.left or None
         )
         return [self.stopped, used, *([self.failed] if self.failed else []), Ended()]
 

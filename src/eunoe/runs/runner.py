@@ -179,12 +179,7 @@ class Runner:
         self, *, actor: Actor, agent: Agent, run: Run, cancellation: Cancellation
     ) -> RunPeers:
         return RunPeers(
-            db=self._db,
-            entrance=self,
-            actor=actor,
-            agent=agent,
-            run=run,
-            cancellation=cancellation,
+            db=self._db, entrance=self, actor=actor, agent=agent, run=run, cancellation=cancellation
         )
 
     async def remember(self, actor: Actor, agent_id: str) -> None:

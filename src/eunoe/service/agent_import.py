@@ -7,13 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from eunoe import ids
-from eunoe.domain.agent_files import (
-    AgentFile,
-    AgentRecord,
-    ConversationRecord,
-    names_of,
-    renamed,
-)
+from eunoe.domain.agent_files import AgentFile, AgentRecord, ConversationRecord, names_of, renamed
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block, BlockVersion, remembered

@@ -33,17 +33,7 @@ from eunoe.service.models import Defaults, Models, changed_model, embedding_of, 
 from eunoe.service.opening import first_messages
 from eunoe.service.stamps import made_by, touched_by
 from eunoe.service.windows import rearrange
-from eunoe.store import (
-    agents,
-    audit,
-    blocks,
-    file_blocks,
-    lists,
-    related,
-    search,
-    secrets,
-    tools,
-)
+from eunoe.store import agents, audit, blocks, file_blocks, lists, related, search, secrets, tools
 from eunoe.store import identities as stored_identities
 from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx
@@ -152,10 +142,7 @@ async def _given(
 
 
 async def _partner_model(
-    wanted: bool | None,
-    config: ModelConfig,
-    agent_type: AgentType,
-    models: Models,
+    wanted: bool | None, config: ModelConfig, agent_type: AgentType, models: Models
 ) -> ModelConfig | None:
     """Return the model of who is to look after an agent's memory, null where nobody is."""
     if not wanted:
@@ -190,12 +177,7 @@ async def list_agents(
 
 
 async def update(
-    db: Database,
-    actor: Actor,
-    agent_id: str,
-    patch: AgentPatch,
-    *,
-    models: Models,
+    db: Database, actor: Actor, agent_id: str, patch: AgentPatch, *, models: Models
 ) -> AgentState:
     """Change what the patch says and answer with the whole agent (api 6.30).
 

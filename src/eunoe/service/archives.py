@@ -99,12 +99,7 @@ async def detach(db: Database, actor: Actor, agent_id: str, archive_id: str) -> 
 
 
 async def add(
-    db: Database,
-    actor: Actor,
-    archive_id: str,
-    drafts: Sequence[PassageDraft],
-    *,
-    models: Models,
+    db: Database, actor: Actor, archive_id: str, drafts: Sequence[PassageDraft], *, models: Models
 ) -> list[Passage]:
     """Keep texts in an archive, all or none, each with a vector if the embedder answers.
 

@@ -126,11 +126,7 @@ async def delete(db: Database, actor: Actor, conversation_id: str) -> None:
 
 
 def _new(agent_id: str, values: Json, *, actor: Actor) -> Conversation:
-    fresh = Conversation(
-        id=ids.new("conversation"),
-        agent_id=agent_id,
-        **made_by(actor),
-    )
+    fresh = Conversation(id=ids.new("conversation"), agent_id=agent_id, **made_by(actor))
     return replace(fresh, **values)
 
 
@@ -149,11 +145,7 @@ async def _begun(
     await isolated_blocks.insert(tx, conversation.id, copies)
     seen = await isolated_blocks.seen(tx, agent.id, conversation_id=conversation.id)
     outside = await facts(
-        tx,
-        agent_id=agent.id,
-        list_id=conversation.id,
-        conversation_id=conversation.id,
-        now=now,
+        tx, agent_id=agent.id, list_id=conversation.id, conversation_id=conversation.id, now=now
     )
     outside = replace(outside, recalled=max(0, outside.recalled - len(shared)))
     listed = await file_blocks.directories(tx, agent.id) if agent.has_folders else ()
@@ -214,7 +206,5 @@ async def _state(tx: Tx, conversation: Conversation) -> ConversationState:
     window = await related.of_one(tx, conversation.id, lists.WINDOW)
     own = await isolated_blocks.ids(tx, [conversation.id])
     return ConversationState(
-        conversation=conversation,
-        message_ids=window,
-        block_ids=tuple(own[conversation.id]),
+        conversation=conversation, message_ids=window, block_ids=tuple(own[conversation.id])
     )

@@ -7,14 +7,7 @@ from typing import assert_never
 
 from eunoe import ids
 from eunoe.domain.file_types import file_type
-from eunoe.domain.files import (
-    MAX_FILE_BYTES,
-    Duplicates,
-    File,
-    FileBlock,
-    numbered_name,
-    safe_name,
-)
+from eunoe.domain.files import MAX_FILE_BYTES, Duplicates, File, FileBlock, numbered_name, safe_name
 from eunoe.domain.folders import Folder
 from eunoe.errors import FileExists, FileTypeUnsupported, Invalid, Missing
 from eunoe.runs import files as opening

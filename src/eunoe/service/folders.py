@@ -74,10 +74,7 @@ async def update(
     async with db.write(actor) as tx:
         folder = await known(tx, folder_id, held=True)
         changed = replace(
-            folder,
-            **changes,
-            embedding=embedding or folder.embedding,
-            **touched_by(actor),
+            folder, **changes, embedding=embedding or folder.embedding, **touched_by(actor)
         )
         await folders.update(tx, changed)
     return changed

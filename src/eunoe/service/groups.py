@@ -93,11 +93,7 @@ async def update(db: Database, actor: Actor, group_id: str, patch: GroupPatch) -
         before = await known(tx, group_id, held=True)
         if patch.manager_type not in {None, before.manager_type}:
             raise Invalid(f"A {before.manager_type} group stays one; make a new group instead.")
-        after = replace(
-            before,
-            **patch.values,
-            **touched_by(actor),
-        )
+        after = replace(before, **patch.values, **touched_by(actor))
         await _check(tx, after)
         await groups.update(tx, after)
         await _unshare(tx, before, set(before.shared_block_ids) - set(after.shared_block_ids))

@@ -44,12 +44,7 @@ from eunoe.tools.child import child, finish, reason, send
 DUTY: Final = "file"
 PARSE_S: Final = 120.0
 _MOST_OWNERS: Final = 10
-_FINAL: Final = (
-    ModelCreditExhausted,
-    ModelKeyRefused,
-    ModelReplyInvalid,
-    ModelRequestRefused,
-)
+_FINAL: Final = (ModelCreditExhausted, ModelKeyRefused, ModelReplyInvalid, ModelRequestRefused)
 """Failures of an embedder that do not pass by waiting."""
 _READ_BYTES: Final = 256 * 1024
 _PAGES_AT_ONCE: Final = 32

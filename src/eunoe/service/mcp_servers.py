@@ -54,12 +54,7 @@ async def create(
     Raises `McpAddressRefused`, `McpStdioDisabled`, `McpServerNameTaken`.
     """
     calls.sessions.hosts.check(config)
-    server = McpServer(
-        id=ids.new("mcp_server"),
-        name=_named(name),
-        config=config,
-        **made_by(actor),
-    )
+    server = McpServer(id=ids.new("mcp_server"), name=_named(name), config=config, **made_by(actor))
     async with db.write(actor) as tx:
         await mcp_servers.insert(tx, server)
     await _refresh_if_it_answers(db, calls, actor, server)
@@ -76,11 +71,7 @@ async def change(
 ) -> McpServer:
     """Replace a server's name and configuration, and read its tools anew, if it answers."""
     calls.sessions.hosts.check(changed.config)
-    server = replace(
-        changed,
-        name=_named(changed.name),
-        **touched_by(actor),
-    )
+    server = replace(changed, name=_named(changed.name), **touched_by(actor))
     async with db.write(actor) as tx:
         await known(tx, server_id, held=True)
         await mcp_servers.update(tx, server)

@@ -18,12 +18,7 @@ from eunoe.tools.programs import Executor, Program, ProgramSandbox, Ran, Require
 _LINE: Final = re.compile(r"(@?[^@=<>!~\s]+)\s*@?(.*)")
 
 DEFAULTS: Final[dict[SandboxType, Json]] = {
-    "local": {
-        "sandbox_dir": None,
-        "use_venv": False,
-        "venv_name": "venv",
-        "pip_requirements": [],
-    },
+    "local": {"sandbox_dir": None, "use_venv": False, "venv_name": "venv", "pip_requirements": []},
     "e2b": {"timeout": 300, "template": None, "pip_requirements": None},
     "modal": {
         "timeout": 60,

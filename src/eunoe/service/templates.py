@@ -185,12 +185,7 @@ async def make_agent(
         snapshot, instance, template_id=template.id, deployment_id=ids.new("deployment")
     )
     return await agents.create_as(
-        db,
-        actor,
-        draft,
-        config=snapshot.model,
-        embedding=snapshot.embedding,
-        models=models,
+        db, actor, draft, config=snapshot.model, embedding=snapshot.embedding, models=models
     )
 
 

@@ -52,9 +52,5 @@ def _is_approval(one: Json, tool_name: str) -> bool:
 async def _keep_rules(tx: Tx, agent: Agent, rules: tuple[Json, ...]) -> None:
     if rules == agent.tool_rules:
         return
-    changed = replace(
-        agent,
-        tool_rules=rules,
-        **touched_by(tx.actor),
-    )
+    changed = replace(agent, tool_rules=rules, **touched_by(tx.actor))
     await agents.update(tx, changed)

@@ -21,10 +21,7 @@ _SERVER: Final = Actor()
 async def create(db: Database, *, name: str, organization_id: str, by: Actor = _SERVER) -> User:
     """Make a user; raise `Missing` for an unknown organization."""
     user = User(
-        id=ids.new("user"),
-        organization_id=organization_id,
-        name=name,
-        created_at=datetime.now(UTC),
+        id=ids.new("user"), organization_id=organization_id, name=name, created_at=datetime.now(UTC)
     )
     try:
         async with db.write(Actor()) as tx:

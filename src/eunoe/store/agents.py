@@ -7,17 +7,7 @@ from typing import Final
 from eunoe.domain.agents import Agent, AgentType
 from eunoe.store import codec, own
 from eunoe.store.db import Dialect, Tx, among, unindexed
-from eunoe.store.mapping import (
-    CHANGED,
-    FLAG,
-    LIST,
-    OBJECT,
-    TIME,
-    Mapped,
-    elsewhere,
-    json,
-    mapped,
-)
+from eunoe.store.mapping import CHANGED, FLAG, LIST, OBJECT, TIME, Mapped, elsewhere, json, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import Where, of_organization
 

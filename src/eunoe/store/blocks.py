@@ -83,11 +83,7 @@ async def many(tx: Tx, block_ids: Sequence[str]) -> dict[str, Block]:
 
 
 async def update(
-    tx: Tx,
-    block: Block,
-    *,
-    expected_version: int,
-    origin: Origin | None = None,
+    tx: Tx, block: Block, *, expected_version: int, origin: Origin | None = None
 ) -> Block:
     """Store `block` where it still is at `expected_version`; return it with its new version.
 
@@ -205,9 +201,7 @@ def _where(tx: Tx, asked: BlockFilter) -> Where:
     where = of_organization(tx, "blocks")
     where.equal(label=asked.label, template_name=asked.name, project_id=asked.project_id)
     where.contains(
-        label=asked.label_search,
-        value=asked.value_search,
-        description=asked.description_search,
+        label=asked.label_search, value=asked.value_search, description=asked.description_search
     )
     where.tagged("blocks.tags_json", asked.tags, every=asked.match_all_tags)
     agents = "(SELECT COUNT(*) FROM agents_blocks WHERE agents_blocks.block_id = blocks.id)"

@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
 from urllib.parse import urlsplit
 
-from eunoe.errors import (
-    DatabaseNewer,
-    DatabaseUnreachable,
-    DatabaseUrlInvalid,
-)
+from eunoe.errors import DatabaseNewer, DatabaseUnreachable, DatabaseUrlInvalid
 from eunoe.store import sqlite
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.migrations import HEAD, REVISIONS

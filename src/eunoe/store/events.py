@@ -44,8 +44,7 @@ async def prune(tx: Tx, *, ended_before: datetime, limit: int) -> int:
         limit,
     )
     await tx.execute(
-        f"DELETE FROM run_events WHERE run_id {among(tx, '$1')}",
-        encode([row[0] for row in rows]),
+        f"DELETE FROM run_events WHERE run_id {among(tx, '$1')}", encode([row[0] for row in rows])
     )
     return len(rows)
 

@@ -126,9 +126,7 @@ async def attach(tx: Tx, agent_id: str, folder_id: str) -> bool:
 async def detach(tx: Tx, agent_id: str, folder_id: str) -> bool:
     return bool(
         await tx.execute(
-            "DELETE FROM agents_folders WHERE agent_id = $1 AND folder_id = $2",
-            agent_id,
-            folder_id,
+            "DELETE FROM agents_folders WHERE agent_id = $1 AND folder_id = $2", agent_id, folder_id
         )
     )
 

@@ -6,13 +6,7 @@ from typing import Any, Final, TypeVar
 
 from eunoe import telemetry
 from eunoe.store.db import Actor, Dialect, Row, Value, committing
-from eunoe.store.postgresql_connection import (
-    DRIVER_ERRORS,
-    Connection,
-    Pool,
-    meaning,
-    open_pool,
-)
+from eunoe.store.postgresql_connection import DRIVER_ERRORS, Connection, Pool, meaning, open_pool
 from eunoe.store.sealing import NO_KEYS, Sealer
 
 T = TypeVar("T")

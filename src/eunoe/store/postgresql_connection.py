@@ -17,11 +17,7 @@ _IDLE_TIMEOUT: Final = "15s"
 _LIMIT: Final = "SET transaction_timeout = '40s'"
 _LIMITED_SINCE: Final = 17
 
-DRIVER_ERRORS: Final = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
+DRIVER_ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 
 class Connection(Protocol):

@@ -189,8 +189,7 @@ async def index_passage_vectors(tx: Tx, embedder: str, vectors: Vectors) -> None
             [(seq,) for seq, vector in rows if is_scanned_by_signs(vector)],
         )
     await tx.execute_many(
-        "UPDATE passages SET embedder = $2 WHERE seq = $1",
-        [(seq, embedder) for seq, _ in vectors],
+        "UPDATE passages SET embedder = $2 WHERE seq = $1", [(seq, embedder) for seq, _ in vectors]
     )
 
 

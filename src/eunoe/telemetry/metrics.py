@@ -129,11 +129,7 @@ def in_flight(*, background: bool, route_class: str) -> Generator[None]:
 
 
 def record_reply(
-    *,
-    model: str,
-    llm_ms: float,
-    output_tokens: int | None = None,
-    cost_usd: float | None = None,
+    *, model: str, llm_ms: float, output_tokens: int | None = None, cost_usd: float | None = None
 ) -> None:
     """Record a model's reply, on the metrics and on the open span."""
     if switch.backend is None:

@@ -62,7 +62,4 @@ class Blot:
     def __call__(self, line: str) -> str:
         if self._known is not None:
             line = self._known.sub(HIDDEN, line)
-        return _SECRET_SHAPE.sub(
-            lambda match: f"{match[1] or match[2]}{HIDDEN}",
-            line,
-        )
+        return _SECRET_SHAPE.sub(lambda match: f"{match[1] or match[2]}{HIDDEN}", line)

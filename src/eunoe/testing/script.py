@@ -92,12 +92,7 @@ def unpacked(text: str) -> str:
 
 
 def plan(
-    *,
-    said: str,
-    tool_turns: int,
-    tools: Mapping[str, Json],
-    choice: str | None,
-    words: int = 12,
+    *, said: str, tool_turns: int, tools: Mapping[str, Json], choice: str | None, words: int = 12
 ) -> Plan:
     """Return the reply to the user's text `said`, `tool_turns` replies of tools after it.
 

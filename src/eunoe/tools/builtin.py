@@ -206,8 +206,7 @@ _TOOLS: Final[dict[str, tuple[ToolType, str, Json]]] = {
         parameters(
             ("command",),
             command=text(
-                "What to do.",
-                enum=["view", "create", "str_replace", "insert", "delete", "rename"],
+                "What to do.", enum=["view", "create", "str_replace", "insert", "delete", "rename"]
             ),
             path=text("The block, e.g. `/memories/projects`."),
             file_text=text("create: the text of the new block."),

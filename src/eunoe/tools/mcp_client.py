@@ -24,12 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from eunoe.domain.mcp_servers import HttpServer, StdioServer, headers_of
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolResult
-from eunoe.errors import (
-    McpAuthorizationNeeded,
-    McpCallRefused,
-    McpTimedOut,
-    McpUnreachable,
-)
+from eunoe.errors import McpAuthorizationNeeded, McpCallRefused, McpTimedOut, McpUnreachable
 from eunoe.tools.mcp_addresses import Hosts
 from eunoe.tools.mcp_grants import SignIn
 from eunoe.tools.mcp_http import Seen, http_client

@@ -77,9 +77,7 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _listen(
-    process: Process,
-    into: MemoryObjectSendStream[SessionMessage | Exception],
-    message_bytes: int,
+    process: Process, into: MemoryObjectSendStream[SessionMessage | Exception], message_bytes: int
 ) -> None:
     out = process.stdout
     with contextlib.suppress(*_GONE):

@@ -57,9 +57,6 @@ OUTWARD: Final[dict[str, tuple[ToolType, str, Json]]] = {
             "Read a page of the web: its text as markdown, without menus and scripts. It reads "
             "PDFs, plain text and JSON too."
         ),
-        parameters(
-            ("url",),
-            url=text("Address of the page, with http:// or https:// before it."),
-        ),
+        parameters(("url",), url=text("Address of the page, with http:// or https:// before it.")),
     ),
 }

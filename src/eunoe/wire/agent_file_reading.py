@@ -15,13 +15,7 @@ from eunoe.domain.runs import is_terminal
 from eunoe.domain.times import known_zone
 from eunoe.domain.tools import ToolType
 from eunoe.errors import AgentFileInvalid, AgentFileTooLarge
-from eunoe.wire.agent_file_entries import (
-    AgentEntry,
-    FileBody,
-    block_of,
-    told,
-    unknown_fields,
-)
+from eunoe.wire.agent_file_entries import AgentEntry, FileBody, block_of, told, unknown_fields
 from eunoe.wire.agent_file_extras import Extras, with_details, with_extras
 from eunoe.wire.agent_file_legacy import as_graph, is_legacy
 from eunoe.wire.agent_file_messages import MessageEntry

@@ -7,13 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from eunoe.domain.agents import AgentType, CompactionMode
-from eunoe.domain.drafts import (
-    AgentDraft,
-    AgentPatch,
-    CompactionPatch,
-    ModelWish,
-    OpeningMessage,
-)
+from eunoe.domain.drafts import AgentDraft, AgentPatch, CompactionPatch, ModelWish, OpeningMessage
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
 from eunoe.domain.templates import Instance

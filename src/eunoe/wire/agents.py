@@ -15,12 +15,7 @@ from eunoe.errors import Invalid
 from eunoe.wire import blocks, files, folders, groups, identities, tools
 from eunoe.wire.messages import Lens, shown
 from eunoe.wire.model_settings import model_settings
-from eunoe.wire.models import (
-    EmbeddingConfigResponse,
-    LLMConfig,
-    embedding_config,
-    llm_config,
-)
+from eunoe.wire.models import EmbeddingConfigResponse, LLMConfig, embedding_config, llm_config
 from eunoe.wire.secrets import AgentEnvironmentVariable, secret
 from eunoe.wire.shape import shown_as
 

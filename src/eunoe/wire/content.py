@@ -113,12 +113,7 @@ ContentPart: TypeAlias = Annotated[
 ]
 Content: TypeAlias = str | list[ContentPart]
 
-_THOUGHTS: Final = {
-    "reasoning",
-    "redacted_reasoning",
-    "omitted_reasoning",
-    "summarized_reasoning",
-}
+_THOUGHTS: Final = {"reasoning", "redacted_reasoning", "omitted_reasoning", "summarized_reasoning"}
 SENDABLE: Final[dict[str, set[str]]] = {
     "user": {"text", "image"},
     "system": {"text"},

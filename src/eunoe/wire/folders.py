@@ -91,10 +91,7 @@ def source(one: folders.Folder) -> Source:
 
 
 def totals(
-    held: Sequence[folders.Folder],
-    sizes: Sequence[tuple[str, str, str, int]],
-    *,
-    detailed: bool,
+    held: Sequence[folders.Folder], sizes: Sequence[tuple[str, str, str, int]], *, detailed: bool
 ) -> FolderTotals:
     """Return how many files the folders have and how large they are; each file if `detailed`."""
     stats: dict[str, SourceStats] = {

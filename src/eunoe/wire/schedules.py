@@ -124,11 +124,7 @@ def _times(when: When) -> Json:
         case Once(at=at):
             return {"type": "one-time", "scheduled_at": int(at.timestamp() * 1_000)}
         case Recurring():
-            return {
-                "type": "recurring",
-                "cron_expression": when.cron,
-                "timezone": when.timezone,
-            }
+            return {"type": "recurring", "cron_expression": when.cron, "timezone": when.timezone}
 
 
 def _message(said: InputMessage) -> Json:

@@ -38,11 +38,7 @@ _ROLES: Final = ("user", "system", "assistant")
 
 
 async def input_records(
-    input_messages: Sequence[MessageCreate],
-    *,
-    agent_id: str,
-    run_id: str | None,
-    fetch: FetchImage,
+    input_messages: Sequence[MessageCreate], *, agent_id: str, run_id: str | None, fetch: FetchImage
 ) -> list[Record]:
     """Return each input as a record, in order, its text as it is (S27 to S30)."""
     return [
@@ -66,11 +62,7 @@ async def _input_record(
 
 
 async def approval_response(
-    agent_state: AgentState,
-    input_message: ApprovalCreate,
-    *,
-    run_id: str | None,
-    fetch: FetchImage,
+    agent_state: AgentState, input_message: ApprovalCreate, *, run_id: str | None, fetch: FetchImage
 ) -> list[Record]:
     """Return a person's answer to an approval request as one record (S31)."""
     answers = [

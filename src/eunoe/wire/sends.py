@@ -11,14 +11,7 @@ from dataclasses import replace
 from typing import Annotated, Final, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    Field,
-    Tag,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, AliasChoices, Field, Tag, field_validator, model_validator
 
 from eunoe.domain.inputs import Answers, InputMessage
 from eunoe.domain.messages import Json

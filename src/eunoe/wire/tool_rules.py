@@ -60,8 +60,7 @@ class _Plain(_Rule):
 
 
 ToolRuleBody: TypeAlias = Annotated[
-    _RunFirst | _Child | _Parent | _Conditional | _MaxCount | _Plain,
-    Field(discriminator="type"),
+    _RunFirst | _Child | _Parent | _Conditional | _MaxCount | _Plain, Field(discriminator="type")
 ]
 
 

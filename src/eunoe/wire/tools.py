@@ -226,11 +226,7 @@ def tool(one: tools.Tool) -> Tool:
 
 def schema(told: ToolSchema) -> Json:
     """Return what models are told of a tool (13.2.3)."""
-    return {
-        "name": told.name,
-        "description": told.description,
-        "parameters": told.parameters,
-    }
+    return {"name": told.name, "description": told.description, "parameters": told.parameters}
 
 
 def found(hit: ToolHit) -> FoundTool:

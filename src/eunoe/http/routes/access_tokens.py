@@ -11,12 +11,7 @@ from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.service import access_tokens
 from eunoe.store import access_tokens as stored
-from eunoe.wire.access_tokens import (
-    AccessToken,
-    AccessTokens,
-    CreateAccessTokenBody,
-    access_token,
-)
+from eunoe.wire.access_tokens import AccessToken, AccessTokens, CreateAccessTokenBody, access_token
 
 router = v1("/client-side-access-tokens", tag="access tokens")
 
@@ -40,11 +35,7 @@ async def list_all(
     """List the tokens that have not expired, the newest first, by their ids."""
     async with me.read() as tx:
         found = await stored.list_tokens(
-            tx,
-            agent_id=agent_id,
-            at=datetime.now(UTC),
-            limit=int(limit) + 1,
-            offset=int(offset),
+            tx, agent_id=agent_id, at=datetime.now(UTC), limit=int(limit) + 1, offset=int(offset)
         )
     shown = [access_token(one) for one in found[: int(limit)]]
     return JsonReply({"tokens": shown, "hasNextPage": len(found) > len(shown)})

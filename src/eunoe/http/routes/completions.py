@@ -5,14 +5,7 @@ from starlette.responses import Response
 
 from eunoe.domain.runs import Run
 from eunoe.http.deps import Caller, Me
-from eunoe.http.openai_form import (
-    STREAM,
-    OpenAiForm,
-    OpenAiRoute,
-    acting,
-    model_of,
-    refused_by_run,
-)
+from eunoe.http.openai_form import STREAM, OpenAiForm, OpenAiRoute, acting, model_of, refused_by_run
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, followed, lens_for, submitted
@@ -42,9 +35,7 @@ async def create(body: ChatCompletionRequest, request: Request, me: Me) -> Respo
     me = await acting(me, body.user)
     model = await model_of(me, agent_id)
     target = Target(
-        agent_id=agent_id,
-        run_type="openai_chat_completions",
-        stream_tokens=bool(body.stream),
+        agent_id=agent_id, run_type="openai_chat_completions", stream_tokens=bool(body.stream)
     )
     run = await submitted(request, me, sent, target)
     asked = body.stream_options

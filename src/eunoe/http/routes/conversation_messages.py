@@ -17,14 +17,7 @@ from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.http.sending import (
-    Target,
-    answered,
-    cancelled,
-    resumed,
-    sent_streaming,
-    submitted,
-)
+from eunoe.http.sending import Target, answered, cancelled, resumed, sent_streaming, submitted
 from eunoe.service import places
 from eunoe.service.places import DEFAULT, Place
 from eunoe.store import messages, runs

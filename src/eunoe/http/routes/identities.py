@@ -45,10 +45,7 @@ async def list_all(
 ) -> Response:
     """List identities, the newest first; `name` is any part of theirs."""
     where = IdentityFilter(
-        name=name,
-        identifier_key=identifier_key,
-        identity_type=identity_type,
-        project_id=project_id,
+        name=name, identifier_key=identifier_key, identity_type=identity_type, project_id=project_id
     )
     async with me.read() as tx:
         found = await stored.list_identities(tx, where, page)

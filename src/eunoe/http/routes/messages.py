@@ -98,10 +98,7 @@ async def send_async(
 ) -> Response:
     """Send messages and get the run that will answer them, at once."""
     target = Target(
-        agent_id=agent_id,
-        run_type=ASYNC,
-        background=True,
-        callback_url=body.callback_url,
+        agent_id=agent_id, run_type=ASYNC, background=True, callback_url=body.callback_url
     )
     return JsonReply(shown_run(await submitted(request, me, body, target)))
 

@@ -4,14 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from eunoe.http.deps import Me
-from eunoe.http.openai_form import (
-    STREAM,
-    OpenAiForm,
-    OpenAiRoute,
-    acting,
-    model_of,
-    refused_by_run,
-)
+from eunoe.http.openai_form import STREAM, OpenAiForm, OpenAiRoute, acting, model_of, refused_by_run
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, followed, lens_for, submitted

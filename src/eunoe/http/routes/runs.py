@@ -188,9 +188,7 @@ async def delete(run_id: RunId, me: Me) -> Response:
 
 
 @router.post(
-    "/{run_id}/stream",
-    operation_id="retrieve_stream_for_run",
-    responses={200: {"content": STREAM}},
+    "/{run_id}/stream", operation_id="retrieve_stream_for_run", responses={200: {"content": STREAM}}
 )
 async def stream(
     run_id: RunId, me: Me, body: Annotated[RetrieveStreamRequest | None, Body()] = None

@@ -130,9 +130,7 @@ async def update_variable(
 
 
 @router.delete(
-    "/environment-variable/{variable_id}",
-    operation_id="delete_sandbox_env_var",
-    status_code=204,
+    "/environment-variable/{variable_id}", operation_id="delete_sandbox_env_var", status_code=204
 )
 async def delete_variable(variable_id: SandboxVariableId, me: Me) -> Response:
     await sandboxes.delete_variable(me.db, me.actor, variable_id)

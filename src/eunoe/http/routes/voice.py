@@ -49,10 +49,7 @@ async def create(agent_id: str, body: dict[str, Any], request: Request, me: Me) 
     sent = LettaRequest(messages=[*get_user_message_from_chat_completions_request(body)])
     streams = body.get("stream") is not False
     target = Target(
-        agent_id=agent_id,
-        run_type="voice_chat_completions",
-        stream_tokens=streams,
-        aloud=True,
+        agent_id=agent_id, run_type="voice_chat_completions", stream_tokens=streams, aloud=True
     )
     run = await submitted(request, me, sent, target)
     model = await model_of(me, agent_id)

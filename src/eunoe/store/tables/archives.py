@@ -83,10 +83,7 @@ passage_tags = Table(
     "passage_tags",
     metadata,
     Column(
-        "passage_seq",
-        BigInteger,
-        ForeignKey("passages.seq", ondelete="CASCADE"),
-        nullable=False,
+        "passage_seq", BigInteger, ForeignKey("passages.seq", ondelete="CASCADE"), nullable=False
     ),
     Column("tag", Text, nullable=False),
     PrimaryKeyConstraint("passage_seq", "tag"),

@@ -1,14 +1,6 @@
 """Groups of agents, and what their members are still to be told."""
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Index,
-    Integer,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, UniqueConstraint
 
 from eunoe.store.tables.columns import audit, key, link, metadata, organization, to
 

@@ -82,10 +82,7 @@ messages = Table(
 # Counts the changes of a list that are not appends (evictions, a rewritten system message), so
 # that whoever keeps a window in memory learns with one small read that it must be read anew.
 message_lists = Table(
-    "message_lists",
-    metadata,
-    key(),
-    Column("version", BigInteger, nullable=False),
+    "message_lists", metadata, key(), Column("version", BigInteger, nullable=False)
 )
 
 # A message list is an agent's own (`list_id` is the agent's id) or a conversation's. A row says
@@ -97,10 +94,7 @@ list_entries = Table(
     metadata,
     Column("list_id", Text, nullable=False),
     Column(
-        "message_seq",
-        BigInteger,
-        ForeignKey("messages.seq", ondelete="CASCADE"),
-        nullable=False,
+        "message_seq", BigInteger, ForeignKey("messages.seq", ondelete="CASCADE"), nullable=False
     ),
     Column("position", BigInteger),
     Column("message_id", Text),

@@ -101,11 +101,7 @@ def _socket(descriptor: int) -> socket.socket:
 
 
 def _serve(
-    child: "Child",
-    terms: Terms,
-    timeout_s: float,
-    connection: socket.socket,
-    tools: socket.socket,
+    child: "Child", terms: Terms, timeout_s: float, connection: socket.socket, tools: socket.socket
 ) -> None:
     """Have a call carried out and answer it, with what is broken where that is the sandbox."""
     try:

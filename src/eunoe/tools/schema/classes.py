@@ -72,8 +72,7 @@ def shape_of(node: ast.ClassDef, classes: Classes, names: Names) -> Shape:
     for one in line:
         found |= _fields(one, names, docs)
     return Shape(
-        fields={field.alias or name: field for name, field in found.items()},
-        description=docs.short,
+        fields={field.alias or name: field for name, field in found.items()}, description=docs.short
     )
 
 
