@@ -331,7 +331,8 @@ async def test_what_an_agent_said_through_its_tool_is_listed_and_found_as_said(t
     of_step = await talk.rows(f"/v1/steps/{step_id}/messages")
     assert [row["message_type"] for row in of_step] == ["reasoning_message", "assistant_message"]
     everywhere = await talk.rows("/v1/messages/")
-    assert everywhere[-3]["reasoning"] == "Now say it."
+    assert everywhere[-2]["reasoning"] == "Now say it."
+    assert everywhere[-1]["content"] == "The kettle whistles."
     found = await talk.http.post("/v1/messages/search", json={"query": "kettle"})
     (hit,) = [row for row in found.json() if row["message_type"] == "assistant_message"]
     assert hit["content"] == "The kettle whistles."
