@@ -77,6 +77,27 @@ async def test_pages_walk_over_every_agent_in_either_order(api: Api) -> None:
     assert [agent["id"] for agent in ascending] == made
 
 
+@pytest.mark.rule("api-5.1", "api-5.2", "api-5.3", "api-5.4", "api-5.9")
+async def test_lists_are_arrays_that_are_walked_row_by_row_either_way(api: Api) -> None:
+    folders = [(await api.made("/v1/folders/", name=f"Folder {n}"))["id"] for n in range(3)]
+    blocks = [{"label": f"label-{n}", "value": ""} for n in range(3)]
+    agent = await api.agent(memory_blocks=blocks, folder_ids=folders)
+    for _ in range(3):
+        await api.made("/v1/groups/", agent_ids=[agent["id"]], description="")
+    mine = f"/v1/agents/{agent['id']}"
+    own = [f"{mine}/{one}" for one in ("tools", "core-memory/blocks", "folders", "groups")]
+    for path in ("/v1/tools/", "/v1/blocks/", "/v1/folders/", "/v1/groups/", *own):
+        found = {order: await api.got(path, order=order, limit=1000) for order in ("asc", "desc")}
+        assert found["asc"] == found["desc"][::-1], path
+        for order, whole in found.items():
+            walked = await api.got(path, order=order, limit=1)
+            while more := await api.got(path, order=order, limit=1, after=walked[-1]["id"]):
+                walked += more
+            assert (walked, len(walked) >= 3) == (whole, True), path
+            before = await api.got(path, order=order, limit=1, before=whole[-1]["id"])
+            assert before == [whole[-2]], path
+
+
 @pytest.mark.rule("api-6.4")
 async def test_filters_narrow_list_and_count_alike(api: Api) -> None:
     await api.agent(name="Ada", tags=["x", "y"], project_id="p1")

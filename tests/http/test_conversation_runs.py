@@ -155,7 +155,7 @@ async def test_many_requests_at_once_lose_nothing_that_was_accepted(talks: Talks
     assert [f"SAY {text}" for text in texts[1::2]] == texts[::2]
 
 
-@pytest.mark.rule("G-12", "streaming-6.3")
+@pytest.mark.rule("G-12", "streaming-6.3", "api-2.4")
 async def test_the_agents_own_list_is_one_whatever_way_it_is_addressed(talks: Talks) -> None:
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(talks.say, "default", "CALL wait {}")

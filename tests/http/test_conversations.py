@@ -128,7 +128,7 @@ async def test_conversations_are_listed_in_three_orders(talks: Talks) -> None:
         await listed(after=new("conversation"))
 
 
-@pytest.mark.rule("streaming-6.1", "streaming-6.3", "api-11.2", "api-2.2")
+@pytest.mark.rule("streaming-6.1", "streaming-6.3", "api-11.2", "api-2.2", "api-2.4")
 async def test_what_is_refused(talks: Talks) -> None:
     made = await talks.begin()
     words = {"unknown": new("agent"), "agent": talks.agent.id, "conv": made.id}

@@ -8,6 +8,7 @@ from letta_client import APIStatusError
 from letta_client.types import AgentState
 
 from eunoe.domain.messages import Json
+from eunoe.http.routes import runs
 from eunoe.runs.followups import FollowUps
 from eunoe.store import followups
 from eunoe.store.db import Actor
@@ -127,13 +128,19 @@ async def test_a_turn_that_failed_is_not_followed(served: Served) -> None:
 
 
 @pytest.mark.rule("FIX-63", "G-9", "streaming-1.9")
-async def test_what_follows_waits_until_the_sleeptime_agent_is_free(served: Served) -> None:
+async def test_what_follows_waits_until_the_sleeptime_agent_is_free(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     main, partner = await pair(served)
     busy = await served.letta.agents.messages.create_async(partner.id, input="SLOW 60000 hello")
     reply = await served.say(main.id, "Hello.")
     assert reply.stop_reason.stop_reason == "end_turn"
     (run_id,) = reply.usage.run_ids
     assert (await served.letta.runs.retrieve(run_id)).status == "created"
+    monkeypatch.setattr(runs, "LOOKUPS_S", (0,))
+    early = await served.http.post(f"/v1/runs/{run_id}/stream", json={})
+    assert (early.status_code, early.json()["detail"][:9]) == (409, "CONFLICT:")
+    monkeypatch.undo()
     await served.letta.agents.messages.cancel(partner.id, run_ids=[busy.id])
 
     async def begun() -> bool:

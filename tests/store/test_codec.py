@@ -27,6 +27,7 @@ USUAL: dict[str, dict[str, Any]] = {
         "tokens": None,
         "overheard": None,
         "traceparent": None,
+        "request_id": None,
         "aloud": False,
     },
     "Usage": {

@@ -46,6 +46,8 @@ _LOG_ID: Final = "x-api-request-log-id"
 _LOG_ID_CHARS: Final = 128
 ASYNC: Final = "send_message_async"
 BUSY: Final = "X-Eunoe-Busy"
+LOOKUPS_S: Final = (0, 0.25, 0.5, 1)
+"""How long is waited before each look for what may be about to begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,8 @@ class Engine:
 
     async def start(self) -> None:
         """Start dispatching, first what a past process left undone."""
+        self._stopping = False
+        self._opened.clear()
         self._task = asyncio.create_task(self._run())
         self._scan = asyncio.create_task(self._scan_on())
         self._alone = self._db.dialect == "sqlite"

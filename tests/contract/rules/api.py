@@ -18,6 +18,7 @@ RULES: Final = {
     "api-2.1": "An id is its kind's prefix and a lower-case UUID of version 4.",
     "api-2.2": "A malformed id in a path is 422 with a sample, or 400 on the routes that check it themselves.",
     "api-2.3": "A malformed id in a body is 422.",
+    "api-2.4": "`default` and the agent's id stand for its own list, where something is said or read.",
     "api-2.6": "The server makes every id; one that a caller gives is not honoured.",
     "api-2.8": "A well-formed id that is unknown or foreign is 404.",
     # Errors
@@ -34,12 +35,15 @@ RULES: Final = {
     "api-4.6": "In a PATCH an absent or null field keeps its value, a list or map replaces the old one whole.",
     "api-4.7": "A PATCH that changes nothing answers with the present entity.",
     # Lists
+    "api-5.1": "A list is a bare JSON array.",
+    "api-5.2": "`limit`, `before`, `after` and `order` say which part of a list is shown.",
     "api-5.3": "Walking a list with the client's iterator meets each item once and ends.",
     "api-5.4": "`after` and `before` are relative to the order shown, and together form a window.",
     "api-5.5": "Without a limit the list's own counts; zero asks for as much as a page holds.",
     "api-5.6": "A cursor that is unknown is 404 on some lists and ignored on the others.",
     "api-5.7": "Cursors of messages are absolute: `after` is newer and `before` older, whatever the order.",
     "api-5.8": "Messages of an agent are shown oldest first; `order` says which end they come from.",
+    "api-5.9": "What an agent has is listed and walked in the order of creation, whatever the ids.",
     "api-5.10": "A page counts stored messages and never splits the parts of one.",
     "api-5.11": "Each list has its default limit and order.",
     # Agents

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Body, Depends, Query
 from starlette.requests import Request
@@ -17,7 +17,15 @@ from eunoe.http.pages import message_page_of
 from eunoe.http.paths import ConversationAddress
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.http.sending import Target, answered, cancelled, resumed, sent_streaming, submitted
+from eunoe.http.sending import (
+    LOOKUPS_S,
+    Target,
+    answered,
+    cancelled,
+    resumed,
+    sent_streaming,
+    submitted,
+)
 from eunoe.service import places
 from eunoe.service.places import DEFAULT, Place
 from eunoe.store import messages, runs
@@ -29,8 +37,6 @@ from eunoe.wire.sends import ConversationMessageRequest, RetrieveStreamRequest
 from eunoe.wire.stream import LettaResponse
 
 router = v1("/conversations", tag="conversations")
-
-_LOOKUPS_S: Final = (0, 0.25, 0.5, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +145,7 @@ async def _chosen(me: Caller, place: Place, asked: RetrieveStreamRequest) -> Run
 async def _run_of(me: Caller, place: Place, *, otid: str) -> str:
     """Return the run of an otid, whose request may be on its way still (streaming 4.6)."""
     where = MessageFilter(agent_id=place.agent_id, conversation_id=place.conversation_id)
-    for wait_s in _LOOKUPS_S:
+    for wait_s in LOOKUPS_S:
         await asyncio.sleep(wait_s)
         async with me.read() as tx:
             run_id = await messages.run_of_otid(tx, otid, where)

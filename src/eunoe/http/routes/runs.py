@@ -1,5 +1,6 @@
 """Runs: what an agent did on one request, while it goes on and afterwards (streaming 4)."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, Final, get_args
 
@@ -10,14 +11,14 @@ from eunoe.domain import runs as domain
 from eunoe.domain.followups import run_of
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
 from eunoe.domain.spans import spans_of, trace_id_of
-from eunoe.errors import Invalid, Missing
-from eunoe.http.deps import Me, given
+from eunoe.errors import Invalid, ListBusy, Missing
+from eunoe.http.deps import Caller, Me, given
 from eunoe.http.document import STREAM
 from eunoe.http.pages import After, Before, ByCreation, Order, message_page_of, page_of
 from eunoe.http.paths import well_formed
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
-from eunoe.http.sending import resumed, with_result
+from eunoe.http.sending import LOOKUPS_S, resumed, with_result
 from eunoe.store import agents, followups, messages, run_tools, runs, steps
 from eunoe.store.db import Tx
 from eunoe.store.messages import MessageFilter, MessagePage
@@ -194,10 +195,19 @@ async def stream(
     run_id: RunId, me: Me, body: Annotated[RetrieveStreamRequest | None, Body()] = None
 ) -> Response:
     """Follow any run from any place: what it said, then what it says (streaming 4.6)."""
-    asked = body or RetrieveStreamRequest()
-    async with me.read() as tx:
-        run = await _run(tx, run_id)
-    return await resumed(me, run, asked)
+    return await resumed(me, await _begun(me, run_id), body or RetrieveStreamRequest())
+
+
+async def _begun(me: Caller, run_id: str) -> domain.Run:
+    """Return a run that has begun; raise `ListBusy` for one that waits for its agent for longer."""
+    for wait_s in LOOKUPS_S:
+        await asyncio.sleep(wait_s)
+        async with me.read() as tx:
+            await _run(tx, run_id, planned=True)
+            run = await runs.get(tx, run_id)
+        if run is not None:
+            return run
+    raise ListBusy(run_id=None)
 
 
 async def _run(tx: Tx, run_id: str, *, planned: bool = False) -> domain.Run:
