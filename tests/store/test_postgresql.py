@@ -101,6 +101,19 @@ async def test_a_value_too_long_to_be_found_by_is_told(notes: Database) -> None:
         await write()
 
 
+async def test_what_was_planned_while_a_table_was_small_does_not_scan_it_later(
+    notes: Database,
+) -> None:
+    async with notes.write(ACTOR) as tx:
+        await tx.execute("INSERT INTO notes (id, writer) VALUES ('a', 'none')")
+        await tx.execute("ANALYZE notes")
+    async with notes.read(ACTOR) as tx:
+        rows = await tx.fetch("EXPLAIN SELECT writer FROM notes WHERE id = 'a'")
+        kept = await tx.fetch_value("SHOW plan_cache_mode")
+    assert "Seq Scan" not in "".join(row[0] for row in rows)
+    assert kept == "force_generic_plan"
+
+
 async def test_an_error_of_the_block_passes_as_it_is(notes: Database) -> None:
     async def write() -> None:
         async with notes.write(ACTOR):

@@ -75,6 +75,8 @@ async def open_pool(url: str) -> Pool:
                 "application_name": "eunoe",
                 "jit": "off",
                 "plan_cache_mode": "force_generic_plan",
+                # A plan that was made while a table was small must not scan it when it has grown.
+                "enable_seqscan": "off",
                 "idle_in_transaction_session_timeout": _IDLE_TIMEOUT,
             },
         )
