@@ -55,10 +55,13 @@ class Process:
         agent_id: str = (await self.made("/v1/agents/", body))["id"]
         return agent_id
 
-    async def begun(self, agent_id: str, text: str) -> str:
-        """Send a message in the background; return its run once the model has spoken."""
+    async def begun(self, agent_id: str, text: str, *, background: bool = True) -> str:
+        """Send a message; return its run once the model has spoken.
+
+        In the background it belongs to whoever takes it first, else to this process.
+        """
         path, body = f"/v1/agents/{agent_id}/messages/stream", {"input": text}
-        more = {"background": True, "stream_tokens": True}
+        more = {"background": background, "stream_tokens": True}
         async with self.client.stream("POST", path, json={**body, **more}) as reply:
             assert reply.status_code == 200
             async for frame, _ in frames(reply):

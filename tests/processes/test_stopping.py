@@ -57,8 +57,9 @@ async def status_of(client: httpx.AsyncClient, path: str) -> int | None:
 
 
 @pytest.mark.rule("G-1", "G-4", "G-8", "G-9", "streaming-8.5")
+@pytest.mark.parametrize("background", [True, False])
 async def test_a_server_that_stops_gives_its_runs_to_a_worker_at_once(
-    database_url: str, model_url: str, tmp_path: Path
+    database_url: str, model_url: str, tmp_path: Path, background: bool
 ) -> None:
     given = variables(model_url)
     with (
@@ -68,7 +69,9 @@ async def test_a_server_that_stops_gives_its_runs_to_a_worker_at_once(
         async with asking(server) as first:
             idle = Process(server=worker, client=first.client)
             with idle.paused():
-                run_id = await first.begun(await first.agent(), f"SLOW 150 SAY {_WORDS}")
+                run_id = await first.begun(
+                    await first.agent(), f"SLOW 150 SAY {_WORDS}", background=background
+                )
                 reading = asyncio.create_task(first.read(run_id))
                 os.kill(server.process.pid, signal.SIGTERM)
                 ready = {await status_of(first.client, "/v1/ready/")}

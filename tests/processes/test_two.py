@@ -26,10 +26,9 @@ _WORDS: Final = " ".join(f"w{place}" for place in range(40))
 
 
 async def owned(pair: Pair, text: str) -> str:
-    """Return a run that the first process has begun; the other one had no say in it."""
-    first, second = pair
-    with second.paused():
-        return await first.begun(await first.agent(), text)
+    """Return a run that belongs to the first process, which accepted it."""
+    first, _ = pair
+    return await first.begun(await first.agent(), text, background=False)
 
 
 async def rows(url: str, run_id: str) -> list[tuple[object, ...]]:

@@ -35,7 +35,7 @@ class Errands:
 
 
 async def _worked(database: Database, errands: Errands, *asked: str) -> None:
-    async def nothing() -> list[str]:
+    async def nothing(_: object) -> list[str]:
         return []
 
     async def idle(*_: object) -> None:
@@ -85,7 +85,7 @@ async def test_what_nobody_asks_for_is_found_by_a_scan(
 
 
 async def test_who_stops_at_once_waits_for_no_work_that_has_not_begun(database: Database) -> None:
-    async def nothing() -> list[str]:
+    async def nothing(_: object) -> list[str]:
         return []
 
     async def idle(*_: object) -> None:

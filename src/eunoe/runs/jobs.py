@@ -1,9 +1,10 @@
 """What runs is dispatched by PgQueuer: in memory beside SQLite, in PostgreSQL else.
 
-Beside SQLite a new run begins at once, being owned already: it is queued if it has to be tried
-again. The queue only says that a run wants a worker; the run's own rows are the truth. What they
-say is unfinished is queued again at the start and then every `SCAN_S`, so that no run is
-forgotten with a queue, a worker or a request that died at the wrong moment (G-1, G-10).
+A new run that somebody waits for begins at once, owned by the process that accepted it: it is
+queued if it has to be tried again (`holding`). Beside SQLite every run begins so. The queue only
+says that a run wants a worker; the run's own rows are the truth. What they say is unfinished is
+queued again at the start and then every `SCAN_S`, so that no run is forgotten with a queue, a
+worker or a request that died at the wrong moment (G-1, G-10).
 """
 
 import asyncio
@@ -18,6 +19,7 @@ import structlog
 
 from eunoe.domain.runs import Run
 from eunoe.errors import EunoeError
+from eunoe.runs.holding import Holding
 from eunoe.store.db import Actor, Database, Tx
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ _EMBED: Final = "embed"
 _SWEEP: Final = "sweep"
 _QUIET: Final = timedelta(seconds=2)
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
+_SHOWN_BY: Final = 2 / 3
+"""The part of a heartbeat's time after which a run that is owned has a job for certain."""
+_EVER: Final = datetime.max.replace(tzinfo=UTC)
 # How long an idle dispatcher waits to look for jobs whose owner died: nobody announces those.
 LOOK: Final = timedelta(seconds=2)
 _FIRST_DELAY_S: Final = 0.2
@@ -72,11 +77,11 @@ class Jobs(Protocol):
     """Hands runs to workers. The two calls frame the commit of the transaction that makes one."""
 
     def taken(self, run: Run) -> Run:
-        """Return a new run as it is to be stored: owned by this process where there is no other."""
+        """Return a new run as it is to be stored: owned by this process unless it may go to any."""
         ...
 
     async def enqueue_in(self, tx: Tx, run_id: str) -> None:
-        """Queue the run with the transaction, where the queue lives in the same database."""
+        """Queue a run that nobody owns with the transaction, where the queue is in its database."""
         ...
 
     async def enqueued(self, run: Run, actor: Actor) -> None:
@@ -113,7 +118,7 @@ class Engine:
         db: Database,
         work: Callable[[str, Owned | None], Awaitable[None]],
         *,
-        unfinished: Callable[[], Awaitable[Sequence[str]]],
+        unfinished: Callable[[datetime], Awaitable[Sequence[str]]],
         embed: Callable[[str], Awaitable[None]],
         sweep: Callable[[], Awaitable[None]],
         ears: Ears | None = None,
@@ -134,6 +139,8 @@ class Engine:
         self._context = copy_context()
         self._begun: set[asyncio.Task[None]] = set()
         self._owned: dict[str, Owned] = {}
+        self._holding = Holding(db, RUN)
+        self._shows: asyncio.Task[None] | None = None
         self._duties: list[Duty] = []
         self._cut: list[tuple[str, str]] = []
 
@@ -149,7 +156,9 @@ class Engine:
         self._scan = asyncio.create_task(self._scan_on())
         self._alone = self._db.dialect == "sqlite"
         if not self._alone:
-            # A run would go to other processes here; beside SQLite it begins without the queue.
+            every_s = HEARTBEAT_TIMEOUT.total_seconds() / 3
+            self._shows = asyncio.create_task(self._holding.show_on(every_s))
+            # A run may go to other processes here; beside SQLite it begins without the queue.
             await self._opened.wait()
 
     async def _run(self) -> None:
@@ -197,22 +206,26 @@ class Engine:
             task.cancel()
         if left:
             await asyncio.wait(left)
+        if self._shows is not None:
+            self._shows.cancel()
+            await asyncio.wait([self._shows])
             await self._hand_over()
-        self._queue = self._task = None
+        self._queue = self._task = self._shows = None
 
     async def _hand_over(self) -> None:
-        """Queue again what was cut short, for another process where there is one."""
-        if self._alone:
-            return
+        """Queue again what was cut short, for another process."""
         try:
             # The engine waits for a database that is away; who is to end cannot.
             async with asyncio.timeout(_HAND_OVER_S):
+                await self._holding.give_up([name for _, name in self._cut])
                 await self._queue_up(self._cut)
         except Exception as error:  # noqa: BLE001 -- they are found by a scan all the same
             _log.warning("jobs.not_handed_over", error=type(error).__name__)
 
     def taken(self, run: Run) -> Run:
-        return replace(run, status="running", fence=1) if self._alone else run
+        if self._alone or not (run.background or self._stopping):
+            return replace(run, status="running", fence=1)
+        return run
 
     async def enqueue_in(self, tx: Tx, run_id: str) -> None:
         if tx.dialect == "postgresql":
@@ -221,17 +234,26 @@ class Engine:
             await put_in(tx, run_id)
 
     async def enqueued(self, run: Run, actor: Actor) -> None:
-        if self._alone and not self._stopping:
-            self._owned[run.id] = (run, actor)
-            begun = asyncio.create_task(self._begin(run.id), context=self._context.copy())
-            self._begun.add(begun)
-            begun.add_done_callback(self._begun.discard)
+        if not run.fence:
+            return
+        if self._stopping:
+            # It was accepted when there was no stopping yet; beside SQLite the next start finds it.
+            await self._queue_up([(RUN, run.id)])
+            return
+        self._owned[run.id] = (run, actor)
+        self._holding.begin(run.id)
+        begun = asyncio.create_task(self._begin(run.id), context=self._context.copy())
+        self._begun.add(begun)
+        begun.add_done_callback(self._begun.discard)
 
     async def _begin(self, run_id: str) -> None:
         try:
             await self._take_up(run_id, 0)
         except PutOff as later:
+            await self._holding.give_up([run_id])
             await self._queue_up([(RUN, run_id)], delay=later.delay)
+        finally:
+            self._holding.end(run_id)
 
     async def enqueue_here(self, run_id: str) -> None:
         """Queue a stored run that nobody owns, where the queue lives in this process."""
@@ -267,7 +289,9 @@ class Engine:
 
     async def _enqueue_unfinished(self) -> None:
         """Queue the unfinished runs that nobody carries out and that are not queued yet."""
-        left = [(RUN, run_id) for run_id in await self._unfinished()]
+        # One that another process accepted since then may be owned without being shown yet.
+        young = _EVER if self._alone else present() - HEARTBEAT_TIMEOUT * _SHOWN_BY
+        left = [(RUN, run_id) for run_id in await self._unfinished(young)]
         for duty in self._duties:
             left.extend((duty.name, name) for name in await duty.pending())
         await self._queue_up(left)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 import structlog
@@ -162,10 +162,10 @@ class Runner:
             raise PreviewUnknown
         return await ports.model.preview(request(turn, ports))
 
-    async def _unfinished(self) -> list[str]:
+    async def _unfinished(self, young: datetime) -> list[str]:
         async with self._db.read(Actor()) as tx:
             left = [
-                *await runs.unfinished(tx),
+                *await runs.unfinished(tx, young=young),
                 *await followups.pending(tx),
                 *await waiting.first_of_free(tx),
             ]

@@ -166,7 +166,8 @@ async def _begun(
                 await _insert(tx, run, origin, submission, said)
                 if claim is not None and not await claim(tx, run.id):
                     raise Taken
-                await jobs.enqueue_in(tx, run.id)
+                if not run.fence:
+                    await jobs.enqueue_in(tx, run.id)
                 await _first_of_all(tx, run, submission, held=_is_again(submission))
             break
         except UniqueViolated as clash:

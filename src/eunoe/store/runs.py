@@ -254,10 +254,15 @@ async def to_go_on(tx: Tx, run_ids: Sequence[str]) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-async def unfinished(tx: Tx) -> list[str]:
-    """Return the ids of all runs that hold a list, of every organization, oldest first."""
+async def unfinished(tx: Tx, *, young: datetime) -> list[str]:
+    """Return the ids of all runs that hold a list, of every organization, oldest first.
+
+    Those that somebody owns and that were made after `young` are left out.
+    """
     rows = await tx.fetch(
-        f"SELECT id FROM runs WHERE {_ACTIVE} AND list_id <> id ORDER BY created_at, id"
+        f"SELECT id FROM runs WHERE {_ACTIVE} AND list_id <> id AND (fence = 0 OR created_at < $1)"
+        " ORDER BY created_at, id",
+        to_micros(young),
     )
     return [row[0] for row in rows]
 
