@@ -48,6 +48,7 @@ class Route(APIRoute):
     ) -> None:
         self.path, self.endpoint, self.name = path, endpoint, endpoint.__name__
         self.methods: set[str] = set(options["methods"])
+        self.options: Json = {"responses": responses, **options}
         self.path_regex, self.path_format, self.param_convertors = compile_path(path)
         self.described = partial(APIRoute, path, endpoint, responses=responses, **options)
         """Makes the same route with the models of its answers."""

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 from fastapi import Depends, File, Header, Query, UploadFile
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from eunoe.domain.files import Duplicates
 from eunoe.domain.folders import partition
 from eunoe.errors import Invalid, Missing
 from eunoe.http.deps import Me
+from eunoe.http.document import Route
 from eunoe.http.pages import page_of
 from eunoe.http.paths import FileId, FolderId
 from eunoe.http.replies import JsonReply
@@ -248,12 +248,12 @@ _SOURCES: Final = {
 """What each operation was called while folders had another name."""
 
 for route in router.routes:
-    if isinstance(route, APIRoute):
+    if isinstance(route, Route):
         sources.add_api_route(
             route.path.removeprefix(router.prefix),
             route.endpoint,
-            methods=[*(route.methods or ())],
-            operation_id=_SOURCES[route.operation_id or ""],
-            status_code=route.status_code,
-            responses=route.responses,
+            methods=sorted(route.methods),
+            operation_id=_SOURCES[route.options["operation_id"]],
+            status_code=route.options["status_code"],
+            responses=route.options["responses"],
         )
