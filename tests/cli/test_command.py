@@ -1,7 +1,9 @@
 """The command line without a server: help, mistakes, and the database."""
 
 import sqlite3
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,6 +57,9 @@ def test_the_version_is_printed(shell: Shell) -> None:
         (["server"], {"EUNOE_DATABSE_URL": "x"}, "did you mean EUNOE_DATABASE_URL?"),
         (["db", "check"], {"EUNOE_DATABASE_URL": "mysql://x"}, "postgresql://"),
         (["chat", "a", "b"], {}, "unexpected extra argument"),
+        (["costs", "--by", "week"], {}, "not one of 'agent', 'model'"),
+        (["budgets", "set", "organization", "week", "1"], {}, "not one of 'day', 'month'"),
+        (["audit", "--limit", "0"], {}, "greater than or equal to 1"),
         (["server", "--port", "0"], {"EUNOE_ENCRYPTION_KEY": "hunter2"}, "eunoe secrets key"),
     ],
 )
@@ -82,6 +87,23 @@ def test_a_database_is_made_checked_and_copied(shell: Shell, tmp_path: Path) -> 
     assert (again.returncode, "Traceback" in again.stderr) == (1, False)
 
 
+@pytest.mark.parametrize("deed", [["backup", "copy.db"], ["verify"]])
+def test_a_database_that_is_not_there_is_neither_copied_nor_made(
+    shell: Shell, tmp_path: Path, deed: list[str]
+) -> None:
+    done = shell.run("db", *deed)
+    assert done.returncode == 1
+    assert f"There is no database {tmp_path / 'data/eunoe.db'}" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_cannot_be_made_is_a_sentence(shell: Shell) -> None:
+    shell.run("db", "upgrade")
+    done = shell.run("db", "backup", "nowhere/copy.db")
+    assert done.returncode == 1
+    assert done.stderr == "eunoe: nowhere/copy.db.part: No such file or directory.\n"
+
+
 def test_secrets_are_sealed_anew_with_the_newest_key(shell: Shell) -> None:
     old, new = (shell.run("secrets", "key").stdout.strip() for _ in range(2))
     assert len({old, new}) == 2
@@ -106,6 +128,22 @@ def test_without_a_server_chat_says_how_to_start_one(shell: Shell) -> None:
     done = shell.run("chat", "--url", "http://127.0.0.1:9", said="hello\n")
     assert done.returncode == 1
     assert "start one with: eunoe server" in done.stderr
+
+
+class _Page(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<html>Welcome</html>")
+
+
+def test_chat_says_that_what_answers_is_no_server(shell: Shell) -> None:
+    with HTTPServer(("127.0.0.1", 0), _Page) as pages:
+        threading.Thread(target=pages.handle_request).start()
+        url = f"http://127.0.0.1:{pages.server_port}"
+        done = shell.run("chat", "--url", url, said="hello\n")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert f"What answers at {url}/v1/agents/" in done.stderr
 
 
 def test_the_doctor_finds_what_is_wrong_and_how_to_mend_it(shell: Shell) -> None:

@@ -32,6 +32,26 @@ def test_without_a_model_it_starts_and_says_how_to_get_one(shell: Shell) -> None
         assert "OPENAI_API_KEY" in "\n".join(server.out)
 
 
+def test_a_provider_that_cannot_be_reached_is_named_with_the_reason(shell: Shell) -> None:
+    away = {"OPENAI_API_KEY": "x", "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+    with shell.with_variables(away).serving("--port", "0") as server:
+        rows = dict(line.split(maxsplit=1) for line in server.out if line.startswith("  "))
+    assert rows["models"] == "none"
+    assert rows["openai"].startswith("http://127.0.0.1:9/v1: openai cannot be reached: ")
+    assert "check the address" in rows["openai"]
+    assert rows["openai"].endswith("its models are served once it answers")
+
+
+def test_a_file_of_data_has_one_server(shell: Shell) -> None:
+    with shell.serving("--port", "0"):
+        second = shell.run("server", "--port", "0")
+        assert second.returncode == 1
+        assert "A server or another command has the database open" in second.stderr
+        assert shell.run("db", "backup", "copy.db").returncode == 0
+    with shell.serving("--port", "0") as again:
+        assert again.url
+
+
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_it_stops_when_told_to(shell: Shell, how: signal.Signals, code: int) -> None:
     with shell.serving("--port", "0") as server:

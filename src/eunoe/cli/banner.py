@@ -1,14 +1,19 @@
 """What a server that is up says to who started it: where it is, what it serves, what to try."""
 
+import asyncio
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from rich.console import Console
 from rich.text import Text
 
+from eunoe import errors
+from eunoe.cli import models
 from eunoe.cli.client import Client, Served
 from eunoe.cli.failure import CommandFailed
+from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.settings import Settings
 
 _PAUSE_S: Final = 0.02
@@ -55,8 +60,17 @@ def show(
     """Print the banner."""
     rows = [("data", configured.database_label)]
     if served is not None:
+        providers = providers_from(configured.provider_values)
+        none = "none" if providers else NO_MODEL
         embeddings = _some(served.embeddings) or "none; search finds words, not meanings"
-        rows = [("models", _some(served.models) or NO_MODEL), ("embeddings", embeddings), *rows]
+        silent = [one for one in providers if not served.has_models_of(one.name)]
+        missed = asyncio.run(_missed(silent))
+        rows = [
+            ("models", _some(served.models) or none),
+            *missed,
+            ("embeddings", embeddings),
+            *rows,
+        ]
     if made_up.password is not None:
         rows.append(("password", f"{made_up.password}  (for this start; EUNOE_PASSWORD sets one)"))
     if made_up.key is not None:
@@ -69,6 +83,20 @@ def show(
         "eunoe chat" if configured.port == _DEFAULT_PORT else f"eunoe chat --url {configured.url}"
     )
     console.print(Text("\nTry: ") + Text(chat, "bold") + Text("\n"), soft_wrap=True)
+
+
+async def _missed(providers: Sequence[ProviderConfig]) -> list[tuple[str, str]]:
+    """Say of each provider that adds no models why that is, as it says itself."""
+
+    async def why(provider: ProviderConfig) -> tuple[str, str]:
+        try:
+            await models.asked(provider)
+        except errors.ModelError as error:
+            later = "; its models are served once it answers"
+            return provider.name, f"{provider.base_url}: {error}; {models.remedy(error)}{later}"
+        return provider.name, f"{provider.base_url}: lists no models"
+
+    return await asyncio.gather(*map(why, providers))
 
 
 def _some(handles: tuple[str, ...]) -> str:

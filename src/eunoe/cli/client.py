@@ -3,6 +3,7 @@
 The official client is not needed to run a server, so it is not a dependency of one.
 """
 
+import re
 import ssl
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ _OK: Final = 200
 _NOTHING: Final = 204
 _UNAUTHORIZED: Final = 401
 _CONFLICT: Final = 409
+_CODE: Final = re.compile(r"\A[A-Z_]+: ")
+"""What a text of the API's begins with, for programs (api 3.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,9 @@ class Served:
 
     models: tuple[str, ...]
     embeddings: tuple[str, ...]
+
+    def has_models_of(self, provider: str) -> bool:
+        return any(handle.startswith(f"{provider}/") for handle in self.models)
 
 
 class Refused(CommandFailed):
@@ -168,7 +174,7 @@ class Client:
             sentence = "The file is larger than the server takes; raise its EUNOE_MAX_BODY_BYTES."
             raise Refused(sentence, status=answer.status_code)
         _refuse(answer)
-        return cast("Json", answer.json())
+        return cast("Json", _json(answer))
 
     def cancel(self, agent_id: str) -> bool:
         """Stop what the agent is doing; false when it was doing nothing."""
@@ -215,7 +221,7 @@ class Client:
         """Return what the API answers, null for nothing; raise `Refused` where it does not."""
         answer = self._request(method, path, json=json, params=params)
         _refuse(answer)
-        return None if answer.status_code == _NOTHING else answer.json()
+        return None if answer.status_code == _NOTHING else _json(answer)
 
     def _request(
         self,
@@ -247,12 +253,17 @@ def _refuse(answer: httpx.Response) -> None:
             "The server wants a password or a key; set EUNOE_PASSWORD or EUNOE_API_KEY to it."
         )
         raise Refused(sentence, status=answer.status_code)
+    said = _CODE.sub("", _detail(_json(answer))) or answer.reason_phrase
+    raise Refused(f"{said} (HTTP {answer.status_code})", status=answer.status_code)
+
+
+def _json(answer: httpx.Response) -> object:
+    """Return the body. Raises `Refused` where it is none of the API's."""
     try:
-        body = cast("object", answer.json())
-    except ValueError:
-        body = None
-    sentence = f"{_detail(body) or answer.reason_phrase} (HTTP {answer.status_code})"
-    raise Refused(sentence, status=answer.status_code)
+        return cast("object", answer.json())
+    except ValueError as error:
+        sentence = f"What answers at {answer.url} is no Eunoe (HTTP {answer.status_code})"
+        raise Refused(sentence, status=answer.status_code) from error
 
 
 def _detail(body: object) -> str:

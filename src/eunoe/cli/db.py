@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 import typer
 
 from eunoe import settings
-from eunoe.cli.failure import FAILED
+from eunoe.cli.failure import FAILED, CommandFailed
 from eunoe.store import database
 from eunoe.store import restore as copies
 from eunoe.store import verify as verification
@@ -19,9 +19,15 @@ T = TypeVar("T")
 _Opened: TypeAlias = SqliteDatabase | PostgresqlDatabase
 
 
-def _with_database(work: Callable[[_Opened], Awaitable[T]]) -> tuple[str, T]:
+def _with_database(
+    work: Callable[[_Opened], Awaitable[T]], *, makes: bool = False
+) -> tuple[str, T]:
     """Do something with the configured database; return what it is called, and what came of it."""
     configured = settings.load()
+    label = configured.database_label
+    if configured.is_sqlite and not makes and not Path(label).exists():
+        sentence = f"There is no database {label}; check EUNOE_DATA_DIR and EUNOE_DATABASE_URL."
+        raise CommandFailed(sentence)
 
     async def run() -> T:
         db = await database.open_database(configured.database_url)
@@ -30,7 +36,7 @@ def _with_database(work: Callable[[_Opened], Awaitable[T]]) -> tuple[str, T]:
         finally:
             await db.close()
 
-    return configured.database_label, asyncio.run(run())
+    return label, asyncio.run(run())
 
 
 def upgrade() -> int:
@@ -41,7 +47,7 @@ def upgrade() -> int:
         await database.upgrade(db)
         return before, await database.version(db)
 
-    label, (before, after) = _with_database(work)
+    label, (before, after) = _with_database(work, makes=True)
     done = "was up to date" if before == after else f"upgraded from {before or 'nothing'}"
     typer.echo(f"{label}: {done}, now at {after}")
     return 0

@@ -15,21 +15,19 @@ from rich.console import Console
 from rich.text import Text
 
 from eunoe import errors, settings
+from eunoe.cli import models
 from eunoe.cli.banner import NO_MODEL
 from eunoe.cli.client import Client
 from eunoe.cli.failure import FAILED
-from eunoe.cli.models import DEFAULTS
 from eunoe.llm.local_files import is_intact, is_present
 from eunoe.llm.local_source import is_installed
 from eunoe.llm.providers import ProviderConfig, providers_from
-from eunoe.llm.sources import Endpoint
 from eunoe.settings import Settings
 from eunoe.store.database import Finding, check, open_database
 from eunoe.tools.sandbox import Limits, Sandbox
 from eunoe.tools.sandbox_remote import remote
 
 _ROOM_BYTES: Final = 1024**3
-_PROVIDER_S: Final = 10.0
 _MARKS: Final = {"good": ("✓", "green"), "poor": ("!", "yellow"), "bad": ("✗", "red")}
 
 
@@ -184,14 +182,14 @@ def _providers(configured: Settings) -> Iterator[Diagnosis]:
     elif not providers:
         yield Diagnosis("models", "bad", "none", NO_MODEL)
     for provider in providers:
-        yield asyncio.run(_asked(provider))
+        yield _asked(provider)
 
 
 def _local(configured: Settings) -> Diagnosis:
     if not is_installed():
         found = "no provider is configured, and what runs the local model is not installed"
         return Diagnosis("local model", "bad", found, NO_MODEL)
-    for one in DEFAULTS:
+    for one in models.DEFAULTS:
         if not is_present(one, configured.local_models):
             found = f"{one.handle} is not fetched yet; the server does so when it starts"
             remedy = "eunoe models pull fetches it now"
@@ -200,30 +198,21 @@ def _local(configured: Settings) -> Diagnosis:
             found = f"{one.handle} in {configured.local_models} is damaged"
             remedy = f"eunoe models pull {one.name}"
             return Diagnosis("local model", "bad", found, remedy)
-    handles = ", ".join(one.handle for one in DEFAULTS)
+    handles = ", ".join(one.handle for one in models.DEFAULTS)
     return Diagnosis("local model", "good", f"{handles}, as they should be")
 
 
-async def _asked(provider: ProviderConfig) -> Diagnosis:
-    endpoint = Endpoint(provider)
-    what = provider.name
+def _asked(provider: ProviderConfig) -> Diagnosis:
     try:
-        async with asyncio.timeout(_PROVIDER_S):
-            listed = await endpoint.listed()
-    except TimeoutError:
-        found = f"{provider.base_url} did not answer within {_PROVIDER_S:.0f} s"
-        remedy = "check the address and the network"
-        return Diagnosis(what, "bad", found, remedy)
+        listed = asyncio.run(models.asked(provider))
     except errors.ModelError as error:
-        is_key = isinstance(error, errors.ModelKeyRefused)
-        remedy = "set another key" if is_key else "check the address, the key and the network"
         found = f"{provider.base_url}: {error}"
-        return Diagnosis(what, "bad", found, remedy)
-    finally:
-        await endpoint.aclose()
-    models, embeddings = len(listed.models), len(listed.embeddings)
-    found = f"{provider.base_url}: {models} models, {embeddings} embedding models"
-    return Diagnosis(what, "good", found)
+        return Diagnosis(provider.name, "bad", found, models.remedy(error))
+    found = (
+        f"{provider.base_url}: {len(listed.models)} models, "
+        f"{len(listed.embeddings)} embedding models"
+    )
+    return Diagnosis(provider.name, "good", found)
 
 
 async def _tried_sandbox(configured: Settings) -> str | None:

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eunoe import settings
-from eunoe.cli.failure import MISUSED, CommandFailed
-from eunoe.domain.keys import SCOPES, Key
+from eunoe.domain.keys import Key, Scope
 from eunoe.service import keys
 from eunoe.settings import Settings
 from eunoe.store import database
@@ -25,15 +24,13 @@ T = TypeVar("T")
 def create(
     *,
     name: str,
-    scope: str,
+    scope: Scope,
     agents: list[str],
     organization: str | None,
     user: str | None,
     days: float | None,
 ) -> int:
     """Print a new key, which is shown this once."""
-    if scope not in SCOPES:
-        raise CommandFailed(f"The scope is one of {', '.join(SCOPES)}.", code=MISUSED)
     configured = settings.load()
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
     text, made = _with(
@@ -91,7 +88,6 @@ def _with(configured: Settings, deed: Callable[[Database], Awaitable[T]]) -> T:
         async with database.opened(configured.database_url) as db:
             return await deed(db)
 
-    configured.data_dir.mkdir(parents=True, exist_ok=True)
     return asyncio.run(run())
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, cast
+from typing import Annotated, Final, Literal, cast
 
 import typer
 
@@ -34,7 +34,8 @@ app.add_typer(models, name="models")
 app.add_typer(secrets, name="secrets")
 
 _Subject = Annotated[str, typer.Argument(help="organization, or the id of an agent or a key.")]
-_Period = Annotated[str, typer.Argument(help="day, month or total.")]
+_Period = Annotated[Literal["day", "month", "total"], typer.Argument(help="Of which time.")]
+_Limit = Annotated[int, typer.Option(min=1, help="How many at most.")]
 _Url = Annotated[
     str | None, typer.Option("--url", help="The server, if it is not the configured one.")
 ]
@@ -122,17 +123,17 @@ def import_(
 
 
 @app.command()
-def audit(
-    limit: Annotated[int, typer.Option(help="How many entries at most.")] = 50, url: _Url = None
-) -> None:
+def audit(limit: _Limit = 50, url: _Url = None) -> None:
     """List what was administered on the running server, the newest first."""
     _do("memory", "audit", limit=limit, url=url)
 
 
 @app.command()
 def costs(
-    by: Annotated[str | None, typer.Option(help="agent, model, key or day.")] = None,
-    days: Annotated[float | None, typer.Option(help="Of the last so many days.")] = None,
+    by: Annotated[
+        Literal["agent", "model", "key", "day"] | None, typer.Option(help="A sum for each.")
+    ] = None,
+    days: Annotated[float | None, typer.Option(min=0, help="Of the last so many days.")] = None,
     agent: Annotated[str | None, typer.Option(help="Of the agent with this id.")] = None,
     url: _Url = None,
 ) -> None:
@@ -192,7 +193,9 @@ def db_backup(
 @keys.command("create")
 def keys_create(
     name: Annotated[str, typer.Argument(help="What it is for.")],
-    scope: Annotated[str, typer.Option(help="read, run, write or admin.")] = "write",
+    scope: Annotated[
+        Literal["read", "run", "write", "admin"], typer.Option(help="What it may do.")
+    ] = "write",
     agent: Annotated[
         list[str] | None, typer.Option(help="The id of an agent; for all if absent.")
     ] = None,
@@ -200,7 +203,7 @@ def keys_create(
         str | None, typer.Option(help="Whose; the default's if absent.")
     ] = None,
     user: Annotated[str | None, typer.Option(help="Who acts with it.")] = None,
-    days: Annotated[float | None, typer.Option(help="How long it lasts.")] = None,
+    days: Annotated[float | None, typer.Option(min=0, help="How long it lasts.")] = None,
 ) -> None:
     """Make a key, and print it this once."""
     _do(
@@ -249,11 +252,7 @@ def db_restore(
 
 
 @memory.command("history")
-def memory_history(
-    block: _Block,
-    limit: Annotated[int, typer.Option(help="How many versions at most.")] = 20,
-    url: _Url = None,
-) -> None:
+def memory_history(block: _Block, limit: _Limit = 20, url: _Url = None) -> None:
     """List the versions of a block: when, by whom, and what it became."""
     _do("memory", "history", block=block, limit=limit, url=url)
 
@@ -319,6 +318,11 @@ def main() -> None:
     except errors.EunoeError as error:
         misused = isinstance(error, (errors.SettingUnknown, errors.SettingInvalid))
         _quit(str(error), MISUSED if misused else FAILED)
+    except OSError as error:
+        # What concerns no file of the user's is a mistake of ours.
+        if error.filename is None:
+            raise
+        _quit(f"{error.filename}: {error.strerror}.", FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

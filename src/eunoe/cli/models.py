@@ -21,13 +21,14 @@ from eunoe.llm.local_catalog import ARTIFACTS, DEFAULT_CHAT, DEFAULT_EMBEDDING, 
 from eunoe.llm.local_files import is_intact, is_present
 from eunoe.llm.local_files import pull as pull_files
 from eunoe.llm.local_source import is_installed
-from eunoe.llm.providers import providers_from
-from eunoe.llm.sources import Endpoint
+from eunoe.llm.providers import ProviderConfig, providers_from
+from eunoe.llm.sources import Endpoint, Listed
 from eunoe.settings import Settings
 
 DEFAULTS: Final = (DEFAULT_CHAT, DEFAULT_EMBEDDING)
 INSTALL: Final = "pip install 'eunoe[local]'"
 _MEBIBYTE: Final = 1024 * 1024
+_PROVIDER_S: Final = 10.0
 
 
 def pull(*, names: Sequence[str]) -> int:
@@ -64,20 +65,35 @@ def show() -> int:
 async def _show_providers(configured: Settings, console: Console) -> bool:
     failed = False
     for provider in providers_from(configured.provider_values):
-        endpoint = Endpoint(provider)
         console.print(f"\n{provider.name}, {provider.base_url}", style="bold", markup=False)
         try:
-            listed = await endpoint.listed()
+            listed = await asked(provider)
         except errors.ModelError as error:
             failed = True
-            console.print(f"  {error}", style="red", markup=False)
+            console.print(f"  {error}; {remedy(error)}", style="red", markup=False)
         else:
             handles = [*listed.models, *listed.embeddings]
             for handle in sorted(entry.handle for entry in handles):
                 console.print(f"  {handle}", markup=False)
-        finally:
-            await endpoint.aclose()
     return failed
+
+
+async def asked(provider: ProviderConfig) -> Listed:
+    """Return what a provider says that it serves. Raises `ModelError` where it says nothing."""
+    endpoint = Endpoint(provider)
+    try:
+        async with asyncio.timeout(_PROVIDER_S):
+            return await endpoint.listed()
+    except TimeoutError as error:
+        sentence = f"{provider.name} did not answer within {_PROVIDER_S:.0f} s"
+        raise errors.ModelTimedOut(sentence) from error
+    finally:
+        await endpoint.aclose()
+
+
+def remedy(error: errors.ModelError) -> str:
+    is_key = isinstance(error, errors.ModelKeyRefused)
+    return "set another key" if is_key else "check the address, the key and the network"
 
 
 def ensure(configured: Settings, console: Console) -> None:

@@ -24,7 +24,7 @@ from eunoe.cli.failure import CommandFailed
 from eunoe.cli.stopping import draining_first
 from eunoe.service.keys import create_first
 from eunoe.settings import PREFIX, Settings
-from eunoe.store.database import opened
+from eunoe.store.database import opened, served
 
 Application: TypeAlias = Callable[..., Any]
 """An ASGI application. Which framework it is made with is not this command's to know."""
@@ -46,7 +46,7 @@ def serve(*, host: str | None, port: int | None, workers: int | None, secure: bo
     )
     # uvicorn raises the signal that ended it once more when all is closed: to stop is no failure.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
-    with _bound(configured) as listener:
+    with _bound(configured) as listener, served(configured.database_url):
         models.ensure(configured, Console(highlight=False))
         actual = configured.model_copy(update={"port": listener.getsockname()[1]})
         key = asyncio.run(_prepare(actual))
@@ -107,11 +107,7 @@ async def _prepare(configured: Settings) -> str | None:
 
     Returns the first key, where keys are wanted and there is none yet that administers.
     """
-    try:
-        configured.data_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        sentence = f"The data folder {configured.data_dir} cannot be made: {error.strerror}."
-        raise CommandFailed(sentence) from error
+    configured.data_dir.mkdir(parents=True, exist_ok=True)
     sealing(configured)
     async with opened(configured.database_url) as db:
         return (

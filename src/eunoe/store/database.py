@@ -1,7 +1,8 @@
 """Open a database, bring it up to this version, look after it."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, assert_never
@@ -13,6 +14,7 @@ from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.migrations import HEAD, REVISIONS
 from eunoe.store.migrations.stored import is_only_wider, jobs_are_current, stored_revision
 from eunoe.store.sealing import NO_KEYS, Sealer
+from eunoe.store.sqlite_lock import hold
 
 if TYPE_CHECKING:
     from eunoe.store.postgresql import PostgresqlDatabase
@@ -83,6 +85,23 @@ async def opened(
         yield db
     finally:
         await db.close()
+
+
+@contextmanager
+def served(url: str) -> Generator[None]:
+    """Be the one server of an SQLite file; two would take up each other's runs as a dead one's.
+
+    Raises `DatabaseInUse` where there is one. PostgreSQL has as many as there are.
+    """
+    match located(url):
+        case str():
+            yield
+        case path:
+            lock = hold(path, alone=True, suffix="server")
+            try:
+                yield
+            finally:
+                os.close(lock)
 
 
 async def version(db: Database) -> str | None:

@@ -77,10 +77,10 @@ async def restore(url: str, path: Path, *, force: bool) -> None:
 
 
 def _check(path: Path, *, there: bool, force: bool) -> None:
-    if there and not force:
-        raise DatabaseExists
     if not path.is_file():
         raise BackupUnreadable(f"There is no file {path}.")
+    if there and not force:
+        raise DatabaseExists
 
 
 def _put_back(source: Path, target: Path, *, force: bool) -> None:
