@@ -173,7 +173,7 @@ async def test_a_spent_budget_refuses_the_next_run_before_any_effect(
     await priced(http, agent)
 
 
-@pytest.mark.rule("streaming-4.2", "G-14")
+@pytest.mark.rule("streaming-4.2", "streaming-5.1", "G-14")
 async def test_a_run_that_spends_a_budget_ends_with_its_step_and_loses_nothing(
     world: World, http: httpx.AsyncClient, strict: AsyncLetta
 ) -> None:
@@ -187,6 +187,8 @@ async def test_a_run_that_spends_a_budget_ends_with_its_step_and_loses_nothing(
     assert world.tools.calls == [("count", {})]
     (run,) = (await strict.runs.list(agent_id=agent.id)).items
     assert (run.status, run.stop_reason) == ("failed", "insufficient_credits")
+    (step,) = (await strict.runs.steps.list(run.id)).items
+    assert (step.status, step.stop_reason) == ("success", "insufficient_credits")
     (budget,) = (await http.get("/v1/budgets")).json()
     assert budget["spent_usd"] == pytest.approx(reply.usage.to_dict()["cost_usd"])
     assert (await http.delete(f"/v1/budgets/{agent.id}/total")).status_code == 204

@@ -134,6 +134,7 @@ def test_failures_of_a_model() -> None:
         (errors.ModelCreditExhausted, 402),
         (errors.ModelKeyRefused, 401),
         (errors.ModelRequestRefused, 400),
+        (errors.BedrockPermissionDenied, 403),
         (errors.ModelUnreachable, 500),
         (errors.ModelOverloaded, 503),
         (errors.SystemPromptTooLarge, 400),

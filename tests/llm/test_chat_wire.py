@@ -177,7 +177,7 @@ async def test_the_finish_reason_is_passed_on(word: str, reason: str) -> None:
         (event_stream(delta(content="half"), b'data: {"choi\n\n'), ModelReplyInvalid),
         (event_stream(delta(content="half"), b'data: {"choi', ended=False), ModelReplyCut),
         (event_stream(delta("stop")), ModelReplyEmpty),
-        (event_stream(delta("stop", reasoning="only")), ModelReplyEmpty),
+        (event_stream(delta("stop", reasoning=" \n")), ModelReplyEmpty),
         (event_stream(delta("because", content="x")), ModelReplyInvalid),
         (event_stream(delta(content="x"), b"data: 7\n\n"), ModelReplyInvalid),
         (event_stream({"choices": [7]}), ModelReplyInvalid),

@@ -7,7 +7,13 @@ import orjson
 import pytest
 
 from eunoe.domain.models import ModelConfig
-from eunoe.errors import BedrockExtraMissing, ModelKeyRefused, ModelRateLimited
+from eunoe.engine.failures import ending_of
+from eunoe.errors import (
+    BedrockExtraMissing,
+    BedrockPermissionDenied,
+    ModelKeyRefused,
+    ModelRateLimited,
+)
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.retries import Retries
 from eunoe.llm.sources import Endpoint
@@ -43,20 +49,23 @@ def bedrock(url: str) -> Endpoint:
     return Endpoint(provider, retries=Retries(most=0))
 
 
-@pytest.mark.rule("P29", "FIX-66")
+@pytest.mark.rule("P29", "P36", "streaming-9.3", "FIX-66")
 async def test_bedrock_is_asked_with_the_sessions_credentials() -> None:
     pytest.importorskip("boto3")
     config = _config("bedrock", CLAUDE)
-    body = b'{"message": "Too many requests"}'
     answer, requests = answering(
-        refusing(429, body, headers={"x-amzn-errortype": "ThrottlingException"})
+        refusing(429, b'{"message": "Slow"}', headers={"x-amzn-errortype": "ThrottlingException"}),
+        refusing(403, b'{"message": "No"}', headers={"x-amzn-errortype": "AccessDeniedException"}),
     )
     async with serving(answer) as url:
         endpoint = bedrock(url)
         with pytest.raises(ModelRateLimited):
             await said(endpoint.model(config), asking(tools=[NOOP, ECHO], config=config))
+        with pytest.raises(BedrockPermissionDenied) as denied:
+            await said(endpoint.model(config), asking(config=config))
         await endpoint.aclose()
-    (request,) = requests
+    assert ending_of(denied.value, run_id="run-1").reason == "error"
+    request = requests[0]
     assert request.path.startswith("/model/eu.anthropic.claude-haiku-4-5")
     assert "AKIATEST" in request.headers["authorization"]
     assert request.headers["x-amz-security-token"] == SESSION

@@ -225,11 +225,14 @@ async def test_a_page_in_place_of_a_reply(lane: Lane) -> None:
             await said(model, ask(lane, "hello"))
 
 
-@pytest.mark.rule("P40", "streaming-9.3")
-async def test_an_empty_reply_is_a_failure(lane: Lane) -> None:
+@pytest.mark.rule("P40", "L36", "streaming-9.3")
+async def test_an_empty_reply_is_a_failure_and_reasoning_alone_is_none(lane: Lane) -> None:
     async with lane.model(retries=ONCE) as model:
         with pytest.raises(ModelReplyEmpty):
             await said(model, ask(lane, "EMPTY"))
+        events = await said(model, ask(lane, "THINK let me see EMPTY"))
+    assert thought_in(events).replace("\n\n", " ") == "let me see"
+    assert (text_in(events), finish_of(events)) == ("", "stop")
 
 
 @pytest.mark.rule("G-15", "P41")

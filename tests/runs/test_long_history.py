@@ -11,8 +11,10 @@ import pytest
 
 from eunoe.domain.compaction import is_summary
 from eunoe.domain.messages import Message, text_of
-from eunoe.store import messages
+from eunoe.store import agents, messages, steps
 from eunoe.store.messages import MessageFilter, MessagePage
+from eunoe.store.paging import Page
+from eunoe.store.steps import StepFilter
 from tests.crash.invariants import faults
 from tests.runs.conftest import ACTOR, World
 from tests.runs.faulty import stored, waiting, worker
@@ -111,3 +113,24 @@ async def test_a_compaction_that_is_cut_off_is_made_by_the_next_owner(world: Wor
     assert [text_of(m) for m in kept if m.role == "user" and not is_summary(m)] == said
     assert sum(is_summary(m) for m in kept) > 3
     assert await faults(world.db) == []
+
+
+@pytest.mark.rule("C19", "L33", "G-14", "streaming-4.2", "streaming-5.1")
+async def test_instructions_that_no_window_holds_end_the_run_and_its_step(world: World) -> None:
+    config = await world.registry.resolve("openai/scripted-4k")
+    agent = await world.agent(model=config, system="x" * 5 * _WINDOW)
+    run = (await world.submit(agent, "SAY hi")).run
+    outcome = await world.runner.fold(ACTOR, run.id)
+    why = "context_window_overflow_in_system_prompt"
+    assert outcome.failed is not None
+    assert (outcome.reason, outcome.failed.error_type) == (why, why)
+    async with world.db.read(ACTOR) as tx:
+        (step,) = await steps.list_steps(tx, StepFilter(run_id=run.id), Page())
+    assert (step.status, step.stop_reason, step.error_type) == (
+        "failed",
+        why,
+        "SystemPromptTooLarge",
+    )
+    async with world.db.write(ACTOR) as tx:
+        await agents.update(tx, replace(agent, system="Be short."))
+    assert (await world.say(agent, "SAY hi")).reason == "end_turn"

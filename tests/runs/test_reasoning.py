@@ -103,3 +103,19 @@ async def test_step_by_step_the_same_parts_come_whole(world: World, name: str) -
         outcome = await world.say(agent, "THINK let me see CALL look {} SAY it is tea")
     assert [type(view.body) for view in outcome.views] == [Thought, Called, Returned, Answered]
     assert len({view.otid for view in outcome.views[:2]}) == 2
+
+
+@pytest.mark.rule("L36", "L53", "P40", "P5")
+async def test_a_reply_of_reasoning_alone_ends_the_turn_and_is_not_sent_again(world: World) -> None:
+    async with provided(world, "anthropic") as (server, config):
+        agent = await world.agent(model=config)
+        for tokens in (False, True):
+            outcome = await world.say(agent, "THINK let me see EMPTY", stream_tokens=tokens)
+            assert outcome.reason == "end_turn"
+            assert {type(view.body) for view in outcome.views} == {Thought}
+            assert (await world.window(agent))[-1].content == KEPT["anthropic"]
+        assert (await world.say(agent, "SAY hello")).reason == "end_turn"
+        assert SEALS["anthropic"] not in str(server.requests[-1])
+        caller = await world.agent(model=config, agent_type="memgpt_agent")
+        outcome = await world.say(caller, "THINK let me see EMPTY")
+        assert outcome.reason == "no_tool_call"

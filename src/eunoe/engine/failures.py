@@ -5,6 +5,7 @@ from typing import Final
 from eunoe.domain.events import Ending, Failed
 from eunoe.domain.runs import StopReason
 from eunoe.errors import (
+    BedrockPermissionDenied,
     ContextOverflow,
     DatabaseUnreachable,
     DiskFull,
@@ -41,6 +42,7 @@ _TABLE: Final[tuple[tuple[type[ModelError], str, StopReason], ...]] = (
         "context_window_overflow_in_system_prompt",
     ),
     (ContextOverflow, "internal_error", "error"),
+    (BedrockPermissionDenied, "internal_error", "error"),
 )
 _OTHER_MODEL: Final[tuple[str, StopReason]] = ("llm_error", "llm_api_error")
 _OURS: Final[tuple[str, StopReason]] = ("internal_error", "error")

@@ -27,25 +27,23 @@ from eunoe.engine.reply import Reply
 from eunoe.engine.room import is_full, make_room
 from eunoe.engine.tool_rules import prepared, reminder
 from eunoe.engine.turn import Ports, Turn
-from eunoe.errors import EunoeError, SystemPromptTooLarge
+from eunoe.errors import EunoeError
 
 
 async def run_turn(turn: Turn, ports: Ports) -> None:
     """Run `turn` until it ends; its end is in the journal when this returns.
 
     Raises `FenceLost` when another process took the run over, and whatever fault
-    of ours occurs: the worker turns that into the run's end.
+    of ours occurs, a window that nothing makes room in included: the worker turns
+    that into the run's end.
     """
-    try:
-        ended = await _resume(turn, ports)
-        while not ended:
-            if (reason := _halted(turn, ports)) is not None:
-                await ports.journal.ended(turn.run, step=None, ending=Ending(reason=reason))
-                return
-            turn.owed = False
-            ended = await _step(turn, ports)
-    except SystemPromptTooLarge as error:
-        await ports.journal.ended(turn.run, step=None, ending=ending_of(error, run_id=turn.run.id))
+    ended = await _resume(turn, ports)
+    while not ended:
+        if (reason := _halted(turn, ports)) is not None:
+            await ports.journal.ended(turn.run, step=None, ending=Ending(reason=reason))
+            return
+        turn.owed = False
+        ended = await _step(turn, ports)
 
 
 def _halted(turn: Turn, ports: Ports) -> StopReason | None:
@@ -111,7 +109,7 @@ async def _taken(turn: Turn, ports: Ports, *, step: Step) -> bool:
     message_id = ids.new("message")
     try:
         reply, step = await asked(turn, ports, step=step, message_id=message_id)
-    except (SystemPromptTooLarge, *REFUSALS):
+    except REFUSALS:
         raise
     except EunoeError as error:
         step = replace(step, total_ns=monotonic_ns() - began)

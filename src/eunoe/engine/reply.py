@@ -171,8 +171,7 @@ class Reply:
         if self.finish is None:
             raise ModelReplyInvalid("The model's adapter ended without a finish reason.")
         self._close()
-        said = any(_says(part, aloud=self.hearing is None) for part in self._parts)
-        if not said and not self.calls and self.finish != "length":
+        if not self.calls and self.finish != "length" and not any(map(_says, self._parts)):
             raise ModelReplyEmpty
 
     def _text(self, text: str, signature: str | None) -> Answered | None:
@@ -279,11 +278,17 @@ class Reply:
         self._fragments = []
 
 
-def _says(part: Part, *, aloud: bool) -> bool:
-    """Whether a part says something; what is not said `aloud` may be said to oneself."""
-    if isinstance(part, Reasoning):
-        return bool(part.text) and not (aloud or part.native)
-    return isinstance(part, Text) and bool(part.text)
+def _says(part: Part) -> bool:
+    """Whether a part says something, be it to oneself; what is hidden tells nobody anything."""
+    match part:
+        case Text(text=text):
+            return bool(text)
+        case Reasoning(text=text):
+            return bool(text.strip())
+        case SummarizedReasoning(summary=summary):
+            return bool(summary)
+        case _:
+            return False
 
 
 def _half_said(call: HeardCall) -> tuple[Part, ...]:

@@ -81,6 +81,13 @@ class ModelKeyRefused(ModelError):
     status = 401
 
 
+class BedrockPermissionDenied(ModelError):
+    """Amazon Bedrock does not let these credentials use the model; allow it in the AWS account."""
+
+    code = "bedrock_permission_denied"
+    status = 403
+
+
 class ModelCreditExhausted(ModelError):
     """The account at the model provider has no credit left."""
 

@@ -75,6 +75,7 @@ _LLM_TYPES: Final = {
     "llm_insufficient_credits",
     "llm_authentication",
     "llm_bad_request",
+    "bedrock_permission_denied",
 }
 _OPAQUE: Final = "The server failed; its log says why. Try again, and report it if it lasts."
 _ID_FAILURES: Final = {"string_pattern_mismatch", "string_too_short", "string_too_long"}

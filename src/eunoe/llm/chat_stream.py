@@ -153,6 +153,7 @@ class Reply:
         thought = delta.get("reasoning_content") or delta.get("reasoning")
         signature = delta.get("reasoning_content_signature") or delta.get("reasoning_signature")
         if thought or signature:
+            self._spoken = self._spoken or bool((thought or "").strip())
             events.append(ReasoningDelta(text=thought or "", signature=signature))
         content = delta.get("content") or delta.get("refusal")
         if content:
@@ -176,7 +177,9 @@ class Reply:
         for part in content:
             if part.get("type") == "thinking":
                 inner: list[Json] = part.get("thinking") or []
-                yield ReasoningDelta(text="".join(piece.get("text", "") for piece in inner))
+                thought = "".join(piece.get("text", "") for piece in inner)
+                self._spoken = self._spoken or bool(thought.strip())
+                yield ReasoningDelta(text=thought)
             elif part.get("text"):
                 self._spoken = True
                 yield TextDelta(text=part["text"])

@@ -97,11 +97,23 @@ def in_stream(error: object, *, origin: Origin) -> ModelError:
 
 
 def classified(
-    status: int, message: str, *, code: str, kind: str, headers: Mapping[str, str], origin: Origin
+    status: int,
+    message: str,
+    *,
+    code: str,
+    kind: str,
+    headers: Mapping[str, str],
+    origin: Origin,
+    forbidden: type[ModelError] = ModelError,
 ) -> ModelError:
-    """Return the error for a refusal whose parts are known. `kind` is the provider's error type."""
+    """Return the error for a refusal whose parts are known. `kind` is the provider's error type.
+
+    `forbidden` is what a refused permission means.
+    """
     wait_s = retry_after_s(headers)
     cause = _cause(status, message, {code, kind}, waits=wait_s is not None)
+    if cause is ModelError and status == HTTPStatus.FORBIDDEN:
+        cause = forbidden
     mark = " [BYOK]" if origin.is_byok else ""
     said = redacted(message, origin) or "it gave no reason"
     return cause(

@@ -220,7 +220,8 @@ class VendorReply:
         events.append(UsageReported(usage=_usage(stream.usage, wire=self.wire)))
         if self._calls and reason == "stop":
             reason = "tool_calls"
-        if not self._calls and not self._spoken and reason in {"stop", "tool_calls"}:
+        spoken = self._spoken or any(part.content.strip() for part in self._thinking.values())
+        if not self._calls and not spoken and reason in {"stop", "tool_calls"}:
             raise ModelReplyEmpty(provider=origin.name, passing=self.wire == "google")
         return [*events, Finished(reason=reason)]
 

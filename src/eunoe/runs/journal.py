@@ -35,7 +35,7 @@ from eunoe.runs.deadlines import noted
 from eunoe.runs.feed import Numbered, Recorder
 from eunoe.runs.followups import Following, FollowUps
 from eunoe.runs.windows import Kept, Windows, window_of
-from eunoe.store import callbacks, facts, file_blocks, lists, runs, search
+from eunoe.store import callbacks, facts, file_blocks, lists, runs, search, steps
 from eunoe.store import messages as stored
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.events import append as log
@@ -217,7 +217,9 @@ class RunJournal:
         async with self.recorder.writing(more) as rows:
             async with self.db.write(self.actor) as tx:
                 await self._advance(tx, run, ending)
-                if step is not None:
+                if step is None:
+                    await steps.stop_last(tx, run.id, ending.reason)
+                else:
                     await traces.store(tx, step, self.traced)
                 kept = await self._appended(tx, run, closing)
                 due = await self._closed(tx, run, ending, kept, rows)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from eunoe.domain.runs import Step
+from eunoe.domain.runs import Step, StopReason
 from eunoe.store import codec, own
 from eunoe.store.budgets import ANY
 from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
@@ -63,6 +63,18 @@ async def insert(tx: Tx, step: Step) -> bool:
     """
     statement = f"{_INSERT}{_BODY[tx.dialect]} RETURNING {ANY.format('$2')}"
     return bool(await tx.fetch_value(statement, *_values(tx, step)))
+
+
+async def stop_last(tx: Tx, run_id: str, reason: StopReason) -> None:
+    """Note on the last step of a run why the run ended after it, unless it says so itself."""
+    await tx.execute(
+        "UPDATE steps SET stop_reason = $1 WHERE stop_reason IS NULL AND id = (SELECT id FROM steps"
+        f" WHERE run_id = $2 AND {unindexed('organization_id')} = $3"
+        " ORDER BY created_at DESC, id DESC LIMIT 1)",
+        reason,
+        run_id,
+        tx.actor.organization_id,
+    )
 
 
 async def insert_many(tx: Tx, steps: Sequence[Step]) -> None:

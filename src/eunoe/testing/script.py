@@ -3,7 +3,7 @@
     SAY <text>                 answer with that text (to the end of the line)
     THINK <text>               reason first; then whatever else the message asks for
     HIDE <text>                reason, and give only an opaque value of it, where the wire has such
-    EMPTY                      answer with nothing at all
+    EMPTY                      answer with nothing at all, or with nothing but the reasoning
     CALL <tool> <json>         call the tool once, then give the final answer
     CALLS [{"name": …, "arguments": {…}}, …]   several calls in one reply
     STEPS <n>                  n calls of a harmless tool, one a turn, then the final answer
@@ -104,10 +104,10 @@ def plan(
     failing = _FAIL.search(said)
     if failing:
         return Plan(fail_status=int(failing[1]))
-    if _EMPTY.search(said):
-        return Plan()
     hidden = _HIDE.search(said)
     thinking = _THINK.search(said)
+    if _EMPTY.search(said):
+        return Plan(thinking=_until_command(thinking[1]) if thinking else "")
     fault = _FAULT.search(said)
     slow = _SLOW.search(said)
     calls = _calls(said, turn=tool_turns, tools=tools, choice=choice)
