@@ -130,3 +130,32 @@ async def test_a_round_goes_on_after_a_restart(
     (run,) = (await served.letta.runs.list(agent_id=bob.id)).items
     assert (await served.ended(run.id)).status == "completed"
     assert kinds(await said(served, bob)) == ["user", "system", "assistant"]
+
+
+@pytest.mark.rule("H22", "G-14", "streaming-1.9")
+async def test_a_member_that_waits_for_an_answer_speaks_when_it_has_it(served: Served) -> None:
+    (ann,) = await team(served, "Ann")
+    careful: Json = {"type": "requires_approval", "tool_name": "conversation_search"}
+    bob = await served.agent(name="Bob", tool_rules=[careful])
+    made = await grouped(served, ann, bob)
+    asked = await served.say(bob.id, call("conversation_search", query="tea"))
+    assert asked.stop_reason.stop_reason == "requires_approval"
+    reply = await served.posted(f"/v1/groups/{made['id']}/messages", input="SAY first")
+    assert kinds(reply["messages"]) == ["assistant"]
+    (waits,) = reply["usage"]["run_ids"]
+    window = await said(served, bob)
+    assert kinds(window) == ["user", "approval_request"]
+    call_id = window[-1]["tool_calls"][0]["tool_call_id"]
+    allowed: Json = {"type": "approval", "tool_call_id": call_id, "approve": True}
+    answer: Json = {"type": "approval", "approvals": [allowed]}
+    path = f"/v1/agents/{bob.id}/messages"
+    assert (await served.posted(path, messages=[answer]))["stop_reason"][
+        "stop_reason"
+    ] == "end_turn"
+
+    async def spoke() -> bool:
+        return (await served.http.get(f"/v1/runs/{waits}")).status_code == 200
+
+    await eventually(spoke)
+    assert (await served.ended(waits)).status == "completed"
+    assert kinds(await said(served, bob))[-3:] == ["user", "system", "assistant"]

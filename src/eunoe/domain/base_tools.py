@@ -39,10 +39,11 @@ _UNRULED_MODELS: Final = ("claude-4-sonnet", "claude-3-5-sonnet", "gpt-5", "gemi
 def base_tool_names(agent_type: AgentType, *, sleeptime: bool = False) -> tuple[str, ...]:
     """Return the names of the tools that an agent of this type starts with.
 
-    One whose memory another agent looks after edits none, and searches what is kept (FIX-1).
+    One whose memory another agent looks after edits none, and searches what is kept (FIX-1);
+    a type that starts with no tool gets none for it.
     """
     own = _BY_TYPE.get(agent_type, _OTHERS)
-    if sleeptime and agent_type not in _EDITORS:
+    if own and sleeptime and agent_type not in _EDITORS:
         own = (*(name for name in own if name not in BLOCK_TOOLS), "archival_memory_search")
     return own
 

@@ -114,6 +114,12 @@ async def history(tx: Tx, run_id: str) -> History:
     return history_of(said)
 
 
+async def is_asking(tx: Tx, list_id: str) -> bool:
+    """Whether a request stands last in the list, so that nothing else may be said there (H22)."""
+    newest = await lists.newest(tx, list_id, limit=_STEP)
+    return approvals.pending(newest) is not None
+
+
 async def withdrawn(tx: Tx, run: Run, *, now: datetime) -> bool:
     """Deny all that a run has asked for and end it as cancelled, if it still waits (H29, H30)."""
     await lists.hold(tx, run.list_id)

@@ -24,6 +24,7 @@ from eunoe.domain.overheard import Overheard, leaving, overheard_text
 from eunoe.domain.runs import Run, RunOptions
 from eunoe.errors import EunoeError, ListBusy
 from eunoe.runs import line, rounds
+from eunoe.runs.approvals import is_asking
 from eunoe.runs.overheard import lines_overheard
 from eunoe.store import followups, groups, lists, messages, runs
 from eunoe.store.db import Actor, Database, Tx, UniqueViolated
@@ -98,7 +99,8 @@ class FollowUps:
     async def begun(self, run_id: str) -> bool:
         """Put the run in the place of its plan; whether there was one.
 
-        Raises `ListBusy` while another run has the agent's list; the plan stays then.
+        Raises `ListBusy` while another run has the agent's list, or a request for approval
+        waits there; the plan stays then.
         """
         async with self.db.read(Actor()) as tx:
             actor = await followups.actor_of(tx, run_id)
@@ -111,6 +113,8 @@ class FollowUps:
                     return False
                 run = _run_now(due)
                 await runs.insert(tx, run, Origin())
+                if await is_asking(tx, run.list_id):
+                    raise ListBusy(run_id=None)
                 await _say(tx, due, run)
         except UniqueViolated as clash:
             raise ListBusy(run_id=None) from clash
@@ -198,9 +202,12 @@ async def _next_turn(tx: Tx, run: Run, *, said: Sequence[Message]) -> list[Follo
 
 
 async def _began(tx: Tx, turn: FollowUp) -> bool:
-    """Begin a turn unless its agent is busy; whether it has begun."""
+    """Begin a turn unless its agent is busy, or waits for an answer; whether it has begun."""
     run = _run_now(turn)
     if not await runs.insert_where_free(tx, run):
+        return False
+    if await is_asking(tx, run.list_id):
+        await runs.delete(tx, run.id)
         return False
     await _say(tx, turn, run)
     return True
