@@ -120,6 +120,7 @@ async def test_a_run_is_read_where_it_was_sent_and_carried_out_elsewhere(world: 
     entrance, elsewhere = world.successor(), world.successor()
     there = replace(world, runner=entrance)
     submitted = await there.submit(agent, "SLOW 20 SAY one two three", stream_tokens=True)
+    assert submitted.run.fence == 0
     reading = asyncio.create_task(entrance.fold(ACTOR, submitted.run.id))
     async with running(elsewhere), asyncio.timeout(20):
         outcome = await reading

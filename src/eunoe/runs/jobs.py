@@ -223,7 +223,8 @@ class Engine:
             _log.warning("jobs.not_handed_over", error=type(error).__name__)
 
     def taken(self, run: Run) -> Run:
-        if self._alone or not (run.background or self._stopping):
+        works = self._task is not None and not self._stopping
+        if self._alone or (works and not run.background):
             return replace(run, status="running", fence=1)
         return run
 
