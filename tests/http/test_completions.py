@@ -240,7 +240,9 @@ async def test_what_cannot_be_read_is_refused_too(http: httpx.AsyncClient) -> No
     for body in (b"{", b"[]", b""):
         answer = await http.post("/v1/chat/completions", content=body)
         assert answer.status_code == 400
-        assert answer.json()["error"]["type"] == "invalid_request_error"
+        error = answer.json()["error"]
+        assert (error["type"], error["param"]) == ("invalid_request_error", None)
+        assert error["message"].startswith("body: ")
 
 
 @pytest.mark.rule("streaming-1.8", "api-9.20")

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from eunoe.domain.tools import ToolResult
-from eunoe.runs import outbound
+from eunoe.engine import addresses
 from eunoe.runs.outbound import Outbound
 from eunoe.testing.http_server import Request, json_response, response, serving
 from eunoe.tools.custom import CustomTools
@@ -138,7 +138,7 @@ async def test_private_addresses_are_refused_and_redirects_to_them(
         def is_here(address: str, *, private: bool) -> bool:
             return address == "127.0.0.1" and not private
 
-        monkeypatch.setattr(outbound, "is_reachable", is_here)
+        monkeypatch.setattr(addresses, "is_reachable", is_here)
         assert (await read(f"{url}/tea", private=False)).ok
         assert "AddressRefused" in str((await read(f"{url}/inside", private=False)).output)
     for bad in ("ftp://example.org/", "/tea"):

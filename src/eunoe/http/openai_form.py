@@ -109,7 +109,9 @@ def _in_place_of(answer: Response, body: Json) -> Response:
 
 def _unreadable(error: RequestValidationError) -> Invalid:
     first: Mapping[str, Any] = error.errors()[0]
-    where = ".".join(str(step) for step in first["loc"][1:])
+    # Of what is no JSON the place is a number of characters.
+    steps = () if first["type"] == "json_invalid" else first["loc"][1:]
+    where = ".".join(str(step) for step in steps)
     return Invalid(f"{where or 'body'}: {first['msg']}", param=where or None)
 
 

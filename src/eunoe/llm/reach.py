@@ -1,14 +1,12 @@
 """Where a provider that a caller brought may be: every look-up of its host is checked.
 
-The connection goes to the very address that was checked, so that a second look-up cannot
-differ. The server's own providers are the operator's choice and are not looked at.
+The server's own providers are the operator's choice and are not looked at.
 """
 
-import asyncio
-import socket
 from dataclasses import dataclass
 
-from eunoe.domain.addresses import is_reachable
+from eunoe.engine.addresses import looked_up
+from eunoe.errors import AddressRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +20,12 @@ class Reach:
 
     async def address(self, host: str, port: int) -> str:
         """Return the address to connect to. Raises `OSError` for one that is not allowed."""
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(entry[4][0]) for entry in found]
-        if not all(is_reachable(one, private=self.private) for one in addresses):
+        try:
+            return await looked_up(host, port, private=self.private)
+        except AddressRefused as error:
             text = (
                 f"The host {host} of the provider is not at an address that may be asked; "
                 "the operator of this server allows private ones with "
                 "EUNOE_BYOK_PRIVATE_HOSTS=true"
             )
-            raise OSError(text)
-        return addresses[0]
+            raise OSError(text) from error

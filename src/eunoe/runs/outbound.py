@@ -1,19 +1,15 @@
 """Requests to addresses that a caller has named, which never lead into the server's own network.
 
-Every address of the host is checked, and the request goes to the checked address itself, so that
-a second look-up cannot answer differently. A redirect is an answer like any other, unless the
-caller asks for it to be followed.
+A redirect is an answer like any other, unless the caller asks for it to be followed.
 """
 
-import asyncio
-import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
 import httpx
 
-from eunoe.domain.addresses import is_reachable
+from eunoe.engine.addresses import looked_up
 from eunoe.errors import AddressRefused, AnswerTooLarge, RedirectedTooOften
 from eunoe.tools.web import Fetched
 
@@ -105,9 +101,4 @@ class Outbound:
         if url.scheme not in _PORTS or not url.host:
             raise AddressRefused
         port = url.port or _PORTS[url.scheme]
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
-        addresses = [str(entry[4][0]) for entry in found]
-        if not all(is_reachable(one, private=self._allow_private) for one in addresses):
-            raise AddressRefused
-        return addresses[0]
+        return await looked_up(url.host, port, private=self._allow_private)

@@ -1,13 +1,12 @@
 """Where MCP servers may be: a caller names the address, so the operator says how far it reaches."""
 
-import asyncio
-import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from eunoe.domain.addresses import is_reachable, names_private
+from eunoe.domain.addresses import names_private
 from eunoe.domain.mcp_servers import HttpServer, McpConfig, StdioServer
-from eunoe.errors import McpAddressRefused, McpStdioDisabled, McpUnreachable
+from eunoe.engine.addresses import looked_up
+from eunoe.errors import AddressRefused, McpAddressRefused, McpStdioDisabled, McpUnreachable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +45,13 @@ class Hosts:
             raise _private(host)
 
     async def address(self, host: str, port: int) -> str:
-        """Return the address to connect to for a host, which is allowed at this moment.
-
-        The connection goes to this very address, so that a second look-up cannot differ.
-        """
-        loop = asyncio.get_running_loop()
+        """Return the address to connect to for a host, which is allowed at this moment."""
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return await looked_up(host, port, private=self.private)
+        except AddressRefused as error:
+            raise _private(host) from error
         except (OSError, UnicodeError) as error:
             raise McpUnreachable(f"The host {host} of the MCP server is not known.") from error
-        addresses = [str(entry[4][0]) for entry in found]
-        if not all(is_reachable(one, private=self.private) for one in addresses):
-            raise _private(host)
-        return addresses[0]
 
 
 def _private(host: str) -> McpAddressRefused:
