@@ -55,9 +55,13 @@ class Collected:
     def spans(self) -> dict[str, ReadableSpan]:
         return {span.name: span for span in self._spans.get_finished_spans()}
 
-    def events(self) -> set[str]:
-        """Return the names of what was noted on any span."""
-        return {event.name for span in self._spans.get_finished_spans() for event in span.events}
+    def events(self) -> dict[str, dict[str, Any]]:
+        """Return what was noted on any span, by name; the last of each."""
+        return {
+            event.name: dict(event.attributes or {})
+            for span in self._spans.get_finished_spans()
+            for event in span.events
+        }
 
     def points(self) -> dict[str, list[tuple[dict[str, Any], float]]]:
         """Return each instrument's points: their attributes, and their value or sum."""

@@ -75,7 +75,9 @@ def test_a_run_leaves_its_measurements(collected: Collected) -> None:
         telemetry.record_run_started("send_message")
         with telemetry.span("agent_step"):
             telemetry.record_ttft_ms(12.5, model="gpt")
-            telemetry.record_tool("search", duration_ms=3.2, success=False, tool_type="custom")
+            telemetry.record_tool(
+                "search", duration_ms=3.2, success=False, tool_type="custom", tool_id="tool-1"
+            )
             telemetry.record_reply(model="gpt", llm_ms=40.4, output_tokens=7)
             telemetry.record_step(45.0)
         telemetry.record_run_finished(
@@ -175,7 +177,9 @@ def test_off_it_costs_nearly_nothing() -> None:
     def record() -> None:
         telemetry.record_reply(model="gpt", llm_ms=1.0, output_tokens=3)
         telemetry.record_step(2.0)
-        telemetry.record_tool("t", duration_ms=1.0, success=True, tool_type="custom")
+        telemetry.record_tool(
+            "t", duration_ms=1.0, success=True, tool_type="custom", tool_id="tool-1"
+        )
 
     for deed in (bind_and_span, record):
         assert min(timeit.repeat(deed, number=1000, repeat=20)) / 1000 < 5e-6

@@ -84,7 +84,7 @@ async def check_rows(database_url: str, turns: Sequence[Turn], counted: Sequence
     async with opened(database_url) as db:
         assert await faults(db) == []
         async with db.read(Actor()) as tx:
-            windows = {one.list_id: (await lists.window(tx, one.list_id))[0] for one in turns}
+            windows = {one.list_id: await lists.window(tx, one.list_id) for one in turns}
     assert [line for line, times in Counter(counted).items() if times > 1] == []
     assert set(counted) <= {line for turn in turns for line in turn.lines}
     unknown = 0

@@ -31,7 +31,7 @@ async def faults(db: Database) -> list[str]:
             said = [event async for event in _events(tx, run.id)]
             wrong += [f"{run.id}: {what}" for what in _faults_of_events(said)]
         for (list_id,) in await tx.fetch("SELECT id FROM message_lists"):
-            window, _ = await lists.window(tx, list_id)
+            window = await lists.window(tx, list_id)
             wrong += [f"{list_id}: {what}" for what in faults_of_window(window)]
     return wrong
 

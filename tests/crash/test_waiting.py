@@ -70,7 +70,7 @@ async def test_a_request_for_approval_outlives_the_server(
     async with opened(database_url) as db:
         assert await faults(db) == []
         async with db.read(Actor()) as tx:
-            window, _ = await lists.window(tx, agent_id)
+            window = await lists.window(tx, agent_id)
     returns = [result for message in window for result in message.returns]
     (returned,) = [result for result in returns if result.call_id == call_id]
     assert returned.ok or "unknown" in str(returned.output)

@@ -61,7 +61,7 @@ async def test_a_file_of_the_first_servers_is_taken(api: Api) -> None:
         assert place in told
 
     async with api.db.read(ACTOR) as tx:
-        window, _ = await lists.window(tx, agent_id)
+        window = await lists.window(tx, agent_id)
         listed = await lists.recent(tx, agent_id, limit=100)
     assert [message.role for message in listed] == [
         "system", "assistant", "tool", "user", "assistant", "tool", "user",
@@ -98,7 +98,7 @@ async def test_a_file_of_the_later_servers_is_taken(api: Api) -> None:
     (folder,) = (await api.sdk.get("/v1/folders/")).json()
     assert folder["name"] == "rules"
     async with api.db.read(ACTOR) as tx:
-        window, _ = await lists.window(tx, main["id"])
+        window = await lists.window(tx, main["id"])
     asked, answered = window[-2:]
     assert answered.request_id == asked.id
     assert [one.call_id for one in answered.approvals] == ["call_c"]

@@ -82,7 +82,7 @@ async def test_the_first_message_is_the_compiled_system_message(api: Api) -> Non
         ],
     )
     async with api.db.read(Actor()) as tx:
-        window, _ = await lists.window(tx, made["id"])
+        window = await lists.window(tx, made["id"])
     assert [message.id for message in window] == made["message_ids"]
     assert [message.role for message in window] == ["system", "user", "assistant", "system"]
     texts = [text_of(message) for message in window]

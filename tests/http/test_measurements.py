@@ -307,7 +307,8 @@ async def test_a_foreground_run_is_part_of_its_request(
     told = "".join(span.to_json() for span in spans.values())
     assert "hunter2" not in told
     assert "CALL" not in told
-    assert collected.events() >= {
+    events = collected.events()
+    assert events.keys() >= {
         "request_start_to_provider_request_start_ns",
         "llm_request_ms",
         "time_to_first_token_ms",
@@ -315,6 +316,7 @@ async def test_a_foreground_run_is_part_of_its_request(
         "tool_execution_completed",
         "step_ms",
     }
+    assert events["tool_execution_completed"]["tool_id"] == "tool-look"
 
 
 @pytest.mark.rule("streaming-8.2")

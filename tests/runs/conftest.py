@@ -66,6 +66,7 @@ class CountingTools:
             parallel=name == "look",
             effectful=name not in {"look", *EDITS},
             tool_type="letta_core" if name in EDITS else "custom",
+            tool_id=f"tool-{name}",
         )
 
     async def call(
@@ -155,8 +156,7 @@ class World:
 
     async def window(self, agent: Agent) -> list[Message]:
         async with self.db.read(ACTOR) as tx:
-            found, _ = await lists.window(tx, agent.id)
-        return found
+            return await lists.window(tx, agent.id)
 
     async def events(self, run_id: str, *, after: int = 0) -> list[tuple[int, RunEvent]]:
         return [one async for one in self.runner.read(ACTOR, run_id, after=after)]

@@ -47,7 +47,7 @@ async def taken_in(world: World, one: Submission) -> Run:
 
 async def waiting_calls(world: World, agent: Agent, *, list_id: str | None = None) -> list[str]:
     async with world.db.read(ACTOR) as tx:
-        request = pending((await lists.window(tx, list_id or agent.id))[0])
+        request = pending(await lists.window(tx, list_id or agent.id))
     return [] if request is None else [call.id for call in request.message.calls]
 
 

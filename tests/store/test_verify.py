@@ -63,7 +63,7 @@ async def test_calls_that_nothing_came_of_get_a_return_behind_them(database: Dat
     assert await codes(database, repair=True) == [("calls_unpaired", True)]
     assert await codes(database) == []
     async with database.read(ACTOR) as tx:
-        window, _ = await lists.window(tx, agent.id)
+        window = await lists.window(tx, agent.id)
     assert [one.role for one in window] == [
         "system",
         "assistant",

@@ -68,6 +68,7 @@ def test_what_acts_on_the_world_is_effectful() -> None:
     writing = toolbox.traits("send_message_to_agent_async")
     assert writing == ToolTraits(effectful=True, tool_type="letta_multi_agent_core")
     assert toolbox.traits("act") == ToolTraits(effectful=True, tool_type="custom")
+    assert toolbox.traits("careful").tool_id == careful.tool.id
     assert toolbox.traits("careful") == ToolTraits(
         parallel=True, effectful=False, tool_type="custom"
     )

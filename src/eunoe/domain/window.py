@@ -64,7 +64,6 @@ def cleaned(
     *,
     context_window: int,
     keep_reasoning: bool = True,
-    return_chars: int | None = None,
     after: Sequence[Message] = (),
 ) -> tuple[Message, ...]:
     """Return `messages` as any provider takes them (P5 to P11), `context_window` in tokens.
@@ -74,16 +73,14 @@ def cleaned(
     images that a tool of the client gave back.
     Each assistant message that calls is followed by one tool message with the
     return of each call, in call order; a call without one gets a return that says
-    its outcome is unknown, a return without a call is dropped. `return_chars`
-    is how many characters of a return are kept, instead of the share of L32.
+    its outcome is unknown, a return without a call is dropped.
     `after` is what was cleaned before and stands in front: where it ends with every
     call answered, cleaning piece by piece gives what cleaning the whole gives.
     """
     asked = list(_asked(messages))
-    limit = return_char_limit(context_window) if return_chars is None else return_chars
     # Of all history, so that a loop of Python's own would make each message dearer than the last.
     taken = map(_ID, chain.from_iterable(map(_CALLS, after)))
-    pairing = Pairing(asked, limit=limit, taken=taken)
+    pairing = Pairing(asked, limit=return_char_limit(context_window), taken=taken)
     sent: list[Message] = []
     for message in asked:
         if message.role == "tool":

@@ -122,11 +122,13 @@ async def called(call: ToolCall, *, toolbox: Toolbox, nested: Nested | None = No
     began = monotonic()
     telemetry.add_event("tool_execution_started", tool_name=call.name)
     outcome = await _call(call, toolbox=toolbox, nested=nested)
+    traits = toolbox.traits(call.name)
     telemetry.record_tool(
         call.name,
         duration_ms=(monotonic() - began) * 1000,
         success=not isinstance(outcome, ToolResult) or outcome.ok,
-        tool_type=toolbox.traits(call.name).tool_type,
+        tool_type=traits.tool_type,
+        tool_id=traits.tool_id,
     )
     return outcome
 

@@ -12,8 +12,8 @@ class Cancellation:
     `fence` is that of the run once it is owned here, so that who watches from outside can tell.
     """
 
-    def __init__(self, *, requested: bool = False) -> None:
-        self.requested = requested
+    def __init__(self) -> None:
+        self.requested = False
         self.fence = 0
         self._scope: anyio.CancelScope | None = None
 

@@ -93,6 +93,7 @@ class ToolTraits:
     effectful: bool = True
     immediate: bool = False
     tool_type: str = "custom"
+    tool_id: str = field(default="", compare=False)
 
 
 Outcome: TypeAlias = ToolResult | MemoryEdit | FileOpening

@@ -2,7 +2,6 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,22 +19,13 @@ class Rates:
     """ASGI middleware, inside the gate that knows who asks.
 
     Each key or access token may send `burst` requests at once, and gets `per_minute` back in
-    a minute. Who comes with the password, or with nothing, shares one bucket. `clock` is in
-    seconds.
+    a minute. Who comes with the password, or with nothing, shares one bucket.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        per_minute: int,
-        burst: int,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, per_minute: int, burst: int) -> None:
         self._app = app
         self._per_s = per_minute / _MINUTE_S
         self._burst = float(burst)
-        self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +39,7 @@ class Rates:
 
     def _taken(self, caller: str) -> float:
         """Take one token; return 0, or the seconds until there is one."""
-        now = self._clock()
+        now = time.monotonic()
         left, since = self._buckets.pop(caller, (self._burst, now))
         left = min(self._burst, left + (now - since) * self._per_s)
         taken = left >= 1

@@ -25,9 +25,8 @@ class LocalEmbedder:
     in the one thread that does all the work.
     """
 
-    def __init__(self, folder: Path, *, threads: int = 1) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._threads = threads
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="local-embedder")
         self._encoder: _Encoder | None = None
 
@@ -44,7 +43,7 @@ class LocalEmbedder:
 
     def _vector(self, text: str) -> Vector:
         if self._encoder is None:
-            self._encoder = _Encoder(self._folder, threads=self._threads)
+            self._encoder = _Encoder(self._folder)
         return self._encoder.vector(text)
 
     async def aclose(self) -> None:
@@ -55,7 +54,7 @@ class LocalEmbedder:
 class _Encoder:
     """The loaded model. Used by one thread at a time."""
 
-    def __init__(self, folder: Path, *, threads: int) -> None:
+    def __init__(self, folder: Path) -> None:
         if any(find_spec(library) is None for library in _LIBRARIES):
             raise LocalExtraMissing
         # Of the extra `local`, heavy, and wanted only by those who embed here.
@@ -64,7 +63,7 @@ class _Encoder:
         tokenizers: Any = import_module("tokenizers")
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         # The arena keeps the largest batch's memory for the life of the process.
         options.enable_cpu_mem_arena = False
         self._numpy = np

@@ -18,6 +18,7 @@ from eunoe.errors import LocalExtraMissing, ModelOverloaded, ModelTimedOut, Mode
 
 _START_S: Final = 180.0
 _STOP_S: Final = 5.0
+_DYING_S: Final = 1.0
 _MOST_STARTS: Final = 5
 _STARTS_WITHIN_S: Final = 300.0
 _MOST_LOG_BYTES: Final = 4 << 20
@@ -77,13 +78,13 @@ class LocalServer:
                 self._running = await self._start()
             return cast("Running", self._running)
 
-    async def has_died(self, *, within_s: float = 1.0) -> bool:
-        """Whether the process is gone, or goes `within_s`: its broken connection is seen first."""
+    async def has_died(self) -> bool:
+        """Whether the process is gone, or goes soon: its broken connection is seen first."""
         process = self._process
         if process is None:
             return True
         with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
+            async with asyncio.timeout(_DYING_S):
                 await process.wait()
         return process.returncode is not None
 

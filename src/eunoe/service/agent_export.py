@@ -178,7 +178,7 @@ async def _with_windows(tx: Tx, file: AgentFile, wanted: Wanted) -> AgentFile:
             if conversation.agent_id != list_id:
                 raise Missing(f"The agent {list_id} has no conversation {conversation.id}.")
             list_id = conversation.id
-        window, _ = await lists.window(tx, list_id)
+        window = await lists.window(tx, list_id)
         own = tuple(one.id for one in window)
         records.append(replace(record, window=own, listed=own))
         said += [replace(one, agent_id=record.agent.id) for one in window]

@@ -178,7 +178,7 @@ async def _idle(tx: Tx, place: Place) -> _Held:
 async def _held(tx: Tx, place: Place) -> _Held:
     agent = await states.known(tx, place.agent_id)
     version = await lists.version(tx, place.list_id)
-    window, _ = await lists.window(tx, place.list_id)
+    window = await lists.window(tx, place.list_id)
     if version is None or not window:
         raise Missing(f"There is no message list {place.list_id} with a system message.")
     return _Held(

@@ -166,13 +166,9 @@ async def append(tx: Tx, list_id: str, said: Sequence[Message]) -> list[int]:
     return seqs
 
 
-async def window(tx: Tx, list_id: str, *, after_seq: int = 0) -> tuple[list[Message], int]:
-    """Return the window's messages past `after_seq`, in order, and the place of the newest.
-
-    The place is `after_seq` itself where there is none.
-    """
-    rows = await placed(tx, list_id, after_seq=after_seq)
-    return [message for _, message in rows], max((seq for seq, _ in rows), default=after_seq)
+async def window(tx: Tx, list_id: str) -> list[Message]:
+    """Return the window's messages, in order."""
+    return [message for _, message in await placed(tx, list_id)]
 
 
 async def placed(tx: Tx, list_id: str, *, after_seq: int = 0) -> list[tuple[int, Message]]:

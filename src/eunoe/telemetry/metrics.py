@@ -151,7 +151,7 @@ def record_step(step_ms: float) -> None:
 
 
 def record_tool(
-    name: str, *, duration_ms: float, success: bool, tool_type: str, tool_id: str = ""
+    name: str, *, duration_ms: float, success: bool, tool_type: str, tool_id: str
 ) -> None:
     """Record a tool call that ended, for better or worse."""
     if switch.backend is None:

@@ -95,6 +95,7 @@ class AgentToolbox:
             effectful=not inward,
             immediate=tool.name in _IMMEDIATE and tool.tool_type in _BARE_FAILURES,
             tool_type=tool.tool_type,
+            tool_id=tool.id,
         )
 
     async def call(

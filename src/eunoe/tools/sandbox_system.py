@@ -10,11 +10,11 @@ from eunoe.tools.inside.confinement import NOBODY
 _RESOLVER: Final = Path("/etc/resolv.conf")
 
 
-def nameservers(resolver: Path = _RESOLVER) -> list[str]:
+def nameservers() -> list[str]:
     """Return the addresses that names are asked of."""
     found: list[str] = []
     with suppress(OSError):
-        for line in resolver.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in _RESOLVER.read_text(encoding="utf-8", errors="replace").splitlines():
             match line.split():
                 case ["nameserver", address, *_]:
                     with suppress(ValueError):
