@@ -75,9 +75,7 @@ def test_a_run_leaves_its_measurements(collected: Collected) -> None:
         telemetry.record_run_started("send_message")
         with telemetry.span("agent_step"):
             telemetry.record_ttft_ms(12.5, model="gpt")
-            telemetry.record_tool(
-                "search", duration_ms=3.2, success=False, tool_type="custom", tool_id="tool-1"
-            )
+            telemetry.record_tool("get", duration_ms=3, success=False, tool_type="mcp", tool_id="t")
             telemetry.record_reply(model="gpt", llm_ms=40.4, output_tokens=7)
             telemetry.record_step(45.0)
         telemetry.record_run_finished(
@@ -90,7 +88,7 @@ def test_a_run_leaves_its_measurements(collected: Collected) -> None:
     assert points["hist_llm_execution_time_ms"] == [({"model.name": "gpt"}, 40.4)]
     assert points["hist_step_execution_time_ms"] == [(asked_for, 45.0)]
     assert points["hist_message_output_tokens"] == [({"model.name": "gpt"}, 7)]
-    failed = {"tool.name": "search", "tool.execution_success": False}
+    failed = {"tool.name": "get", "tool.execution_success": False}
     assert points["count_tool_execution"] == [(failed, 1)]
     assert points["run_finished_total"][0][0]["stop_reason"] == "end_turn"
     assert "hist_message_cost_usd" not in points
@@ -177,9 +175,7 @@ def test_off_it_costs_nearly_nothing() -> None:
     def record() -> None:
         telemetry.record_reply(model="gpt", llm_ms=1.0, output_tokens=3)
         telemetry.record_step(2.0)
-        telemetry.record_tool(
-            "t", duration_ms=1.0, success=True, tool_type="custom", tool_id="tool-1"
-        )
+        telemetry.record_tool("t", duration_ms=1.0, success=True, tool_type="mcp", tool_id="t")
 
     for deed in (bind_and_span, record):
         assert min(timeit.repeat(deed, number=1000, repeat=20)) / 1000 < 5e-6
