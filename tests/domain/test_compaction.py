@@ -12,7 +12,10 @@ from eunoe.domain import compaction, summaries
 from eunoe.domain.agents import CompactionMode
 from eunoe.domain.compaction import Choice
 from eunoe.domain.compaction_prompts import default_prompt
+from eunoe.domain.compaction_settings import filled, followed
+from eunoe.domain.drafts import CompactionPatch
 from eunoe.domain.messages import Image, Message, Reasoning, text_of
+from eunoe.domain.models import ModelConfig
 from eunoe.domain.summaries import Stats
 from tests.domain.conversations import TIME, call, histories, later, message, result
 
@@ -363,3 +366,18 @@ def test_each_mode_has_instructions_of_its_own() -> None:
 
 def test_a_summary_message_is_readable_text() -> None:
     assert "before" in text_of(SUMMARY)
+
+
+@pytest.mark.rule("C9")
+def test_a_default_summariser_goes_with_the_provider_and_a_chosen_one_stays() -> None:
+    def model(provider: str) -> ModelConfig:
+        handle = f"{provider}/m"
+        return ModelConfig(handle=handle, model="m", provider_type="openai", provider_name=provider)
+
+    ours, theirs, other = model("openai"), model("anthropic"), model("vllm")
+    default = filled(None, model=ours)
+    moved = followed(default, before=ours, after=theirs)
+    assert moved == replace(default, model="anthropic/claude-haiku-4-5")
+    assert followed(moved, before=theirs, after=other).model == "vllm/m"
+    chosen = filled(CompactionPatch(changes={"model": "openai/gpt-4.1"}), model=ours)
+    assert followed(chosen, before=ours, after=theirs) == chosen

@@ -188,6 +188,12 @@ async def test_another_model_keeps_the_bound_of_the_reply(api: Api) -> None:
 
 @pytest.mark.rule("api-6.20", "C9")
 async def test_compaction_settings_are_merged_and_a_mode_brings_its_prompt(api: Api) -> None:
+    plain = (await api.agent())["compaction_settings"]
+    assert plain.pop("prompt")
+    assert plain == {
+        "model": "openai/gpt-5-mini", "model_settings": None, "prompt_acknowledgement": False,
+        "clip_chars": 50_000, "mode": "sliding_window", "sliding_window_percentage": 0.3,
+    }  # fmt: skip
     made = await api.agent(compaction_settings={"prompt": "Mine.", "clip_chars": 10})
     path = f"/v1/agents/{made['id']}"
     kept = (await api.sdk.patch(path, json={"compaction_settings": {"clip_chars": 20}})).json()

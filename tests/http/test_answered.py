@@ -15,6 +15,7 @@ from tests.http.approving import (
     CAREFUL,
     answered,
     asked,
+    given,
     ids_of,
     kinds,
     listed,
@@ -146,16 +147,33 @@ async def test_a_request_that_was_answered_is_not_cancelled(
 
 
 @pytest.mark.rule("G-14")
-@pytest.mark.parametrize("approve", [True, False])
+@pytest.mark.parametrize("how", ["approve", "deny", "cancel"])
+@pytest.mark.parametrize("whose", ["server", "client"])
 async def test_a_tool_that_is_gone_blocks_nobody(
-    world: World, strict: AsyncLetta, *, approve: bool
+    world: World, strict: AsyncLetta, whose: str, how: str
 ) -> None:
+    """A client's tool goes by not being sent again; only a return of it can stand for a yes."""
     agent = await world.agent(tool_rules=CAREFUL)
-    request = await asked(strict, agent, "CALL count {}")
-    world.tools.gone.add("count")
-    answer = await answered(strict, agent, [yes(ids_of(request)[0], approve=approve)])
-    assert kinds(answer.messages) == ["tool_return_message", "assistant_message"]
-    assert answer.messages[0].status == "error"
+    own: Any = [{"name": "ask"}] if whose == "client" else None
+    name = "ask" if own else "count"
+    request = await asked(strict, agent, f"CALL {name} {{}}", client_tools=own)
+    world.tools.gone.add(name)
+    (call_id,) = ids_of(request)
+    if how == "cancel":
+        await strict.agents.messages.cancel(agent.id)
+    else:
+        consent = given(call_id, "so") if own else yes(call_id)
+        entry = consent if how == "approve" else yes(call_id, approve=False)
+        answer = await answered(strict, agent, [entry])
+        assert kinds(answer.messages) == ["tool_return_message", "assistant_message"]
+        assert answer.messages[0].status == ("success" if own and how == "approve" else "error")
+    after = await strict.agents.messages.create(agent.id, input="SAY and on")
+    assert (after.stop_reason.stop_reason, kinds(after.messages)) == (
+        "end_turn",
+        ["assistant_message"],
+    )
+    assert world.tools.calls == []
+    assert await faults(world.db) == []
 
 
 @pytest.mark.rule("H17", "L9", "H3")

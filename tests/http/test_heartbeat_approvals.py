@@ -76,3 +76,20 @@ async def test_a_denial_wakes_the_agent_whatever_it_asked_for(talk: Talk, mode: 
     assert [one.content for one in rest] == ["Done."]
     (beat,) = await _beats(talk, agent_id)
     assert "did not allow" in beat
+
+
+@pytest.mark.rule("TR16", "H13")
+async def test_what_is_allowed_is_run_with_the_arguments_of_its_rule(talk: Talk) -> None:
+    first = rule("core_memory_append", "run_first", args={"label": "human"})
+    agent = await talk.agent(
+        "memgpt_agent",
+        tool_rules=[first, rule("core_memory_append")],
+        memory_blocks=[{"label": "human", "value": "Ann"}],
+    )
+    talk.script(call("core_memory_append", {"label": "nobody", "content": "likes tea"}))
+    await talk.send(agent.id, "blocking")
+    state: Any = await talk.letta.agents.retrieve(agent.id, include=["agent.pending_approval"])
+    assert orjson.loads(state.pending_approval.tool_call.arguments)["label"] == "nobody"
+    await _answer(talk, agent.id, yes(ids_of(state.pending_approval)[0]))
+    block = await talk.letta.agents.blocks.retrieve("human", agent_id=agent.id)
+    assert block.value == "Ann\nlikes tea"

@@ -7,7 +7,9 @@ import httpx
 import pytest
 from letta_client import AsyncLetta
 
+from eunoe.domain.messages import Json
 from eunoe.ids import is_id, new
+from eunoe.wire.sends import LettaRequest
 from tests.fixtures.apis import Api
 from tests.http.reading import frames, kinds
 from tests.runs.conftest import ACTOR, World
@@ -204,6 +206,41 @@ async def test_refused_with_a_reason(
     answer = await http.post(url(agent.id), json=body)
     assert answer.status_code == status
     assert text in answer.json()["detail"]
+
+
+@pytest.mark.rule("G-26", "streaming-1.1")
+async def test_every_entrance_reads_every_field(world: World, http: httpx.AsyncClient) -> None:
+    """What is not read could not be refused; nothing of a refused request is stored."""
+    agent = await world.agent()
+    made = (await http.post(f"/v1/conversations/?agent_id={agent.id}", json={})).json()
+    own: Json = {"agent_id": agent.id}
+    members: Json = {"agent_ids": [agent.id], "description": ""}
+    group = (await http.post("/v1/groups/", json=members)).json()
+    entrances: list[tuple[str, Json]] = [
+        (url(agent.id), {}),
+        (url(agent.id), {"streaming": True}),
+        (url(agent.id, "/stream"), {}),
+        (url(agent.id, "/async"), {}),
+        (url(agent.id, "/preview-raw-payload"), {}),
+        (f"/v1/conversations/{made['id']}/messages", {}),
+        (f"/v1/conversations/{made['id']}/messages", {"streaming": False}),
+        (f"/v1/conversations/{made['id']}/messages/preview-raw-payload", {}),
+        ("/v1/conversations/default/messages", own),
+        ("/v1/messages/batches", own),
+        (f"/v1/groups/{group['id']}/messages", {}),
+        (f"/v1/groups/{group['id']}/messages/stream", {}),
+    ]
+    before = await world.window(agent)
+    for path, beside in entrances:
+        for field in LettaRequest.model_fields:
+            item: Json = {"input": "x", **beside, field: {"odd": []}}
+            if field == "messages":
+                del item["input"]
+            body: Json = {"requests": [item]} if path.endswith("batches") else item
+            answer = await http.post(path, json=body)
+            assert (answer.status_code, path) == (422, path), (field, answer.text)
+            assert field in answer.json()["detail"]
+    assert await world.window(agent) == before
 
 
 @pytest.mark.rule("api-2.2", "api-2.8")
