@@ -1,5 +1,6 @@
 """Folders and files through the official client: uploaded, read in the background, found again."""
 
+import resource
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.anyio
     ("name", "data", "said"),
     [
         ("paper.pdf", pdf("The rudder is brass."), "The rudder is brass."),
+        ("marked.txt", b"\xef\xbb\xbfThe rudder is brass.", "The rudder is brass."),
         ("notes.md", b"# Boat\n\nThe rudder is brass.\n", "# Boat\n\nThe rudder is brass.\n"),
         (
             "plain.txt",
@@ -42,6 +44,7 @@ async def test_the_text_of_each_kind_of_file_is_read(
     file = await library.settled(folder.id, sent.id)
     assert (file.processing_status, file.error_message) == ("completed", None)
     assert said in file.content
+    assert "\ufeff" not in file.content
     assert (file.file_name, file.original_file_name, file.file_size) == (name, name, len(data))
     assert file.total_chunks == file.chunks_embedded == 1
     reply = await library.http.get(f"/v1/folders/{folder.id}/passages")
@@ -52,6 +55,25 @@ async def test_the_text_of_each_kind_of_file_is_read(
         None,
     )
     assert passage["file_name"] == name
+
+
+@pytest.mark.rule("api-15.9")
+@pytest.mark.parametrize(
+    ("name", "data", "is_apart"),
+    [
+        ("notes.md", "# Süß\n".encode(), False),
+        ("notes.txt", "Das Ruder ist süß und schön.".encode("cp1252"), True),
+        ("page.html", b"<p>The rudder</p>", True),
+    ],
+)
+async def test_only_what_has_to_be_parsed_or_guessed_at_is_read_by_a_process(
+    library: Library, name: str, data: bytes, *, is_apart: bool
+) -> None:
+    folder = await library.folder("boats")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+    await library.read(folder.id, name, data)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+    assert (after > before) is is_apart
 
 
 @pytest.mark.rule("api-15.1", "api-15.2")

@@ -183,7 +183,13 @@ class _Work:
         return len(held)
 
     async def _text(self) -> AsyncIterator[str]:
-        """Yield the text of the upload, read by a process that may break without harm."""
+        """Yield the text of the upload: as it is, or read by a process that may break without harm.
+
+        Bytes that are UTF-8, and no document, are taken here; there is nothing in them to break.
+        """
+        if (plain := await self._plain()) is not None:
+            yield plain
+            return
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         async with child("parse_child.py", reading(self.file.type)) as process:
             assert process.stdout is not None  # noqa: S101 -- it was opened as a pipe
@@ -197,6 +203,16 @@ class _Work:
                 yield decoder.decode(data)
             if (why := await reason(process)) is not None:
                 raise FileUnreadable(why)
+
+    async def _plain(self) -> str | None:
+        """Return the text of an upload of one part that is one already, null for any other."""
+        if reading(self.file.type) != "text" or await self._part(1) is not None:
+            return None
+        data = await self._part(0) or b""
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return None
 
     async def _part(self, position: int) -> bytes | None:
         async with self.db.read(self.actor) as tx:
