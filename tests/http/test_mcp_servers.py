@@ -16,6 +16,7 @@ from letta_client import (
 from letta_client.types import SseMcpServer, StdioMcpServer, StreamableHTTPMcpServer
 from mcp.server.mcpserver import MCPServer
 
+from eunoe.domain.mcp_servers import MASK
 from eunoe.domain.messages import Json
 from eunoe.store.db import Database
 from eunoe.testing.scripted import ScriptedModel, call, say
@@ -92,11 +93,12 @@ async def test_a_server_is_kept_shown_changed_and_removed(strict: AsyncLetta, ta
     config: Any = {key: it for key, it in shown.items() if key not in ("id", "server_name")}
     kept = await strict.mcp_servers.update(first.id, server_name="site", config=config)
     assert isinstance(kept, StreamableHTTPMcpServer)
-    assert (kept.server_name, kept.auth_token) == ("site", "s3cret")
+    # Whoever did not say it does not get to see it either.
+    assert (kept.server_name, kept.auth_token) == ("site", MASK)
     bare = await strict.mcp_servers.update(first.id, config=web(None, auth_token=None))
     assert isinstance(bare, StreamableHTTPMcpServer)
     assert (bare.server_url, bare.auth_token) == (NOWHERE, None)
-    assert bare.custom_headers == {"X-Team": "red"}
+    assert bare.custom_headers == {"X-Team": MASK}
     assert run.id is not None
     with pytest.raises(BadRequestError):
         await strict.mcp_servers.update(run.id, config=web(NOWHERE))
@@ -107,6 +109,27 @@ async def test_a_server_is_kept_shown_changed_and_removed(strict: AsyncLetta, ta
     assert await servers.delete(first.id) is None
     assert sse.id is not None
     assert [one.id for one in await servers.list()] == [run.id, sse.id]
+
+
+@pytest.mark.rule("api-16.3")
+@pytest.mark.parametrize("is_masked", [True, False])
+async def test_what_was_told_to_one_address_is_not_told_to_another(
+    strict: AsyncLetta, served: Served, *, is_masked: bool
+) -> None:
+    secrets: Any = {"auth_token": "s3cret", "custom_headers": {"X-Team": "red"}}
+    at = await made(strict, "web", served.url, **secrets)
+    assert {one.get("x-team") for one in served.seen} == {"red"}
+    sent: Any = {"auth_token": MASK, "custom_headers": {"X-Team": MASK}} if is_masked else {}
+    # The same address keeps them.
+    await strict.mcp_servers.update(at, config=web(served.url, **sent))
+    assert {one.get("authorization") for one in served.seen} == {"Bearer s3cret"}
+    async with mcp_http(demo()) as other:
+        moved: Any = await strict.mcp_servers.update(at, config=web(other.url, **sent))
+        assert (moved.auth_token, moved.custom_headers) == (None, None)
+        told = {(one.get("authorization"), one.get("x-team")) for one in other.seen}
+        assert told == {(None, None)}
+    shown: Any = await strict.mcp_servers.retrieve(at)
+    assert (shown.auth_token, shown.custom_headers) == (None, None)
 
 
 @pytest.mark.rule("api-16.2", "api-2.2", "X44", "X56")
@@ -216,6 +239,11 @@ async def test_refreshing_follows_the_server_and_keeps_what_people_chose(
     # A server that is down takes nothing away.
     assert (await talk.http.patch(f"/v1/mcp-servers/{server_id}/refresh")).status_code == 502
     assert len(await strict.mcp_servers.tools.list(server_id)) == 3
+    await strict.mcp_servers.update(server_id, server_name="new", config=web(None))
+    for tool in await strict.mcp_servers.tools.list(server_id):
+        told: Any = tool
+        assert tool.tags == ["mcp:new"]
+        assert told.metadata["mcp"]["server_name"] == "new"
     await strict.mcp_servers.delete(server_id)
     assert [one.name async for one in await strict.agents.tools.list(agent.id)] == []
 

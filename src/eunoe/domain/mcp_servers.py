@@ -147,6 +147,24 @@ def masked(config: McpConfig) -> McpConfig:
             )
 
 
+def moved(config: McpConfig, stored: McpConfig) -> McpConfig:
+    """Return `config` without what is masked in it where its URL is another than that `stored`.
+
+    What was told to one address is for no other to hear (api 16.3.3).
+    """
+    match config, stored:
+        case HttpServer(), HttpServer() if config.url != stored.url:
+            token, headers = config.auth_token, config.custom_headers or {}
+            return replace(
+                config,
+                auth_token=None if token == MASK else token,
+                custom_headers={it: value for it, value in headers.items() if value != MASK}
+                or None,
+            )
+        case _:
+            return config
+
+
 def unmasked(config: McpConfig, stored: McpConfig) -> McpConfig:
     """Return `config` with what is masked in it as it is `stored`."""
     match config, stored:

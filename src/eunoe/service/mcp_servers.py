@@ -9,7 +9,7 @@ import structlog
 
 from eunoe import ids
 from eunoe.domain.mcp_schemas import Fitted, fitted
-from eunoe.domain.mcp_servers import McpConfig, McpServer
+from eunoe.domain.mcp_servers import McpConfig, McpServer, moved, unmasked
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import Tool, ToolResult
 from eunoe.errors import (
@@ -69,15 +69,24 @@ async def retrieve(db: Database, actor: Actor, server_id: str) -> McpServer:
 async def change(
     db: Database, calls: McpCalls, actor: Actor, server_id: str, changed: McpServer
 ) -> McpServer:
-    """Replace a server's name and configuration, and read its tools anew, if it answers."""
+    """Replace a server's name and configuration, and read its tools anew, if it answers.
+
+    What is masked in the configuration stays as it is stored, and masked in what is returned.
+    """
     calls.sessions.hosts.check(changed.config)
-    server = replace(changed, name=_named(changed.name), **touched_by(actor))
     async with db.write(actor) as tx:
-        await known(tx, server_id, held=True)
+        stored = await known(tx, server_id, held=True)
+        config = moved(changed.config, stored.config)
+        shown = replace(changed, name=_named(changed.name), config=config, **touched_by(actor))
+        server = replace(shown, config=unmasked(config, stored.config))
         await mcp_servers.update(tx, server)
+        if server.name != stored.name:
+            owned = await mcp_servers.remote_names(tx, server_id)
+            for tool in (await tools.by_ids(tx, list(owned.values()))).values():
+                await tools.update(tx, _under(tool, server))
     await calls.sessions.drop(server_id)
     await _refresh_if_it_answers(db, calls, actor, server)
-    return server
+    return shown
 
 
 async def delete(db: Database, calls: McpCalls, actor: Actor, server_id: str) -> None:
@@ -210,18 +219,25 @@ async def _inserted(tx: Tx, tool: Tool) -> str:
 
 def _registered(tool: Tool, remote: RemoteTool, fit: Fitted, server: McpServer) -> Tool:
     """Return `tool` as the server describes it now (X49)."""
-    told: Json = {"server_name": server.name, "server_id": server.id, "tool_name": remote.name}
+    told: Json = {"server_id": server.id, "tool_name": remote.name}
     told["schema_status"] = fit.health
     told["schema_warnings"] = list(fit.reasons)
-    tag = f"mcp:{server.name}"
-    others = (one for one in tool.tags if not one.startswith("mcp:"))
-    return replace(
+    described = replace(
         tool,
         description=remote.description,
         parameters=fit.parameters,
         idempotent=remote.idempotent,
-        tags=(tag, *others),
         metadata={**tool.metadata, "mcp": told},
+    )
+    return _under(described, server)
+
+
+def _under(tool: Tool, server: McpServer) -> Tool:
+    """Return a tool of the server with the server's name in its tags and metadata."""
+    others = (one for one in tool.tags if not one.startswith("mcp:"))
+    told = {**tool.metadata["mcp"], "server_name": server.name}
+    return replace(
+        tool, tags=(f"mcp:{server.name}", *others), metadata={**tool.metadata, "mcp": told}
     )
 
 

@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from eunoe.domain import mcp_servers as domain
 from eunoe.domain.mcp_connections import Progress
-from eunoe.domain.mcp_servers import HttpServer, McpConfig, McpServer, StdioServer, unmasked
+from eunoe.domain.mcp_servers import HttpServer, McpConfig, McpServer, StdioServer
 from eunoe.domain.messages import Json
 from eunoe.errors import Invalid
 from eunoe.wire.shape import Strict
@@ -102,10 +102,10 @@ class UpdateBody(Strict):
     def applied(self, server: McpServer) -> McpServer:
         """Return the server as it is to be; raise `Invalid` for a configuration of another type.
 
-        What is left out stays, and a secret that comes back masked stays too.
+        What is left out stays, and so does a secret that comes back masked: it is masked in it.
         """
         name = server.name if self.server_name is None else self.server_name
-        config = unmasked(self.config.applied(server.config), server.config)
+        config = self.config.applied(domain.masked(server.config))
         return replace(server, name=name, config=config)
 
 

@@ -137,7 +137,7 @@ RULES: Final = {
     # Models, runs, the rest
     "api-16.1": "An MCP server has the fields of its type.",
     "api-16.2": "MCP servers are made, changed, removed and refreshed, and their tools are run.",
-    "api-16.3": "An MCP server's secrets are shown only to whoever just set them.",
+    "api-16.3": "An MCP server's secrets are shown only to whoever just set them, and told to its own URL alone.",
     # Folders and files
     "api-17": "The models and embedding models that providers serve are listed.",
     "api-17.1": "A handle is the provider's name, a slash and the model's name.",
