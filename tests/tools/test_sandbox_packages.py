@@ -1,12 +1,16 @@
 """Packages of tools: installed once for all who want the same, and read-only."""
 
 import asyncio
+import os
+import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from eunoe.tools.programs import Ran, Requirement
 from eunoe.tools.sandbox import Sandbox
+from eunoe.tools.sandbox_packages import MOST_SETS
 from tests.tools.packages import wheel
 from tests.tools.programs import program, sandboxed
 
@@ -51,6 +55,36 @@ async def test_packages_are_installed_once_and_cannot_be_changed(
         assert (await sampled(sandbox, "1.0")).output == "one"
         await sandbox.forget_packages()
         assert not (await sampled(sandbox, "1.0")).ok
+
+
+@pytest.mark.rule("X22")
+async def test_sets_of_packages_that_nobody_uses_any_more_make_room(
+    index: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sandbox" / "packages"
+    async with sandboxed(tmp_path / "sandbox") as sandbox:
+        assert (await sampled(sandbox, "1.0")).output == "one"
+        (first,) = folder.iterdir()
+        for number in range(MOST_SETS):
+            (folder / f"unused-{number}").mkdir()
+        (folder / ".new-left").mkdir()
+        long_ago = time.time() - 10_000
+        for at, place in enumerate([first, *(one for one in folder.iterdir() if one != first)]):
+            os.utime(place, (long_ago + at, long_ago + at))
+        # Whatever is used is not what goes, nor is what was used a moment ago.
+        assert (await sampled(sandbox, "1.0")).output == "one"
+        assert (await sampled(sandbox, "2.0")).output == "two"
+        left = {one.name for one in folder.iterdir()}
+        assert first.name in left
+        assert len(left) == MOST_SETS
+        os.utime(first, (long_ago - 1, long_ago - 1))
+        (folder / "one-more").mkdir()
+        assert (await sampled(sandbox, ">=1.0")).output == "two"
+        assert not first.exists()
+        shutil.rmtree(tmp_path / "cache")
+        wheel(index, "eunoesample", "1.0", "value = 'one anew'")
+        # The interpreter that had the old folder is not asked any more.
+        assert (await sampled(sandbox, "1.0")).output == "one anew"
 
 
 @pytest.mark.rule("X22")

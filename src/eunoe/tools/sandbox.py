@@ -91,6 +91,8 @@ class _Kind(NamedTuple):
     packages: Path | None = None
     network: bool = False
     language: Language = "python"
+    installed: int = 0
+    """Which folder that is: one that was removed and installed anew is another."""
 
 
 @dataclass(slots=True)
@@ -185,7 +187,9 @@ class Sandbox:
             try:
                 packages = await self._installed(program)
                 options = await self._node_options(program)
-                kind = _Kind(packages, limits.gives_network(program), program.language)
+                installed = 0 if packages is None else packages.stat().st_ino
+                network = limits.gives_network(program)
+                kind = _Kind(packages, network, program.language, installed)
                 zygote = await self._zygote(kind)
                 request["paths"] = [] if packages is None else self._paths(packages)
                 if program.language == "typescript":

@@ -9,7 +9,9 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,9 @@ _CLAUSE: Final = re.compile(r"\s*(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9.*+!_-]+
 _NPM_NAME: Final = re.compile(r"(?:@[a-z0-9][a-z0-9._~-]*/)?[a-z0-9][a-z0-9._~-]*")
 _NPM_VERSION: Final = re.compile(r"(?:[\^~]|[<>]?=|[<>])?[A-Za-z0-9*][A-Za-z0-9.*+-]*")
 _INSTALL_S: Final = 600.0
+MOST_SETS: Final = 64
+_IN_USE_S: Final = 3600.0
+"""No call of a tool, and no installation, takes as long."""
 _MOST_TOLD: Final = 600
 _PASSED_ON: Final = (
     "UV_",
@@ -49,7 +54,8 @@ class Packages:
     """Installs sets of packages under a folder.
 
     Nothing of a package runs when it is installed: only built ones (wheels) are taken, and the
-    scripts of npm's are passed over.
+    scripts of npm's are passed over. A set says by its time when it was used last, to all processes
+    that have the folder: with more than `MOST_SETS` go those that nobody used for an hour.
     """
 
     def __init__(self, folder: Path, installer: Installer) -> None:
@@ -68,13 +74,29 @@ class Packages:
         key = hashlib.sha256(json.dumps([self._installer.version, lines]).encode()).hexdigest()[:32]
         place = self._folder / key
         async with self._locks.setdefault(key, asyncio.Lock()):
-            if not place.is_dir():
+            try:
+                os.utime(place)
+            except FileNotFoundError:
                 await self._install(lines, place)
+                await asyncio.to_thread(self._make_room)
         return place
 
     async def remove_all(self) -> None:
         """Forget what is installed, so that it is installed anew."""
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def _make_room(self) -> None:
+        """Remove the sets that were used the longest ago, and what an ended process left aside."""
+        until = time.time() - _IN_USE_S
+        by_age = sorted((place.stat().st_mtime, place) for place in self._folder.iterdir())
+        sets = [place for _, place in by_age if not place.name.startswith(".")]
+        too_many = set(sets[: max(0, len(sets) - MOST_SETS)])
+        for used_at, place in by_age:
+            if used_at < until and (place in too_many or place.name.startswith(".")):
+                # At once gone for whoever wants it: it is installed anew.
+                with suppress(OSError):
+                    gone = place.rename(self._folder / f".old-{place.name}-{time.time_ns()}")
+                    shutil.rmtree(gone, ignore_errors=True)
 
     async def _install(self, lines: Sequence[str], place: Path) -> None:
         """Install aside and move into place, so that a set is there as a whole or not at all."""
