@@ -82,7 +82,7 @@ async def test_a_worker_cancelled_anywhere_leaves_heartbeats_that_the_next_one_f
         made = [one for m in await world.window(agent) for one in m.calls]
         assert [one.heartbeat for one in made] == [True, True, True, False], place
         async with world.db.read(ACTOR) as tx:
-            (block,) = (await blocks.of_agents(tx, [agent.id]))[agent.id]
+            (block,) = await blocks.of_agent(tx, agent.id)
         assert block.value.count("tea") == 1, place
     assert await faults(world.db) == []
 

@@ -57,7 +57,7 @@ async def test_a_worker_cancelled_anywhere_leaves_a_run_that_the_next_one_ends(
         counted = [arguments["n"] for name, arguments in world.tools.calls if name == "count"]
         assert sorted(counted) == sorted(set(counted)), place
         async with world.db.read(ACTOR) as tx:
-            (block,) = (await blocks.of_agents(tx, [agent.id]))[agent.id]
+            (block,) = await blocks.of_agent(tx, agent.id)
         assert block.value.count("tea") == 1, place
         again = await waiting(world, agent, "SAY on")
         await worker(world).carry_out(again.id)
@@ -237,11 +237,11 @@ async def _read(feed: Feed, run_id: str) -> list[tuple[int, object]]:
 async def test_agents_that_edit_a_shared_block_at_once_lose_no_edit(world: World) -> None:
     one = await world.agent()
     async with world.db.read(ACTOR) as tx:
-        (block,) = (await blocks.of_agents(tx, [one.id]))[one.id]
+        (block,) = await blocks.of_agent(tx, one.id)
     others = [await world.agent() for _ in range(5)]
     async with world.db.write(ACTOR) as tx:
         for agent in others:
-            own = (await blocks.of_agents(tx, [agent.id]))[agent.id][0]
+            own = (await blocks.of_agent(tx, agent.id))[0]
             await blocks.detach(tx, agent.id, own.id)
             await blocks.attach(tx, agent.id, replace(block))
 
@@ -255,6 +255,6 @@ async def test_agents_that_edit_a_shared_block_at_once_lose_no_edit(world: World
 
     assert {outcome.reason for outcome in outcomes} == {"end_turn"}
     async with world.db.read(ACTOR) as tx:
-        (block,) = (await blocks.of_agents(tx, [one.id]))[one.id]
+        (block,) = await blocks.of_agent(tx, one.id)
     assert all(f"fact {number}" in block.value for number in range(len(everyone)))
     assert await faults(world.db) == []

@@ -71,7 +71,7 @@ async def test_a_block_that_others_change_meanwhile_is_seen_at_the_next_step(wor
     run = (await world.submit(agent, "CALL wait {}")).run
     await world.tools.entered.wait()
     async with world.db.write(ACTOR) as tx:
-        (block,) = (await blocks.of_agents(tx, [agent.id]))[agent.id]
+        (block,) = await blocks.of_agent(tx, agent.id)
         await blocks.update(tx, block.with_value("Name: Eve"), expected_version=block.version)
     world.tools.gate.set()
     await world.runner.fold(ACTOR, run.id)

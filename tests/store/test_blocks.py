@@ -8,7 +8,7 @@ import pytest
 from eunoe.domain.blocks import Block
 from eunoe.domain.origins import Origin
 from eunoe.errors import BlockChanged, BlockExists
-from eunoe.store import agents, block_versions, blocks
+from eunoe.store import agents, block_versions, blocks, related
 from eunoe.store.agents import AgentFilter
 from eunoe.store.blocks import BlockFilter
 from eunoe.store.db import Actor, Database, Tx
@@ -54,7 +54,7 @@ async def test_a_stranger_sees_and_changes_nothing(database: Database) -> None:
     async with database.write(STRANGER) as tx:
         assert await blocks.get(tx, block.id) is None
         assert await blocks.many(tx, [block.id]) == {}
-        assert await blocks.of_agents(tx, [agent_id]) == {agent_id: []}
+        assert await blocks.of_agent(tx, agent_id) == []
         assert await blocks.by_label(tx, agent_id, block.label) is None
         assert await block_versions.of(tx, [block.id]) == []
         assert await blocks.list_blocks(tx, BlockFilter(), Page()) == []
@@ -64,7 +64,7 @@ async def test_a_stranger_sees_and_changes_nothing(database: Database) -> None:
         with pytest.raises(BlockChanged):
             await blocks.update(tx, block, expected_version=1)
     async with database.read(ACTOR) as tx:
-        assert await blocks.of_agents(tx, [agent_id]) == {agent_id: [block]}
+        assert await blocks.of_agent(tx, agent_id) == [block]
 
 
 async def test_each_change_is_remembered_with_who_and_where(database: Database) -> None:
@@ -127,11 +127,13 @@ async def test_attaching_keeps_the_order_and_is_done_once(database: Database) ->
         assert not await blocks.attach(tx, one, first)
         assert not await blocks.attach(tx, "agent-none", first)
         assert await blocks.attach(tx, two, second)
-        assert await blocks.of_agents(tx, [one, two, "agent-none"]) == {
+        held = await related.of_all(tx, [one, two, "agent-none"], blocks=blocks.OF_AGENT)
+        assert {agent_id: list(has["blocks"]) for agent_id, has in held.items()} == {
             one: [first, second, third],
             two: [second],
             "agent-none": [],
         }
+        assert await blocks.of_agent(tx, one) == [first, second, third]
         found = await agents.list_agents(tx, AgentFilter(block_id=second.id), Page())
         assert {agent.id for agent in found} == {one, two}
         assert await blocks.by_label(tx, one, "m") == third
@@ -139,7 +141,7 @@ async def test_attaching_keeps_the_order_and_is_done_once(database: Database) ->
         assert await blocks.detach(tx, one, second.id)
         assert not await blocks.detach(tx, one, second.id)
         assert await blocks.attach(tx, one, second)
-        assert (await blocks.of_agents(tx, [one]))[one] == [first, third, second]
+        assert await blocks.of_agent(tx, one) == [first, third, second]
 
 
 @pytest.mark.rule("api-6.60", "api-12.2")
@@ -150,7 +152,7 @@ async def test_an_agent_has_one_block_with_a_label(database: Database) -> None:
     with pytest.raises(BlockExists, match="human"):
         await attach(database, agent_id, second)
     async with database.read(ACTOR) as tx:
-        assert await blocks.of_agents(tx, [agent_id]) == {agent_id: [first]}
+        assert await blocks.of_agent(tx, agent_id) == [first]
 
 
 @pytest.mark.rule("api-12.20")
@@ -183,7 +185,7 @@ async def test_a_deleted_block_leaves_its_agents(database: Database) -> None:
     async with database.write(ACTOR) as tx:
         assert await blocks.delete(tx, block.id)
         assert not await blocks.delete(tx, block.id)
-        assert await blocks.of_agents(tx, [agent_id]) == {agent_id: []}
+        assert await blocks.of_agent(tx, agent_id) == []
         assert await block_versions.of(tx, [block.id]) == []
 
 

@@ -64,7 +64,7 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
     "a block": lambda tx: blocks.get(tx, "b"),
     "blocks by id": lambda tx: blocks.many(tx, ["b", "c"]),
     "a block by label": lambda tx: blocks.by_label(tx, "a", "human"),
-    "blocks of agents": lambda tx: blocks.of_agents(tx, ["a", "b"]),
+    "blocks of an agent": lambda tx: blocks.of_agent(tx, "a"),
     "a page of an agent's blocks": lambda tx: blocks.list_blocks(
         tx, BlockFilter(agent_id="a"), Page()
     ),
@@ -111,6 +111,7 @@ HOT: dict[str, Callable[[Tx], Awaitable[object]]] = {
         tx,
         ["a", "b"],
         window=lists.WINDOW,
+        blocks=blocks.OF_AGENT,
         request=lists.REQUEST,
         files=file_blocks.OF_AGENT,
         folders=folders.OF_AGENT,

@@ -353,7 +353,7 @@ def _onto(now: Agent, *, before: Agent, after: Agent) -> Agent:
 async def _replace_blocks(tx: Tx, agent_id: str, block_ids: Sequence[str]) -> None:
     wanted = await _wanted_blocks(tx, block_ids)
     _check_labels(wanted)
-    for block in (await blocks.of_agents(tx, [agent_id]))[agent_id]:
+    for block in await blocks.of_agent(tx, agent_id):
         await blocks.detach(tx, agent_id, block.id)
     for block in wanted:
         await blocks.attach(tx, agent_id, block)

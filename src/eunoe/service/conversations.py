@@ -37,9 +37,7 @@ async def create(
     place = await places.with_model(place, models=models)
     async with db.write(actor) as tx:
         agent = await states.known(tx, agent_id)
-        shared = {
-            block.label: block for block in (await blocks.of_agents(tx, [agent_id]))[agent_id]
-        }
+        shared = {block.label: block for block in await blocks.of_agent(tx, agent_id)}
         missing = [label for label in draft.isolated_labels if label not in shared]
         if missing:
             raise Invalid(f"The agent has no blocks labelled {', '.join(missing)}.")

@@ -22,14 +22,14 @@ from eunoe.store.own import there
 from eunoe.store.related import Related
 
 _PARTS: Final[dict[Relation, dict[str, Related[Any]]]] = {
-    "blocks": {"files": file_blocks.OF_AGENT},
+    "blocks": {"blocks": blocks.OF_AGENT, "files": file_blocks.OF_AGENT},
     "sources": {"folders": folders.OF_AGENT},
     "identities": {"identities": identities.OF_AGENT},
     "secrets": {"secrets": secrets.OF_AGENT},
     "pending_approval": {"request": lists.REQUEST},
     "managed_group": {"managed_group": groups.MANAGED},
 }
-"""What goes with an agent beside its tags, blocks and tools, as the fields of `AgentState`."""
+"""What goes with an agent beside its tags and tools, as the fields of `AgentState`."""
 
 
 async def known(tx: Tx, agent_id: str, *, held: bool = False) -> Agent:
@@ -43,18 +43,16 @@ async def one(tx: Tx, agent_id: str, *, include: Collection[Relation] = ATTACHED
 
 
 async def of(tx: Tx, found: Sequence[Agent], *, include: Collection[Relation]) -> list[AgentState]:
-    """Return `found` with their windows and what `include` names, in at most three statements."""
+    """Return `found` with their windows and what `include` names, in at most two statements."""
     agent_ids = [agent.id for agent in found]
     told = include if tx.actor.sees_secrets else set(include) - {"secrets"}
     wanted = [part for relation, part in _PARTS.items() if relation in told]
     kinds = {name: kind for part in wanted for name, kind in part.items()}
     parts = await related.of_all(tx, agent_ids, message_ids=lists.WINDOW, **kinds)
-    held = await blocks.of_agents(tx, agent_ids) if "blocks" in include else {}
     used = await tools.of_agents(tx, agent_ids) if "tools" in include else {}
     return [
         AgentState(
             agent=agent,
-            blocks=tuple(held.get(agent.id, ())),
             tools=tuple(used.get(agent.id, ())),
             tags=agent.tags if "tags" in include else (),
             **parts[agent.id],

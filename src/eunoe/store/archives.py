@@ -10,7 +10,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.passages import Archive
 from eunoe.errors import ArchiveAttached
 from eunoe.store import codec, own
-from eunoe.store.db import Tx, now_micros, optional_micros, unindexed
+from eunoe.store.db import Tx, among, now_micros, optional_micros, unindexed
 from eunoe.store.mapping import CHANGED, OBJECT, json, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
@@ -107,9 +107,15 @@ async def attached(tx: Tx, agent_id: str) -> Archive | None:
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, Archive]:
     """Return the archive of each agent that has one, by the agent's id."""
-    link = "agents_archives"
-    linked = await own.of_agents(tx, _ARCHIVES, agent_ids, link=link, order=f"{link}.agent_id")
-    return {agent_id: found[0] for agent_id, found in linked.items() if found}
+    rows = await tx.fetch(
+        f"SELECT {_ARCHIVES.columns}, agents_archives.agent_id FROM agents_archives"
+        " JOIN archives ON archives.id = agents_archives.archive_id"
+        f" WHERE agents_archives.agent_id {among(tx, '$1')}"
+        f" AND {unindexed('archives.organization_id')} = $2",
+        codec.encode(list(agent_ids)),
+        tx.actor.organization_id,
+    )
+    return {row[-1]: _ARCHIVES.read(tx, row) for row in rows}
 
 
 async def of_agent(tx: Tx, agent: Agent) -> Archive:

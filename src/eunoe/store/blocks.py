@@ -11,6 +11,7 @@ from eunoe.store import block_versions, own
 from eunoe.store.db import Tx, UniqueViolated, from_micros, now_micros, unindexed
 from eunoe.store.mapping import FLAG, LIST, MADE, OBJECT, Kept, mapped
 from eunoe.store.paging import Page
+from eunoe.store.related import rows_of
 from eunoe.store.where import Where, of_organization
 
 BLOCKS: Final = mapped(
@@ -29,6 +30,15 @@ BLOCKS: Final = mapped(
         "tags": LIST,
     },
 )
+_HELD: Final = (
+    "JOIN agents_blocks ON agents_blocks.block_id = blocks.id"
+    f" WHERE agents_blocks.agent_id = {{}} AND {unindexed('blocks.organization_id')} = $2"
+)
+_ORDER: Final = "agents_blocks.position, blocks.id"
+OF_AGENT: Final = rows_of(
+    BLOCKS.columns, f"blocks {_HELD.format('item.value')}", order=_ORDER, read=BLOCKS.read
+)
+"""An agent's blocks in the order they were attached."""
 _CLASH: Final = "The agent already has a block with the label `{}`; use another label."
 
 
@@ -156,10 +166,10 @@ async def detach(tx: Tx, agent_id: str, block_id: str) -> bool:
     return await own.detach(tx, "block", agent_id, block_id)
 
 
-async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Block]]:
-    """Return each agent's blocks in the order they were attached, in one statement."""
-    order = "agents_blocks.agent_id, agents_blocks.position, blocks.id"
-    return await own.of_agents(tx, BLOCKS, agent_ids, link="agents_blocks", order=order)
+async def of_agent(tx: Tx, agent_id: str) -> list[Block]:
+    """Return the agent's blocks in the order they were attached."""
+    tail = f"{_HELD.format('$1')} ORDER BY {_ORDER}"
+    return await own.select(tx, BLOCKS, tail, agent_id, tx.actor.organization_id)
 
 
 async def hold(tx: Tx, agent_id: str, *, conversation_id: str | None = None) -> None:
@@ -180,12 +190,10 @@ async def by_label(tx: Tx, agent_id: str, label: str) -> Block | None:
     return await own.first(
         tx,
         BLOCKS,
-        "JOIN agents_blocks ON agents_blocks.block_id = blocks.id"
-        " WHERE agents_blocks.agent_id = $1 AND agents_blocks.label = $2"
-        f" AND {unindexed('blocks.organization_id')} = $3",
+        f"{_HELD.format('$1')} AND agents_blocks.label = $3",
         agent_id,
-        label,
         tx.actor.organization_id,
+        label,
     )
 
 

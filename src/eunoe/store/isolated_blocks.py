@@ -31,7 +31,7 @@ async def link(tx: Tx, copies: Mapping[str, Sequence[Block]]) -> None:
 
 async def seen(tx: Tx, agent_id: str, *, conversation_id: str | None) -> tuple[Block, ...]:
     """Return the blocks that the agent has before it: in a conversation, its copies too (L10)."""
-    shared = (await blocks.of_agents(tx, [agent_id]))[agent_id]
+    shared = await blocks.of_agent(tx, agent_id)
     if conversation_id is None:
         return tuple(shared)
     return overlaid(shared, await of(tx, conversation_id))

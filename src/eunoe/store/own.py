@@ -160,23 +160,6 @@ async def page(tx: Tx, what: Mapped[T], where: Where, page: Page) -> list[T]:
     return [what.read(tx, row) for row in await listing(tx, what, where, page)]
 
 
-async def of_agents(
-    tx: Tx, what: Mapped[T], agent_ids: Sequence[str], *, link: str, order: str
-) -> dict[str, list[T]]:
-    """Return what each agent has by the table `link`, in one statement, by the agent's id."""
-    linked: dict[str, list[T]] = {agent_id: [] for agent_id in agent_ids}
-    for row in await tx.fetch(
-        f"SELECT {what.columns}, {link}.agent_id FROM {link}"
-        f" JOIN {what.table} ON {what.table}.id = {link}.{what.noun}_id"
-        f" WHERE {link}.agent_id {among(tx, '$1')}"
-        f" AND {unindexed(f'{what.table}.organization_id')} = $2 ORDER BY {order}",
-        encode(list(agent_ids)),
-        tx.actor.organization_id,
-    ):
-        linked[row[-1]].append(what.read(tx, row))
-    return linked
-
-
 async def detach(tx: Tx, noun: str, agent_id: str, one_id: str) -> bool:
     """Take a block, a folder, … from the agent; it stays stored. Whether the agent had it."""
     return bool(

@@ -174,24 +174,25 @@ async def detach(tx: Tx, agent_id: str, tool_ids: Sequence[str]) -> int:
 
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> dict[str, list[Tool]]:
-    """Return each agent's tools in the order they were attached, in one statement."""
+    """Return each agent's tools in the order they were attached, in one statement.
+
+    Agents mostly have the same tools, so each of those is one row with all who have it.
+    """
     rows = await tx.fetch(
-        f"SELECT {_COLUMNS}, agents_tools.agent_id FROM agents_tools"
+        f"SELECT {_COLUMNS}, string_agg(agent_id || ' ' || position, ',') FROM agents_tools"
         " JOIN tools ON tools.id = agents_tools.tool_id"
         f" WHERE agents_tools.agent_id {among(tx, '$1')}"
-        f" AND {unindexed('tools.organization_id')} = $2"
-        " ORDER BY agents_tools.agent_id, agents_tools.position, tools.id",
+        f" AND {unindexed('tools.organization_id')} = $2 GROUP BY tools.id",
         codec.encode(list(agent_ids)),
         tx.actor.organization_id,
     )
-    found: dict[str, list[Tool]] = {agent_id: [] for agent_id in agent_ids}
-    # Agents mostly have the same tools, so each is read once a page.
-    read: dict[str, Tool] = {}
+    held: dict[str, list[tuple[int, str, Tool]]] = {agent_id: [] for agent_id in agent_ids}
     for row in rows:
-        if row[0] not in read:
-            read[row[0]] = _read(row)
-        found[row[-1]].append(read[row[0]])
-    return found
+        tool = _read(row)
+        for had in row[-1].split(","):
+            agent_id, position = had.split(" ")
+            held[agent_id].append((int(position), tool.id, tool))
+    return {agent_id: [tool for *_, tool in sorted(found)] for agent_id, found in held.items()}
 
 
 async def _among(tx: Tx, column: str, values: Sequence[str]) -> list[Tool]:

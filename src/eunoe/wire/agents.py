@@ -1,7 +1,7 @@
 """Agents on the wire: what the server answers (api 6.1); the requests are in `agent_requests`."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from typing_extensions import TypedDict
 
@@ -18,6 +18,9 @@ from eunoe.wire.model_settings import model_settings
 from eunoe.wire.models import EmbeddingConfigResponse, LLMConfig, embedding_config, llm_config
 from eunoe.wire.secrets import AgentEnvironmentVariable, secret
 from eunoe.wire.shape import shown_as
+
+T = TypeVar("T")
+V = TypeVar("V")
 
 Include: TypeAlias = Literal[
     "agent.blocks", "agent.tools", "agent.sources", "agent.tags", "agent.identities",
@@ -101,11 +104,20 @@ class AgentState(TypedDict):
     pending_approval: Json | None
 
 
+class _Shared(dict[int, Any]):
+    """What is shown of values that agents share, as the store reads them: each is made once."""
+
+    def of(self, one: T, shown: Callable[[T], V]) -> V:
+        if id(one) not in self:
+            self[id(one)] = shown(one)
+        return self[id(one)]
+
+
 def listed(found: Sequence[agent_states.AgentState]) -> list[AgentState]:
-    """Return agents, which mostly have the same tools: each of those is made once."""
-    held = {tool.id: tool for one in found for tool in one.tools}
-    shown = {tool_id: tools.tool(tool) for tool_id, tool in held.items()}
-    return [_state(one, shown) for one in found]
+    """Return agents, which mostly have the same tools and are configured alike."""
+    # A model shows in two forms.
+    shared, settings = _Shared(), _Shared()
+    return [_state(one, shared, settings) for one in found]
 
 
 def state(one: agent_states.AgentState) -> AgentState:
@@ -113,7 +125,7 @@ def state(one: agent_states.AgentState) -> AgentState:
     return listed([one])[0]
 
 
-def _state(one: agent_states.AgentState, shown_tools: Mapping[str, tools.Tool]) -> AgentState:
+def _state(one: agent_states.AgentState, shared: _Shared, settings: _Shared) -> AgentState:
     agent = one.agent
     bounds = file_limits(agent)
     held = [blocks.block(block) for block in one.blocks]
@@ -123,17 +135,17 @@ def _state(one: agent_states.AgentState, shown_tools: Mapping[str, tools.Tool]) 
         AgentState,
         agent,
         message_ids=one.message_ids,
-        llm_config=llm_config(agent.model),
-        embedding_config=embedding_config(agent.embedding),
+        llm_config=shared.of(agent.model, llm_config),
+        embedding_config=shared.of(agent.embedding, embedding_config),
         model=agent.model.handle,
         embedding=None if agent.embedding is None else agent.embedding.handle,
-        model_settings=model_settings(agent.model),
-        compaction_settings=compaction_settings(agent.compaction),
+        model_settings=settings.of(agent.model, model_settings),
+        compaction_settings=shared.of(agent.compaction, compaction_settings),
         max_files_open=bounds.open,
         per_file_view_window_char_limit=bounds.chars,
         memory=memory(one, held),
         blocks=held,
-        tools=[shown_tools[tool.id] for tool in one.tools],
+        tools=[shared.of(tool, tools.tool) for tool in one.tools],
         sources=[folders.source(folder) for folder in one.folders],
         tags=one.tags,
         identities=[identities.identity(owner) for owner in one.identities],
