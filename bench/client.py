@@ -1,11 +1,12 @@
 """A small HTTP/1.1 client on asyncio streams: it costs little of what is measured."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+import orjson
 
 _BOUNDARY: Final = "bench-of-eunoe"
 
@@ -28,7 +29,7 @@ class Connection:
 
     async def json(self, method: str, path: str, body: Any = None) -> Any:
         """Return the parsed answer; raise `Refused` for any status but 200 and 204."""
-        data = b"" if body is None else json.dumps(body).encode()
+        data = b"" if body is None else orjson.dumps(body)
         return await self._answer(method, path, "application/json", data)
 
     async def upload(self, path: str, name: str, data: bytes) -> Any:
@@ -44,11 +45,11 @@ class Connection:
         data = await _body(headers, reader)
         if status != 200:
             raise Refused(status, data)
-        return json.loads(data)
+        return orjson.loads(data)
 
     async def events(self, path: str, body: Any) -> AsyncIterator[bytes]:
         """Yield the data of each server-sent event."""
-        data = json.dumps(body).encode()
+        data = orjson.dumps(body)
         status, headers, reader = await self._ask("POST", path, "application/json", data)
         if status != 200:
             raise Refused(status, await _body(headers, reader))
