@@ -1,11 +1,17 @@
 """Folders and files through the official client: uploaded, read in the background, found again."""
 
 import resource
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from letta_client import BadRequestError, ConflictError, NotFoundError, UnprocessableEntityError
 
+from eunoe import ids
+from eunoe.domain.file_pages import TextPage
+from eunoe.domain.files import File
+from eunoe.store import file_texts, files
+from eunoe.store.db import Actor
 from tests.http.library import EMBEDDING, Library, bomb, docx, library, pdf
 
 __all__ = ["library"]
@@ -227,3 +233,39 @@ async def test_an_agent_cannot_be_given_a_folder_that_is_not_there(library: Libr
     unknown = "source-123e4567-e89b-42d3-8456-426614174000"
     assert await _refused(library, folder_ids=[unknown]) == 404
     assert await _refused(library, folder_ids=["boats"]) == 422
+
+
+@pytest.mark.rule("api-15.3", "api-5.3")
+async def test_pages_with_long_texts_are_short_and_lose_no_file(library: Library) -> None:
+    folder = await library.folder("logs")
+    text = "A line that says nothing in particular, and says it well.\n" * 60_000
+    async with library.db.write(Actor()) as tx:
+        for number in range(6):
+            at = datetime(2026, 1, 1, 0, number, tzinfo=UTC)
+            name = f"{number}.txt"
+            file = File(
+                id=ids.new("file"),
+                folder_id=folder.id,
+                name=name,
+                original_name=name,
+                type="text/plain",
+                size=1,
+                status="completed",
+                created_at=at,
+                updated_at=at,
+            )
+            await files.insert(tx, file)
+            pages = [TextPage(first_line=1, is_inside=False, text=text)]
+            await file_texts.add_pages(tx, file.id, pages, position=0)
+
+    asked: Any = library.letta.folders.files.list
+    first = await asked(folder.id, include_content=True)
+    assert [one.file_name for one in first.items] == ["5.txt", "4.txt", "3.txt"]
+    assert {one.content for one in first.items} == {text}
+    assert len((await asked(folder.id)).items) == 6
+    walked = [one.file_name async for one in asked(folder.id, include_content=True)]
+    assert walked == [f"{number}.txt" for number in (5, 4, 3, 2, 1, 0)]
+    before = await asked(folder.id, include_content=True, before=first.items[2].id)
+    assert [one.file_name for one in before.items] == ["5.txt", "4.txt"]
+    last = await asked(folder.id, include_content=True, order="asc", before=first.items[0].id)
+    assert [one.file_name for one in last.items] == ["2.txt", "3.txt", "4.txt"]

@@ -26,8 +26,8 @@ from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database, Tx, to_micros
 from eunoe.store.file_blocks import Shown
 from eunoe.store.paging import Page
-from eunoe.store.postgresql_connection import session
 from tests.fixtures.apis import STORED_TOOLS
+from tests.fixtures.databases import waited_for
 
 pytestmark = pytest.mark.anyio
 
@@ -233,21 +233,9 @@ async def test_a_patch_that_waited_for_another_keeps_what_that_changed(seeded: D
         agent = await states.known(tx, agent_id, held=True)
         await stored.update(tx, replace(agent, tags=("theirs",), description="Theirs."))
         waiting = group.create_task(agents.update(seeded, ACTOR, agent_id, patch, models=Shelf()))
-        await _is_waited_for(seeded)
+        await waited_for(seeded)
     changed = waiting.result().agent
     assert (changed.name, changed.tags, changed.description) == ("Ada", ("theirs",), "Theirs.")
-
-
-async def _is_waited_for(db: Database) -> None:
-    """Return once somebody waits for a lock on PostgreSQL; on SQLite all but one wait anyway."""
-    if db.dialect == "sqlite":
-        return
-    async with session(db.url) as connection:
-        while not await connection.fetch(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-            " AND wait_event_type = 'Lock'"
-        ):
-            pass
 
 
 @pytest.mark.rule("api-2.6")

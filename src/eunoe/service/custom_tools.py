@@ -78,7 +78,7 @@ async def update(db: Database, actor: Actor, tool_id: str, draft: ToolDraft) -> 
     Raises `ToolNameTaken` where a new schema has another tool's name.
     """
     async with db.write(actor) as tx:
-        tool = await known(tx, tool_id)
+        tool = await known(tx, tool_id, held=True)
         changed = _changed(tool, draft)
         if changed == tool:
             return tool
@@ -111,9 +111,9 @@ async def search(
     return find_tools(found, query, limit=limit)
 
 
-async def known(tx: Tx, tool_id: str) -> Tool:
+async def known(tx: Tx, tool_id: str, *, held: bool = False) -> Tool:
     """Return the tool; raise `Missing` for an unknown or foreign one."""
-    return there(await tools.get(tx, tool_id), "tool", tool_id)
+    return there(await tools.get(tx, tool_id, held=held), "tool", tool_id)
 
 
 def told_of(draft: ToolDraft, *, name: str | None = None) -> Told:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from eunoe import ids
 from eunoe.domain.file_types import file_type
@@ -14,6 +14,9 @@ from eunoe.runs import files as opening
 from eunoe.service import folders, states
 from eunoe.store import file_blocks, file_texts, files
 from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.paging import Page
+
+_MOST_TEXT: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,9 +117,21 @@ async def _read(tx: Tx, file: File, *, with_content: bool) -> Read:
     return Read(file=file, content=content or None)
 
 
-async def read(tx: Tx, found: list[File], *, with_content: bool) -> list[Read]:
-    """Return files with their texts where those are asked for."""
-    return [await _read(tx, file, with_content=with_content) for file in found]
+async def page(tx: Tx, folder_id: str, page: Page, *, with_content: bool) -> list[Read]:
+    """Return a page of a folder's files, with their texts where those are asked for.
+
+    It ends early when the texts are many: who pages on meets the rest (api 5.3).
+    """
+    found = await files.list_files(tx, folder_id, page)
+    backwards = page.before is not None and page.after is None
+    shown: list[Read] = []
+    room = _MOST_TEXT
+    for file in reversed(found) if backwards else found:
+        shown.append(await _read(tx, file, with_content=with_content))
+        room -= len(shown[-1].content or "")
+        if room < 0:
+            break
+    return shown[::-1] if backwards else shown
 
 
 async def delete(db: Database, actor: Actor, folder_id: str, file_id: str) -> None:

@@ -62,7 +62,7 @@ async def update(
     """Change the key, and what else the patch names (18.4)."""
     changes = {name: value for name, value in asdict(patch).items() if value is not None}
     async with db.write(actor) as tx:
-        found = await known(tx, provider_id, keys=patch.access_key is None)
+        found = await known(tx, provider_id, keys=patch.access_key is None, held=True)
         changed = replace(found, **changes, **touched_by(actor))
         _check(changed)
         await providers.update(tx, changed)
@@ -104,9 +104,10 @@ async def refresh(
     return await _noted(db, actor, found)
 
 
-async def known(tx: Tx, provider_id: str, *, keys: bool = False) -> Provider:
+async def known(tx: Tx, provider_id: str, *, keys: bool = False, held: bool = False) -> Provider:
     """Return the provider; raise `Missing` for an unknown, foreign or deleted one."""
-    return there(await providers.get(tx, provider_id, keys=keys), "provider", provider_id)
+    found = await providers.get(tx, provider_id, keys=keys, held=held)
+    return there(found, "provider", provider_id)
 
 
 def config_of(provider: Provider) -> ProviderConfig:

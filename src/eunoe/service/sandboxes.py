@@ -86,7 +86,7 @@ async def reconfigure(
 ) -> SandboxConfig:
     """Change what of a configuration is given; its type, which is one of `kinds`, stays."""
     async with db.write(actor) as tx:
-        before = await known(tx, config_id)
+        before = await known(tx, config_id, held=True)
         if before.type not in kinds:
             raise Conflict(f"{config_id} is of the type {before.type}, and stays so.")
         changed = before.configured({**before.config, **config}, at=datetime.now(UTC))
@@ -105,7 +105,7 @@ async def set_variable(
     """Store a variable, in the place of one of the same name."""
     now = datetime.now(UTC)
     async with db.write(actor) as tx:
-        await known(tx, config_id)
+        await known(tx, config_id, held=True)
         await audit.note(tx, "sandbox_variable.set", f"{config_id}/{key}")
         return await sandboxes.put_variable(
             tx,
@@ -143,8 +143,9 @@ async def delete_variable(db: Database, actor: Actor, variable_id: str) -> None:
         await audit.note(tx, "sandbox_variable.delete", variable_id)
 
 
-async def known(tx: Tx, config_id: str) -> SandboxConfig:
-    return there(await sandboxes.get(tx, config_id), "sandbox configuration", config_id)
+async def known(tx: Tx, config_id: str, *, held: bool = False) -> SandboxConfig:
+    found = await sandboxes.get(tx, config_id, held=held)
+    return there(found, "sandbox configuration", config_id)
 
 
 async def _known_variable(tx: Tx, variable_id: str) -> SandboxVariable:

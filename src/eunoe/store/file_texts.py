@@ -99,3 +99,5 @@ async def _from(tx: Tx, file_id: str, position: int) -> AsyncIterator[TextPage]:
         for page in read:
             yield page
         position += len(read)
+        if len(read) < _PAGES_AT_ONCE:
+            return

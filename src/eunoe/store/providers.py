@@ -58,10 +58,15 @@ async def update(tx: Tx, provider: Provider) -> None:
     await own.update(tx, _WHOLE, provider, where={"is_deleted": 0})
 
 
-async def get(tx: Tx, provider_id: str, *, keys: bool = False) -> Provider | None:
-    """Return a provider, with its `keys` if they are asked for. Raises `SecretUnreadable`."""
+async def get(
+    tx: Tx, provider_id: str, *, keys: bool = False, held: bool = False
+) -> Provider | None:
+    """Return a provider, with its `keys` if they are asked for. Raises `SecretUnreadable`.
+
+    `held` keeps others from changing it until the commit.
+    """
     what = _WHOLE if keys else _PROVIDERS
-    return await own.get(tx, what, provider_id, also=f" AND {_ALIVE}")
+    return await own.get(tx, what, provider_id, held=held, also=f" AND {_ALIVE}")
 
 
 async def named(tx: Tx, name: str) -> Provider | None:

@@ -37,8 +37,9 @@ async def of_type(tx: Tx, kind: SandboxType) -> SandboxConfig | None:
     )
 
 
-async def get(tx: Tx, config_id: str) -> SandboxConfig | None:
-    return await own.get(tx, _CONFIGS, config_id)
+async def get(tx: Tx, config_id: str, *, held: bool = False) -> SandboxConfig | None:
+    """Return a configuration; `held` keeps others from changing it until the commit."""
+    return await own.get(tx, _CONFIGS, config_id, held=held)
 
 
 async def list_configs(tx: Tx, page: Page, *, kind: SandboxType | None) -> list[SandboxConfig]:
@@ -64,7 +65,8 @@ async def change_variable(tx: Tx, one: SandboxVariable) -> None:
 
 
 async def get_variable(tx: Tx, variable_id: str) -> SandboxVariable | None:
-    return await own.get(tx, _VARIABLES, variable_id)
+    """Return a variable, held until the commit of whoever changes it."""
+    return await own.get(tx, _VARIABLES, variable_id, held=True)
 
 
 async def list_variables(tx: Tx, config_id: str, page: Page) -> list[SandboxVariable]:

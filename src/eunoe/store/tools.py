@@ -112,9 +112,10 @@ async def unseed(tx: Tx, tools: Sequence[Tool]) -> None:
     )
 
 
-async def get(tx: Tx, tool_id: str) -> Tool | None:
-    found = await by_ids(tx, [tool_id])
-    return found.get(tool_id)
+async def get(tx: Tx, tool_id: str, *, held: bool = False) -> Tool | None:
+    """Return a tool; `held` keeps others from changing it until the commit."""
+    row = await own.row(tx, _LISTING, tool_id, held=held)
+    return None if row is None else _read(row)
 
 
 async def by_ids(tx: Tx, tool_ids: Sequence[str]) -> dict[str, Tool]:
