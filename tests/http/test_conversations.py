@@ -10,7 +10,7 @@ from letta_client import AsyncLetta, NotFoundError
 
 from eunoe.ids import is_id, new
 from tests.http.conversing import OTHER, SCRIPTED, SUM_UP, Talks, spoken
-from tests.runs.conftest import World
+from tests.runs.conftest import ACTOR, World
 
 pytestmark = pytest.mark.anyio
 
@@ -250,6 +250,11 @@ async def test_a_conversations_model_comes_before_the_agents(talks: Talks) -> No
     assert (step.model, step.context_window_limit) == ("gpt-4.1", own_window)
     await talks.say(own.id, "SAY hi", override_model="openai/gpt-4o-mini")
     assert talks.asked()["model"] == "gpt-4o-mini"
+    async with talks.world.db.write(ACTOR) as tx:
+        await tx.execute("UPDATE conversations SET model = 'gone/m' WHERE id = $1", own.id)
+    await talks.say(own.id, "SAY hi", override_model="openai/gpt-4o-mini")
+    steps = (await talks.letta.steps.list(agent_id=talks.agent.id)).items
+    assert [(step.model, step.status) for step in steps[:2]] == [("gpt-4o-mini", "success")] * 2
     await talks.say(mute.id, "SAY hi")
     assert (talks.asked()["model"], talks.asked().get("temperature")) == ("scripted-1", None)
     await talks.say("default", "SAY hi")

@@ -59,6 +59,8 @@ async def test_messages_of_a_run(world: World, http: httpx.AsyncClient, letta: A
     assert "tool_return_message" in kinds_
     backwards = await letta.runs.messages.list(run_id, order="desc")
     assert [one.message_type for one in backwards.items] == kinds_[::-1]
+    met = [one async for one in letta.runs.messages.list(run_id, order="desc", limit=1)]
+    assert [one.message_type for one in met] == kinds_[::-1]
     only = ["tool_return_message"]
     _, filtered = await sent(world, http, "CALL look {}", include_return_message_types=only)
     page = await letta.runs.messages.list(filtered)
@@ -185,6 +187,8 @@ async def test_steps(world: World, http: httpx.AsyncClient, letta: AsyncLetta) -
     assert await letta.steps.trace.retrieve(oldest.id) is None
     said: list[Any] = (await letta.steps.messages.list(oldest.id)).items
     assert [one.message_type for one in said] == ["tool_call_message", "tool_return_message"]
+    back = [one async for one in letta.steps.messages.list(oldest.id, order="desc", limit=1)]
+    assert [one.message_type for one in back] == ["tool_return_message", "tool_call_message"]
     rated = await letta.steps.feedback.create(oldest.id, feedback="positive", tags=["good"])
     assert (rated.feedback, rated.tags) == ("positive", ["good"])
     cleared = (await http.patch(f"/v1/steps/{oldest.id}/feedback", json={})).json()

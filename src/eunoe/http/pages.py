@@ -67,7 +67,9 @@ def page_of(*, limit: int, order: Order) -> Callable[..., Awaitable[Page]]:
 def message_page_of(*, order: Order, limit: int = 100) -> Callable[..., Awaitable[MessagePage]]:
     """Return the dependency that reads the page of a message list.
 
-    Cursors are absolute, `order` says which end the rows come from (api 5.7, 5.8).
+    Cursors are absolute, `order` says which end the rows come from (api 5.7, 5.8). Only where the
+    oldest come first by default nobody polls for news with `desc`: there whoever iterates
+    with it goes on to what is older (5.3).
     """
     default_limit, default_order = limit, order
 
@@ -79,6 +81,8 @@ def message_page_of(*, order: Order, limit: int = 100) -> Callable[..., Awaitabl
         order_by: ByCreation = "created_at",
     ) -> MessagePage:
         del order_by  # The only one there is.
+        if (default_order, order) == ("asc", "desc"):
+            before, after = after, before
         return MessagePage(
             limit=rows(limit, default=default_limit, ceiling=_MESSAGES),
             before=before,

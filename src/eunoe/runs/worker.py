@@ -275,7 +275,9 @@ class Worker:
         cancellation: Cancellation,
     ) -> tuple[Turn, Ports]:
         models = self.models.of(actor.organization_id)
-        agent, options = await _voiced(loaded, models=models), run.options
+        options = run.options
+        overridden = options.override_model is not None
+        agent = await _voiced(loaded, models=models, overridden=overridden)
         journal.agent, config = agent, agent.model
         if options.override_model is not None:
             listed = await models.resolve(options.override_model)
@@ -326,12 +328,15 @@ def _span_of(run: Run) -> AbstractContextManager[telemetry.Span]:
     return telemetry.span("agent_run", within=asked)
 
 
-async def _voiced(loaded: _Loaded, *, models: Models) -> Agent:
-    """Return the agent as it speaks in the run's conversation (L5)."""
+async def _voiced(loaded: _Loaded, *, models: Models, overridden: bool) -> Agent:
+    """Return the agent as it speaks in the run's conversation (L5).
+
+    Where the request names the model, the conversation's may be gone.
+    """
     conversation = loaded.conversation
     if conversation is None:
         return loaded.agent
-    handle = conversation.model
+    handle = None if overridden else conversation.model
     listed = None if handle is None else await models.resolve(handle)
     return voiced(loaded.agent, conversation, listed=listed)
 

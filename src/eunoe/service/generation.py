@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
+from eunoe.domain.drafts import ModelWish
 from eunoe.domain.generation import Generated, Question
 from eunoe.domain.messages import Message, Role, Text, text_of
 from eunoe.domain.models import ModelConfig
@@ -13,7 +14,7 @@ from eunoe.engine.ports import ModelRequest
 from eunoe.engine.reply import Reply
 from eunoe.errors import CompletionFailed, ModelError
 from eunoe.service import states
-from eunoe.service.models import Models
+from eunoe.service.models import Defaults, Models, model_of
 from eunoe.store.db import Actor, Database
 
 
@@ -26,7 +27,10 @@ async def generate(
     """
     async with db.read(actor) as tx:
         agent = await states.known(tx, agent_id)
-    config = agent.model if question.model is None else await models.resolve(question.model)
+    config = agent.model
+    if question.model is not None:
+        wish, kind = ModelWish(handle=question.model), agent.agent_type
+        config = await model_of(wish, agent_type=kind, models=models, defaults=Defaults())
     try:
         reply = await _answer(_request(agent, config, question, actor), models=models)
     except ModelError as error:
