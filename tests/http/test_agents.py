@@ -1,5 +1,7 @@
 """Agents made over HTTP, read with the official client's types."""
 
+from secrets import token_hex
+
 import pytest
 from letta_client.types import AgentState
 
@@ -244,3 +246,24 @@ async def test_what_was_stored_can_be_read_however_deep(api: Api, depth: int, st
     if status == 200:
         again = await api.got(f"/v1/agents/{made.json()['id']}")
         assert again["metadata"] == made.json()["metadata"]
+
+
+LONG = token_hex(1_001)
+
+
+@pytest.mark.rule("api-3.2", "api-27")
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("agents", {"tags": [LONG]}),
+        ("blocks", {"label": LONG, "value": ""}),
+        ("folders", {"name": LONG, "embedding": EMBEDDING}),
+        ("identities", {"identifier_key": LONG, "name": "n", "identity_type": "user"}),
+    ],
+)
+async def test_what_an_index_cannot_hold_is_refused_on_both_engines(
+    api: Api, path: str, body: Json
+) -> None:
+    reply = await api.sdk.post(f"/v1/{path}/", json=body)
+    assert reply.status_code == 422, reply.text
+    assert "2,000 bytes" in reply.json()["detail"]

@@ -39,6 +39,7 @@ _STATUS_OF: Final[dict[type[EunoeError], int]] = {
     errors.EnvironmentsNotServed: 501,
     errors.RunExpired: 410,
     errors.BlockFull: 422,
+    errors.ValueTooLong: 422,
     errors.AgentUnnamed: 422,
     errors.KeyReused: 422,
     errors.LineFull: 429,

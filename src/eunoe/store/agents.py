@@ -180,5 +180,5 @@ async def _insert_tags(tx: Tx, agent: Agent) -> None:
     if agent.tags:
         await tx.execute_many(
             "INSERT INTO agent_tags (agent_id, tag) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            [(agent.id, tag) for tag in agent.tags],
+            [(agent.id, codec.findable(tag)) for tag in agent.tags],
         )

@@ -9,7 +9,7 @@ from eunoe.domain.origins import Origin
 from eunoe.errors import BlockChanged, BlockExists
 from eunoe.store import block_versions, own
 from eunoe.store.db import Tx, UniqueViolated, from_micros, now_micros, unindexed
-from eunoe.store.mapping import FLAG, LIST, MADE, OBJECT, Kept, mapped
+from eunoe.store.mapping import FLAG, LIST, MADE, NAME, OBJECT, Kept, mapped
 from eunoe.store.paging import Page
 from eunoe.store.related import rows_of
 from eunoe.store.where import Where, of_organization
@@ -19,6 +19,7 @@ BLOCKS: Final = mapped(
     "blocks",
     noun="block",
     kept={
+        "label": NAME,
         **MADE,
         "limit": Kept(column="char_limit"),
         "read_only": FLAG,

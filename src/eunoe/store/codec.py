@@ -21,9 +21,11 @@ from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.runs import RunOptions, Step, Usage
 from eunoe.domain.templates import Snapshot
 from eunoe.domain.tools import Tool, ToolResult
-from eunoe.errors import Invalid
+from eunoe.errors import Invalid, ValueTooLong
 
 T = TypeVar("T")
+
+_FINDABLE_BYTES: Final = 2_000
 
 
 class Reader(Generic[T]):
@@ -121,6 +123,13 @@ def loads_object(text: str | None) -> Json | None:
         return None
     # orjson reads as deep as it writes, where pydantic stops near 200 levels.
     return _object.validate_python(orjson.loads(text))
+
+
+def findable(text: str) -> str:
+    """Return a text that an index holds; raise `ValueTooLong` past what both engines can hold."""
+    if len(text) > _FINDABLE_BYTES or len(text.encode("utf-8", "ignore")) > _FINDABLE_BYTES:
+        raise ValueTooLong
+    return text
 
 
 def optional_json(value: Any) -> str | None:

@@ -8,7 +8,7 @@ from eunoe.domain.folders import Folder, partition
 from eunoe.errors import FolderNameTaken
 from eunoe.store import codec, own
 from eunoe.store.db import Tx, UniqueViolated, to_micros, unindexed
-from eunoe.store.mapping import CHANGED, OBJECT, json, mapped
+from eunoe.store.mapping import CHANGED, NAME, OBJECT, json, mapped
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.related import rows_of
 from eunoe.store.where import of_organization
@@ -17,7 +17,7 @@ _FOLDERS: Final = mapped(
     Folder,
     "folders",
     noun="folder",
-    kept={**CHANGED, "metadata": OBJECT, "embedding": json(codec.embedding_config)},
+    kept={"name": NAME, **CHANGED, "metadata": OBJECT, "embedding": json(codec.embedding_config)},
     unknown_cursor="missing",
 )
 OF_AGENT: Final = rows_of(

@@ -8,7 +8,7 @@ from eunoe.domain.identities import Identity, Property
 from eunoe.errors import IdentityExists
 from eunoe.store import codec, own
 from eunoe.store.db import Tx, UniqueViolated, among, unindexed
-from eunoe.store.mapping import CHANGED, Kept, json, mapped
+from eunoe.store.mapping import CHANGED, NAME, Kept, json, mapped
 from eunoe.store.paging import Page
 from eunoe.store.related import rows_of
 from eunoe.store.where import of_organization
@@ -22,6 +22,7 @@ _IDENTITIES: Final = mapped(
     "identities",
     noun="identity",
     kept={
+        "identifier_key": NAME,
         **CHANGED,
         # Null would make two of one key unlike each other in the unique index.
         "project_id": Kept(write=lambda one: one or "", read=lambda stored: stored or None),

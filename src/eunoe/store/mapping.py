@@ -54,6 +54,7 @@ def elsewhere(sql: str, read: Callable[[Any], Any] = _same) -> Kept:
 FLAG: Final = Kept(write=codec.flag, read=bool)
 TIME: Final = Kept(write=optional_micros, read=from_micros)
 OBJECT: Final = json()
+NAME: Final = Kept(write=codec.findable)
 LIST: Final = json(lambda text: tuple(codec.loads(text)))
 MADE: Final = {"created_at": TIME}
 CHANGED: Final = {**MADE, "updated_at": TIME}

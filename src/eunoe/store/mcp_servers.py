@@ -13,7 +13,7 @@ from eunoe.domain.messages import Json
 from eunoe.errors import McpServerNameTaken
 from eunoe.store import codec, own
 from eunoe.store.db import Tx, UniqueViolated, among, now_micros
-from eunoe.store.mapping import CHANGED, Kept, mapped
+from eunoe.store.mapping import CHANGED, NAME, Kept, mapped
 
 _config: Final = codec.Reader(cast("type[McpConfig]", McpConfig))
 _SERVERS: Final = mapped(
@@ -21,6 +21,7 @@ _SERVERS: Final = mapped(
     "mcp_servers",
     noun="MCP server",
     kept={
+        "name": NAME,
         **CHANGED,
         "config": Kept(
             write=codec.encode, read=_config.validate_json, suffix="_sealed", sealed=True

@@ -55,7 +55,7 @@ async def insert(tx: Tx, passages: Sequence[Passage]) -> list[int]:
     places: dict[str, int] = {row[0]: row[1] for row in rows}
     seqs = [places[passage.id] for passage in passages]
     tagged = [
-        (seq, tag)
+        (seq, codec.findable(tag))
         for seq, passage in zip(seqs, passages, strict=True)
         for tag in dict.fromkeys(passage.tags)
     ]

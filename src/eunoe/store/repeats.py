@@ -13,7 +13,7 @@ async def claim_otids(tx: Tx, run: Run, otids: Iterable[str]) -> None:
     """Note the otids that a run's input has; raise `UniqueViolated` where one was used before."""
     await tx.execute_many(
         "INSERT INTO run_otids (list_id, otid, run_id) VALUES ($1, $2, $3)",
-        [(run.list_id, otid, run.id) for otid in dict.fromkeys(otids)],
+        [(run.list_id, codec.findable(otid), run.id) for otid in dict.fromkeys(otids)],
     )
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from eunoe.domain.templates import Snapshot, Template, TemplateVersion
 from eunoe.store import codec, own
 from eunoe.store.db import Tx
-from eunoe.store.mapping import CHANGED, MADE, json, mapped
+from eunoe.store.mapping import CHANGED, MADE, NAME, json, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import of_organization
 
@@ -15,7 +15,7 @@ _TEMPLATES: Final = mapped(
     Template,
     "templates",
     noun="template",
-    kept={**CHANGED, "current": _SNAPSHOT},
+    kept={"name": NAME, **CHANGED, "current": _SNAPSHOT},
     orders={"created_at": False, "updated_at": False},
 )
 _VERSIONS: Final = mapped(
