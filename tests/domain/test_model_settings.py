@@ -149,7 +149,7 @@ def test_parallel_tool_calls_given_by_themselves_win_over_the_settings() -> None
     assert adjusted(_config(), wish).parallel_tool_calls is False
 
 
-@pytest.mark.rule("R5", "R6", "A6")
+@pytest.mark.rule("api-6.7", "R5", "R6", "A6")
 @pytest.mark.parametrize(
     ("model", "asked", "wanted"),
     [

@@ -6,6 +6,7 @@ import pytest
 from letta_client.types import AgentState
 
 from eunoe.domain.messages import Json, text_of
+from eunoe.ids import DEFAULT_USER
 from eunoe.store import lists
 from eunoe.store.db import Actor
 from tests.fixtures.apis import EMBEDDING, MODEL, Api, names
@@ -198,7 +199,7 @@ REFUSED: list[tuple[Json, int, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.rule("api-3.2", "api-3.4", "api-6.5", "api-6.11", "FIX-25")
+@pytest.mark.rule("api-3.2", "api-3.4", "api-6.2", "api-6.5", "api-6.11", "FIX-25")
 @pytest.mark.parametrize(("body", "status", "named"), REFUSED)
 async def test_what_cannot_be_made_is_refused_by_name(
     api: Api, body: Json, status: int, named: str
@@ -225,7 +226,7 @@ async def test_a_name_may_be_of_any_script(api: Api, name: str) -> None:
     assert (made["name"], renamed.json()["name"]) == (name, f"{name} 2")
 
 
-@pytest.mark.rule("A9")
+@pytest.mark.rule("A9", "api-6.12")
 async def test_a_subagent_is_hidden(api: Api) -> None:
     made = await api.agent(tags=["role:subagent"])
     assert made["hidden"] is True
@@ -267,3 +268,71 @@ async def test_what_an_index_cannot_hold_is_refused_on_both_engines(
     reply = await api.sdk.post(f"/v1/{path}/", json=body)
     assert reply.status_code == 422, reply.text
     assert "2,000 bytes" in reply.json()["detail"]
+
+
+PROVIDER = {"name": "p", "provider_type": "openai", "api_key": "k"}
+TYPES = (
+    "letta_v1_agent", "memgpt_agent", "memgpt_v2_agent", "react_agent", "workflow_agent",
+    "sleeptime_agent", "voice_sleeptime_agent",
+)  # fmt: skip
+
+
+@pytest.mark.rule("api-6.2", "api-4.8")
+async def test_agents_are_made_of_every_type_and_say_by_whom_and_when(api: Api) -> None:
+    for kind in TYPES:
+        made = await api.agent(agent_type=kind, include_base_tools=False)
+        assert made["agent_type"] == made["memory"]["agent_type"] == kind
+        assert made["created_by_id"] == made["last_updated_by_id"] == DEFAULT_USER
+        assert made["created_at"] <= made["updated_at"]
+
+
+@pytest.mark.rule("api-4.8")
+@pytest.mark.parametrize(
+    ("path", "body", "change", "dated"),
+    [
+        ("blocks", {"label": "human", "value": "x"}, {"value": "y"}, ""),
+        ("tools", {"source_code": "def roll():\n    '''Roll.'''"}, {"tags": ["x"]}, ""),
+        ("folders", {"name": "f", "embedding": EMBEDDING}, {"name": "g"}, "created_at updated_at"),
+        ("archives", {"name": "a"}, {"name": "b"}, "created_at updated_at"),
+        ("providers", PROVIDER, {"api_key": "k"}, "updated_at"),
+    ],
+)
+async def test_what_is_made_says_by_whom_and_what_is_dated_when(
+    api: Api, path: str, body: Json, change: Json, dated: str
+) -> None:
+    made = await api.made(f"/v1/{path}/", **body)
+    changed = await api.sdk.patch(f"/v1/{path}/{made['id']}", json=change)
+    assert changed.status_code == 200, changed.text
+    for shown in (made, changed.json()):
+        if path != "providers":
+            assert shown["created_by_id"] == shown["last_updated_by_id"] == DEFAULT_USER
+        assert [name for name in ("created_at", "updated_at") if shown.get(name)] == dated.split()
+
+
+@pytest.mark.rule("api-6.12")
+async def test_tags_are_a_set_that_a_patch_replaces(api: Api) -> None:
+    made = await api.agent(tags=["b", "a", "b"])
+    assert made["tags"] == ["a", "b"]
+    path = f"/v1/agents/{made['id']}"
+    assert (await api.sdk.patch(path, json={"tags": None})).json()["tags"] == made["tags"]
+    assert (await api.sdk.patch(path, json={"tags": ["c", "c"]})).json()["tags"] == ["c"]
+    assert await api.got("/v1/tags/") == ["c"]
+    assert (await api.sdk.patch(path, json={"tags": []})).json()["tags"] == []
+
+
+@pytest.mark.rule("api-2.5")
+async def test_ids_to_filter_by_are_any_text_but_for_two(api: Api) -> None:
+    await api.agent()
+    for path, name in (
+        ("agents", "identity_id"), ("agents", "template_id"), ("agents", "created_by_id"),
+        ("agents", "project_id"), ("blocks", "project_id"), ("runs", "agent_id"),
+        ("runs", "conversation_id"), ("steps", "agent_id"), ("conversations", "agent_id"),
+        ("groups", "project_id"), ("identities", "project_id"), ("jobs", "source_id"),
+    ):  # fmt: skip
+        assert await api.got(f"/v1/{path}/", **{name: "whatever"}) == [], (path, name)
+    for path, name, method in (
+        ("blocks", "identity_id", "GET"),
+        ("admin/users", "user_id", "DELETE"),
+    ):
+        reply = await api.sdk.request(method, f"/v1/{path}/", params={name: "whatever"})
+        assert reply.status_code == 422, (path, name)

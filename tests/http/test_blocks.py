@@ -101,7 +101,7 @@ async def test_of_writers_at_once_nobody_is_lost_silently(api: Api) -> None:
     assert (await api.got(f"/v1/blocks/{made['id']}"))["value"] == history[-1]["value"]
 
 
-@pytest.mark.rule("api-12.30", "api-28")
+@pytest.mark.rule("api-1.9", "api-12.30", "api-28")
 async def test_a_deleted_block_leaves_its_agents(api: Api) -> None:
     made = await api.block("notes")
     agent = await api.agent(block_ids=[made["id"]])

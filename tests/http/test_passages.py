@@ -21,7 +21,7 @@ async def remembered(api: Api, agent_id: str, text: str, **body: object) -> Json
     return made[0]
 
 
-@pytest.mark.rule("api-14.1")
+@pytest.mark.rule("api-1.9", "api-14.1")
 async def test_an_archive_is_made_changed_and_deleted(api: Api) -> None:
     made = await api.made("/v1/archives/", name="Letters", description="old")
     Archive.model_validate(made)

@@ -212,7 +212,7 @@ class CreateAgentBody(_AgentBody):
     async def draft(self, *, fetch: FetchImage) -> AgentDraft:
         """Return the agent asked for, the images of its opening messages fetched."""
         opening = self.initial_message_sequence
-        tags = tuple(dict.fromkeys(self.tags or ()))
+        tags = tuple(sorted(set(self.tags or ())))
         settings = self.compaction_settings
         return self.made(
             AgentDraft,
