@@ -61,6 +61,8 @@ def returned(name: str, output: str) -> tuple[ToolReturn, ...]:
             message("assistant", "I ponder.", calls=called("send_message", '{"message": "Hello"}')),
             "Hello",
         ),
+        (message("assistant", calls=called("send_message", '{"message": {"a": 1}}')), '{"a": 1}'),
+        (message("assistant", calls=called("send_message", '{"message": 42}')), "42"),
         (message("assistant", "Let me see.", calls=called("conversation_search")), ""),
         (message("assistant", "A moment.", calls=called("roll_dice")), "A moment."),
         (message("tool", returns=returned("roll_dice", "a six")), "a six"),

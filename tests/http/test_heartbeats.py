@@ -351,6 +351,22 @@ async def test_a_message_of_a_form_is_told_as_the_object_it_is(talk: Talk, mode:
     assert (await talk.listed(agent_id))[-1]["content"] == '{"mood":"good"}'
 
 
+@pytest.mark.rule("L61", "streaming-2.10")
+@pytest.mark.parametrize(
+    ("message", "shown"), [(-4.5e1, "-45.0"), (True, "Again."), (None, "Again.")]
+)
+async def test_a_number_is_said_as_it_is_and_a_word_that_is_no_text_is_asked_about(
+    talk: Talk, mode: Mode, message: object, shown: str
+) -> None:
+    agent_id = await memgpt(talk)
+    talk.script(speak(message), speak("Again."))
+    heard = await talk.send(agent_id, mode)
+    said = [
+        row["content"] for row in merged(heard.parts) if row["message_type"] == "assistant_message"
+    ]
+    assert said == [shown]
+
+
 @pytest.mark.rule("A11", "api-6.13")
 async def test_an_agent_of_the_heartbeat_loop_has_greeted_before_anybody_came(talk: Talk) -> None:
     agent = await talk.agent("memgpt_agent")

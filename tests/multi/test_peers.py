@@ -161,3 +161,16 @@ async def test_cancelling_who_waits_cancels_who_is_waited_for(served: Served) ->
             return [one.status for one in found] == ["cancelled"]
 
         await eventually(over)
+
+
+@pytest.mark.rule("X42", "FIX-65", "H22")
+async def test_who_waits_for_a_person_gives_no_answer_and_that_is_said(served: Served) -> None:
+    ann = await speaker(served, name="Ann")
+    careful: Json = {"type": "requires_approval", "tool_name": "conversation_search"}
+    bob = await served.agent(name="Bob", tool_rules=[careful])
+    asked = asking(bob, call("conversation_search", query="tea"))
+    assert "requires_approval" in await served.told(ann.id, asked)
+    assert "approve or deny" in await served.told(ann.id, asking(bob, "SAY hi"))
+    assert [one["message_type"] for one in await said(served, bob)][
+        -1
+    ] == "approval_request_message"

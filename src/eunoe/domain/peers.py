@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from typing import Final
 
-from eunoe.domain.arguments import call_arguments
 from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
 from eunoe.domain.messages import ToolCall
+from eunoe.domain.sieve import value_of
 from eunoe.domain.views import Answered, Called, View
-from eunoe.errors import ToolArgumentsInvalid
 
 MOST_DEEP: Final = 8
 """How many agents may pass a matter on before somebody has to answer by itself."""
@@ -45,11 +44,5 @@ def _said(view: View) -> list[str]:
 
 
 def sent_text(call: ToolCall) -> str | None:
-    """Return what a call of the speaking tool says, null for any other call."""
-    if call.name != SEND_MESSAGE:
-        return None
-    try:
-        message = call_arguments(call.arguments).get(MESSAGE)
-    except ToolArgumentsInvalid:
-        return None
-    return message if isinstance(message, str) else None
+    """Return what a call of the speaking tool says, as readers are shown it; else null."""
+    return value_of(call.arguments, MESSAGE) or None if call.name == SEND_MESSAGE else None

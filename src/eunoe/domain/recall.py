@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from eunoe.domain.edits import BLOCK_TOOLS
 from eunoe.domain.heartbeats import SEND_MESSAGE
 from eunoe.domain.messages import Message, Role, text_of, words_of
+from eunoe.domain.peers import sent_text
 from eunoe.domain.wellformed import json_object, well_formed
 
 CONVERSATION_SEARCHES: Final = frozenset(
@@ -130,11 +131,7 @@ def _unwrapped(text: str) -> str:
 def _said(message: Message) -> str:
     if any(call.name in CONVERSATION_SEARCHES for call in message.calls):
         return ""
-    sent = [
-        str(json_object(call.arguments).get("message") or "")
-        for call in message.calls
-        if call.name == SEND_MESSAGE
-    ]
+    sent = [text for call in message.calls if (text := sent_text(call))]
     return "\n\n".join(sent) if sent else text_of(message)
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Form: TypeAlias = Literal["text", "json", "bare"]
-"""How a value is written: as a text, as an object or list, or as a number or word."""
+"""How a value is written: as a text, as an object, list or number, or as a word such as null."""
 
 _SPACE: Final = " \t\n\r"
 _ESCAPES: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -272,7 +272,8 @@ class Sieve:
             case "," | "}" | ":" | "]":
                 self._break(char)
             case _:
-                self._form, self._state = "bare", self._bare
+                self._form = "bare" if char.isalpha() else "json"
+                self._state = self._bare
                 self._value(char, char)
 
     def _text(self, char: str) -> None:
@@ -318,9 +319,9 @@ class Sieve:
 
 
 def value_of(arguments: str, key: str) -> str:
-    """Return the value of `key` in whole arguments: a text decoded, an object or list as written.
+    """Return the value of `key` in whole arguments: a text decoded, all but words as written.
 
-    Empty where there is none or it is a number or a word; a stream shows the same of it.
+    Empty where there is none or it is a word; a stream shows the same of it.
     """
     pieces = Sieve(watched={key}).feed(arguments)
     return "".join(piece.text for piece in pieces if piece.key == key and piece.form != "bare")

@@ -70,8 +70,9 @@ class RunPeers:
         said = answers(outcome.views)
         if outcome.failed is not None:
             raise PeerFailed(f"The agent {agent_id} failed: {outcome.failed.message}")
-        if not said and (status_of(outcome.reason) != "completed"):
-            raise PeerFailed(f"The agent {agent_id} gave no answer: it stopped ({outcome.reason}).")
+        reason = outcome.reason
+        if not said and (reason == "requires_approval" or status_of(reason) != "completed"):
+            raise PeerFailed(f"The agent {agent_id} gave no answer: it stopped ({reason}).")
         return said
 
     async def tell(self, agent_id: str, text: str) -> None:

@@ -29,7 +29,7 @@ def optional_text(arguments: Mapping[str, object], name: str, *, of: str) -> str
             return None
         case str() as value:
             return value.replace("\x00", "")
-        case int() | float() as value:
+        case int() | float() as value if not isinstance(value, bool):
             return str(value)
         case _:
             raise ToolArgumentsInvalid(f"`{name}` of `{of}` must be a text.", argument=name)
