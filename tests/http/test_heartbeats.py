@@ -351,22 +351,6 @@ async def test_a_message_of_a_form_is_told_as_the_object_it_is(talk: Talk, mode:
     assert (await talk.listed(agent_id))[-1]["content"] == '{"mood":"good"}'
 
 
-@pytest.mark.rule("L61", "streaming-2.10")
-@pytest.mark.parametrize(
-    ("message", "shown"), [(-4.5e1, "-45.0"), (True, "Again."), (None, "Again.")]
-)
-async def test_a_number_is_said_as_it_is_and_a_word_that_is_no_text_is_asked_about(
-    talk: Talk, mode: Mode, message: object, shown: str
-) -> None:
-    agent_id = await memgpt(talk)
-    talk.script(speak(message), speak("Again."))
-    heard = await talk.send(agent_id, mode)
-    said = [
-        row["content"] for row in merged(heard.parts) if row["message_type"] == "assistant_message"
-    ]
-    assert said == [shown]
-
-
 @pytest.mark.rule("A11", "api-6.13")
 async def test_an_agent_of_the_heartbeat_loop_has_greeted_before_anybody_came(talk: Talk) -> None:
     agent = await talk.agent("memgpt_agent")
@@ -414,54 +398,3 @@ async def test_a_reset_can_bring_the_first_messages_back(talk: Talk) -> None:
     for wanted, left in ((False, 1), (True, 4)):
         await talk.letta.agents.messages.reset(agent.id, add_default_initial_messages=wanted)
         assert len((await talk.letta.agents.retrieve(agent.id)).message_ids or []) == left
-
-
-CHANGES: Final[dict[str, Json]] = {
-    "core_memory_append": {"label": "human", "content": "news"},
-    "memory": {"command": "rename", "path": "human", "description": "news"},
-    "archival_memory_insert": {"content": "news", "tags": ["news"]},
-    "value": {"value": "news"},
-    "description": {"description": "news"},
-    "limit": {"limit": 4_321},
-    "read_only": {"read_only": True},
-    "label": {"label": "news"},
-}
-
-
-@pytest.mark.rule("L23", "L24", "M6", "FIX-4", "FIX-4b")
-@pytest.mark.parametrize("change", CHANGES)
-async def test_whatever_changes_what_is_known_rebuilds_the_prompt_in_place(
-    talk: Talk, change: str
-) -> None:
-    block = await talk.letta.blocks.create(label="human", value="Ann")
-    tool_names = [name for name in CHANGES if "memory" in name]
-    main = await talk.agent("letta_v1_agent", block_ids=[block.id], tools=tool_names)
-    other = await talk.agent("memgpt_agent", block_ids=[block.id])
-
-    async def prompts() -> list[tuple[str, str]]:
-        """Return the system messages that both agents' models are sent now, with their ids."""
-        found: list[tuple[str, str]] = []
-        for one in (main, other):
-            model = talk.script(speak("Well.") if one is other else say("Well."))
-            await talk.send(one.id, "blocking")
-            system = model.requests[0].messages[0]
-            found.append((system.id, text_of(system)))
-        return found
-
-    before = await prompts()
-    assert await prompts() == before
-    if "memory" in change:
-        talk.script(call(change, CHANGES[change]), say("Kept."))
-        await talk.send(main.id, "blocking")
-    else:
-        await talk.letta.blocks.update(block.id, **CHANGES[change])
-    after = await prompts()
-    assert [one for one, _ in after] == [one for one, _ in before]
-    own = change == "archival_memory_insert"
-    assert [text != old for (_, text), (_, old) in zip(after, before, strict=True)] == [
-        True,
-        not own,
-    ]
-    shown = {"limit": "chars_limit=4321", "read_only": "read_only=true"}.get(change, "news")
-    assert shown in after[0][1]
-    assert (shown in after[1][1]) is not own
