@@ -21,7 +21,9 @@ from eunoe.domain.messages import Json
 from eunoe.store.db import Database
 from eunoe.testing.scripted import ScriptedModel, call, say
 from eunoe.tools.mcp_sessions import Limits
+from tests.fixtures.hostile_http import Hostile
 from tests.fixtures.mcp import Served, demo, mcp_http
+from tests.fixtures.web import served_app
 from tests.http.talks import ADDRESS, Talk, talking
 
 pytestmark = pytest.mark.anyio
@@ -305,6 +307,48 @@ async def test_an_agent_calls_the_tools_of_a_server(
     assert "s3cret" in str(last.messages)
     assert "image/png" in str(last.messages)
     assert reply.stop_reason.stop_reason == "end_turn"
+
+
+@pytest.mark.rule("X3", "X44", "X47", "X49", "X54")
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("changing", "fine"),
+        ("endless", "did not answer within"),
+        ("packed-huge", ""),
+        ("redirect", ""),
+        ("unauthorized", "sign in"),
+    ],
+)
+async def test_a_hostile_server_fails_its_own_call_alone(
+    strict: AsyncLetta, talk: Talk, wrong: str, said: str
+) -> None:
+    good = Hostile("nothing")
+    async with served_app(good) as elsewhere, served_app(hostile := Hostile(wrong)) as url:
+        hostile.at = "" if wrong == "changing" else hostile.at
+        hostile.elsewhere = elsewhere
+        server_id = await made(strict, "hostile", url)
+        (tool,) = await strict.mcp_servers.tools.list(server_id)
+        agent = await strict.agents.create(
+            model="openai/m", include_base_tools=False, tool_ids=[tool.id]
+        )
+        talk.mcp.sessions.limits = IMPATIENT
+        model = ScriptedModel(call(("t", {"p1": "a"})), say("So."), say("And on."))
+        talk.registry.model = model
+        for text in ("Go.", "And?"):
+            async with asyncio.timeout(20):
+                reply = await strict.agents.messages.create(agent.id, input=text)
+            assert reply.stop_reason.stop_reason == "end_turn"
+            if text == "Go.":
+                (told,) = [it for it in reply.messages if it.message_type == "tool_return_message"]
+                assert told.status == ("success" if wrong == "changing" else "error")
+                assert said in str(told.tool_return)
+                # What it says of its tools now counts from the next request on.
+                await strict.mcp_servers.refresh(server_id)
+        first, second, third = (request.tools[0].parameters for request in model.requests)
+        assert first == second
+        assert (third != first) is (wrong == "changing")
+        assert good.asked == []
 
 
 @pytest.mark.rule("X3", "X47", "X54")

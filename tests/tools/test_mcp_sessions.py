@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from time import process_time
 
 import pytest
 
@@ -14,6 +15,7 @@ from eunoe.domain.messages import Image
 from eunoe.domain.tools import ToolResult
 from eunoe.errors import (
     McpAddressRefused,
+    McpAuthorizationNeeded,
     McpCallRefused,
     McpError,
     McpStdioDisabled,
@@ -22,7 +24,9 @@ from eunoe.errors import (
 )
 from eunoe.tools.mcp_addresses import Hosts
 from eunoe.tools.mcp_sessions import Limits, McpSessions, Target
+from tests.fixtures.hostile_http import Hostile
 from tests.fixtures.mcp import demo, mcp_http
+from tests.fixtures.web import served_app
 
 pytestmark = pytest.mark.anyio
 
@@ -214,6 +218,59 @@ async def test_whatever_a_server_does_wrong_is_an_error_in_time(
                 result = await sessions.call(target(config), "t", {})
                 assert result == outcome or result.ok is outcome
     finally:
+        await sessions.close()
+
+
+FINE = ToolResult(ok=True, output="fine")
+WRONGS: dict[str, type[McpError]] = {
+    "silent": McpTimedOut,
+    "endless": McpTimedOut,
+    "drip": McpTimedOut,
+    "huge": McpError,
+    "huge-event": McpError,
+    "packed-huge": McpError,
+    "packed-huge-event": McpError,
+    "garbage": McpError,
+    "page": McpError,
+    "other-id": McpError,
+    "broken": McpError,
+    "unauthorized": McpAuthorizationNeeded,
+    "redirect": McpError,
+}
+
+
+@pytest.mark.rule("X3", "X44", "X47", "X54")
+@pytest.mark.parametrize(
+    ("wrong", "at"),
+    [
+        *((wrong, "tools/call") for wrong in WRONGS),
+        *((wrong, "initialize") for wrong in ("endless", "packed-huge", "redirect")),
+        *((wrong, "tools/list") for wrong in ("drip", "packed-huge", "unauthorized")),
+    ],
+)
+async def test_whatever_a_server_over_http_does_wrong_is_an_error_in_time(
+    wrong: str, at: str
+) -> None:
+    limits = Limits(connect_s=20 if at == "tools/call" else 2, call_s=1, message_bytes=1_000_000)
+    sessions = McpSessions(hosts=ANYWHERE, limits=limits)
+    good = Hostile("nothing")
+    async with served_app(good) as elsewhere, served_app(hostile := Hostile(wrong, at)) as url:
+        hostile.elsewhere = elsewhere
+        began = process_time()
+        async with asyncio.timeout(20):
+            try:
+                said: McpError | ToolResult = await sessions.call(target(web(url)), "t", {})
+            except McpError as error:
+                said = error
+            if isinstance(said, ToolResult):
+                assert not said.ok, said
+            else:
+                assert isinstance(said, WRONGS[wrong]), repr(said)
+            # Whoever speaks with another server meanwhile, or with this one later, is not harmed.
+            hostile.at = ""
+            assert await sessions.call(target(web(url)), "t", {}) == FINE
+        assert process_time() - began < 10
+        assert good.asked == []
         await sessions.close()
 
 

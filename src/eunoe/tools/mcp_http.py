@@ -34,6 +34,11 @@ class _TooLarge(httpx2.StreamError):
         super().__init__("The answer is larger than this server takes.")
 
 
+class _Packed(httpx2.StreamError):
+    def __init__(self) -> None:
+        super().__init__("The answer is compressed, which was not asked for.")
+
+
 class _Bounded(httpx2.AsyncByteStream):
     """The body of one answer, which fails where it becomes too large."""
 
@@ -74,6 +79,8 @@ class _Checked(httpx2.AsyncBaseTransport):
             self._seen.refused.append(error)
             raise httpx2.ConnectError(str(error), request=request) from error
         request.headers.setdefault("Host", url.netloc.decode("ascii"))
+        # What is packed small may be without bounds.
+        request.headers["Accept-Encoding"] = "identity"
         request.url = url.copy_with(host=address)
         request.extensions = {**request.extensions, "sni_hostname": url.host}
         try:
@@ -87,6 +94,9 @@ class _Checked(httpx2.AsyncBaseTransport):
             self._seen.is_unauthorized = True
         elif response.is_success and str(url) == self._seen.url:
             self._seen.is_unauthorized = False
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()
+            raise _Packed
         kind = response.headers.get("content-type", "")
         if isinstance(response.stream, httpx2.AsyncByteStream) and "event-stream" not in kind:
             response.stream = _Bounded(response.stream, most=self._most)
