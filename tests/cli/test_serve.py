@@ -106,4 +106,8 @@ def test_a_set_password_is_kept_and_not_shown(shell: Shell) -> None:
         bearer = {"authorization": "Bearer correct horse"}
         assert httpx.get(f"{server.url}/v1/agents/", headers=bearer).status_code == 200
         assert "correct horse" not in "\n".join(server.out)
+        absent = shell.run("chat", "--url", server.url)
+        assert "wants a password or a key" in absent.stderr
+        wrong = shell.with_variables({"EUNOE_PASSWORD": "wrong"}).run("chat", "--url", server.url)
+        assert "refuses what was brought" in wrong.stderr
     assert "correct horse" not in server.err.read_text()

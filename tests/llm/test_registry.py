@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
-from eunoe.errors import EmbeddingUnknown, ModelKeyRefused, ModelUnknown
+from eunoe.errors import EmbeddingUnknown, ModelKeyRefused, ModelUnknown, ModelUnreachable
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.registry import Registry
 from eunoe.llm.sources import Endpoint
@@ -61,7 +62,13 @@ async def test_a_broken_provider_contributes_nothing() -> None:
     async with scripted_model_server() as url:
         sources = [endpoint(GONE, name="gone"), endpoint(url)]
         async with registry_of(*sources) as registry:
-            assert {m.provider_name for m in await registry.models()} == {"openai"}
+            with capture_logs() as logs:
+                assert {m.provider_name for m in await registry.models()} == {"openai"}
+                with pytest.raises(ModelUnreachable):
+                    await registry.refresh("gone")
+    (told,) = logs
+    assert (told["event"], told["provider"]) == ("provider.failed", "gone")
+    assert "cannot be reached" in told["error"]
 
 
 async def test_a_list_is_asked_for_once_and_kept() -> None:

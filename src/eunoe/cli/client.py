@@ -249,9 +249,9 @@ def _refuse(answer: httpx.Response) -> None:
     if answer.status_code < _LOWEST_ERROR:
         return
     if answer.status_code == _UNAUTHORIZED:
-        sentence = (
-            "The server wants a password or a key; set EUNOE_PASSWORD or EUNOE_API_KEY to it."
-        )
+        wrong = "authorization" in answer.request.headers
+        wants = "refuses what was brought" if wrong else "wants a password or a key"
+        sentence = f"The server {wants}; set EUNOE_PASSWORD or EUNOE_API_KEY to its own."
         raise Refused(sentence, status=answer.status_code)
     said = _CODE.sub("", _detail(_json(answer))) or answer.reason_phrase
     raise Refused(f"{said} (HTTP {answer.status_code})", status=answer.status_code)

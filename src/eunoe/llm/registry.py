@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+import structlog
+
 from eunoe.domain.models import (
     UNKNOWN_CONTEXT_WINDOW,
     EmbeddingConfig,
@@ -21,6 +23,7 @@ from eunoe.llm.sources import Listed, Source
 
 L = TypeVar("L", ModelListing, EmbeddingListing)
 
+_log = structlog.get_logger("eunoe.models")
 _FRESH_S: Final = 300.0
 _BROKEN_S: Final = 15.0
 
@@ -54,6 +57,10 @@ class _Shelf:
             self.error = None
         except ModelError as error:
             # A broken provider contributes nothing new and breaks no list (17.6).
+            if self.error is None:
+                _log.warning(
+                    "provider.failed", provider=self.source.provider.name, error=str(error)
+                )
             self.error = error
         finally:
             self.asked_at = time.monotonic()
