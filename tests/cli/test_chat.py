@@ -145,15 +145,19 @@ def test_ctrl_c_stops_the_answer_and_not_the_conversation(with_model: Shell) -> 
 
 
 @pytest.mark.rule("G-1", "G-4")
-def test_an_answer_goes_on_when_the_server_is_killed_and_started_again(with_model: Shell) -> None:
-    with with_model.serving("--port", "0") as server:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_an_answer_goes_on_when_the_server_is_killed_and_started_again(
+    with_model: Shell, how: signal.Signals
+) -> None:
+    hasty = with_model.with_variables({"EUNOE_SHUTDOWN_GRACE_S": "1"})
+    with hasty.serving("--port", "0") as server:
         port = server.url.rsplit(":", 1)[1]
         terminal = Terminal(with_model, "--url", server.url)
         try:
             terminal.see("you ▸ ")
             terminal.type("SLOW 200 hello\n")
             terminal.see("Here")
-            server.stop(signal.SIGKILL)
+            server.stop(how)
             terminal.see("Waiting for it")
             with with_model.serving("--port", port):
                 terminal.see("whatever was said before it.")

@@ -69,12 +69,17 @@ Piece: TypeAlias = Said | Called | Returned | Stopped | Used | Failed | Placed |
 
 
 def pieces(parts: Iterable[bytes]) -> Iterator[Piece]:
-    """Yield what the bytes of a stream hold, however they are cut; unknown events are skipped."""
+    """Yield what the bytes of a stream hold, however they are cut; unknown events are skipped.
+
+    A stream that a stopping server breaks off has no end: its run goes on, as after a crash.
+    """
     for data in _events(parts):
         if data == _DONE:
             yield Ended()
             return
         chunk = cast("Json", json.loads(data))
+        if chunk.get("error_type") == "stream_incomplete":
+            return
         yield from _pieces(chunk)
         run_id, seq = chunk.get("run_id"), chunk.get("seq_id")
         if run_id and seq is not None:

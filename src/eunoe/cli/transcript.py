@@ -16,7 +16,8 @@ Blocks: TypeAlias = Mapping[str, str]
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _LONGEST_VALUE: Final = 160
 _LONGEST_RETURN: Final = 300
-_QUIET_REASONS: Final = frozenset({"end_turn", "requires_approval", "tool_rule"})
+# An error is told by what follows.
+_QUIET_REASONS: Final = frozenset({"end_turn", "error", "requires_approval", "tool_rule"})
 _STYLES: Final = {"assistant": "", "reasoning": "dim italic", "summary": "dim"}
 
 
