@@ -201,3 +201,13 @@ async def test_who_dispatches_is_told_of_jobs_that_come_and_not_of_those_that_ar
         assert '"insert"' in str(await heard.get())
         assert await heard.get() == "over"
         await driver.remove_listener(_JOBS, heard.put_nowait)
+
+
+async def test_the_connection_that_listened_comes_back_with_its_limits(world: World) -> None:
+    await world.runner.stop()
+    async with PatientDriver(cast("Any", world.db).pool, Ears()) as driver:
+        await driver.add_listener(_JOBS, lambda _: None)
+        listens = cast("Any", driver)._listener_connection.get_server_pid()  # noqa: SLF001 -- the engine's
+    async with world.db.read(ACTOR) as tx:
+        assert await tx.fetch_value("SELECT pg_backend_pid()") == listens
+        assert await tx.fetch_value("SHOW transaction_timeout") == "40s"

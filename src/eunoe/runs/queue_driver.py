@@ -18,7 +18,7 @@ from pgqueuer.ports.driver import NotifyCallback
 
 from eunoe.errors import DatabaseUnreachable
 from eunoe.runs.jobs import Ears
-from eunoe.store.postgresql_connection import DRIVER_ERRORS, meaning
+from eunoe.store.postgresql_connection import DRIVER_ERRORS, limited, meaning
 
 _PAUSE_S: Final = 0.5
 _DELETED: Final = '"operation" : "delete"'
@@ -83,12 +83,18 @@ class PatientDriver(AsyncpgPoolDriver):
             self._repairing.cancel()
             await asyncio.wait([self._repairing])
         self._ears.listening(False)
+        self._entered -= 1
+        listened = cast("Any", self._listener_connection)
+        if self._entered > 0 or listened is None:
+            return
+        self._listener_connection = None
         try:
-            await super().__aexit__(*error)
+            await listened.reset()
+            await limited(listened)  # Or the reset would have taken that away.
+            await self._release(listened)
         except (OSError, *DRIVER_ERRORS) as gone:
             # The connection to be given back is lost; there is nothing to give.
             _log.warning("jobs.listener_lost", error=type(gone).__name__)
-            self._listener_connection = None
 
     async def _listen(self, channel: str, callback: NotifyCallback) -> None:
         await super().add_listener(channel, callback)

@@ -66,7 +66,7 @@ async def open_pool(url: str) -> Pool:
             url,
             min_size=1,
             max_size=_POOL_SIZE,
-            init=_limited,
+            init=limited,
             reset=_keep_session,
             statement_cache_size=512,
             command_timeout=_COMMAND_TIMEOUT_S,
@@ -85,7 +85,8 @@ async def open_pool(url: str) -> Pool:
         )
 
 
-async def _limited(connection: Connection) -> None:
+async def limited(connection: Connection) -> None:
+    """Set what a connection of the pool must have and no setting of its start can say."""
     if connection.get_server_version()[0] >= _LIMITED_SINCE:
         await connection.execute(_LIMIT)
 
