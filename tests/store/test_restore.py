@@ -49,7 +49,7 @@ async def test_a_database_is_what_its_backup_was(
 ) -> None:
     monkeypatch.setenv("PATH", str(PROGRAMS), prepend=":")
     if spare is not None:
-        spare.left.close()  # Nobody but the test has it open.
+        await spare.pool.close()  # Nobody but the test has it open.
     copy = tmp_path / "copy.backup"
     assert await named(database_url, "before") == "before"
     await backed_up(database_url, copy)
