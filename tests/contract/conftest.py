@@ -97,10 +97,22 @@ def on_postgresql(
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture
 def server(request: pytest.FixtureRequest) -> Server:
-    """The server on either engine; it is started by the first test that wants it, and kept."""
+    """The server on either engine; it is started by the first test that wants it, and kept.
+
+    A test that asks for either client runs on both, with a client of each kind: neither end of
+    the wire knows which the other is, so that two pairs of the four show what each of them does.
+    """
     return request.getfixturevalue(f"on_{request.param}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "client" in metafunc.fixturenames:
+        pairs = [("sqlite", "sync"), ("postgresql", "async")]
+        metafunc.parametrize(("server", "client"), pairs, indirect=True)
+    elif "server" in metafunc.fixturenames:
+        metafunc.parametrize("server", ["sqlite", "postgresql"], indirect=True)
 
 
 async def _created(engine: PostgresqlServer) -> str:
@@ -117,7 +129,7 @@ def clients() -> Iterator[Clients]:
         yield Clients(stack=stack)
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture
 def client(request: pytest.FixtureRequest, server: Server, clients: Clients) -> Letta:
     """Either official client, strict about every field it knows, as its users call it."""
     return clients.client(request.param, server.url)
