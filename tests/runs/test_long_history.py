@@ -12,6 +12,7 @@ import pytest
 from eunoe.domain.compaction import is_summary
 from eunoe.domain.messages import Message, text_of
 from eunoe.store import agents, messages, steps
+from eunoe.store.db import Dialect
 from eunoe.store.messages import MessageFilter, MessagePage
 from eunoe.store.paging import Page
 from eunoe.store.steps import StepFilter
@@ -59,10 +60,19 @@ def turn(number: int) -> str:
 
 @pytest.mark.slow
 @pytest.mark.rule("G-2", "G-16", "FIX-47", "C6")
-@pytest.mark.parametrize("mode", ["sliding_window", "all", "self_compact_sliding_window"])
+@pytest.mark.parametrize(
+    ("dialect", "mode"),
+    [
+        ("sqlite", "sliding_window"),
+        ("postgresql", "sliding_window"),
+        ("postgresql", "all"),
+        ("sqlite", "self_compact_sliding_window"),
+    ],
+)
 async def test_a_talk_of_twenty_windows_loses_no_message_and_always_fits(
-    world: World, mode: str
+    world: World, dialect: Dialect, mode: str
 ) -> None:
+    assert world.db.dialect == dialect
     agent = await world.agent()
     agent = await world.agent(
         model=replace(agent.model, context_window=_WINDOW, max_output_tokens=256),

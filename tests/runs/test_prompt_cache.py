@@ -14,6 +14,7 @@ from eunoe.domain.models import ModelConfig
 from eunoe.domain.systems import default_system
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.sources import Endpoint
+from eunoe.store.db import Dialect
 from eunoe.testing.http_server import serving
 from tests.fixtures.anthropic_server import AnthropicServer
 from tests.runs.conftest import World
@@ -71,10 +72,11 @@ async def _talked(world: World, config: ModelConfig) -> None:
 
 
 @pytest.mark.rule("P19", "L22")
-@pytest.mark.parametrize("wire", ["chat", "anthropic"])
+@pytest.mark.parametrize(("dialect", "wire"), [("sqlite", "chat"), ("postgresql", "anthropic")])
 async def test_all_but_what_an_edit_changes_is_read_again_over_fifty_turns(
-    world: World, wire: str
+    world: World, dialect: Dialect, wire: str
 ) -> None:
+    assert world.db.dialect == dialect
     server = AnthropicServer()
     async with serving(server.answer) as url:
         provider = ProviderConfig(
