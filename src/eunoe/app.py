@@ -53,6 +53,7 @@ from eunoe.service import mcp_servers
 from eunoe.service.images import ImageFetcher
 from eunoe.service.ingest import Ingest
 from eunoe.service.mcp_deeds import deeds
+from eunoe.service.pending import PendingPassages
 from eunoe.service.providers import loader
 from eunoe.service.sandboxes import executors_of
 from eunoe.service.users import equip
@@ -162,6 +163,7 @@ async def open_runtime(
         )
         _undertake(stack, db, runner, settings)
         runner.undertake(Ingest(db=db, models=brought).duty())
+        runner.undertake(PendingPassages(db=db, models=brought).duty())
         stack.push_async_callback(runner.stop)
         await runner.start()
         offer = McpOffer(

@@ -179,7 +179,8 @@ async def test_everything_is_kept_where_everything_is_asked_for(api: Api) -> Non
     assert found["results"][0]["content"] == "The wood is green."
     async with api.db.read(ACTOR) as tx:
         # No vector travels; whoever embeds finds what has none.
-        assert len(await search.unembedded_passages(tx, copy, limit=9)) == 2
+        (pending,) = await search.pending_archives(tx)
+        assert len(await search.unembedded_passages(tx, pending.split(" ")[1], limit=9)) == 2
     listed = await api.got(f"/v1/agents/{copy}/messages", limit=500, conversation_id="default")
     assert len({message["id"] for message in listed}) == 201
     (state,) = [await api.got(f"/v1/agents/{copy}", include=["agent.blocks"])]

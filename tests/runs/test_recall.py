@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
 from eunoe import ids
 from eunoe.domain.agents import Agent
 from eunoe.domain.messages import Message, Role, Text
+from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.recall import MessageQuery, PassageQuery
 from eunoe.errors import ModelTimedOut
 from eunoe.runs.recall import StoreRecall, embed_pending
+from eunoe.service.pending import PendingPassages
 from eunoe.store import agents, archives, messages, passages, search
 from eunoe.store.db import Actor, Database
 from eunoe.testing.vectors import vector
@@ -40,6 +42,21 @@ class Embedding:
             tuple(vector(text.lower().replace("felines", "cats"), dimensions=DIMENSIONS))
             for text in texts
         ]
+
+
+class Shelf:
+    """Serves one embedder, to every organization."""
+
+    def __init__(self, embedder: Embedding) -> None:
+        self._embedder = embedder
+
+    def of(self, organization_id: str) -> Any:
+        assert organization_id == ACTOR.organization_id
+        return self
+
+    def embedder_for(self, config: EmbeddingConfig) -> Embedding:
+        assert config.handle == EMBEDDING.handle
+        return self._embedder
 
 
 @pytest.fixture
@@ -99,22 +116,30 @@ async def test_an_agent_without_an_archive_finds_nothing(database: Database, age
     assert await recall(database, agent, Embedding()).archive(PassageQuery(text="tea")) == []
 
 
+@pytest.mark.rule("FIX-43")
 async def test_passages_wait_for_the_embedder(database: Database, agent: Agent) -> None:
-    archive = plain_archive()
+    archive = replace(plain_archive(), embedding=agent.embedding)
+    wordy = replace(plain_archive(), embedding=None)
     texts = ["Felines nap.", *(f"Note {number}." for number in range(9))]
     async with database.write(ACTOR) as tx:
         await archives.insert(tx, archive)
         await archives.attach(tx, agent.id, archive.id)
+        await archives.insert(tx, wordy)
         await passages.insert(tx, [plain_passage(archive, text) for text in texts])
+        await passages.insert(tx, [plain_passage(wordy, "Found by its words.")])
     embedder = Embedding()
     embedder.down = True
     own = recall(database, agent, embedder)
     assert [hit.passage.text for hit in await own.archive(PassageQuery(text="nap"))] == texts[:1]
+    duty = PendingPassages(db=database, models=Shelf(embedder)).duty()
+    pending = await duty.pending()
+    assert pending == [f"{ACTOR.organization_id} {archive.id}"]
     with pytest.raises(ModelTimedOut):
-        await embed_pending(database, ACTOR, agent, embedder)
+        await duty.carry_out(pending[0])
     embedder.down = False
-    assert await embed_pending(database, ACTOR, agent, embedder) == 10
+    await duty.carry_out(pending[0])
     assert embedder.batches == [4, 4, 2]
+    assert await duty.pending() == []
     assert (await own.archive(PassageQuery(text="cats")))[0].passage.text == texts[0]
 
 

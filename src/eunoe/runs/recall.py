@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, TypeVar
 import structlog
 
 from eunoe.domain.agents import Agent
-from eunoe.domain.passages import MessageHit, PassageHit
+from eunoe.domain.passages import Archive, MessageHit, PassageHit
 from eunoe.domain.recall import MessageQuery, PassageQuery, QueryVector
 from eunoe.engine.ports import Embedder
 from eunoe.errors import ModelError
@@ -107,37 +107,37 @@ async def found(
 
 
 async def embed_pending(
-    db: Database, actor: Actor, agent: Agent, embedder: Embedder, *, most: int | None = None
+    db: Database,
+    actor: Actor,
+    owner: Agent | Archive,
+    embedder: Embedder,
+    *,
+    most: int | None = None,
 ) -> int:
-    """Give vectors to the agent's messages and passages that have none; return how many got one.
+    """Give vectors to at most so many of an agent's messages, or an archive's passages, without.
 
-    `most` bounds how many of each.
-
-    Newest first, in batches of their own, so that what is asked for soonest is ready
-    soonest and a failure keeps what was done. Raises `errors.ModelError`; call it again then.
+    Returns how many got one. Newest first, in batches of their own, so that what is asked for
+    soonest is ready soonest and a failure keeps what was done. Raises `errors.ModelError`; call
+    it again then.
     """
-    if agent.embedding is None:
+    if owner.embedding is None:
         return 0
-    handle = agent.embedding.handle
-    batch = agent.embedding.batch_size or _BATCH
+    pending, store = search.unembedded_messages, search.index_message_vectors
+    if isinstance(owner, Archive):
+        pending, store = search.unembedded_passages, search.index_passage_vectors
+    batch = owner.embedding.batch_size or _BATCH
     done = 0
-    for pending, store in (
-        (search.unembedded_messages, search.index_message_vectors),
-        (search.unembedded_passages, search.index_passage_vectors),
-    ):
-        left = most
-        while left is None or left > 0:
-            async with db.read(actor) as tx:
-                size = batch if left is None else min(batch, left)
-                rows = await pending(tx, agent.id, limit=size)
-            if not rows:
-                break
-            vectors = await embedder.embed(
-                [text[:_EMBEDDED_CHARS] for _, text in rows], purpose="store"
-            )
-            async with db.write(actor) as tx:
-                pairs = [(seq, v) for (seq, _), v in zip(rows, vectors, strict=True)]
-                await store(tx, handle, pairs)
-            done += len(rows)
-            left = None if left is None else left - len(rows)
+    while most is None or done < most:
+        async with db.read(actor) as tx:
+            size = batch if most is None else min(batch, most - done)
+            rows = await pending(tx, owner.id, limit=size)
+        if not rows:
+            break
+        vectors = await embedder.embed(
+            [text[:_EMBEDDED_CHARS] for _, text in rows], purpose="store"
+        )
+        async with db.write(actor) as tx:
+            pairs = [(seq, v) for (seq, _), v in zip(rows, vectors, strict=True)]
+            await store(tx, owner.embedding.handle, pairs)
+        done += len(rows)
     return done

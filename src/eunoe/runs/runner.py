@@ -183,14 +183,14 @@ class Runner:
         )
 
     async def remember(self, actor: Actor, agent_id: str) -> None:
-        """Have vectors made soon for what the agent has said and kept and that has none."""
+        """Have vectors made soon for what the agent has said and that has none."""
         await self._engine.embed_later(f"{actor.organization_id} {agent_id}")
 
     async def _tell(self, run_id: str) -> None:
         await self._engine.due(CALLBACK, run_id)
 
     async def _embed(self, who: str) -> None:
-        """Give vectors to what the agent has said and kept, unless its embedder is down."""
+        """Give vectors to what the agent has said, unless its embedder is down."""
         organization_id, _, agent_id = who.partition(" ")
         actor = Actor(organization_id=organization_id)
         async with self._db.read(actor) as tx:

@@ -31,6 +31,7 @@ from eunoe.store.search_index import (
     literal,
     numbers,
     packed,
+    pending_archives,
     scanned,
     scope,
     unembedded_messages,
@@ -43,9 +44,9 @@ from eunoe.store.where import Where
 
 __all__ = (
     "WordScores", "find_across", "find_messages", "find_passages", "index_message_vectors",
-    "index_messages", "index_passage_vectors", "index_passages", "score_messages",
-    "score_passages", "unembedded_messages", "unembedded_of_file", "unembedded_passages",
-    "unindex_passages",
+    "index_messages", "index_passage_vectors", "index_passages", "pending_archives",
+    "score_messages", "score_passages", "unembedded_messages", "unembedded_of_file",
+    "unembedded_passages", "unindex_passages",
 )  # fmt: skip
 
 WordScores: TypeAlias = Mapping[int, float]

@@ -16,7 +16,7 @@ from eunoe.domain.recall import day, searched_role, speaker, spoken
 from eunoe.domain.wellformed import well_formed
 from eunoe.domain.words import indexed_words
 from eunoe.store.codec import encode
-from eunoe.store.db import Tx, Value, to_micros
+from eunoe.store.db import Tx, Value, to_micros, unindexed
 from eunoe.store.messages import COLUMNS, from_row
 
 Vectors: TypeAlias = Sequence[tuple[int, Sequence[float]]]
@@ -229,18 +229,28 @@ async def unembedded_messages(tx: Tx, agent_id: str, *, limit: int) -> list[tupl
     return [(row[0], spoken(from_row(row))) for row in rows]
 
 
-async def unembedded_passages(tx: Tx, agent_id: str, *, limit: int) -> list[tuple[int, str]]:
-    """Return place and text of passages of the agent's archive without a vector, newest first."""
+async def unembedded_passages(tx: Tx, archive_id: str, *, limit: int) -> list[tuple[int, str]]:
+    """Return place and text of an archive's passages without a vector, newest first."""
     rows = await tx.fetch(
-        "SELECT passages.seq, passages.text FROM passages JOIN agents_archives"
-        " ON agents_archives.archive_id = passages.archive_id"
-        " WHERE agents_archives.agent_id = $1 AND passages.embedder IS NULL"
-        " AND passages.organization_id = $2 ORDER BY passages.seq DESC LIMIT $3",
-        agent_id,
+        "SELECT seq, text FROM passages WHERE archive_id = $1 AND embedder IS NULL"
+        f" AND {unindexed('organization_id')} = $2 ORDER BY seq DESC LIMIT $3",
+        archive_id,
         tx.actor.organization_id,
         limit,
     )
     return [(row[0], row[1]) for row in rows]
+
+
+async def pending_archives(tx: Tx) -> list[str]:
+    """Return organization and id, with a space between, of archives with passages to embed.
+
+    Those of every organization, but not of folders: what is in files is embedded with them.
+    """
+    rows = await tx.fetch(
+        "SELECT organization_id, id FROM archives WHERE embedding_json IS NOT NULL"
+        " AND folder_id IS NULL AND id IN (SELECT archive_id FROM passages WHERE embedder IS NULL)"
+    )
+    return [f"{row[0]} {row[1]}" for row in rows]
 
 
 async def unembedded_of_file(tx: Tx, file_id: str, *, limit: int) -> list[tuple[int, str]]:

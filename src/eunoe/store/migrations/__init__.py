@@ -28,10 +28,13 @@ REVISIONS: Final = (
     "0017",
     "0018",
     "0019",
+    "0020",
 )
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 
-EXPANSIONS: Final = frozenset({"0011", "0012", "0014", "0015", "0016", "0017", "0018", "0019"})
+EXPANSIONS: Final = frozenset(
+    {"0011", "0012", "0014", "0015", "0016", "0017", "0018", "0019", "0020"}
+)
 """Revisions that only add what the code before them need not know: it works on after them."""
 
 HEAD: Final = REVISIONS[-1]

@@ -55,6 +55,7 @@ passages = Table(
     *audit(),
     Index(None, "archive_id", "created_at", "id"),
     partial("file_id IS NOT NULL", None, "file_id", "seq"),
+    partial("embedder IS NULL", "ix_passages_pending", "archive_id", "seq"),
 )
 
 # What became of a passage. It outlives the passage, whose text it takes over at the end.
