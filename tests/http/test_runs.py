@@ -49,7 +49,7 @@ async def test_usage_is_the_sum_of_the_steps(
     assert usage.prompt_tokens == sum(step.prompt_tokens or 0 for step in steps)
 
 
-@pytest.mark.rule("api-8.14", "api-19.2")
+@pytest.mark.rule("api-5.3", "api-5.7", "api-8.14", "api-19.2")
 async def test_messages_of_a_run(world: World, http: httpx.AsyncClient, letta: AsyncLetta) -> None:
     _, run_id = await sent(world, http, "CALL look {}")
     page = await letta.runs.messages.list(run_id)
