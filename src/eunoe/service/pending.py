@@ -1,20 +1,12 @@
 """Vectors for what was kept in an archive while its embedder was down (FIX-43)."""
 
 from dataclasses import dataclass
-from typing import Final
 
-import structlog
-
-from eunoe.errors import EmbeddingUnknown
 from eunoe.runs.jobs import Duty
 from eunoe.runs.ports import Providers
 from eunoe.runs.recall import embed_pending
 from eunoe.store import archives, search
 from eunoe.store.db import Actor, Database
-
-DUTY: Final = "archive"
-
-_log = structlog.get_logger("eunoe.pending")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +17,7 @@ class PendingPassages:
     models: Providers
 
     def duty(self) -> Duty:
-        return Duty(name=DUTY, carry_out=self.carry_out, pending=self.left)
+        return Duty(name="archive", carry_out=self.carry_out, pending=self.left)
 
     async def left(self) -> list[str]:
         async with self.db.read(Actor()) as tx:
@@ -37,11 +29,6 @@ class PendingPassages:
         actor = Actor(organization_id=organization_id)
         async with self.db.read(actor) as tx:
             archive = await archives.get(tx, archive_id)
-        if archive is None or archive.embedding is None:
-            return
-        try:
+        if archive is not None and archive.embedding is not None:
             embedder = self.models.of(organization_id).embedder_for(archive.embedding)
-        except EmbeddingUnknown as error:
-            _log.warning("archives.not_embedded", archive_id=archive_id, code=error.code)
-            return
-        await embed_pending(self.db, actor, archive, embedder)
+            await embed_pending(self.db, actor, archive, embedder)
