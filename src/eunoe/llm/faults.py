@@ -13,6 +13,7 @@ import orjson
 
 from eunoe.domain.messages import Json
 from eunoe.errors import (
+    BedrockPermissionDenied,
     ContextOverflow,
     ModelCreditExhausted,
     ModelError,
@@ -41,6 +42,7 @@ _OVERFLOW: Final = re.compile(
     r"|too large for model with \d+ maximum context",
     re.IGNORECASE,
 )
+_AWS_DENIES: Final = "AccessDeniedException"
 _CREDIT_CODES: Final = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "insufficient_credits"}
 )
@@ -97,23 +99,11 @@ def in_stream(error: object, *, origin: Origin) -> ModelError:
 
 
 def classified(
-    status: int,
-    message: str,
-    *,
-    code: str,
-    kind: str,
-    headers: Mapping[str, str],
-    origin: Origin,
-    forbidden: type[ModelError] = ModelError,
+    status: int, message: str, *, code: str, kind: str, headers: Mapping[str, str], origin: Origin
 ) -> ModelError:
-    """Return the error for a refusal whose parts are known. `kind` is the provider's error type.
-
-    `forbidden` is what a refused permission means.
-    """
+    """Return the error for a refusal whose parts are known. `kind` is the provider's error type."""
     wait_s = retry_after_s(headers)
     cause = _cause(status, message, {code, kind}, waits=wait_s is not None)
-    if cause is ModelError and status == HTTPStatus.FORBIDDEN:
-        cause = forbidden
     mark = " [BYOK]" if origin.is_byok else ""
     said = redacted(message, origin) or "it gave no reason"
     return cause(
@@ -142,7 +132,7 @@ def _cause(status: int, message: str, codes: set[str], *, waits: bool) -> type[M
     if status in known:
         return known[status]
     if status in {403, 404, 422} or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ModelError
+        return BedrockPermissionDenied if _AWS_DENIES in codes else ModelError
     return ModelRequestRefused
 
 

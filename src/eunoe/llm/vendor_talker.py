@@ -24,7 +24,6 @@ from eunoe.domain.events import ModelEvent
 from eunoe.domain.messages import Json
 from eunoe.engine.ports import ModelRequest
 from eunoe.errors import (
-    BedrockPermissionDenied,
     ModelCreditExhausted,
     ModelError,
     ModelKeyRefused,
@@ -116,7 +115,6 @@ class VendorTalker:
                 kind=error.provider_error_type or "",
                 headers=_waiting(error),
                 origin=self._origin,
-                forbidden=BedrockPermissionDenied if self._wire == "bedrock" else ModelError,
             )
         cause = next(ours for theirs, ours in _CAUSES if isinstance(error, theirs))
         if begun and cause is ModelUnreachable:
