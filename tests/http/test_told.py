@@ -89,3 +89,23 @@ async def test_a_number_is_said_as_it_is_and_a_word_that_is_no_text_is_asked_abo
         row["content"] for row in merged(heard.parts) if row["message_type"] == "assistant_message"
     ]
     assert said == [shown]
+
+
+@pytest.mark.rule("streaming-2.9", "L37", "H5")
+@pytest.mark.parametrize("mode", ENTRANCES)
+@pytest.mark.parametrize("agent_type", ["letta_v1_agent", "memgpt_agent"])
+async def test_a_call_without_arguments_is_one_with_an_object_of_none(
+    talk: Talk, mode: Mode, agent_type: str
+) -> None:
+    agent = await talk.agent(agent_type, tools=["conversation_search"])
+    end = say("Done.") if agent_type == "letta_v1_agent" else _sent("Done.")
+    talk.script(call("conversation_search", ""), end)
+    heard = merged((await talk.send(agent.id, mode)).parts)
+    (made,) = [row for row in heard if row["message_type"] == "tool_call_message"]
+    assert made["tool_call"]["arguments"] == "{}"
+    listed = await talk.rows(f"/v1/runs/{made['run_id']}/messages")
+    assert made["otid"] in [
+        row["otid"]
+        for row in listed
+        if row["message_type"] == "tool_call_message" and row["tool_call"]["arguments"] == "{}"
+    ]

@@ -5,12 +5,15 @@ The thought is shown first, so the call is held back until its thought has ended
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from eunoe.domain.arguments import REQUEST_HEARTBEAT, THINKING, read_arguments
 from eunoe.domain.messages import ToolCall
 from eunoe.domain.sieve import Piece, Sieve
 from eunoe.domain.views import Answered, Body, CallFragment, Thought
 from eunoe.errors import ToolArgumentsInvalid
+
+NO_ARGUMENTS: Final = "{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,11 @@ class HeardCall:
 
     def end(self) -> list[Body]:
         """Return what was held back: no more is coming."""
-        return self._shown(self._sieve.finish())
+        shown = self._shown(self._sieve.finish())
+        if not "".join(self._arguments).strip():
+            self._place(Piece(key=None, text=NO_ARGUMENTS), shown)
+            shown += self._shown([])
+        return shown
 
     def call(self) -> ToolCall:
         return ToolCall(

@@ -32,7 +32,7 @@ from eunoe.domain.messages import (
 from eunoe.domain.runs import Usage
 from eunoe.domain.tokens import Tokens
 from eunoe.domain.views import Answered, Body, CallFragment, HiddenThought, Thought
-from eunoe.engine.hearing import HeardCall, Hearing
+from eunoe.engine.hearing import NO_ARGUMENTS, HeardCall, Hearing
 from eunoe.errors import ModelReplyEmpty, ModelReplyInvalid
 
 _NAMELESS: Final = "A tool call came without its id and name."
@@ -42,7 +42,17 @@ _NAMELESS: Final = "A tool call came without its id and name."
 class _Call:
     id: str
     name: str
+    part: int
     arguments: list[str]
+
+    @property
+    def is_blank(self) -> bool:
+        return not "".join(self.arguments).strip()
+
+    def rounded(self) -> CallFragment:
+        """Give a whole call without arguments an object of none, so that it can be read (2.9)."""
+        self.arguments.append(NO_ARGUMENTS)
+        return CallFragment(call_id=self.id, arguments=NO_ARGUMENTS)
 
 
 @dataclass(slots=True)
@@ -73,6 +83,8 @@ class Reply:
         if self.hearing is not None:
             return self._hear(event, self.hearing)
         body = self._taken(event)
+        if isinstance(event, Finished):
+            return [(call.part, call.rounded()) for call in self._calls.values() if call.is_blank]
         return () if body is None else ((self.part, body),)
 
     def _hear(self, event: ModelEvent, hearing: Hearing) -> Sequence[tuple[int, Body]]:
@@ -237,9 +249,9 @@ class Reply:
             if event.id is None or event.name is None:
                 raise ModelReplyInvalid(_NAMELESS)
             own = self._own_id(event.id)
-            call = self._calls[event.index] = _Call(id=own, name=event.name, arguments=[])
             self._shows("calls", new=self._last != "calls")
-            call.arguments.append(event.arguments)
+            call = _Call(id=own, name=event.name, part=self.part, arguments=[event.arguments])
+            self._calls[event.index] = call
             return CallFragment(call_id=call.id, name=call.name, arguments=event.arguments or None)
         call.arguments.append(event.arguments)
         if not event.arguments:
