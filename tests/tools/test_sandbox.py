@@ -170,6 +170,23 @@ async def test_whatever_goes_wrong_is_a_value(sandbox: Sandbox, source: str, rea
 
 
 @pytest.mark.rule("X26")
+@pytest.mark.parametrize(
+    ("named", "loaded"), [("", []), ("async and pydantic", ["asyncio", "pydantic"])]
+)
+async def test_only_a_source_that_names_more_has_more_loaded(
+    sandbox: Sandbox, named: str, loaded: list[str]
+) -> None:
+    source = f"""
+        def act():
+            # {named}
+            import sys
+            return str([name for name in ("a" + "syncio", "pydan" + "tic") if name in sys.modules])
+    """
+    ran = await run(sandbox, source)
+    assert ran.output == str(loaded)
+
+
+@pytest.mark.rule("X26")
 async def test_a_coroutine_is_awaited(sandbox: Sandbox) -> None:
     ran = await run(
         sandbox, "import asyncio\nasync def act(a):\n  await asyncio.sleep(0)\n  return a", a="b"

@@ -38,6 +38,8 @@ _RESERVED_BYTES: Final[Mapping[Language, int]] = {"python": 0, "typescript": 512
 """What a runtime lays claim to, beside what it uses."""
 _SCRATCH_FILES: Final = 10_000
 _OPEN_FILES: Final = 256
+_WARMED: Final = ("async", "pydantic")
+"""Words of a source that wants more than an interpreter: to load it would cost a call 90 ms."""
 _WARMING: Final = """
 from pydantic import BaseModel, Field
 
@@ -91,6 +93,8 @@ class _Kind(NamedTuple):
     packages: Path | None = None
     network: bool = False
     language: Language = "python"
+    warm: bool = False
+    """Whether what most tools do without is loaded: a fork costs by what there is to copy."""
     installed: int = 0
     """Which folder that is: one that was removed and installed anew is another."""
 
@@ -187,9 +191,13 @@ class Sandbox:
             try:
                 packages = await self._installed(program)
                 options = await self._node_options(program)
-                installed = 0 if packages is None else packages.stat().st_ino
-                network = limits.gives_network(program)
-                kind = _Kind(packages, network, program.language, installed)
+                kind = _Kind(
+                    packages,
+                    limits.gives_network(program),
+                    program.language,
+                    program.language == "python" and _wants_more(program),
+                    0 if packages is None else packages.stat().st_ino,
+                )
                 zygote = await self._zygote(kind)
                 request["paths"] = [] if packages is None else self._paths(packages)
                 if program.language == "typescript":
@@ -271,11 +279,12 @@ class Sandbox:
 
     def _terms(self, kind: _Kind) -> Json:
         limits = self._limits
+        # Packages may hold another version of what is loaded, and then theirs counts.
+        more = _WARMING if kind.packages is None else ""
         return {
             "network": kind.network,
             "paths": [SHARED],
-            # Packages may hold another version of what is loaded, and then theirs counts.
-            "warming": _WARMING if kind.packages is None else "",
+            "warming": f"import asyncio{more}" if kind.warm else "",
             "allowed": {
                 "private": limits.private_network,
                 "places": [[host, 53] for host in nameservers()],
@@ -291,6 +300,12 @@ class Sandbox:
             gone = self._places.pop(key).zygote
             if gone is not None:
                 await gone.close()
+
+
+def _wants_more(program: Program) -> bool:
+    """Whether a source of the program names what only some interpreters have loaded."""
+    sources = (program.source, *program.libraries.values())
+    return any(word in source for word in _WARMED for source in sources)
 
 
 def request_of(

@@ -1,7 +1,6 @@
 """Runs the function of a tool, or a piece of code, and says what came of it."""
 
 import ast
-import asyncio
 import importlib
 import inspect
 import io
@@ -127,7 +126,11 @@ def _done(request: dict[str, Any], filename: str, tools: dict[str, Any]) -> dict
 def _called(function: Callable[..., Any], given: dict[str, Any], *, extra: dict[str, Any]) -> Any:
     positional, named = arguments.bound(function, given, extra=extra)
     value = function(*positional, **named)
-    return asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
+    if not inspect.isawaitable(value):
+        return value
+    import asyncio  # noqa: PLC0415 -- a process that has it costs a fork a tenth more
+
+    return asyncio.run(_awaited(value))
 
 
 async def _awaited(value: Any) -> Any:
