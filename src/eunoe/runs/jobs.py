@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from eunoe.domain.runs import Run
-from eunoe.errors import EunoeError
+from eunoe.errors import EunoeError, ListBusy
 from eunoe.runs.holding import Holding
 from eunoe.store.db import Actor, Database, Tx
 
@@ -37,6 +37,8 @@ _EVER: Final = datetime.max.replace(tzinfo=UTC)
 LOOK: Final = timedelta(seconds=2)
 _FIRST_DELAY_S: Final = 0.2
 _LONGEST_DELAY_S: Final = 30.0
+_LONGEST_BUSY_S: Final = 3.0
+_MOST_STEPS: Final = 4
 _RESTART_S: Final = 1.0
 _HAND_OVER_S: Final = 2.0
 _NOTICED_S: Final = 0.2
@@ -335,6 +337,8 @@ class Engine:
 
 
 def _put_off(attempts: int, error: Exception, *, duty: str, name: str) -> PutOff:
-    delay_s = min(_FIRST_DELAY_S * 4**attempts, _LONGEST_DELAY_S)
+    # What only waits for its list is to begin soon after that is free.
+    longest_s = _LONGEST_BUSY_S if isinstance(error, ListBusy) else _LONGEST_DELAY_S
+    delay_s = min(_FIRST_DELAY_S * 4 ** min(attempts, _MOST_STEPS), longest_s)
     _log.warning(f"{duty}.put_off", job=name, error=type(error).__name__, delay_s=delay_s)
     return PutOff(timedelta(seconds=delay_s))

@@ -143,6 +143,7 @@ RULES: Final = {
     "L34": "The usage of a run is the sum of its steps, and the last step's total is the size of the context.",
     "L35": "Of several calls only the first counts where parallel calls are off.",
     "L36": "A reply decides how the turn goes on: answer, calls, or failure.",
+    "L37": "A call without arguments has an object of none as its arguments.",
     "L38": "A call that the rules forbid is not made, and the model is told why.",
     "L39": "Arguments that a rule gives are merged; those that do not fit end the turn.",
     "L40": "Calls that may run together do; their results keep the order of the calls.",

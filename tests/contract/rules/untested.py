@@ -67,7 +67,6 @@ UNTESTED: Final = {
     "L29": "held by H12.",
     "L30": "held by G-11.",
     "L31": "held by streaming-5.1 and streaming-5.4.",
-    "L37": "held by FIX-7.",
     "L41": "held by X12 and S48.",
     "L43": "held by G-2.",
     "L46": "held by C6.",
