@@ -51,6 +51,8 @@ BODIES: Final[dict[str, Any]] = {
     "POST /v1/groups/{group_id}/messages/stream": _SAID,
     "POST /v1/messages/search": {"query": "zebra"},
     "POST /v1/passages/search": {"query": "zebra"},
+    "POST /v1/openai/chat/completions": _SAID,
+    "POST /v1/openai/responses": {"input": "x"},
     "POST /v1/responses": {"input": "x"},
     "POST /v1/sandbox-config/{sandbox_config_id}/environment-variable": {"key": "K", "value": "v"},
     "PATCH /v1/templates/{template_name}": {"agent_file_json": {"agents": [{"id": "agent-0"}]}},

@@ -33,7 +33,7 @@ What a sign-in came to is let in by its state, which is a secret."""
 
 _ANYTHING: Final = (
     "agents|archives|blocks|client-side-access-tokens|conversations|costs|embeddings|environments|"
-    "folders|groups|identities|jobs|mcp-servers|messages|models|passages|providers|runs|"
+    "folders|groups|identities|jobs|mcp-servers|messages|models|openai/models|passages|providers|runs|"
     "sandbox-config|sources|steps|tags|telemetry|templates|tools"
 )
 _ONE: Final = "[^/]+"
@@ -49,7 +49,11 @@ _SCOPES: Final[Sequence[tuple[str, str, Scope]]] = (
     ("POST", f"(?:agents|conversations|groups)/{_ONE}/messages(?:/stream|/async)?", "run"),
     ("POST", f"agents/{_ONE}/(?:messages/cancel|generate)", "run"),
     ("POST", f"conversations/{_ONE}/(?:stream|cancel)", "run"),
-    ("POST", f"chat/completions|responses|voice-beta/{_ONE}/chat/completions", "run"),
+    (
+        "POST",
+        f"(?:openai/)?(?:chat/completions|responses)|voice-beta/{_ONE}/chat/completions",
+        "run",
+    ),
     ("POST", "messages/batches", "run"),
     ("PATCH", f"messages/batches/{_ONE}/cancel", "run"),
     ("POST|PUT|PATCH|DELETE", f"(?:{_ANYTHING})(?:/.*)?", "write"),
