@@ -23,7 +23,6 @@ from fastapi import FastAPI
 from eunoe import telemetry
 from eunoe.domain.agents import Agent
 from eunoe.domain.tools import Tool
-from eunoe.engine.ports import Embedder
 from eunoe.http.api import Policy, build_api
 from eunoe.http.deps import Runtime
 from eunoe.http.telling import Telling
@@ -251,16 +250,14 @@ def toolboxes(
         actor: Actor,
         agent: Agent,
         tools: tuple[Tool, ...],
-        embedder: Embedder | None,
         peers: Peers,
         conversation_id: str | None,
     ) -> AgentToolbox:
-        recall = StoreRecall(db=db, actor=actor, agent=agent, embedder=embedder)
+        served = models.of(actor.organization_id)
         return AgentToolbox(
             agent=agent,
             tools={tool.name: tool for tool in tools},
-            recall=recall,
-            embedder=embedder,
+            recall=StoreRecall(db=db, actor=actor, agent=agent, models=served),
             functions=functions,
             peers=peers,
             custom=CustomTools(
@@ -271,9 +268,7 @@ def toolboxes(
                 ),
             ),
             remote=None if mcp is None else partial(mcp.call, actor, agent_id=agent.id),
-            files=StoreFiles(
-                db=db, actor=actor, agent=agent, models=models.of(actor.organization_id)
-            ),
+            files=StoreFiles(db=db, actor=actor, agent=agent, models=served),
             web=web,
         )
 

@@ -19,7 +19,7 @@ from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Json, Message, Text, ToolCall
 from eunoe.domain.runs import RunOptions
 from eunoe.domain.tools import Tool, ToolResult, ToolSchema
-from eunoe.engine.ports import Embedder, Nested, Toolbox, ToolTraits
+from eunoe.engine.ports import Nested, Toolbox, ToolTraits
 from eunoe.engine.ports import Outcome as ToolOutcome
 from eunoe.llm.brought import BroughtProviders
 from eunoe.llm.providers import ProviderConfig
@@ -91,7 +91,6 @@ def toolboxes(counting: CountingTools) -> Toolboxes:
         actor: Actor,
         agent: Agent,
         tools: tuple[Tool, ...],
-        embedder: Embedder | None,
         peers: Peers,
         conversation_id: str | None,
     ) -> Toolbox:

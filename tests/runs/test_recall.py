@@ -11,7 +11,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.messages import Message, Role, Text
 from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.recall import MessageQuery, PassageQuery
-from eunoe.errors import ModelTimedOut
+from eunoe.errors import EmbeddingUnknown, ModelTimedOut
 from eunoe.runs.recall import StoreRecall, embed_pending
 from eunoe.service.pending import PendingPassages
 from eunoe.store import agents, archives, messages, passages, search
@@ -47,15 +47,17 @@ class Embedding:
 class Shelf:
     """Serves one embedder, to every organization."""
 
-    def __init__(self, embedder: Embedding) -> None:
+    def __init__(self, embedder: Embedding | None, *handles: str) -> None:
         self._embedder = embedder
+        self._handles = handles or (EMBEDDING.handle,)
 
     def of(self, organization_id: str) -> Any:
         assert organization_id == ACTOR.organization_id
         return self
 
     def embedder_for(self, config: EmbeddingConfig) -> Embedding:
-        assert config.handle == EMBEDDING.handle
+        if self._embedder is None or config.handle not in self._handles:
+            raise EmbeddingUnknown
         return self._embedder
 
 
@@ -84,7 +86,9 @@ async def say(db: Database, agent: Agent, *texts: str) -> None:
 
 
 def recall(db: Database, agent: Agent, embedder: Embedding | None) -> StoreRecall:
-    return StoreRecall(db=db, actor=ACTOR, agent=agent, embedder=embedder)
+    return StoreRecall(
+        db=db, actor=ACTOR, agent=agent, models=Shelf(embedder).of(ACTOR.organization_id)
+    )
 
 
 @pytest.mark.rule("M30", "FIX-43")
@@ -141,6 +145,28 @@ async def test_passages_wait_for_the_embedder(database: Database, agent: Agent) 
     assert embedder.batches == [4, 4, 2]
     assert await duty.pending() == []
     assert (await own.archive(PassageQuery(text="cats")))[0].passage.text == texts[0]
+
+
+@pytest.mark.rule("M21", "M22")
+async def test_an_archive_is_filled_and_searched_with_its_own_embedder(
+    database: Database, agent: Agent
+) -> None:
+    embedding = replace(EMBEDDING, handle="mock/other")
+    archive = replace(plain_archive(), embedding=embedding)
+    async with database.write(ACTOR) as tx:
+        await archives.insert(tx, archive)
+        await archives.attach(tx, agent.id, archive.id)
+        await passages.insert(tx, [plain_passage(archive, "Felines nap.")])
+    embedder = Embedding()
+    assert await embed_pending(database, ACTOR, archive, embedder) == 1
+    models = Shelf(embedder, embedding.handle).of(ACTOR.organization_id)
+    own = StoreRecall(db=database, actor=ACTOR, agent=agent, models=models)
+    assert [hit.vector_rank for hit in await own.archive(PassageQuery(text="cats"))] == [1]
+    kept = await own.vector_to_keep("Ships sail.")
+    assert kept is not None
+    assert kept.embedder == embedding.handle
+    embedder.down = True
+    assert await own.vector_to_keep("Rain came.") is None
 
 
 async def test_an_agent_without_an_embedding_has_nothing_to_embed(

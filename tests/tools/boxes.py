@@ -12,10 +12,9 @@ from eunoe.domain.blocks import Block
 from eunoe.domain.messages import ToolCall
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.domain.passages import MessageHit, Passage, PassageHit
-from eunoe.domain.recall import MessageQuery, PassageQuery
+from eunoe.domain.recall import MessageQuery, PassageQuery, QueryVector
 from eunoe.domain.tools import Tool, ToolResult, ToolType
 from eunoe.engine.ports import Outcome
-from eunoe.errors import ModelTimedOut
 from eunoe.tools.catalog import AgentToolbox, Run, ToolFunction, builtin_tools
 from eunoe.tools.custom import CustomTools
 from eunoe.tools.web import Web
@@ -43,6 +42,7 @@ class Memory:
     asked: list[MessageQuery | PassageQuery] = field(
         default_factory=list[MessageQuery | PassageQuery]
     )
+    vector: QueryVector | None = None
 
     async def conversations(self, query: MessageQuery) -> list[MessageHit]:
         self.asked.append(query)
@@ -51,6 +51,9 @@ class Memory:
     async def archive(self, query: PassageQuery) -> list[PassageHit]:
         self.asked.append(query)
         return self.kept[: query.limit]
+
+    async def vector_to_keep(self, text: str) -> QueryVector | None:
+        return self.vector
 
 
 @dataclass
@@ -64,20 +67,6 @@ class Around:
 
     async def blocks(self) -> tuple[Block, ...]:
         return ()
-
-
-class Embedding:
-    async def embed(
-        self, texts: Sequence[str], *, purpose: Literal["store", "search"]
-    ) -> list[tuple[float, ...]]:
-        return [(float(len(text)), 1.0 if purpose == "store" else 0.0) for text in texts]
-
-
-class Broken:
-    async def embed(
-        self, texts: Sequence[str], *, purpose: Literal["store", "search"]
-    ) -> list[tuple[float, ...]]:
-        raise ModelTimedOut
 
 
 class Silent:
@@ -125,7 +114,6 @@ async def give(arguments: dict[str, object]) -> object:
 def box(
     *functions: ToolFunction,
     memory: Memory | None = None,
-    embedder: object = None,
     custom: CustomTools | None = None,
     web: Web | None = None,
 ) -> AgentToolbox:
@@ -134,7 +122,6 @@ def box(
         agent=AGENT,
         tools={tool.name: tool for tool in held},
         recall=memory or Memory(),
-        embedder=embedder,  # pyright: ignore[reportArgumentType] -- one of the three above
         functions={one.tool.name: one for one in functions},
         custom=custom,
         web=web,

@@ -8,24 +8,13 @@ import pytest
 from eunoe.domain.base_tools import base_tool_names
 from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert
 from eunoe.domain.messages import Text
+from eunoe.domain.recall import QueryVector
 from eunoe.domain.tools import ToolResult
 from eunoe.engine.ports import ToolTraits
 from eunoe.errors import ToolArgumentsInvalid
 from eunoe.tools.catalog import AgentToolbox, builtin_tools
 from eunoe.tools.recall import vector_of
-from tests.tools.boxes import (
-    AGENT,
-    AT,
-    Broken,
-    Embedding,
-    Memory,
-    Silent,
-    box,
-    call,
-    custom,
-    give,
-    result,
-)
+from tests.tools.boxes import AGENT, AT, Memory, Silent, box, call, custom, give, result
 
 pytestmark = pytest.mark.anyio
 
@@ -193,17 +182,17 @@ async def test_send_message_says_what_the_call_says() -> None:
 
 @pytest.mark.rule("M21")
 async def test_an_insert_carries_its_vector() -> None:
+    memory = Memory(vector=QueryVector(embedder="local/e", values=(3.0, 1.0)))
     outcome = await call(
-        box(embedder=Embedding()), "archival_memory_insert", content="tea", tags=["b", "a", "b"]
+        box(memory=memory), "archival_memory_insert", content="tea", tags=["b", "a", "b"]
     )
     assert outcome == PassageInsert(
         text="tea", tags=("b", "a"), vector=(3.0, 1.0), embedder="local/e"
     )
 
 
-@pytest.mark.parametrize("embedder", [None, Broken()])
-async def test_an_insert_does_not_need_a_model(embedder: object) -> None:
-    outcome = await call(box(embedder=embedder), "archival_memory_insert", content="tea", tags="a")
+async def test_an_insert_does_not_need_a_vector() -> None:
+    outcome = await call(box(), "archival_memory_insert", content="tea", tags="a")
     assert outcome == PassageInsert(text="tea", tags=("a",))
 
 

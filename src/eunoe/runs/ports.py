@@ -6,6 +6,7 @@ import structlog
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
+from eunoe.domain.passages import Archive
 from eunoe.domain.runs import Run
 from eunoe.domain.tools import Tool
 from eunoe.engine.cancellation import Cancellation
@@ -42,7 +43,6 @@ class Toolboxes(Protocol):
         actor: Actor,
         agent: Agent,
         tools: tuple[Tool, ...],
-        embedder: Embedder | None,
         peers: Peers,
         conversation_id: str | None,
     ) -> Toolbox: ...
@@ -56,12 +56,12 @@ class MakePeers(Protocol):
     ) -> Peers: ...
 
 
-def embedder_of(models: Models, agent: Agent) -> Embedder | None:
-    """Return who embeds for the agent; without one it remembers and finds by words."""
-    if agent.embedding is None:
+def embedder_of(models: Models, owner: Agent | Archive) -> Embedder | None:
+    """Return who embeds for an agent or an archive; without one things are found by words."""
+    if owner.embedding is None:
         return None
     try:
-        return models.embedder_for(agent.embedding)
+        return models.embedder_for(owner.embedding)
     except EmbeddingUnknown as error:
-        _log.warning("agent.embedder_missing", handle=agent.embedding.handle, code=error.code)
+        _log.warning("embedder.missing", handle=owner.embedding.handle, code=error.code)
         return None

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol, TypeVar
+from functools import partial
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import structlog
 
@@ -13,6 +14,7 @@ from eunoe.domain.passages import Archive, MessageHit, PassageHit
 from eunoe.domain.recall import MessageQuery, PassageQuery, QueryVector
 from eunoe.engine.ports import Embedder
 from eunoe.errors import ModelError
+from eunoe.runs.ports import Models, embedder_of
 from eunoe.store import archives, search
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.tools.recall import vector_of
@@ -38,19 +40,23 @@ class _Find(Protocol[Qc, Hc]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreRecall:
-    """The searches of one agent: everything it said in any conversation, and its one archive."""
+    """The searches of one agent: everything it said in any conversation, and its one archive.
+
+    What it says has vectors of its own embedder, what is kept those of the archive's.
+    """
 
     db: Database
     actor: Actor
     agent: Agent
-    embedder: Embedder | None = None
+    models: Models
 
     async def conversations(self, query: MessageQuery) -> list[MessageHit]:
-        if query.text.strip() and self.embedder is not None:
-            await self._catch_up(self.embedder)
-        own = replace(query, agent_id=self.agent.id)
+        embedder = embedder_of(self.models, self.agent)
+        if query.text.strip() and embedder is not None:
+            await self._catch_up(embedder)
+        own, vector = replace(query, agent_id=self.agent.id), partial(self._vector, self.agent)
         return await found(
-            self.db, self.actor, own, self._vector, search.score_messages, search.find_messages
+            self.db, self.actor, own, vector, search.score_messages, search.find_messages
         )
 
     async def _catch_up(self, embedder: Embedder) -> None:
@@ -65,22 +71,30 @@ class StoreRecall:
             _log.warning("recall.not_caught_up", reason=type(error).__name__)
 
     async def archive(self, query: PassageQuery) -> list[PassageHit]:
-        async with self.db.read(self.actor) as tx:
-            archive = await archives.attached(tx, self.agent.id)
+        archive = await self._archive()
         if archive is None:
             return []
-        own = replace(query, archive_id=archive.id)
+        own, vector = replace(query, archive_id=archive.id), partial(self._vector, archive)
         return await found(
-            self.db, self.actor, own, self._vector, search.score_passages, search.find_passages
+            self.db, self.actor, own, vector, search.score_passages, search.find_passages
         )
 
-    async def _vector(self, text: str) -> QueryVector | None:
-        if self.agent.embedding is None:
+    async def vector_to_keep(self, text: str) -> QueryVector | None:
+        # An archive that is yet to be made gets the agent's embedder.
+        return await self._vector(await self._archive() or self.agent, text, purpose="store")
+
+    async def _archive(self) -> Archive | None:
+        async with self.db.read(self.actor) as tx:
+            return await archives.attached(tx, self.agent.id)
+
+    async def _vector(
+        self, owner: Agent | Archive, text: str, *, purpose: Literal["store", "search"] = "search"
+    ) -> QueryVector | None:
+        embedder = embedder_of(self.models, owner)
+        values = await vector_of(text, embedder=embedder, purpose=purpose)
+        if values is None or owner.embedding is None:
             return None
-        values = await vector_of(text, embedder=self.embedder, purpose="search")
-        if values is None:
-            return None
-        return QueryVector(embedder=self.agent.embedding.handle, values=values)
+        return QueryVector(embedder=owner.embedding.handle, values=values)
 
 
 async def found(

@@ -77,7 +77,7 @@ class Runner:
             trace=trace,
             price=(prices or Prices()).of,
         )
-        self._tool_calls = ToolCalls(db=db, models=models, toolboxes=toolboxes, peers=self._peers)
+        self._tool_calls = ToolCalls(db=db, toolboxes=toolboxes, peers=self._peers)
         self._engine = Engine(
             db,
             self._worker.carry_out,

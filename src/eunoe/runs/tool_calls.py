@@ -16,7 +16,7 @@ from eunoe.engine.cancellation import Cancellation
 from eunoe.engine.ports import Settled
 from eunoe.errors import ToolMissing
 from eunoe.runs import memory
-from eunoe.runs.ports import MakePeers, Providers, Toolboxes, embedder_of
+from eunoe.runs.ports import MakePeers, Toolboxes
 from eunoe.store import agents, tools
 from eunoe.store.db import Actor, Database
 from eunoe.store.own import there
@@ -27,7 +27,6 @@ class ToolCalls:
     """Calls tools as a run would, and writes no message, run or step."""
 
     db: Database
-    models: Providers
     toolboxes: Toolboxes
     peers: MakePeers
 
@@ -45,7 +44,6 @@ class ToolCalls:
             actor=actor,
             agent=agent,
             tools=attached,
-            embedder=embedder_of(self.models.of(actor.organization_id), agent),
             peers=self.peers(
                 actor=actor, agent=agent, run=_unstored(agent_id), cancellation=Cancellation()
             ),

@@ -37,7 +37,7 @@ from eunoe.runs.feed import Feed
 from eunoe.runs.followups import FollowUps
 from eunoe.runs.jobs import Owned, present
 from eunoe.runs.journal import Rehearsal, RunJournal
-from eunoe.runs.ports import MakePeers, Models, Providers, Toolboxes, embedder_of
+from eunoe.runs.ports import MakePeers, Models, Providers, Toolboxes
 from eunoe.runs.speakers import summariser
 from eunoe.runs.traces import Traced
 from eunoe.runs.windows import Kept, Windows, cleared, closed, last_turn
@@ -297,7 +297,6 @@ class Worker:
             trace_id=telemetry.trace_id(),
             price=None if self.price is None else self.price(config),
         )
-        embedder = embedder_of(models, agent)
         ports = Ports(
             model=models.model_for(config),
             summariser=await summariser(agent.compaction, own=config, models=models),
@@ -305,7 +304,6 @@ class Worker:
                 actor=actor,
                 agent=agent,
                 tools=loaded.tools,
-                embedder=embedder,
                 peers=self.peers(actor=actor, agent=agent, run=run, cancellation=cancellation),
                 conversation_id=run.conversation_id,
             ),

@@ -16,20 +16,14 @@ from eunoe.domain.messages import Json, Text, ToolCall
 from eunoe.domain.overheard import ChunksKept, chunks_of
 from eunoe.domain.tools import UNTRUNCATED, Tool, ToolResult, ToolSchema, truncated
 from eunoe.domain.wellformed import well_formed, with_strings
-from eunoe.engine.ports import Embedder, Nested, Outcome, ToolTraits
+from eunoe.engine.ports import Nested, Outcome, ToolTraits
 from eunoe.errors import EunoeError, ToolArgumentsInvalid
 from eunoe.tools import fields
 from eunoe.tools.builtin import builtin_tools
 from eunoe.tools.custom import CustomTools
 from eunoe.tools.files import Files, grep_files, opening, semantic_search_files
 from eunoe.tools.peers import Peers, peer_tool
-from eunoe.tools.recall import (
-    Recall,
-    archival_search,
-    conversation_search,
-    memory_search,
-    vector_of,
-)
+from eunoe.tools.recall import Recall, archival_search, conversation_search, memory_search
 from eunoe.tools.run_code import run_code, run_code_with_tools
 from eunoe.tools.web import Web, fetch_webpage
 from eunoe.tools.web_search import web_search
@@ -72,7 +66,6 @@ class AgentToolbox:
     agent: Agent
     tools: Mapping[str, Tool]
     recall: Recall
-    embedder: Embedder | None = None
     functions: Mapping[str, ToolFunction] = field(default_factory=dict[str, ToolFunction])
     peers: Peers | None = None
     custom: CustomTools | None = None
@@ -181,14 +174,12 @@ class AgentToolbox:
         content = well_formed(fields.text(arguments, "content", of=of))
         if not content.strip():
             raise ToolArgumentsInvalid("`content` is empty; there is nothing to keep.")
-        config = self.agent.embedding
-        embedder = None if config is None else self.embedder
-        vector = await vector_of(content, embedder=embedder, purpose="store")
+        vector = await self.recall.vector_to_keep(content)
         return PassageInsert(
             text=content,
             tags=fields.texts(arguments, "tags", of=of),
-            vector=vector,
-            embedder=config.handle if config is not None and vector is not None else None,
+            vector=None if vector is None else vector.values,
+            embedder=None if vector is None else vector.embedder,
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, Protocol, cast
 from eunoe.domain.messages import Json
 from eunoe.domain.moments import ago, local, moment
 from eunoe.domain.passages import MessageHit, PassageHit
-from eunoe.domain.recall import MessageQuery, PassageQuery, SearchedRole, TagMatch
+from eunoe.domain.recall import MessageQuery, PassageQuery, QueryVector, SearchedRole, TagMatch
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, truncated
 from eunoe.engine.ports import Embedder
 from eunoe.errors import ModelError, ToolArgumentsInvalid
@@ -30,6 +30,10 @@ class Recall(Protocol):
 
     async def archive(self, query: PassageQuery) -> list[PassageHit]:
         """Search the agent's own archive; `archive_id` of the query does not matter."""
+        ...
+
+    async def vector_to_keep(self, text: str) -> QueryVector | None:
+        """Return the vector of a text in the agent's archive, null where it gets one later."""
         ...
 
 
