@@ -4,11 +4,14 @@ A misspelt `EUNOE_…` variable stops the server instead of being ignored: a lim
 a password that silently does not apply is worse than no start.
 """
 
+import ast
 import difflib
+import inspect
 import ipaddress
 import os
 from base64 import b64decode
 from collections.abc import Mapping, Sized
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
@@ -69,7 +72,6 @@ class Settings(BaseSettings):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
-        use_attribute_docstrings=True,
     )
 
     host: str = "127.0.0.1"
@@ -309,13 +311,20 @@ def variable_names() -> tuple[str, ...]:
 
 
 def reference() -> list[tuple[str, str, str]]:
-    """Return (variable, default, meaning) of every setting, for the reference page."""
+    """Return (variable, default, meaning) of every setting, for the reference page.
+
+    The meaning is what the source says below the field, which a start has no need to read.
+    """
     rows: list[tuple[str, str, str]] = []
-    for name, field in Settings.model_fields.items():
-        if name != "provider_values":
-            default = cast("object", field.default)
-            rows.append((PREFIX + name.upper(), _shown(default), field.description or ""))
-    return rows
+    (described,) = ast.parse(inspect.getsource(Settings)).body
+    for field, below in pairwise(cast("ast.ClassDef", described).body):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(ast.Constant(str(meaning))):
+                default = cast("object", Settings.model_fields[name].default)
+                rows.append((PREFIX + name.upper(), _shown(default), inspect.cleandoc(meaning)))
+            case _:
+                pass
+    return [row for row in rows if row[0] in _KNOWN]
 
 
 class _Variables(EnvSettingsSource):
