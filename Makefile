@@ -2,7 +2,8 @@
 # `make` alone lists the targets; ARGS="…" is passed on to the command that a target runs.
 
 PYTHON ?= python3
-WORKERS ?= logical
+# Many tests wait, for a server that starts or a time that passes: one worker more than processors uses that.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 CRASHES ?= 5000
 ARGS ?=
 
