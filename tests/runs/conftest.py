@@ -139,14 +139,21 @@ class World:
         return agent
 
     async def submit(
-        self, agent: Agent, *texts: str, otids: tuple[str, ...] = (), **options: Any
+        self,
+        agent: Agent,
+        *texts: str,
+        otids: tuple[str, ...] = (),
+        background: bool = False,
+        **options: Any,
     ) -> Submitted:
         said = tuple(
             InputMessage(role="user", content=(Text(text=text),), otid=f"otid-{place}")
             for place, text in enumerate(texts)
         )
         chosen = RunOptions(**options)
-        submission = Submission(agent_id=agent.id, messages=said, options=chosen, otids=otids)
+        submission = Submission(
+            agent_id=agent.id, messages=said, options=chosen, otids=otids, background=background
+        )
         return await self.runner.submit(ACTOR, submission)
 
     async def say(self, agent: Agent, *texts: str, **options: Any) -> Outcome:

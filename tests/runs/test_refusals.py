@@ -151,6 +151,20 @@ async def test_on_a_full_disk_a_request_is_refused_and_nothing_is_half_stored(
     assert await faults(world.db) == []
 
 
+@pytest.mark.rule("G-1", "G-9")
+async def test_a_run_that_is_refused_beside_another_does_not_wait_for_a_scan(faulty: World) -> None:
+    busy, refused = await faulty.agent(), await faulty.agent()
+    await faulty.submit(busy, "CALL wait {}")
+    await faulty.tools.entered.wait()
+    assert isinstance(faulty.db, FaultyDatabase)
+    # The first is the request's own, the second the end of its run.
+    faulty.db.fault = Fault(nth=2, when="before", error=DatabaseUnreachable)
+    submitted = await faulty.submit(refused, "SAY on")
+    async with asyncio.timeout(jobs.SCAN_S / 2):
+        assert (await outcome_of(faulty, submitted.run.id)).reason == "end_turn"
+    assert faulty.db.fault.met
+
+
 @pytest.mark.rule("G-1", "G-2", "G-8", "G-14")
 @pytest.mark.parametrize("dialect", ["sqlite"])
 async def test_a_run_that_fills_the_disk_tells_its_readers_and_goes_on_when_there_is_room(
@@ -198,10 +212,10 @@ async def test_a_queue_that_lost_its_connection_hears_of_new_work_again(
     deaf = replace(world, runner=world.successor())
     async with running(deaf.runner), asyncio.timeout(20):
         await _listening(world.db.url)
-        assert (await deaf.say(agent, "SAY before")).reason == "end_turn"
+        assert (await deaf.say(agent, "SAY before", background=True)).reason == "end_turn"
         await _cut(world.db.url)
         await _listening(world.db.url)
-        assert (await deaf.say(agent, "SAY after")).reason == "end_turn"
+        assert (await deaf.say(agent, "SAY after", background=True)).reason == "end_turn"
 
 
 async def _listening(url: str) -> None:

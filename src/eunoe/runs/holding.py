@@ -28,6 +28,7 @@ class Holding:
         self._holder: Final = str(uuid4())
         self._names: set[str] = set()
         self._shown: set[str] = set()
+        self._turn = asyncio.Lock()
 
     def begin(self, name: str) -> None:
         self._names.add(name)
@@ -37,26 +38,29 @@ class Holding:
         self._names.discard(name)
 
     async def show_on(self, every_s: float) -> None:
-        """Say every so often what is held here still; never returns."""
+        """Say every so often what is held here still; never returns. PostgreSQL only."""
         while True:
             await asyncio.sleep(every_s)
-            await self._show(self._names)
+            await self._tell(held=True)
 
     async def give_up(self, names: Collection[str]) -> None:
         """Hold these no more, so that they can be queued at once."""
         self._names.difference_update(names)
-        await self._show(self._names)
+        await self._tell(held=False)
 
-    async def _show(self, names: Collection[str]) -> None:
-        held = set(names)
-        if not held and not self._shown:
-            return
-        try:
-            async with self._db.write(Actor()) as tx:
-                if gone := self._shown - held:
-                    await queue.let_go(tx, gone, holder=self._holder)
-                if held:
-                    await queue.hold(tx, self._kind, held, holder=self._holder)
-            self._shown = held
-        except EunoeError as error:
-            _log.warning("holding.not_shown", code=error.code)
+    async def _tell(self, *, held: bool) -> None:
+        """Take back what was shown and has ended, and show what is `held`; one at a time."""
+        async with self._turn:
+            gone = self._shown - self._names
+            shown = set(self._names) if held else set[str]()
+            if not gone and not shown:
+                return
+            try:
+                async with self._db.write(Actor()) as tx:
+                    if gone:
+                        await queue.let_go(tx, gone, holder=self._holder)
+                    if shown:
+                        await queue.hold(tx, self._kind, shown, holder=self._holder)
+                self._shown = (self._shown - gone) | shown
+            except EunoeError as error:
+                _log.warning("holding.not_shown", code=error.code)
