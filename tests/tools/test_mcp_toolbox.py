@@ -45,7 +45,7 @@ async def test_a_tool_of_a_server_is_called_as_any_other() -> None:
     assert isinstance(outcome, ToolResult)
     assert "300 > 100" in str(outcome.output)
     assert toolbox(ADD, remote).traits("add") == ToolTraits(
-        effectful=True, tool_type="external_mcp"
+        effectful=True, tool_type="external_mcp", tool_id=ADD.id
     )
     harmless = replace(ADD, idempotent=True)
     assert not toolbox(harmless, remote).traits("add").effectful

@@ -93,7 +93,7 @@ class ToolTraits:
     effectful: bool = True
     immediate: bool = False
     tool_type: str = "custom"
-    tool_id: str = field(default="", compare=False)
+    tool_id: str = ""
 
 
 Outcome: TypeAlias = ToolResult | MemoryEdit | FileOpening

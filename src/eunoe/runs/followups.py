@@ -206,6 +206,7 @@ async def _began(tx: Tx, turn: FollowUp) -> bool:
     run = _run_now(turn)
     if not await runs.insert_where_free(tx, run):
         return False
+    # Looked at once the list is claimed: nobody else can ask there any more.
     if await is_asking(tx, run.list_id):
         await runs.delete(tx, run.id)
         return False

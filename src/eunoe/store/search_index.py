@@ -248,7 +248,8 @@ async def pending_archives(tx: Tx) -> list[str]:
     """
     rows = await tx.fetch(
         "SELECT organization_id, id FROM archives WHERE embedding_json IS NOT NULL"
-        " AND folder_id IS NULL AND id IN (SELECT archive_id FROM passages WHERE embedder IS NULL)"
+        " AND folder_id IS NULL AND EXISTS (SELECT 1 FROM passages"
+        " WHERE passages.archive_id = archives.id AND passages.embedder IS NULL)"
     )
     return [f"{row[0]} {row[1]}" for row in rows]
 

@@ -88,7 +88,11 @@ class Packages:
     def _make_room(self) -> None:
         """Remove the sets that were used the longest ago, and what an ended process left aside."""
         until = time.time() - _IN_USE_S
-        by_age = sorted((place.stat().st_mtime, place) for place in self._folder.iterdir())
+        ages: list[tuple[float, Path]] = []
+        for place in self._folder.iterdir():
+            with suppress(FileNotFoundError):  # Another process makes room, too.
+                ages.append((place.stat().st_mtime, place))
+        by_age = sorted(ages)
         sets = [place for _, place in by_age if not place.name.startswith(".")]
         too_many = set(sets[: max(0, len(sets) - MOST_SETS)])
         for used_at, place in by_age:
