@@ -37,10 +37,10 @@ PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 async def measured(names: list[str], *, database: str, n: int) -> list[Row]:
     """Return the rows, from a server of their own on a database of their own."""
     with _place(database) as (folder, url):
-        async with _serving(folder, url) as warm:
+        async with _serving(folder, url) as (warm, model):
             found = await footprint.idle(warm)
-            found += await _rows(names, MEASURES, warm, n=n, title=database)
-        async with _serving(folder, url) as again:
+            found += await _rows(names, MEASURES, warm, model, n=n, title=database)
+        async with _serving(folder, url) as (again, _):
             # The second start is the cold start of every day: the schema is there already.
             found.append(
                 Row("cold start to healthy", again.start_s * 1000, "ms", "≤ 2000", "≤ 1000")
@@ -52,16 +52,17 @@ async def measured(names: list[str], *, database: str, n: int) -> list[Row]:
 async def measured_tools(names: list[str], *, database: str, n: int) -> list[Row]:
     """Return the rows of tools, from a server of their own on a database of their own."""
     with _place(database) as (folder, url):
-        async with _serving(folder, url) as server:
-            return await _rows(names, TOOLS, server, n=n, title=database)
+        async with _serving(folder, url) as (server, model):
+            return await _rows(names, TOOLS, server, model, n=n, title=database)
 
 
 async def measured_two(names: list[str], *, database: str, n: int) -> list[Row]:
     """Return the rows of a server of two processes, which take messages in turn."""
     with _place(database) as (folder, url):
-        async with _serving(folder, url, workers=2) as server:
+        async with _serving(folder, url, workers=2) as (server, model):
             found = await footprint.idle(server)
-            return found + await _rows(names, MEASURES, server, n=n, title=f"{database}, two")
+            title = f"{database}, two"
+            return found + await _rows(names, MEASURES, server, model, n=n, title=title)
 
 
 @contextmanager
@@ -71,21 +72,30 @@ def _place(database: str) -> Generator[tuple[Path, str | None]]:
 
 
 @asynccontextmanager
-async def _serving(folder: Path, url: str | None, *, workers: int = 1) -> AsyncGenerator[Process]:
+async def _serving(
+    folder: Path, url: str | None, *, workers: int = 1
+) -> AsyncGenerator[tuple[Process, Process]]:
+    """Yield a server and the model server that it asks."""
     async with (
         model_server() as model,
         eunoe_server(model.url, data_dir=folder, database_url=url, workers=workers) as server,
     ):
-        yield server
+        yield server, model
 
 
 async def _rows(
-    names: list[str], measures: Mapping[str, Measure], server: Process, *, n: int, title: str
+    names: list[str],
+    measures: Mapping[str, Measure],
+    server: Process,
+    model: Process,
+    *,
+    n: int,
+    title: str,
 ) -> list[Row]:
     found: list[Row] = []
     client = Connection(server.url)
     for name in names:
-        found += await measures[name](Bench(server, client, n))
+        found += await measures[name](Bench(server, model, client, n))
         print(f"{title}: {name} done", flush=True)
     await client.close()
     return found

@@ -184,7 +184,7 @@ async def measured(engine: str, *, n: int) -> list[tuple[str, float, float]]:
         async with model_server() as model:
             home = Path(folder)
             async with eunoe_server(model.url, data_dir=home, database_url=url) as server:
-                bench = Bench(server, Connection(server.url), n)
+                bench = Bench(server, model, Connection(server.url), n)
                 agent_ids = await _agents(bench)
                 archive_id = await archive_of(bench, agent_ids[0], passages=PASSAGES)
                 await bench.client.close()

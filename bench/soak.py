@@ -135,11 +135,11 @@ async def _sampled(soak: Soak, began: float) -> None:
         await asyncio.sleep(_SAMPLE_S)
 
 
-async def _asked(servers: Sequence[Process], *, seconds: float) -> Soak:
+async def _asked(servers: Sequence[Process], model: Process, *, seconds: float) -> Soak:
     """Ask `_RATE` times a second, and wait for what is still under way at the end."""
     soak = Soak(servers, free=[[] for _ in servers])
     first = Connection(servers[0].url)
-    bench = Bench(servers[0], first, 0)
+    bench = Bench(servers[0], model, first, 0)
     soak.agents = [await bench.agent(window=_WINDOW) for _ in range(_AGENTS)]
     await first.close()
     began = time.perf_counter()
@@ -189,6 +189,6 @@ async def soaked(*, minutes: float) -> str:
             for _ in range(2)
         ]
         spent = sum(server.cpu_s for server in servers)
-        soak = await _asked(servers, seconds=seconds)
+        soak = await _asked(servers, model, seconds=seconds)
         cpu = (sum(server.cpu_s for server in servers) - spent) / len(soak.spans) * 1000
     return f"{_table(soak, seconds=seconds)}\n\nCPU of the servers: {cpu:.2f} ms a request."
