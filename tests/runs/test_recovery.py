@@ -3,16 +3,20 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from eunoe.domain.events import CallDelta, Failed, Finished, Shown, Stopped
-from eunoe.domain.messages import text_of
-from eunoe.domain.runs import is_terminal
+from eunoe.domain.messages import Text, text_of
+from eunoe.domain.runs import Run, RunOptions, is_terminal
 from eunoe.errors import ServerStopping
 from eunoe.runs import jobs
 from eunoe.runs.feed import Feed
-from eunoe.store import blocks
+from eunoe.runs.jobs import Engine
+from eunoe.runs.submit import InputMessage, Submission
+from eunoe.store import blocks, runs
+from eunoe.store.db import Actor, Tx
 from eunoe.testing.scripted import ScriptedModel, say
 from tests.crash.invariants import faults
 from tests.runs.conftest import ACTOR, World, running
@@ -137,6 +141,39 @@ async def test_a_run_that_no_queue_knows_of_is_found(
     async with running(later), asyncio.timeout(20):
         run = await waiting(world, agent, "SAY found")
         assert (await later.fold(ACTOR, run.id)).reason == "end_turn"
+
+
+@pytest.mark.rule("G-10")
+async def test_a_scan_leaves_a_run_to_whoever_is_accepting_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.runner.stop()
+    scanned = asyncio.Semaphore(0)
+    unfinished, enqueued = runs.unfinished, Engine.enqueued
+
+    async def seen(tx: Tx, *, young: datetime) -> list[str]:
+        found = await unfinished(tx, young=young)
+        scanned.release()
+        return found
+
+    async def late(engine: Engine, run: Run, actor: Actor) -> None:
+        for _ in range(20):
+            await scanned.acquire()
+        await enqueued(engine, run, actor)
+
+    monkeypatch.setattr(jobs, "SCAN_S", 0.01)
+    monkeypatch.setattr(runs, "unfinished", seen)
+    monkeypatch.setattr(Engine, "enqueued", late)
+    agent = await world.agent()
+    async with running(world.successor()) as runner, asyncio.timeout(20):
+        said = InputMessage(role="user", content=(Text(text="SAY mine"),), otid="otid")
+        submission = Submission(agent_id=agent.id, messages=(said,), options=RunOptions())
+        run = (await runner.submit(ACTOR, submission)).run
+        await runner.fold(ACTOR, run.id)
+    async with world.db.read(ACTOR) as tx:
+        ended = await runs.get(tx, run.id)
+    assert ended is not None
+    assert (ended.fence, ended.stop_reason) == (1, "end_turn")
 
 
 @pytest.mark.rule("G-15", "G-2", "G-14")

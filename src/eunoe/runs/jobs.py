@@ -32,7 +32,6 @@ _QUIET: Final = timedelta(seconds=2)
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
 _SHOWN_BY: Final = 2 / 3
 """The part of a heartbeat's time after which a run that is owned has a job for certain."""
-_EVER: Final = datetime.max.replace(tzinfo=UTC)
 # How long an idle dispatcher waits to look for jobs whose owner died: nobody announces those.
 LOOK: Final = timedelta(seconds=2)
 _FIRST_DELAY_S: Final = 0.2
@@ -134,6 +133,7 @@ class Engine:
         self._queue: Queue | None = None
         self._opened = asyncio.Event()
         self._alone = False
+        self._started_at = datetime.min.replace(tzinfo=UTC)
         self._task: asyncio.Task[None] | None = None
         self._scan: asyncio.Task[None] | None = None
         self._stopping = False
@@ -153,6 +153,7 @@ class Engine:
     async def start(self) -> None:
         """Start dispatching, first what a past process left undone."""
         self._stopping = False
+        self._started_at = present()
         self._opened.clear()
         self._task = asyncio.create_task(self._run())
         self._scan = asyncio.create_task(self._scan_on())
@@ -292,8 +293,11 @@ class Engine:
 
     async def _enqueue_unfinished(self) -> None:
         """Queue the unfinished runs that nobody carries out and that are not queued yet."""
-        # One that another process accepted since then may be owned without being shown yet.
-        young = _EVER if self._alone else present() - HEARTBEAT_TIMEOUT * _SHOWN_BY
+        # One that was accepted since then may be owned without being shown yet, or not begun yet.
+        young = present() - HEARTBEAT_TIMEOUT * _SHOWN_BY
+        if self._alone:
+            # What is older than this process is nobody's.
+            young = max(young, self._started_at)
         left = [(RUN, run_id) for run_id in await self._unfinished(young)]
         for duty in self._duties:
             left.extend((duty.name, name) for name in await duty.pending())
