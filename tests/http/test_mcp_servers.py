@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
+from anyio import lowlevel
 from letta_client import (
     AsyncLetta,
     BadRequestError,
@@ -260,6 +261,25 @@ async def test_a_server_that_says_its_tools_changed_is_read_again(
     async with asyncio.timeout(30):
         while "grown" not in {one.name for one in await tools.list(server_id)}:
             await tools.run(grow, mcp_server_id=server_id)
+
+
+@pytest.mark.rule("FIX-62", "X46", "X52")
+async def test_a_command_that_is_filled_for_an_agent_is_read_again_as_well(
+    strict: AsyncLetta, talk: Talk
+) -> None:
+    command = {"command": sys.executable, "args": ["-m", "tests.fixtures.mcp"]}
+    config: Any = {**command, "env": {"TOKEN": TEMPLATE}}
+    server_id = (await strict.mcp_servers.create(server_name="run", config=config)).id or ""
+    tools = strict.mcp_servers.tools
+    grow = {one.name: one.id for one in await tools.list(server_id)}["grow"]
+    agent = await strict.agents.create(
+        model="openai/m", include_base_tools=False, tool_ids=[grow], secrets={"TOKEN": "s3cret"}
+    )
+    talk.registry.model = ScriptedModel(call(("grow", {})), say("Grown."))
+    await strict.agents.messages.create(agent.id, input="Go.")
+    async with asyncio.timeout(10):
+        while "grown" not in {one.name for one in await tools.list(server_id)}:
+            await lowlevel.checkpoint()
 
 
 @pytest.mark.rule("FIX-62", "X49")

@@ -25,7 +25,7 @@ from eunoe.runs.mcp_calls import McpCalls
 from eunoe.service import states
 from eunoe.service.stamps import made_by, touched_by
 from eunoe.store import mcp_servers, secrets, tools
-from eunoe.store.db import Actor, Database, Tx
+from eunoe.store.db import Actor, Database, Tx, to_micros
 from eunoe.tools.catalog import builtin_tools
 from eunoe.tools.mcp_sessions import RemoteTool, Target
 
@@ -108,15 +108,23 @@ async def refresh(
             await states.known(tx, agent_id)
             variables = await secrets.values_of(tx, agent_id)
     target = calls.target(actor, server, variables, agent_id=agent_id)
-    found = await calls.sessions.list_tools(target)
-    async with db.write(actor) as tx:
-        return await _synced(tx, await known(tx, server_id, held=True), found)
+    return await _read(db, calls, actor, target)
 
 
 async def heard_of_change(db: Database, calls: McpCalls, target: Target) -> None:
-    """Read the tools anew of a server that says they changed."""
+    """Read the tools anew over the session that says they changed: another is another process."""
     actor = Actor(organization_id=target.organization_id, user_id=target.user_id)
-    await refresh(db, calls, actor, target.server_id, agent_id=target.agent_id)
+    async with db.read(actor) as tx:
+        server = await known(tx, target.server_id)
+    # Whoever changed the server meanwhile has it read as it is now.
+    if to_micros(server.updated_at) == target.revision:
+        await _read(db, calls, actor, target)
+
+
+async def _read(db: Database, calls: McpCalls, actor: Actor, target: Target) -> Changes:
+    found = await calls.sessions.list_tools(target)
+    async with db.write(actor) as tx:
+        return await _synced(tx, await known(tx, target.server_id, held=True), found)
 
 
 async def tools_of(db: Database, actor: Actor, server_id: str) -> list[Tool]:
