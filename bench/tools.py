@@ -12,8 +12,8 @@ from typing import Any, Final
 from bench import files
 from bench.client import Connection
 from bench.rows import EMBEDDING, Bench, Row
-from eunoe.tools.programs import Program
-from eunoe.tools.sandbox import Limits, Sandbox
+from eunoe.tools.programs import Limits, Program
+from eunoe.tools.sandbox import Sandbox
 from tests.fixtures.mcp import demo, mcp_http
 
 _NOTES: Final = 1_000

@@ -66,7 +66,8 @@ from eunoe.tools.mcp_addresses import Hosts
 from eunoe.tools.mcp_offer import McpOffer
 from eunoe.tools.mcp_sessions import McpSessions
 from eunoe.tools.peers import Peers
-from eunoe.tools.sandbox import Limits, Sandbox
+from eunoe.tools.programs import Limits
+from eunoe.tools.sandbox import Sandbox
 from eunoe.tools.sandbox_remote import RemoteSandbox, remote
 from eunoe.tools.web import Web
 

@@ -51,7 +51,7 @@ REFUSED: Final[list[tuple[int, dict[str, Any], str]]] = [
     (400, {"source_code": "pass", "json_schema": {"name": "a b"}}, "`a b`"),
     (400, {"source_code": f"def {'x' * 65}():\n  '''X.'''"}, "64"),
     (400, {"source_code": "pass", "json_schema": {"name": "a", "parameters": 1}}, "object"),
-    (422, {"source_code": "f()", "source_type": "json"}, "json_schema"),
+    (400, {"source_code": "f()", "source_type": "json"}, "json_schema"),
     (400, {"source_code": "f()", "source_type": "typescript", "args_json_schema": {}}, "export"),
     (422, {"source_code": ROLL, "source_type": "perl"}, "typescript"),
     (422, {}, "source_code"),
@@ -204,6 +204,8 @@ async def test_a_schema_renames_and_arguments_rebuild(api: Api) -> None:
     assert "choose another name" in taken
     lost = await refused(api, "PATCH", f"{TOOLS}{again['id']}", 400, source_code="def f(): ...")
     assert "`roll`" in lost
+    broken = await refused(api, "PATCH", f"{TOOLS}{again['id']}", 400, source_code="def roll(:")
+    assert "not valid Python: line 1" in broken
     assert await api.got(f"{TOOLS}{again['id']}") == again
 
 

@@ -40,7 +40,7 @@ SCHEMA: Any = {
 }
 
 
-@pytest.mark.rule("X35", "X36", "X17", "FIX-57")
+@pytest.mark.rule("X35", "X36", "X17", "X19", "FIX-57")
 async def test_a_tool_in_typescript_is_made_attached_and_called(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +54,10 @@ async def test_a_tool_in_typescript_is_made_attached_and_called(
         assert (unclear.value.status_code, "export function" in str(unclear.value)) == (400, True)
         tool = await talk.letta.tools.create(source_code=SOURCE, source_type="typescript")
         assert tool.json_schema == SCHEMA
+        for wrong in ("export function greet( {}", "export function gone() {}", "let a = 1;"):
+            with pytest.raises(APIStatusError) as refused:
+                await talk.letta.tools.update(tool.id, source_code=wrong)
+            assert refused.value.status_code == 400
         agent = await talk.agent("letta_v1_agent", tool_ids=[tool.id])
         model = talk.script(call(("greet", {"name": "Ada", "times": 2})), say("Done."))
         heard = await talk.send(agent.id, "steps")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from eunoe.domain.messages import Json
-from eunoe.tools.programs import Program, Ran, Requirement
-from eunoe.tools.sandbox import MEBIBYTE, Limits, Sandbox
+from eunoe.tools.programs import MEBIBYTE, Limits, Program, Ran, Requirement
+from eunoe.tools.sandbox import Sandbox
 
 LIMITS: Final = Limits(timeout_s=20, memory_bytes=256 * MEBIBYTE)
 

@@ -9,7 +9,7 @@ from eunoe.domain.messages import Image, Text
 from eunoe.domain.tools import ToolResult
 from eunoe.tools.mcp_results import EMPTY, result_of
 
-PNG = base64.b64encode(b"a picture").decode()
+PNG = base64.b64encode(b"\x89PNG").decode()
 PICTURE = {"type": "image", "mimeType": "image/png", "data": PNG}
 
 
@@ -48,6 +48,7 @@ def test_pictures_stay_pictures_within_bounds() -> None:
     for bad in (
         {**PICTURE, "mimeType": "image/svg+xml"},
         {**PICTURE, "data": "§"},
+        {**PICTURE, "data": base64.b64encode(b"<html>not found</html>").decode()},
         {**PICTURE, "data": "A" * 9_000_000},
         {"type": "audio", "mimeType": "audio/wav", "data": PNG},
     ):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from eunoe.tools.programs import Ran
-from eunoe.tools.sandbox import MEBIBYTE, Sandbox
+from eunoe.tools.programs import MEBIBYTE, Ran
+from eunoe.tools.sandbox import Sandbox
 from tests.tools.programs import LIMITS, program, run, sandboxed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.rule("FIX-54", "X31")]

@@ -122,13 +122,13 @@ async def test_all_that_a_program_says_comes_back(sandbox: ProgramSandbox) -> No
             agent_state.memory.update_block_value("human", "Bob")
             print("out" * 200_000)
             print("error", file=sys.stderr)
-            image = {"type": "base64", "media_type": "image/png", "data": b"png"}
+            image = {"type": "base64", "media_type": "image/png", "data": b"\\x89PNG"}
             return [{"type": "image", "source": image}]
     """
     ran = await sandbox.run(program(source, agent_state=STATE), arguments={})
     assert ran.ok, ran
     assert ran.agent_state == {"memory": {"blocks": [{"label": "human", "value": "Bob"}]}}
-    assert ran.content == (Image(media_type="image/png", data="cG5n"),)
+    assert ran.content == (Image(media_type="image/png", data="iVBORw=="),)
     assert ran.stderr == ("error\n",)
     assert ran.stdout[0].endswith("more bytes were dropped]")
 

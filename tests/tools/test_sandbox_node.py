@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from eunoe.domain.messages import Json
+from eunoe.domain.messages import Image, Json
 from eunoe.testing.http_server import serving
 from eunoe.tools.programs import Program, Ran, Requirement
 from eunoe.tools.sandbox import Sandbox
@@ -78,6 +78,7 @@ async def test_the_exported_function_is_called_by_place(
         ("return 'text'", "text"),
         ("return [1, 'a']", '[1,"a"]'),
         ("return", "null"),
+        ("return [null, { type: 'image' }]", '[null,{"type":"image"}]'),
         ("return process.env.TOKEN", "of the call"),
         ("return Object.keys(process.env).includes('HOSTNAME')", "false"),
         ("fs.writeFileSync('a', 'b'); return fs.readFileSync('a', 'utf8')", "b"),
@@ -88,12 +89,22 @@ async def test_what_it_returns_is_the_result(sandbox: Sandbox, body: str, output
     assert (ran.ok, ran.output) == (True, output), ran
 
 
+@pytest.mark.rule("X36", "api-9.8")
+async def test_what_it_returns_may_show_images(sandbox: Sandbox) -> None:
+    source = "{ type: 'base64', media_type: 'image/png', data: 'iVBORw==' }"
+    ran = await act(sandbox, f"return [{{ type: 'image', source: {source} }}]")
+    assert ran.content == (Image(media_type="image/png", data="iVBORw=="),)
+
+
 @pytest.mark.rule("X3", "X36")
 @pytest.mark.parametrize(
     ("body", "told"),
     [
         ("throw new RangeError('too far')", "RangeError: too far"),
-        ("process.exit(3)", "ended without a result"),
+        ("throw new Error('far', { cause: new Error('gone') })", "[cause]: Error: gone"),
+        ("process.exit(3)", "ended without a result, with status 3"),
+        ("await fetch('http://example.com/')", '{"network": true}'),
+        ("await import('nowhere')", "npm_requirements"),
         ("let x: number = ;", "SyntaxError"),
         ("while (true) {}", "timeout"),
         ("const all = []; while (true) all.push('x'.repeat(9e6) + Math.random())", "ended"),
@@ -102,7 +113,7 @@ async def test_what_it_returns_is_the_result(sandbox: Sandbox, body: str, output
 async def test_what_goes_wrong_is_a_result(sandbox: Sandbox, body: str, told: str) -> None:
     ran = await act(sandbox, body, timeout_s=5.0)
     assert not ran.ok
-    assert told in str(ran.output)
+    assert told in str(ran.output) + "".join(ran.stderr)
     assert "run.mjs" not in "".join(ran.stderr), "the lines of the tool alone"
 
 

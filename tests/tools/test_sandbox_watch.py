@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from eunoe.tools.sandbox import Limits
+from eunoe.tools.programs import Limits
 from tests.tools.programs import LIMITS, run, sandboxed
 from tests.tools.test_sandbox_attacks import failed, fine
 

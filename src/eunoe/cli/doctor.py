@@ -24,7 +24,8 @@ from eunoe.llm.local_source import is_installed
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.settings import Settings
 from eunoe.store.database import Finding, check, open_database
-from eunoe.tools.sandbox import Limits, Sandbox
+from eunoe.tools.programs import Limits
+from eunoe.tools.sandbox import Sandbox
 from eunoe.tools.sandbox_remote import remote
 
 _ROOM_BYTES: Final = 1024**3

@@ -10,13 +10,7 @@ from eunoe.domain.messages import Json
 from eunoe.domain.tool_drafts import ToolDraft
 from eunoe.domain.tool_search import ToolHit, find_tools
 from eunoe.domain.tools import Tool, ToolSchema
-from eunoe.errors import (
-    ToolFunctionMissing,
-    ToolNameInvalid,
-    ToolNameReserved,
-    ToolSchemaInvalid,
-    ToolSourceInvalid,
-)
+from eunoe.errors import ToolFunctionMissing, ToolNameInvalid, ToolNameReserved, ToolSchemaInvalid
 from eunoe.store import tools
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import there
@@ -148,8 +142,8 @@ def _given(schema: Json) -> Told:
 def _named(schema: ToolSchema) -> ToolSchema:
     if not _NAME.fullmatch(schema.name):
         raise ToolNameInvalid(
-            f"`{schema.name}` cannot be a tool's name: a name is 1 to 64 letters, digits, `_` "
-            "and `-`, for models are told no other.",
+            f"`{schema.name}` cannot be a tool's name: models take 1 to 64 of the letters a to z "
+            "and A to Z, digits, `_` and `-`.",
             name=schema.name,
         )
     return schema
@@ -249,19 +243,18 @@ def _retold(changed: Tool, draft: ToolDraft) -> Told | None:
 
 def _check_function(before: Tool, after: Tool) -> None:
     """Raise `ToolFunctionMissing` where a new source lacks the function that is the tool (X19)."""
-    if after.source_code == before.source_code or after.source_type != "python":
+    if after.source_code == before.source_code or after.source_type == "json":
         return
-    if _defines(before.source_code, before.name) and not _defines(after.source_code, before.name):
+    if _called(after) != after.name and _called(before) == before.name:
         raise ToolFunctionMissing(
             f"The source has no function `{before.name}` at its top level. Keep the name, or "
             "send a `json_schema` with the new one.",
             name=before.name,
         )
-    parsed(after.source_code or "")
 
 
-def _defines(source: str | None, name: str) -> bool:
-    try:
-        return function_of(parsed(source or ""), name=name).name == name
-    except (ToolFunctionMissing, ToolSourceInvalid):
-        return False
+def _called(tool: Tool) -> str:
+    source = tool.source_code or ""
+    if tool.source_type == "typescript":
+        return derived_typescript(source, name=tool.name, arguments={}).name
+    return function_of(parsed(source), name=tool.name).name

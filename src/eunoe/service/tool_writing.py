@@ -18,28 +18,17 @@ from eunoe.errors import Invalid, ModelReplyInvalid, ToolArgumentsInvalid
 from eunoe.service.custom_tools import tool_of
 from eunoe.service.models import Defaults, Models
 from eunoe.store.db import Actor
+from eunoe.tools.parameters import parameters, text
 
 _HAND_IN: Final = ToolSchema(
     name="hand_in",
     description="Hand in the finished function, whole and ready to run.",
-    parameters={
-        "type": "object",
-        "properties": {
-            "source_code": {
-                "type": "string",
-                "description": "The Python source: imports, helpers, and last the function.",
-            },
-            "sample_args": {
-                "type": "string",
-                "description": 'Arguments to try it with, a JSON object: `{"city": "Rome"}`.',
-            },
-            "remarks": {
-                "type": "string",
-                "description": "What its user should know, in a sentence or two.",
-            },
-        },
-        "required": ["source_code", "sample_args", "remarks"],
-    },
+    parameters=parameters(
+        ("source_code", "sample_args", "remarks"),
+        source_code=text("The Python source: imports, helpers, and last the function."),
+        sample_args=text('Arguments to try it with, a JSON object: `{"city": "Rome"}`.'),
+        remarks=text("What its user should know, in a sentence or two."),
+    ),
 )
 _TASK: Final = (
     "You write Python functions that other programs call as tools. Write one function at the top "

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from eunoe.domain.messages import Image, Json, Text
 from eunoe.domain.tools import ToolResult
-from eunoe.tools.pictures import TYPES, picture
+from eunoe.tools.pictures import MARKS, picture
 
 EMPTY: Final = "Empty response from tool"
 _MOST_IMAGES: Final = 8
@@ -70,6 +70,6 @@ def _resource(resource: Json) -> str | Image:
     if isinstance(text, str):
         return text
     kind = str(resource.get("mimeType"))
-    if kind in TYPES:
+    if kind in MARKS:
         return picture(resource.get("blob"), kind)
     return f"[resource {resource.get('uri')} of type {kind}, which is no text]"

@@ -11,6 +11,8 @@ from eunoe.domain.messages import Image, Json, Text
 from eunoe.domain.sandboxes import SandboxType
 from eunoe.domain.tools import RETURN_CHAR_LIMIT
 
+MEBIBYTE: Final = 1024 * 1024
+
 Language: TypeAlias = Literal["python", "typescript"]
 
 Call: TypeAlias = Callable[[str, Json], Awaitable[Json]]
@@ -64,6 +66,31 @@ class Program:
     timeout_s: float | None = None
     agent_id: str | None = None
     agent_state: Json | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one call may use; the operator's to set.
+
+    `network` is for the tools that ask, for all, or for none; without `private_network` only
+    public addresses are reached. `unsandboxed` lets code run without walls where none can be made.
+    """
+
+    timeout_s: float = 180.0
+    memory_bytes: int = 512 * MEBIBYTE
+    scratch_bytes: int = 64 * MEBIBYTE
+    processes: int = 64
+    network: Literal["off", "asked", "on"] = "asked"
+    private_network: bool = False
+    unsandboxed: bool = False
+
+    def time_of(self, program: Program) -> float:
+        """Return how long the program may take, in seconds."""
+        return min(program.timeout_s or self.timeout_s, self.timeout_s)
+
+    def gives_network(self, program: Program) -> bool:
+        asked = {"off": False, "asked": bool(program.network), "on": program.network is not False}
+        return asked[self.network]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -19,7 +19,7 @@ from eunoe.domain.messages import Json
 from eunoe.domain.sandboxes import SandboxType
 from eunoe.errors import NodeMissing, PackagesRefused, SandboxUnavailable
 from eunoe.tools import inside
-from eunoe.tools.programs import Language, Program, Ran
+from eunoe.tools.programs import MEBIBYTE, Language, Limits, Program, Ran
 from eunoe.tools.sandbox_bubblewrap import NODE, PACKAGES, SHARED, bubblewrap, shared_folders, walls
 from eunoe.tools.sandbox_node import by_place, node, node_options
 from eunoe.tools.sandbox_packages import NPM, PYTHON, Packages
@@ -27,7 +27,6 @@ from eunoe.tools.sandbox_results import ran, refused
 from eunoe.tools.sandbox_system import nameservers, write_system_files
 from eunoe.tools.sandbox_zygote import Zygote
 
-MEBIBYTE: Final = 1024 * 1024
 _CALLS_AT_ONCE: Final = 32
 _CALLING_AT_ONCE: Final = 8
 _MOST_ZYGOTES: Final = 8
@@ -60,31 +59,6 @@ _ALWAYS: Final = {
 """What each call finds in its environment, beside what is declared for it (X30)."""
 
 _log = structlog.get_logger("eunoe.sandbox")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one call may use; the operator's to set.
-
-    `network` is for the tools that ask, for all, or for none; without `private_network` only
-    public addresses are reached. `unsandboxed` lets code run without walls where none can be made.
-    """
-
-    timeout_s: float = 180.0
-    memory_bytes: int = 512 * MEBIBYTE
-    scratch_bytes: int = 64 * MEBIBYTE
-    processes: int = 64
-    network: Literal["off", "asked", "on"] = "asked"
-    private_network: bool = False
-    unsandboxed: bool = False
-
-    def time_of(self, program: Program) -> float:
-        """Return how long the program may take, in seconds."""
-        return min(program.timeout_s or self.timeout_s, self.timeout_s)
-
-    def gives_network(self, program: Program) -> bool:
-        asked = {"off": False, "asked": bool(program.network), "on": program.network is not False}
-        return asked[self.network]
 
 
 class _Kind(NamedTuple):
@@ -212,7 +186,7 @@ class Sandbox:
                 return refused(program, f"it was not over after {timeout_s:g} s")
             except (SandboxUnavailable, NodeMissing, PackagesRefused) as error:
                 return refused(program, str(error))
-        return ran(program, answer, timeout_s=timeout_s, memory_bytes=limits.memory_bytes)
+        return ran(program, answer, limits)
 
     async def _installed(self, program: Program) -> Path | None:
         match program.language:

@@ -20,8 +20,8 @@ from eunoe.domain.sandboxes import SandboxType
 from eunoe.errors import PackagesRefused, SandboxUnavailable
 from eunoe.tools import inside
 from eunoe.tools.machines import INSTALL_S, MOST_BYTES, MOST_TOLD, Machine, Order, Process, Provider
-from eunoe.tools.programs import Call, Program, Ran
-from eunoe.tools.sandbox import Limits, limits_of, request_of
+from eunoe.tools.programs import Call, Limits, Program, Ran
+from eunoe.tools.sandbox import limits_of, request_of
 from eunoe.tools.sandbox_e2b import E2b
 from eunoe.tools.sandbox_modal import Modal
 from eunoe.tools.sandbox_node import by_place
@@ -100,7 +100,7 @@ class RemoteSandbox:
                 return refused(program, "the remote sandbox did not answer in time")
             except (SandboxUnavailable, PackagesRefused) as error:
                 return refused(program, str(error))
-        return ran(program, answer, timeout_s=timeout_s, memory_bytes=limits.memory_bytes)
+        return ran(program, answer, limits)
 
     async def _answered(self, program: Program, request: Json, *, timeout_s: float) -> Json:
         """Raise `SandboxUnavailable` with what the service says, whatever that is."""

@@ -1,14 +1,21 @@
 """From what a sandbox answered to what came of a program."""
 
 import json
+import signal
 from contextlib import suppress
 from typing import Any, Final, cast
 
 from eunoe.domain.messages import Image, Json, Text
 from eunoe.tools.pictures import picture
-from eunoe.tools.programs import Program, Ran
+from eunoe.tools.programs import MEBIBYTE, Limits, Program, Ran
 
 _FRIENDLY_CHARS: Final = 1_000
+_UNREACHED: Final = ("unreachable", "name resolution", "ENETUNREACH", "EAI_AGAIN")
+_NO_NETWORK: Final = (
+    "The code has no network here. A tool is given one when its metadata says "
+    '`{"network": true}` or the operator allows it to all.'
+)
+_NO_PACKAGE: Final = "What has to be installed for a tool is listed in its `{}`."
 
 
 def refused(program: Program, reason: str) -> Ran:
@@ -16,18 +23,18 @@ def refused(program: Program, reason: str) -> Ran:
     return Ran(ok=False, output=f"{program.name} was not run: {reason}"[:_FRIENDLY_CHARS])
 
 
-def ran(program: Program, answer: Json, *, timeout_s: float, memory_bytes: int) -> Ran:
+def ran(program: Program, answer: Json, limits: Limits) -> Ran:
     """Return the result, or the failure with the lines of the program that made it (X3, X24)."""
     stdout, stderr = _said(answer, "stdout"), _said(answer, "stderr")
     said = _result(answer)
     if answer.get("broken") is not None:
         return refused(program, f"the sandbox was lost ({answer['broken']})")
     if answer.get("killed") is not None or said is None:
-        reason = _reason(answer, timeout_s=timeout_s, memory_bytes=memory_bytes)
+        reason = _reason(program, answer, limits)
         return Ran(ok=False, output=_friendly(program, reason), stdout=stdout, stderr=stderr)
     if said.get("ok") is not True:
         reason = f"{said.get('error')}: {said.get('message')}"
-        trace = str(said.get("trace", ""))
+        trace = _remedied(program, str(said.get("trace", "")), limits)
         return Ran(
             ok=False, output=_friendly(program, reason), stdout=stdout, stderr=(*stderr, trace)
         )
@@ -54,20 +61,30 @@ def _friendly(program: Program, reason: str) -> str:
     return f"Error executing function {program.name}: {reason}"[:_FRIENDLY_CHARS]
 
 
-def _reason(answer: Json, *, timeout_s: float, memory_bytes: int) -> str:
-    mebibytes = memory_bytes // (1024 * 1024)
+def _remedied(program: Program, trace: str, limits: Limits) -> str:
+    """Return the trace with what to do about it, where that is known."""
+    if not limits.gives_network(program) and any(sign in trace for sign in _UNREACHED):
+        return f"{trace}\n{_NO_NETWORK}\n"
+    if "ModuleNotFoundError" in trace or "ERR_MODULE_NOT_FOUND" in trace:
+        field = "pip_requirements" if program.language == "python" else "npm_requirements"
+        return f"{trace}\n{_NO_PACKAGE.format(field)}\n"
+    return trace
+
+
+def _reason(program: Program, answer: Json, limits: Limits) -> str:
     match answer.get("killed"), answer.get("status"):
         case "time", _:
-            return f"TimeoutError: it took longer than {timeout_s:g} s and was ended (timeout)"
+            time_s = limits.time_of(program)
+            return f"TimeoutError: it took longer than {time_s:g} s and was ended (timeout)"
         case "memory", _:
+            mebibytes = limits.memory_bytes // MEBIBYTE
             return f"MemoryError: it used more than {mebibytes} MiB and was ended"
         case _, int(status) if status < 0:
-            return f"it was ended by signal {-status}"
-        case _:
-            pass
-    if answer.get("result_bytes"):
-        return "ValueError: its result is larger than a tool may return, or damaged"
-    return "it ended without a result"
+            return f"it was ended by signal {-status} ({signal.strsignal(-status)})"
+        case _ if answer.get("result_bytes"):
+            return "ValueError: its result is larger than a tool may return, or damaged"
+        case _, status:
+            return f"it ended without a result, with status {status}"
 
 
 def _said(answer: Json, name: str) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Tools on the wire (api 13)."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias, cast, get_args
+from typing import Annotated, Any, Final, Literal, TypeAlias, cast, get_args
 
-from pydantic import AliasChoices, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import tools
@@ -65,12 +65,6 @@ class CreateToolBody(_ToolBody):
 
     source_code: str
 
-    @model_validator(mode="after")
-    def _described(self) -> Self:
-        if self.source_type == "json" and self.json_schema is None:
-            raise ValueError(f"A tool of the type {self.source_type} needs a `json_schema`.")
-        return self
-
     def draft(self, *, project_id: str | None) -> ToolDraft:
         return self._draft(project_id=project_id)
 
@@ -115,13 +109,7 @@ class WishBody(Shape):
     validation_errors: list[str]
 
     def wish(self) -> ToolWish:
-        return ToolWish(
-            name=self.tool_name,
-            prompt=self.prompt,
-            handle=self.handle,
-            starter_code=self.starter_code,
-            faults=tuple(self.validation_errors),
-        )
+        return self.made(ToolWish, name=self.tool_name, faults=tuple(self.validation_errors))
 
 
 class RunToolBody(Strict):

@@ -35,15 +35,9 @@ _REHEARSED: Final = json.dumps(
     }
 )
 _MOST_OPEN: Final = 1024
-_NO_NETWORK: Final = (
-    "The code has no network here. A tool is given one when its metadata says "
-    '`{"network": true}` or the operator allows it to all.'
-)
 
 
-def answer(
-    request: dict[str, Any], channel: socket.socket, tools: socket.socket, *, network: bool
-) -> NoReturn:
+def answer(request: dict[str, Any], channel: socket.socket, tools: socket.socket) -> NoReturn:
     """Do what the request asks and send what came of it; never returns.
 
     The code has other tools called over the second socket, those that the request names.
@@ -59,7 +53,7 @@ def answer(
     try:
         said = _done(request, filename, callable_tools(request["tools"], tools))
     except BaseException as error:  # noqa: BLE001 -- it is the result
-        said = _failure(error, filename, network=network)
+        said = _failure(error, filename)
     _flush()
     channel.sendall(json.dumps(said).encode("utf-8", "surrogatepass"))
     os.closerange(0, _MOST_OPEN)
@@ -192,12 +186,10 @@ def _client() -> Any:
     return library.Letta(api_key=key, base_url=url)
 
 
-def _failure(error: BaseException, filename: str, *, network: bool) -> dict[str, Any]:
+def _failure(error: BaseException, filename: str) -> dict[str, Any]:
     """Return what is told of an error: the lines of the code that raised it, and none of ours."""
     _trim(error, filename)
     trace = "".join(traceback.format_exception(error))
-    if not network and isinstance(error, OSError) and "unreachable" in trace:
-        trace += f"\n{_NO_NETWORK}\n"
     return {"ok": False, "error": type(error).__name__, "message": str(error), "trace": trace}
 
 

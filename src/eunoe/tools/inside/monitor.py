@@ -209,7 +209,8 @@ class Watch:
         open_ends = set(names)
         poll = self._poll((*names, self.child.ended))
         why: str | None = None
-        while open_ends:
+        # Without a result it is told how the process ended.
+        while open_ends or not self.streams[_RESULT].seen:
             ready = {descriptor for descriptor, _ in poll.poll(_LOOK_EVERY_S * 1000)}
             for descriptor in ready & open_ends:
                 if self._taken(descriptor, names[descriptor]) == b"":

@@ -13,6 +13,7 @@ _NETWORK_ASKED: Final = (25, 0)
 _TRIAL_S: Final = 10.0
 _RUNNER: Final = """
 import fs from "node:fs";
+import { inspect } from "node:util";
 
 const { name, given } = JSON.parse(fs.readFileSync("request.json", "utf8"));
 const plain = (value) => JSON.parse(JSON.stringify(value) ?? "null");
@@ -31,6 +32,10 @@ async function called() {
     throw new ReferenceError(`the source exports no function \\`${name}\\``);
   }
   const value = plain(await found(...given.map((one) => one ?? undefined)));
+  const kinds = Array.isArray(value) ? value.map((one) => one?.type) : [];
+  if (kinds.includes("image") && kinds.every((kind) => kind === "image" || kind === "text")) {
+    return { ok: true, parts: value };
+  }
   const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
   const output = typeof value === "string" || isObject ? value : JSON.stringify(value);
   return { ok: true, output };
@@ -38,7 +43,7 @@ async function called() {
 
 function failed(error) {
   const own = (line) => !/^ +at .*(run\\.mjs|node:internal)/.test(line);
-  const trace = String(error?.stack ?? error).split("\\n").filter(own).join("\\n");
+  const trace = inspect(error).split("\\n").filter(own).join("\\n");
   const message = String(error?.message ?? error);
   return { ok: false, error: error?.name ?? "Error", message, trace };
 }

@@ -158,7 +158,7 @@ def _become(
         with connection:
             (length,) = monitor.LENGTH.unpack(monitor.exactly(connection, monitor.LENGTH.size))
             request = json.loads(monitor.exactly(connection, length))
-        call.answer(request, channel, tools, network=terms.network)
+        call.answer(request, channel, tools)
     except EOFError:
         # There was no call, and there will be none.
         os._exit(0)
