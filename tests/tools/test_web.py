@@ -125,6 +125,16 @@ async def test_what_cannot_be_read_says_why(path: str, told: str) -> None:
     assert told in str(read_there.output)
 
 
+@pytest.mark.rule("X3", "X39")
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9/", "http://[::1", f"http://{'a' * 70}.invalid/"]
+)
+async def test_where_nothing_answers_nothing_of_this_server_is_told(url: str) -> None:
+    read_there = await read(url)
+    assert "Nothing can be read there: " in str(read_there.output)
+    assert "Traceback" not in "".join(read_there.stderr)
+
+
 @pytest.mark.rule("FIX-69")
 async def test_private_addresses_are_refused_and_redirects_to_them(
     monkeypatch: pytest.MonkeyPatch,

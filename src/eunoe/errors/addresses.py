@@ -1,6 +1,6 @@
 """Where the server goes on a caller's word."""
 
-from eunoe.errors.kinds import Invalid
+from eunoe.errors.kinds import Invalid, Unavailable
 
 
 class AddressRefused(Invalid):
@@ -19,3 +19,9 @@ class RedirectedTooOften(Invalid):
     """The URL redirects too often; ask for the address where it ends."""
 
     code = "redirected_too_often"
+
+
+class AddressUnreachable(Unavailable):
+    """Nothing answers at the URL; check it, or try again later."""
+
+    code = "address_unreachable"

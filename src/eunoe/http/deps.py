@@ -14,7 +14,7 @@ from eunoe.domain.runs import Busy
 from eunoe.errors import Invalid, Missing
 from eunoe.http.sse import KEEPALIVE_S
 from eunoe.http.token_gate import ACTOR_KEY, CALLER_KEY
-from eunoe.ids import DEFAULT_USER, is_id
+from eunoe.ids import is_id
 from eunoe.llm.brought import BroughtProviders, OrganizationModels
 from eunoe.llm.registry import Registry
 from eunoe.runs.mcp_calls import McpCalls
@@ -141,22 +141,11 @@ async def caller(request: Request, user_id: UserId = None) -> Caller:
     if not is_id("user", user_id):
         raise Invalid("The header user_id is not a user id of the form user-{uuid4}.")
     # Who brings a key here administers the server, and names somebody else.
-    actor = replace(await actor_of(runtime, user_id), key_id=request.scope.get(CALLER_KEY))
+    actor = replace(await users.acting(runtime.db, user_id), key_id=request.scope.get(CALLER_KEY))
     return Caller(runtime, actor)
 
 
 Me: TypeAlias = Annotated[Caller, Depends(caller)]
-
-
-async def actor_of(runtime: Runtime, user_id: str) -> Actor:
-    """Return the actor that a well-formed user id names; an unknown one is the default user."""
-    if user_id == DEFAULT_USER:
-        return Actor()
-    async with runtime.db.read(Actor()) as tx:
-        organization_id = await users.organization_of(tx, user_id)
-    if organization_id is None:
-        return Actor()
-    return Actor(organization_id=organization_id, user_id=user_id)
 
 
 async def agent_type(me: Caller, agent_id: str) -> AgentType:

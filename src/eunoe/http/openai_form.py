@@ -12,13 +12,13 @@ from starlette.responses import Response
 from eunoe.domain.events import Ended, Failed, RunEvent
 from eunoe.domain.messages import Json
 from eunoe.errors import EunoeError, Invalid, Kind, Missing
-from eunoe.http.deps import Caller, actor_of
+from eunoe.http.deps import Caller
 from eunoe.http.document import Route
 from eunoe.http.errors import answer_of, answer_of_failed
 from eunoe.http.replies import JsonReply
 from eunoe.http.sse import DONE, frame
 from eunoe.ids import is_id
-from eunoe.store import agents
+from eunoe.store import agents, users
 from eunoe.wire.completions import error_body
 from eunoe.wire.messages import Lens
 from eunoe.wire.speech import Retelling, Teller
@@ -42,7 +42,7 @@ async def acting(me: Caller, user: str | None) -> Caller:
     """
     if not user or not is_id("user", user) or me.actor.key_id is not None:
         return me
-    return replace(me, actor=await actor_of(me.runtime, user))
+    return replace(me, actor=await users.acting(me.db, user))
 
 
 async def model_of(me: Caller, agent_id: str) -> str:

@@ -3,6 +3,7 @@
 A redirect is an answer like any other, unless the caller asks for it to be followed.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 import httpx
 
 from eunoe.engine.addresses import looked_up
-from eunoe.errors import AddressRefused, AnswerTooLarge, RedirectedTooOften
+from eunoe.errors import AddressRefused, AddressUnreachable, AnswerTooLarge, RedirectedTooOften
 from eunoe.tools.web import Fetched
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -66,30 +67,22 @@ class Outbound:
         """Return a whole answer, whatever its status; with `content` the request is a POST.
 
         Up to `redirects` are followed, each to an address that is checked as the first was.
-        Raises as `stream` does, `AnswerTooLarge` and `RedirectedTooOften`.
+        Raises `AddressRefused`, `AddressUnreachable`, `AnswerTooLarge` and `RedirectedTooOften`.
         """
         method = "GET" if content is None else "POST"
-        at = httpx.URL(url)
-        for _ in range(redirects + 1):
-            async with self.stream(
-                method, at, headers=headers, timeout_s=timeout_s, content=content
-            ) as response:
-                if redirects and response.has_redirect_location:
-                    at = at.join(response.headers["location"])
-                    continue
-                data = bytearray()
-                async for piece in response.aiter_bytes():
-                    data += piece
-                    if len(data) > most_bytes:
-                        raise AnswerTooLarge(f"The answer has more than {most_bytes} bytes.")
-            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-            return Fetched(
-                url=str(at),
-                status=response.status_code,
-                media_type=kind,
-                charset=response.charset_encoding,
-                data=bytes(data),
-            )
+        try:
+            at = httpx.URL(url)
+            async with asyncio.timeout(timeout_s):
+                for _ in range(redirects + 1):
+                    async with self.stream(
+                        method, at, headers=headers, timeout_s=timeout_s, content=content
+                    ) as response:
+                        if not redirects or not response.has_redirect_location:
+                            return await _read(response, str(at), most_bytes=most_bytes)
+                        at = at.join(response.headers["location"])
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            told = f"Nothing can be read there: {str(error) or type(error).__name__}."
+            raise AddressUnreachable(told) from error
         raise RedirectedTooOften
 
     async def close(self) -> None:
@@ -102,3 +95,18 @@ class Outbound:
             raise AddressRefused
         port = url.port or _PORTS[url.scheme]
         return await looked_up(url.host, port, private=self._allow_private)
+
+
+async def _read(response: httpx.Response, url: str, *, most_bytes: int) -> Fetched:
+    data = bytearray()
+    async for piece in response.aiter_bytes():
+        data += piece
+        if len(data) > most_bytes:
+            raise AnswerTooLarge(f"The answer has more than {most_bytes} bytes.")
+    return Fetched(
+        url=url,
+        status=response.status_code,
+        media_type=response.headers.get("content-type", "").partition(";")[0].strip().lower(),
+        charset=response.charset_encoding,
+        data=bytes(data),
+    )

@@ -12,8 +12,9 @@ from urllib.parse import unquote_to_bytes
 
 import httpx
 
+from eunoe import errors
 from eunoe.domain.messages import Image
-from eunoe.errors import AddressRefused, AnswerTooLarge, Invalid, RedirectedTooOften
+from eunoe.errors import Invalid
 from eunoe.runs.outbound import Outbound
 
 _TIMEOUT_S: Final = 5.0
@@ -40,15 +41,15 @@ class ImageFetcher:
             return _inline(url)
         try:
             return await self._fetch_twice(url)
-        except AddressRefused as error:
+        except errors.AddressRefused as error:
             raise Invalid(f"The image {_brief(url)} is not at a public URL.") from error
-        except AnswerTooLarge as error:
+        except errors.AnswerTooLarge as error:
             raise Invalid(f"The image {_brief(url)} has more than {_BYTES} bytes.") from error
-        except RedirectedTooOften as error:
+        except errors.RedirectedTooOften as error:
             raise Invalid(f"The image {_brief(url)} redirects too often.") from error
         except TimeoutError as error:
             raise Invalid(f"The image {_brief(url)} did not arrive in time.") from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+        except errors.AddressUnreachable as error:
             raise Invalid(f"The image {_brief(url)} cannot be fetched.") from error
 
     async def close(self) -> None:
@@ -60,7 +61,7 @@ class ImageFetcher:
             try:
                 async with asyncio.timeout(self._timeout_s / 2):
                     return await self._get(url)
-            except (TimeoutError, httpx.TimeoutException):
+            except TimeoutError:
                 await asyncio.sleep(self._timeout_s / 10)
                 return await self._get(url)
 

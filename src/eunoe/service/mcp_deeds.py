@@ -14,6 +14,7 @@ from eunoe.domain.peers import answers
 from eunoe.domain.recall import PassageQuery
 from eunoe.domain.runs import RunOptions
 from eunoe.errors import Invalid, Missing, ToolArgumentsInvalid
+from eunoe.ids import DEFAULT_USER
 from eunoe.runs.runner import Runner
 from eunoe.runs.submit import InputMessage, Submission
 from eunoe.service import archives, blocks
@@ -23,11 +24,12 @@ from eunoe.store.agents import AgentFilter
 from eunoe.store.db import Actor, Database
 from eunoe.store.paging import Page
 from eunoe.tools.mcp_offer import Asker, Deed
+from eunoe.tools.parameters import number, parameters, text
 
 _MOST_AGENTS: Final = 50
 _MOST_FOUND: Final = 20
 _OPTIONAL: Final = frozenset({"name", "limit"})
-_AGENT: Final = {"type": "string", "description": "The agent's id or its exact name."}
+_AGENT: Final = text("The agent's id or its exact name.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +141,15 @@ def deeds(db: Database, runner: Runner, models: Callable[[Actor], Models]) -> tu
 
     def deed(name: str, told: str, do: _Do, /, *, reads: bool = False, **properties: Json) -> Deed:
         async def done(asker: Asker, given: Json) -> Json | str:
-            actor = replace(await _actor(db, asker.user_id), key_id=asker.key_id)
+            known = await users.acting(db, asker.user_id or DEFAULT_USER)
+            actor = replace(known, key_id=asker.key_id)
             return await do(actor, given)
 
-        required = [key for key in properties if key not in _OPTIONAL]
+        required = tuple(key for key in properties if key not in _OPTIONAL)
         return Deed(
             name=name,
             description=told,
-            parameters={"type": "object", "properties": properties, "required": required},
+            parameters=parameters(required, **properties),
             do=done,
             read_only=reads,
         )
@@ -157,14 +160,14 @@ def deeds(db: Database, runner: Runner, models: Callable[[Actor], Models]) -> tu
             "List the agents of this server with their ids, newest first.",
             house.list_agents,
             reads=True,
-            name=_words("Only agents with this in their name."),
+            name=text("Only agents with this in their name."),
         ),
         deed(
             "talk_to_agent",
             "Say something to an agent and wait for its answer. It remembers the conversation.",
             house.talk,
             agent=_AGENT,
-            message=_words("What the agent will read."),
+            message=text("What the agent will read."),
         ),
         deed(
             "read_agent_memory",
@@ -178,8 +181,8 @@ def deeds(db: Database, runner: Runner, models: Callable[[Actor], Models]) -> tu
             "Replace the text of a memory block of an agent, all of it. Read it before.",
             house.edit_memory,
             agent=_AGENT,
-            label=_words("The label of the block, e.g. `human`."),
-            value=_words("The new text of the block, whole."),
+            label=text("The label of the block, e.g. `human`."),
+            value=text("The new text of the block, whole."),
         ),
         deed(
             "search_agent_memory",
@@ -187,32 +190,17 @@ def deeds(db: Database, runner: Runner, models: Callable[[Actor], Models]) -> tu
             house.search_memory,
             reads=True,
             agent=_AGENT,
-            query=_words("What to look for."),
-            limit={"type": "integer", "description": "How many at most; 5 if left out."},
+            query=text("What to look for."),
+            limit=number("How many at most; 5 if left out."),
         ),
         deed(
             "remember_for_agent",
             "Keep a text in an agent's long-term archive.",
             house.remember,
             agent=_AGENT,
-            text=_words("The text to keep, understood alone."),
+            text=text("The text to keep, understood alone."),
         ),
     )
-
-
-def _words(description: str) -> Json:
-    return {"type": "string", "description": description}
-
-
-async def _actor(db: Database, user_id: str | None) -> Actor:
-    """Return who acts, as for the rest of the API (api 1.10)."""
-    if user_id is None or not ids.is_id("user", user_id):
-        return Actor()
-    async with db.read(Actor()) as tx:
-        organization_id = await users.organization_of(tx, user_id)
-    if organization_id is None:
-        return Actor()
-    return Actor(organization_id=organization_id, user_id=user_id)
 
 
 def _text(given: Json, name: str) -> str:

@@ -3,8 +3,9 @@
 from typing import Final
 
 from eunoe.domain.users import Organization, User
+from eunoe.ids import DEFAULT_USER
 from eunoe.store import own
-from eunoe.store.db import Tx
+from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.mapping import MADE, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import Where
@@ -22,12 +23,15 @@ _ORGANIZATIONS: Final = mapped(
 )
 
 
-async def organization_of(tx: Tx, user_id: str) -> str | None:
-    """Return the organization of a user, null for an unknown one."""
-    found: str | None = await tx.fetch_value(
-        "SELECT organization_id FROM users WHERE id = $1", user_id
-    )
-    return found
+async def acting(db: Database, user_id: str) -> Actor:
+    """Return the actor that a user's id names; an unknown one is the default user (api 1.10)."""
+    if user_id == DEFAULT_USER:
+        return Actor()
+    async with db.read(Actor()) as tx:
+        user = await get(tx, user_id)
+    if user is None:
+        return Actor()
+    return Actor(organization_id=user.organization_id, user_id=user_id)
 
 
 async def list_users(tx: Tx, page: Page) -> list[User]:

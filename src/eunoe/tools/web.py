@@ -77,18 +77,14 @@ async def fetch_webpage(arguments: Json, *, web: Web) -> str | ToolResult:
     url = fields.text(arguments, "url", of=FETCH_WEBPAGE).strip()
     if not url.lower().startswith(("http://", "https://")):
         raise ToolArgumentsInvalid("`url` must start with http:// or https://.", argument="url")
+    found = await web.fetch(
+        url, headers=_HEADERS, timeout_s=_TIMEOUT_S, most_bytes=_MOST_BYTES, redirects=_REDIRECTS
+    )
+    kind = _reader(found.media_type)
+    if kind is None:
+        told = f"{found.url} holds {found.media_type}, which is not text that can be read."
+        return ToolResult(ok=False, output=told)
     async with asyncio.timeout(_TIMEOUT_S):
-        found = await web.fetch(
-            url,
-            headers=_HEADERS,
-            timeout_s=_TIMEOUT_S,
-            most_bytes=_MOST_BYTES,
-            redirects=_REDIRECTS,
-        )
-        kind = _reader(found.media_type)
-        if kind is None:
-            told = f"{found.url} holds {found.media_type}, which is not text that can be read."
-            return ToolResult(ok=False, output=told)
         text, why = await _read(kind, found)
     if found.status not in _OK:
         told = f"{found.url} answered {found.status}.\n\n{text[:_TOLD_OF_ERROR]}".strip()

@@ -4,7 +4,6 @@ An agent's own secrets go before the server's variables (X37); of each, the firs
 asked. What goes wrong is a failure of the call, told in the form of an answer (FIX-69).
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -67,8 +66,7 @@ async def web_search(arguments: Json, *, web: Web, secrets: Secrets) -> ToolResu
     variables, fetch = (theirs, web.fetch) if own else (web.variables, web.trusted)
     engine = next((ask for name, ask in ENGINES.items() if variables.get(name)), _nobody)
     try:
-        async with asyncio.timeout(_TIMEOUT_S):
-            found = await engine(query, variables, fetch)
+        found = await engine(query, variables, fetch)
     except Exception as error:  # noqa: BLE001 -- whoever is asked may fail in any way
         told = f"{type(error).__name__}: {error}"
         return ToolResult(ok=False, output=_text({"query": query.text, "error": told}))
