@@ -90,6 +90,18 @@ async def test_a_command_is_run_once_and_does_not_outlive_its_session() -> None:
         await sessions.call(at, "add", {"a": 1, "b": 2})
 
 
+@pytest.mark.rule("X43", "X56")
+async def test_a_command_that_ends_at_once_is_told_of_by_its_last_words(
+    sessions: McpSessions,
+) -> None:
+    code = (
+        "import os, sys; print('a' * 10**6, file=sys.stderr); sys.exit('No ' + os.environ['KEY'])"
+    )
+    config = StdioServer(command=sys.executable, args=("-c", code), env={"KEY": "s3cret"})
+    with pytest.raises(McpUnreachable, match=r"ended with status 1: No …$"):
+        await sessions.list_tools(target(config))
+
+
 @pytest.mark.rule("X47", "X54")
 async def test_what_a_server_gives_becomes_a_result(sessions: McpSessions) -> None:
     async with mcp_http(demo()) as served:

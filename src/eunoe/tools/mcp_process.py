@@ -9,7 +9,6 @@ import os
 import signal
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from subprocess import DEVNULL
 from typing import Final
 
 import anyio
@@ -27,7 +26,10 @@ Outgoing = MemoryObjectSendStream[SessionMessage]
 _INHERITED: Final = ("HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "USER")
 _LEAVE_S: Final = 2.0
 _END_S: Final = 2.0
+_DYING_S: Final = 0.5
 _POLL_S: Final = 0.02
+_MOST_HEARD: Final = 4_096
+_MOST_TOLD: Final = 300
 
 
 @asynccontextmanager
@@ -41,16 +43,24 @@ async def spoken_to(
     one line than `message_bytes`. When the block ends, so do the process and all it started.
     """
     process = await _started(server)
+    heard = bytearray()
     told_in, told = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     said, said_out = anyio.create_memory_object_stream[SessionMessage](0)
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(_listen, process, told_in, message_bytes)
             group.start_soon(_speak, process, said_out, told_in)
+            group.start_soon(_overhear, process, heard)
             try:
                 yield told, said
             finally:
                 group.cancel_scope.cancel()
+    except Exception as error:
+        if await _has_left(process, _DYING_S):
+            with anyio.move_on_after(_DYING_S):
+                await _overhear(process, heard)
+            raise McpUnreachable(_why(process, server, heard)) from error
+        raise
     finally:
         with anyio.CancelScope(shield=True):
             await _ended(process)
@@ -63,7 +73,6 @@ async def _started(server: StdioServer) -> Process:
         return await anyio.open_process(
             [server.command, *server.args],
             env=_environment(server.env or {}),
-            stderr=DEVNULL,
             start_new_session=True,
         )
     except (OSError, ValueError) as error:
@@ -114,6 +123,23 @@ async def _speak(
     except _GONE:
         # Nobody hears any more: those who wait for an answer learn it from the other stream.
         told.close()
+
+
+async def _overhear(process: Process, heard: bytearray) -> None:
+    """Keep the last of what the process says of itself."""
+    with contextlib.suppress(*_GONE):
+        async for piece in process.stderr or _nothing():
+            heard[:] = (heard + piece)[-_MOST_HEARD:]
+
+
+def _why(process: Process, server: StdioServer, heard: bytearray) -> str:
+    """Return how the process ended and its last line, without what it was given as secrets."""
+    lines = heard.decode("utf-8", "replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    for value in filter(None, (server.env or {}).values()):
+        last = last.replace(value, "…")
+    ended = f"The command {server.command} ended with status {process.returncode}"
+    return f"{ended}: {last[:_MOST_TOLD]}"
 
 
 async def _nothing() -> AsyncGenerator[bytes]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Annotated, get_args
 
 from fastapi import Depends, Header, Query
-from fastapi.exceptions import RequestValidationError
 from starlette.responses import Response
 
 from eunoe.domain import agent_states
@@ -218,17 +217,9 @@ async def require_approval(
     requires_approval: Annotated[bool | None, Query(deprecated=True)] = None,
 ) -> Response:
     """Let calls of a tool wait for approval, or no longer."""
-    required = requires_approval if body is None else body.requires_approval
-    if required is None:
-        raise RequestValidationError(
-            [
-                {
-                    "type": "missing",
-                    "loc": ("body", "requires_approval"),
-                    "msg": "Say whether approval is required, in the body",
-                }
-            ]
-        )
+    # Who says nothing at all is told what a body needs.
+    said = body or ApprovalBody.model_validate({"requires_approval": requires_approval})
+    required = said.requires_approval
     changed = await tools.require_approval(me.db, me.actor, agent_id, tool_name, required=required)
     return _answer(changed, sdk=sdk)
 
