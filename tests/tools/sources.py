@@ -220,6 +220,11 @@ BAD = {
         'class A:\n    def run(self):\n        """Do."""\n', ToolFunctionMissing, "top level"
     ),
     "no docstring": Bad("def tool(a: int):\n    pass\n", ToolDocstringMissing, "triple quotes"),
+    "a help stands last": Bad(
+        'def tool():\n    """Do."""\n\n\ndef helps():\n    ...\n',
+        ToolDocstringMissing,
+        "another function is the tool, write it last",
+    ),
     "a comment is none": Bad("def tool():\n    # Do it.\n    pass", ToolDocstringMissing, "tool"),
     "no type": Bad(_tool("a"), ToolArgumentUnclear, "`a: str`"),
     "no description": Bad(_tool("a: int, b: int"), ToolArgumentUnclear, "`b: what it is`"),

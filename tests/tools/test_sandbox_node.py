@@ -94,6 +94,7 @@ async def test_what_it_returns_may_show_images(sandbox: Sandbox) -> None:
     source = "{ type: 'base64', media_type: 'image/png', data: 'iVBORw==' }"
     ran = await act(sandbox, f"return [{{ type: 'image', source: {source} }}]")
     assert ran.content == (Image(media_type="image/png", data="iVBORw=="),)
+    assert ran.output == "[image]"
 
 
 @pytest.mark.rule("X3", "X36")
@@ -101,7 +102,7 @@ async def test_what_it_returns_may_show_images(sandbox: Sandbox) -> None:
     ("body", "told"),
     [
         ("throw new RangeError('too far')", "RangeError: too far"),
-        ("throw new Error('far', { cause: new Error('gone') })", "[cause]: Error: gone"),
+        ("throw new Error('far', { cause: new Error('gone') })", "\n[cause]: Error: gone\n"),
         ("process.exit(3)", "ended without a result, with status 3"),
         ("await fetch('http://example.com/')", '{"network": true}'),
         ("await import('nowhere')", "npm_requirements"),

@@ -114,8 +114,7 @@ async def refresh(
 async def heard_of_change(db: Database, calls: McpCalls, target: Target) -> None:
     """Read the tools anew over the session that says they changed: another is another process."""
     actor = Actor(organization_id=target.organization_id, user_id=target.user_id)
-    async with db.read(actor) as tx:
-        server = await known(tx, target.server_id)
+    server = await retrieve(db, actor, target.server_id)
     # Whoever changed the server meanwhile has it read as it is now.
     if to_micros(server.updated_at) == target.revision:
         await _read(db, calls, actor, target)

@@ -28,8 +28,7 @@ _LEAVE_S: Final = 2.0
 _END_S: Final = 2.0
 _DYING_S: Final = 0.5
 _POLL_S: Final = 0.02
-_MOST_HEARD: Final = 4_096
-_MOST_TOLD: Final = 300
+_MOST_HEARD: Final = 1_000
 
 
 @asynccontextmanager
@@ -138,8 +137,7 @@ def _why(process: Process, server: StdioServer, heard: bytearray) -> str:
     last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
     for value in filter(None, (server.env or {}).values()):
         last = last.replace(value, "…")
-    ended = f"The command {server.command} ended with status {process.returncode}"
-    return f"{ended}: {last[:_MOST_TOLD]}"
+    return f"The command {server.command} ended with status {process.returncode}: {last}"
 
 
 async def _nothing() -> AsyncGenerator[bytes]:

@@ -359,6 +359,6 @@ def _failure(error: BaseException, target: Target) -> EunoeError:
     if isinstance(error, EunoeError):
         return error
     # A path may be a secret of the agent's, as a query may (X46).
-    told = _URL.sub(r"\1\2", f"{type(error).__name__}: {error}")[:300]
+    told = _URL.sub(r"\1\2", f"{type(error).__name__}: {error}").partition("\n")[0][:300]
     _log.info("mcp.session_failed", server=target.name, error=told)
     return McpUnreachable(f"The MCP server {target.name} cannot be reached: {told}")

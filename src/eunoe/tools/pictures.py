@@ -9,11 +9,9 @@ from typing import Final
 from eunoe.domain.messages import Image
 
 MARKS: Final = {
-    "image/png": b"\x89PNG",
-    "image/jpeg": b"\xff\xd8\xff",
-    "image/gif": b"GIF8",
+    "image/png": b"\x89PNG", "image/jpeg": b"\xff\xd8\xff", "image/gif": b"GIF8",
     "image/webp": b"RIFF",
-}
+}  # fmt: skip
 """How a picture of each type begins that models can be shown."""
 _MOST_CHARS: Final = 8 * 1024 * 1024
 

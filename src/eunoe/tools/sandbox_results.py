@@ -15,7 +15,6 @@ _NO_NETWORK: Final = (
     "The code has no network here. A tool is given one when its metadata says "
     '`{"network": true}` or the operator allows it to all.'
 )
-_NO_PACKAGE: Final = "What has to be installed for a tool is listed in its `{}`."
 
 
 def refused(program: Program, reason: str) -> Ran:
@@ -67,7 +66,7 @@ def _remedied(program: Program, trace: str, limits: Limits) -> str:
         return f"{trace}\n{_NO_NETWORK}\n"
     if "ModuleNotFoundError" in trace or "ERR_MODULE_NOT_FOUND" in trace:
         field = "pip_requirements" if program.language == "python" else "npm_requirements"
-        return f"{trace}\n{_NO_PACKAGE.format(field)}\n"
+        return f"{trace}\nWhat has to be installed for a tool is listed in its `{field}`.\n"
     return trace
 
 
@@ -97,7 +96,8 @@ def _output(said: Json) -> str | Json:
     if isinstance(output, dict):
         return cast("Json", output)
     if output is None:
-        return "\n".join(part.text for part in _parts(said) if isinstance(part, Text))
+        words = (part.text for part in _parts(said) if isinstance(part, Text))
+        return "\n".join(words) or "[image]"
     return str(output)
 
 

@@ -13,7 +13,6 @@ _NETWORK_ASKED: Final = (25, 0)
 _TRIAL_S: Final = 10.0
 _RUNNER: Final = """
 import fs from "node:fs";
-import { inspect } from "node:util";
 
 const { name, given } = JSON.parse(fs.readFileSync("request.json", "utf8"));
 const plain = (value) => JSON.parse(JSON.stringify(value) ?? "null");
@@ -37,13 +36,18 @@ async function called() {
     return { ok: true, parts: value };
   }
   const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
-  const output = typeof value === "string" || isObject ? value : JSON.stringify(value);
-  return { ok: true, output };
+  return { ok: true, output: isObject || value === String(value) ? value : JSON.stringify(value) };
+}
+
+function traced(error, causes = 9) {
+  const own = (line) => !/^ +at .*(run\\.mjs|node:internal)/.test(line);
+  const trace = String(error?.stack ?? error).split("\\n").filter(own).join("\\n");
+  const more = error?.cause !== undefined && causes > 0;
+  return more ? `${trace}\\n[cause]: ${traced(error.cause, causes - 1)}` : trace;
 }
 
 function failed(error) {
-  const own = (line) => !/^ +at .*(run\\.mjs|node:internal)/.test(line);
-  const trace = inspect(error).split("\\n").filter(own).join("\\n");
+  const trace = traced(error);
   const message = String(error?.message ?? error);
   return { ok: false, error: error?.name ?? "Error", message, trace };
 }

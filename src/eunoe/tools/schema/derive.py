@@ -34,7 +34,8 @@ def derived(source: str, *, name: str | None = None) -> ToolSchema:
     if docstring is None:
         raise ToolDocstringMissing(
             f"`{function.name}` has no docstring. Begin it with a text in triple quotes that says "
-            "what the tool does and, under `Args:`, what each argument is."
+            "what the tool does and, under `Args:`, what each argument is. If another function is "
+            "the tool, write it last."
         )
     docs = read_docs(docstring)
     try:
