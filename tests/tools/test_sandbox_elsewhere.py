@@ -143,7 +143,7 @@ async def test_all_that_a_program_says_comes_back(sandbox: ProgramSandbox) -> No
         ("def act(a): return a", "missing 1 required positional argument", ""),
         ("import os\ndef act(): os._exit(3)", "it ended without a result", ""),
         ("import time\ndef act(): print('a', flush=True); time.sleep(60)", "longer than 3 s and was ended (timeout)", ""),
-        ("def act(): return 'x' * 9_000_000", "larger than a tool may return", ""),
+        ("def act(): return 'x' * 9_000_000", "larger than the 8 MiB", ""),
         ("def act(): return len(bytearray(2 * 10**9))", "MemoryError", ""),
     ],
 )  # fmt: skip

@@ -40,11 +40,7 @@ def result_of(given: Mapping[str, object]) -> ToolResult:
     if not images:
         return ToolResult(ok=ok, output=text or EMPTY)
     told = (Text(text=text),) if text else ()
-    return ToolResult(ok=ok, output=text or _counted(len(images)), parts=(*told, *images))
-
-
-def _counted(number: int) -> str:
-    return "1 image" if number == 1 else f"{number} images"
+    return ToolResult(ok=ok, output=text or "[image]", parts=(*told, *images))
 
 
 def _part(item: Json) -> str | Image:

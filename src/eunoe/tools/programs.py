@@ -12,6 +12,7 @@ from eunoe.domain.sandboxes import SandboxType
 from eunoe.domain.tools import RETURN_CHAR_LIMIT
 
 MEBIBYTE: Final = 1024 * 1024
+RESULT_BYTES: Final = 8 * MEBIBYTE
 
 Language: TypeAlias = Literal["python", "typescript"]
 

@@ -19,7 +19,7 @@ from eunoe.domain.messages import Json
 from eunoe.domain.sandboxes import SandboxType
 from eunoe.errors import NodeMissing, PackagesRefused, SandboxUnavailable
 from eunoe.tools import inside
-from eunoe.tools.programs import MEBIBYTE, Language, Limits, Program, Ran
+from eunoe.tools.programs import MEBIBYTE, RESULT_BYTES, Language, Limits, Program, Ran
 from eunoe.tools.sandbox_bubblewrap import NODE, PACKAGES, SHARED, bubblewrap, shared_folders, walls
 from eunoe.tools.sandbox_node import by_place, node, node_options
 from eunoe.tools.sandbox_packages import NPM, PYTHON, Packages
@@ -31,7 +31,6 @@ _CALLS_AT_ONCE: Final = 32
 _CALLING_AT_ONCE: Final = 8
 _MOST_ZYGOTES: Final = 8
 _OUTPUT_BYTES: Final = 256 * 1024
-_RESULT_BYTES: Final = 8 * MEBIBYTE
 _ANSWER_BYTES: Final = 64 * MEBIBYTE
 _RESERVED_BYTES: Final[Mapping[Language, int]] = {"python": 0, "typescript": 512 * MEBIBYTE}
 """What a runtime lays claim to, beside what it uses."""
@@ -310,6 +309,6 @@ def limits_of(limits: Limits, language: Language) -> dict[str, int]:
         "processes": limits.processes,
         "open_files": _OPEN_FILES,
         "output_bytes": _OUTPUT_BYTES,
-        "result_bytes": _RESULT_BYTES,
+        "result_bytes": RESULT_BYTES,
         "cpu_s": math.ceil(limits.timeout_s) + 1,
     }

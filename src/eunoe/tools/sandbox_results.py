@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from eunoe.domain.messages import Image, Json, Text
 from eunoe.tools.pictures import picture
-from eunoe.tools.programs import MEBIBYTE, Limits, Program, Ran
+from eunoe.tools.programs import MEBIBYTE, RESULT_BYTES, Limits, Program, Ran
 
 _FRIENDLY_CHARS: Final = 1_000
 _UNREACHED: Final = ("unreachable", "name resolution", "ENETUNREACH", "EAI_AGAIN")
@@ -81,7 +81,8 @@ def _reason(program: Program, answer: Json, limits: Limits) -> str:
         case _, int(status) if status < 0:
             return f"it was ended by signal {-status} ({signal.strsignal(-status)})"
         case _ if answer.get("result_bytes"):
-            return "ValueError: its result is larger than a tool may return, or damaged"
+            most = f"{RESULT_BYTES // MEBIBYTE} MiB"
+            return f"ValueError: its result is larger than the {most} of a tool, or damaged"
         case _, status:
             return f"it ended without a result, with status {status}"
 

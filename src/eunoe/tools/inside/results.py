@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import datetime as dt
 import enum
+from collections import abc
 from typing import Any, cast
 
 
@@ -31,7 +32,7 @@ def plain(value: Any) -> Any:
         case dict():
             pairs = cast("dict[Any, Any]", value)
             found = {_key(key): plain(item) for key, item in pairs.items()}
-        case list() | tuple():
+        case list() | tuple() | abc.Iterator():
             found = [plain(item) for item in cast("list[Any]", value)]
         case bytes():
             found = base64.b64encode(value).decode()
