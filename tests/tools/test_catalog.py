@@ -87,6 +87,27 @@ async def test_a_missing_argument_is_named() -> None:
     )
 
 
+@pytest.mark.rule("X53", "X28")
+async def test_a_null_that_may_not_be_is_an_argument_left_out() -> None:
+    async def names(arguments: dict[str, object]) -> object:
+        return sorted(arguments)
+
+    some = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+    properties = {
+        "needed": {"type": "integer"},
+        "left": {"type": "integer", "default": 5},
+        "chosen": {"type": "string", "enum": ["a"]},
+        "some": some,
+        "any": {},
+        "either": {"type": ["string", "null"]},
+    }
+    schema = {"type": "object", "properties": properties, "required": ["needed"]}
+    act = custom(names)
+    act = replace(act, tool=replace(act.tool, parameters=schema))
+    said = await result(box(act), "act", **dict.fromkeys([*properties, "unknown"]))
+    assert said.output == "['any', 'either', 'needed', 'some', 'unknown']"
+
+
 @pytest.mark.rule("X3", "X4")
 async def test_a_failing_function_is_a_friendly_result() -> None:
     async def fail(arguments: dict[str, object]) -> object:

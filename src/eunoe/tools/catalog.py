@@ -106,7 +106,7 @@ class AgentToolbox:
             )
         began = time.monotonic_ns()
         try:
-            value = await run(arguments)
+            value = await run(_given(arguments, tool.parameters))
         except Exception as error:  # noqa: BLE001 -- a tool may fail in any way, and it is a value
             value = _failed(tool, error)
         spent = time.monotonic_ns() - began
@@ -183,16 +183,30 @@ class AgentToolbox:
         )
 
 
+def _given(arguments: Json, schema: Json) -> Json:
+    """Leave out what is null and may not be: in strict mode there is no other way to (X53)."""
+    known: dict[str, Json] = schema.get("properties") or {}
+    needed: list[str] = schema.get("required") or []
+    return {
+        name: value
+        for name, value in arguments.items()
+        if value is not None or name in needed or _takes_null(known.get(name, {}))
+    }
+
+
+def _takes_null(schema: Json) -> bool:
+    some = schema.get("anyOf") or schema.get("oneOf")
+    if some:
+        return any(map(_takes_null, some))
+    return None in schema["enum"] if "enum" in schema else "null" in schema.get("type", "null")
+
+
 def _file_tool(name: str, files: Files) -> Run | None:
     async def open_files(arguments: Json) -> FileOpening:
         return opening(arguments)
 
-    async def grep(arguments: Json) -> str:
-        return await grep_files(arguments, files=files)
-
-    async def search(arguments: Json) -> str:
-        return await semantic_search_files(arguments, files=files)
-
+    search = partial(semantic_search_files, files=files)
+    grep = partial(grep_files, files=files)
     return {"open_files": open_files, "grep_files": grep, "semantic_search_files": search}.get(name)
 
 
@@ -238,15 +252,10 @@ def _failed(tool: Tool, error: Exception) -> ToolResult:
 
 def _result(value: object) -> ToolResult:
     """Return a tool's value as a result: texts and objects as they are, the rest as text (X10)."""
-    match value:
-        case ToolResult():
-            return value
-        case str():
-            return ToolResult(ok=True, output=value)
-        case dict():
-            return ToolResult(ok=True, output=cast("Json", value))
-        case _:
-            return ToolResult(ok=True, output=str(value))
+    if isinstance(value, ToolResult):
+        return value
+    whole = cast("str | Json", value) if isinstance(value, str | dict) else str(value)
+    return ToolResult(ok=True, output=whole)
 
 
 def _limit(tool: Tool) -> int | None:

@@ -13,7 +13,6 @@ from eunoe.domain.tools import RETURN_CHAR_LIMIT
 
 MEBIBYTE: Final = 1024 * 1024
 RESULT_BYTES: Final = 8 * MEBIBYTE
-
 Language: TypeAlias = Literal["python", "typescript"]
 
 Call: TypeAlias = Callable[[str, Json], Awaitable[Json]]

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from eunoe.domain import mcp_servers as domain
@@ -111,10 +110,6 @@ class UpdateBody(Strict):
 
 def _other_type() -> Invalid:
     return Invalid("The type of an MCP server cannot be changed; make another server.")
-
-
-class RunBody(Strict):
-    args: Json = Field({})
 
 
 class Stdio(TypedDict):

@@ -20,8 +20,8 @@ from eunoe.http.scopes import CALLBACK
 from eunoe.http.sse import frame
 from eunoe.service import mcp_connections, mcp_servers
 from eunoe.store import mcp_servers as stored
-from eunoe.wire.mcp_servers import CreateBody, RunBody, Server, UpdateBody, mcp_server, progress
-from eunoe.wire.tools import Tool, ToolExecution, execution, tool
+from eunoe.wire.mcp_servers import CreateBody, Server, UpdateBody, mcp_server, progress
+from eunoe.wire.tools import RunToolBody, Tool, ToolExecution, execution, tool
 
 router = v1("/mcp-servers", tag="mcp-servers")
 callback = v1("/tools/mcp", tag="tools")
@@ -107,7 +107,7 @@ async def retrieve_tool(mcp_server_id: str, tool_id: str, me: Me) -> Response:
 
 @router.post("/{mcp_server_id}/tools/{tool_id}/run", **answers("mcp_run_tool", ToolExecution))
 async def run(
-    mcp_server_id: str, tool_id: str, me: Me, body: Annotated[RunBody | None, Body()] = None
+    mcp_server_id: str, tool_id: str, me: Me, body: Annotated[RunToolBody | None, Body()] = None
 ) -> Response:
     """Call a tool of the server; no agent sees it."""
     found = await mcp_servers.tool_of(

@@ -42,14 +42,13 @@ async function called() {
 function traced(error, causes = 9) {
   const own = (line) => !/^ +at .*(run\\.mjs|node:internal)/.test(line);
   const trace = String(error?.stack ?? error).split("\\n").filter(own).join("\\n");
-  const more = error?.cause !== undefined && causes > 0;
-  return more ? `${trace}\\n[cause]: ${traced(error.cause, causes - 1)}` : trace;
+  const more = error?.cause && causes ? `\\n[cause]: ${traced(error.cause, causes - 1)}` : "";
+  return trace + more;
 }
 
 function failed(error) {
-  const trace = traced(error);
   const message = String(error?.message ?? error);
-  return { ok: false, error: error?.name ?? "Error", message, trace };
+  return { ok: false, error: error?.name ?? "Error", message, trace: traced(error) };
 }
 
 const said = Buffer.from(JSON.stringify(await called().catch(failed)));
