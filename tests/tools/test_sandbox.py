@@ -131,6 +131,8 @@ async def test_an_argument_that_may_be_null_may_be_left_out(sandbox: Sandbox) ->
             return [a, b, c]
     """
     assert (await run(sandbox, source)).output == "[None, None, 'c']"
+    # A model is not asked for what only a method has.
+    assert (await run(sandbox, "def act(self, a):\n  return self, a", a=1)).output == "[None, 1]"
 
 
 @pytest.mark.rule("X24", "X3")

@@ -108,7 +108,7 @@ def _done(request: dict[str, Any], filename: str, tools: dict[str, Any]) -> dict
     if not callable(function):
         raise NameError(f"the source defines no function `{request['function']}`")  # noqa: TRY004 -- as Python says it
     state = states.AgentState.of(request["agent_state"])
-    extra = {"agent_state": state, "agent_id": request["agent_id"]}
+    extra = {"agent_state": state, "agent_id": request["agent_id"], "self": None, "cls": None}
     value = _called(function, request["arguments"], extra=extra)
     said = {"ok": True, **results.encoded(value)}
     after = None if state is None else state.plain()
