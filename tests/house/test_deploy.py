@@ -51,6 +51,10 @@ def test_the_composed_servers_are_alike_and_both_are_asked() -> None:
     assert not settings.is_sqlite
     assert int(servers[0]["stop_grace_period"].rstrip("s")) > settings.shutdown_grace_s + 2
     assert services["worker"]["command"] == ["worker"]
+    (beside,) = servers[0]["env_file"]
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert f"/deploy/{beside['path']}" in ignored, "it holds what is secret"
+    assert beside["required"] is False
 
 
 @pytest.mark.parametrize("pod", list(_pods()), ids=lambda pod: pod["metadata"]["name"])
@@ -93,7 +97,7 @@ def test_everything_asks_where_the_server_answers() -> None:
     served = {cast("Any", route).path for route in health.router.routes}
     port = str(Settings.model_fields["port"].default)
     image = (_DEPLOY / "Dockerfile").read_text(encoding="utf-8")
-    (asked,) = re.findall(r"http://127\.0\.0\.1:(\d+)(/[\w/]+)", image)
+    (asked,) = re.findall(r"http://127\.0\.0\.1:\$\{EUNOE_PORT:-(\d+)\}(/[\w/]+)", image)
     proxy = (_DEPLOY / "Caddyfile").read_text(encoding="utf-8")
     assert asked[0] == port == re.findall(r"^EXPOSE (\d+)$", image, re.MULTILINE)[0]
     assert {asked[1], *re.findall(r"health_uri (\S+)", proxy)} <= served

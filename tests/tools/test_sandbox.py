@@ -356,7 +356,7 @@ async def test_where_no_sandbox_can_be_made_nothing_runs_unless_the_operator_opt
 ) -> None:
     broken = tmp_path / "bin"
     broken.mkdir()
-    (broken / "bwrap").write_text("#!/bin/sh\necho no namespaces here >&2\nexit 1\n")
+    (broken / "bwrap").write_text("#!/bin/sh\necho no namespaces here. >&2\nexit 1\n")
     (broken / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", f"{broken}:/usr/bin:/bin")
     source = "def act():\n  return 'ran'"
@@ -364,7 +364,7 @@ async def test_where_no_sandbox_can_be_made_nothing_runs_unless_the_operator_opt
         assert "no namespaces here" in str(await sandbox.tried())
         ran = await run(sandbox, source)
         assert not ran.ok
-        assert "no namespaces here" in str(ran.output)
+        assert "no namespaces here. Custom" in str(ran.output)
         assert "EUNOE_TOOLS_UNSANDBOXED" in str(ran.output)
     async with sandboxed(tmp_path / "b", replace(LIMITS, unsandboxed=True)) as sandbox:
         where = "import os\ndef act():\n  return os.getcwd()"

@@ -235,5 +235,5 @@ def _sandbox(configured: Settings) -> Iterator[Diagnosis]:
         "sandbox",
         "poor",
         reason,
-        "allow user namespaces, as docs/howto/sandbox.md says; built-in tools do without",
+        "allow user namespaces, a container by its security options (docs/howto/sandbox.md)",
     )

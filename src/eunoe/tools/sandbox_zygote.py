@@ -128,7 +128,9 @@ class Zygote:
         await self._process.wait()
         said.seek(0)
         reason = said.read(2_000).decode(errors="replace").strip()
-        raise SandboxUnavailable(f"No sandbox can be made here: {reason or 'no reason is given'}.")
+        raise SandboxUnavailable(
+            f"No sandbox can be made here: {reason.rstrip('.') or 'no reason is given'}."
+        )
 
 
 async def _answering(told: socket.socket, made: Call) -> None:
