@@ -1,6 +1,8 @@
 """The command line without a server: help, mistakes, and the database."""
 
+import socket
 import sqlite3
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -156,6 +158,11 @@ def test_the_doctor_finds_what_is_wrong_and_how_to_mend_it(shell: Shell) -> None
     unset = shell.run("doctor")
     assert unset.returncode == 1
     assert "OPENAI_API_KEY" in unset.stdout
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        used = shell.with_variables({"EUNOE_PORT": port}).run("doctor").stdout
+    assert f"✗ port         127.0.0.1:{port}\n" in used
+    assert "EUNOE_PORT" in used.split("✗ port")[1].splitlines()[1]
     wrong = shell.with_variables({"EUNOE_PORT": "x"}).run("doctor")
     assert (wrong.returncode, "✗ settings" in wrong.stdout) == (1, True)
 
@@ -165,6 +172,20 @@ def test_the_doctor_finds_nothing_where_nothing_is_wrong(with_model: Shell) -> N
     assert done.returncode == 0, done.stdout
     assert "✓ openai" in done.stdout
     assert "✗" not in done.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="llama.cpp takes it from the system there")
+def test_a_library_that_the_local_model_lacks_is_told_before_it_is_fetched(
+    shell: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "libgomp.so.1").touch()
+    lacking = shell.with_variables(
+        {"LD_LIBRARY_PATH": str(tmp_path), "EUNOE_LOCAL_MODEL": "on", "EUNOE_PORT": "0"}
+    )
+    for command in ("doctor", "server"):
+        done = lacking.run_cold(command)
+        assert done.returncode == 1
+        assert "apt install libgomp1" in done.stdout + done.stderr
 
 
 def test_the_doctor_makes_nothing(shell: Shell, tmp_path: Path) -> None:

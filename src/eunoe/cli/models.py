@@ -13,20 +13,19 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
 
 from eunoe import errors, settings
 from eunoe.cli.failure import FAILED, CommandFailed
+from eunoe.cli.memory import print_rows
 from eunoe.llm.local_catalog import ARTIFACTS, DEFAULT_CHAT, DEFAULT_EMBEDDING, Artifact, artifact
 from eunoe.llm.local_files import is_intact, is_present
 from eunoe.llm.local_files import pull as pull_files
-from eunoe.llm.local_source import is_installed
+from eunoe.llm.local_source import lacking
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.llm.sources import Endpoint, Listed
 from eunoe.settings import Settings
 
 DEFAULTS: Final = (DEFAULT_CHAT, DEFAULT_EMBEDDING)
-INSTALL: Final = "pip install 'eunoe[local]'"
 _MEBIBYTE: Final = 1024 * 1024
 _PROVIDER_S: Final = 10.0
 
@@ -39,8 +38,8 @@ def pull(*, names: Sequence[str]) -> int:
     for one in wanted:
         _fetch(one, configured, console)
     console.print(f"{', '.join(one.handle for one in wanted)} in {configured.local_models}")
-    if not is_installed():
-        console.print(f"To run them, install what runs them: {INSTALL}", markup=False)
+    if lacked := lacking():
+        console.print(f"To run them, install what runs them: {lacked}", markup=False)
     return 0
 
 
@@ -48,16 +47,16 @@ def show() -> int:
     """Print the local models, then each provider's; 1 when a provider did not answer."""
     configured = settings.load()
     console = Console(highlight=False)
-    table = Table("handle", "here", "size", "what", box=None, pad_edge=False, header_style="bold")
+    rows: list[tuple[str, ...]] = []
     for one in ARTIFACTS:
         here = "yes" if is_present(one, configured.local_models) else "no"
-        table.add_row(one.handle, here, f"{one.size_bytes / _MEBIBYTE:,.0f} MiB", one.summary)
+        rows.append((one.handle, here, _mebibytes(one.size_bytes), one.summary))
     known = {one.name for one in ARTIFACTS}
     for path in sorted(configured.local_models.glob("*.gguf")):
         if path.stem not in known:
-            size = f"{path.stat().st_size / _MEBIBYTE:,.0f} MiB"
-            table.add_row(f"local/{path.stem}", "yes", size, "a file of yours")
-    console.print(table)
+            size = _mebibytes(path.stat().st_size)
+            rows.append((f"local/{path.stem}", "yes", size, "a file of yours"))
+    print_rows(("Handle", "Here", "Size", "What"), rows)
     failed = asyncio.run(_show_providers(configured, console))
     return FAILED if failed else 0
 
@@ -103,9 +102,9 @@ def ensure(configured: Settings, console: Console) -> None:
     """
     if not configured.runs_local(providers_from(configured.provider_values)):
         return
-    if not is_installed():
+    if lacked := lacking():
         if configured.local_model == "on":
-            sentence = f"EUNOE_LOCAL_MODEL is on; install what that needs: {INSTALL}"
+            sentence = f"EUNOE_LOCAL_MODEL is on; install what that needs: {lacked}"
             raise CommandFailed(sentence)
         return
     missing = [one for one in DEFAULTS if not is_present(one, configured.local_models)]
@@ -117,13 +116,17 @@ def ensure(configured: Settings, console: Console) -> None:
         _fetch(one, configured, console)
 
 
+def _mebibytes(size: int) -> str:
+    return f"{size / _MEBIBYTE:,.0f} MiB"
+
+
 def _fetch(one: Artifact, configured: Settings, console: Console) -> None:
     """Fetch one artifact with a progress bar; where nobody watches, with a line in its place."""
     folder = configured.local_models
     if is_present(one, folder) and is_intact(one, folder):
         return
     if not console.is_terminal:
-        console.print(f"fetching {one.handle}, {one.size_bytes / _MEBIBYTE:,.0f} MiB")
+        console.print(f"fetching {one.handle}, {_mebibytes(one.size_bytes)}")
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

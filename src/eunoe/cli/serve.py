@@ -46,7 +46,7 @@ def serve(*, host: str | None, port: int | None, workers: int | None, secure: bo
     )
     # uvicorn raises the signal that ended it once more when all is closed: to stop is no failure.
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
-    with _bound(configured) as listener, served(configured.database_url):
+    with bound(configured) as listener, served(configured.database_url):
         models.ensure(configured, Console(highlight=False))
         actual = configured.model_copy(update={"port": listener.getsockname()[1]})
         key = asyncio.run(_prepare(actual))
@@ -83,7 +83,7 @@ def _has_password() -> bool:
     return settings.load(host="127.0.0.1").password is not None
 
 
-def _bound(configured: Settings) -> socket.socket:
+def bound(configured: Settings) -> socket.socket:
     """Take the address now, so that nothing is started where it is taken already."""
     family = socket.AF_INET6 if ":" in configured.host else socket.AF_INET
     # Named as TCP's: only then asyncio has small pieces of a stream sent at once.
@@ -95,7 +95,7 @@ def _bound(configured: Settings) -> socket.socket:
         listener.close()
         sentence = (
             f"Cannot listen on {configured.host}:{configured.port}: {error.strerror}. "
-            "Stop what is there, or choose another port with --port."
+            "Stop what is there, or choose another port: --port, EUNOE_PORT."
         )
         raise CommandFailed(sentence) from error
     listener.set_inheritable(True)

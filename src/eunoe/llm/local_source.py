@@ -1,6 +1,8 @@
 """The provider `local`: whatever weights lie in one folder, run on this machine."""
 
+import sys
 from collections.abc import Iterator
+from ctypes import CDLL
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,12 +19,19 @@ from eunoe.llm.local_process import LocalServer, ServerOptions
 from eunoe.llm.providers import ProviderConfig, split_handle
 from eunoe.llm.sources import Listed
 
+INSTALL: Final = "pip install 'eunoe[local]'"
 _HERE: Final = ProviderConfig(name=PROVIDER, provider_type=PROVIDER, base_url="")
 
 
-def is_installed() -> bool:
-    """Whether the packages of the extra `local` are there; none of them is imported for this."""
-    return all(find_spec(name) for name in ("numpy", "onnxruntime", "tokenizers", "xllamacpp"))
+def lacking() -> str | None:
+    """Return how to install what runs local models, null where all of it is here; imports none."""
+    if not all(find_spec(name) for name in ("numpy", "onnxruntime", "tokenizers", "xllamacpp")):
+        return INSTALL
+    try:  # The one library of the system's that llama.cpp takes and a small Linux may lack.
+        CDLL("libgomp.so.1" if sys.platform == "linux" else None)
+    except OSError:
+        return "apt install libgomp1 (or your system's package of libgomp.so.1)"
+    return None
 
 
 def local_listings(directory: Path, *, options: ServerOptions) -> Listed:
