@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from eunoe.cli.client import Client
@@ -76,6 +77,9 @@ def test_a_password_is_asked_for_and_used(with_model: Shell) -> None:
     with guarded.serving("--port", "0") as server:
         without = with_model.run("chat", "--url", server.url)
         assert (without.returncode, "EUNOE_PASSWORD" in without.stderr) == (1, True)
+        wrong = with_model.with_variables({"EUNOE_PASSWORD": "wrong"})
+        refused = wrong.run("mcp", "--url", server.url)
+        assert (refused.returncode, "refuses what was brought" in refused.stderr) == (1, True)
         assert "▸ hi" in guarded.run("chat", "--url", server.url, said="SAY hi\n").stdout
 
 
@@ -89,7 +93,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [*COMMAND, "chat", *arguments],
             cwd=shell.folder,
-            env={**shell.environment, "TERM": "xterm"},
+            env={**shell.environment, "TERM": "xterm", "COLUMNS": "200"},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -165,3 +169,40 @@ def test_an_answer_goes_on_when_the_server_is_killed_and_started_again(
                 terminal.see("you ▸ ")
         finally:
             terminal.close()
+
+
+@pytest.mark.rule("H34")
+def test_who_comes_back_is_asked_what_the_agent_waits_for(
+    with_model: Shell, connect: Connect
+) -> None:
+    call = 'CALL memory_insert {"label": "human", "new_string": "Ada"}\n'
+    with with_model.serving("--port", "0") as server:
+        agent = connect(server.url).create_agent(
+            name="Zoë 名前", model=MODEL, blocks={"human": "?"}
+        )
+        path = f"/v1/agents/{agent.id}/tools/approval/memory_insert"
+        httpx.patch(f"{server.url}{path}", json={"requires_approval": True}).raise_for_status()
+        left = Terminal(with_model, agent.name, "--url", server.url)
+        try:
+            left.see("you ▸ ")
+            left.type(call)
+            left.see("[y/N] ")
+        finally:
+            left.close()
+    with with_model.serving("--port", "0") as server:
+        back = Terminal(with_model, agent.name, "--url", server.url)
+        try:
+            back.see("may it run memory_insert")
+            back.see("[y/N] ")
+            back.type("yes\n")
+            back.see("+ Ada")
+            back.see("you ▸ ")
+            back.type(call)
+            back.see("[y/N] ")
+            back.process.send_signal(signal.SIGINT)
+            back.see("\r\n")
+            back.see("stopped")
+        finally:
+            back.close()
+        piped = with_model.run("chat", agent.name, "--url", server.url, said=call)
+        assert "[y/N] \n    ✗ [ApprovalDenied]" in piped.stdout

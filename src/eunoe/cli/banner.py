@@ -80,14 +80,11 @@ def show(
         rows.append(("password", f"{made_up.password}  (for this start; EUNOE_PASSWORD sets one)"))
     if made_up.key is not None:
         rows.append(("key", f"{made_up.key}  (shown this once; it administers the server)"))
-    console.print(Text(f"\nEunoe {version} listens on ") + Text(configured.url, "bold cyan"))
-    console.print()
+    console.print(Text(f"\nEunoe {version} listens on ") + Text(f"{configured.url}\n", "bold cyan"))
     for name, value in rows:
         console.print(Text(f"  {name:<11} ", "dim") + Text(value), soft_wrap=True)
-    chat = (
-        "eunoe chat" if configured.port == _DEFAULT_PORT else f"eunoe chat --url {configured.url}"
-    )
-    console.print(Text("\nTry: ") + Text(chat, "bold") + Text("\n"), soft_wrap=True)
+    place = "" if configured.port == _DEFAULT_PORT else f" --url {configured.url}"
+    console.print(Text("\nTry: ") + Text(f"eunoe chat{place}\n", "bold"), soft_wrap=True)
 
 
 async def _missed(providers: Sequence[ProviderConfig]) -> list[tuple[str, str]]:

@@ -9,8 +9,7 @@ from typing import Final
 
 from rich.console import Console
 
-from eunoe import settings
-from eunoe.cli.client import AgentSummary, Client, ConnectionLost, Refused
+from eunoe.cli.client import AgentSummary, Client, ConnectionLost, Refused, connected
 from eunoe.cli.failure import CommandFailed
 from eunoe.cli.stream import Failed, Piece, Returned
 from eunoe.cli.transcript import Transcript
@@ -34,9 +33,8 @@ _BAD_REQUEST: Final = 400
 
 def chat(*, agent: str | None, url: str | None, model: str | None) -> int:
     """Talk until the input ends. Return the exit code: 1 when a turn of piped input failed."""
-    configured = settings.load()
     console = Console(highlight=False)
-    with Client(url or configured.url, password=configured.credential) as client:
+    with connected(url) as client:
         chosen, is_new = choose(client, agent, model=model)
         talk = _Talk(client, chosen, console)
         talk.transcript.note(f"{chosen.name}  {chosen.model}  {chosen.id}")
@@ -93,6 +91,8 @@ class _Talk:
         self.transcript = Transcript(console, name=agent.name)
 
     def go_on(self) -> int:
+        if sys.stdin.isatty():
+            self._turn(self._client.waiting(self._agent.id))
         for line in self._lines():
             match line.split():
                 case []:
@@ -106,7 +106,7 @@ class _Talk:
                 case [word, *_] if word.startswith("/"):
                     self.transcript.note(f"{word} is no command; {_HELP}", "yellow")
                 case _:
-                    self._turn(line)
+                    self._turn(self._client.send(self._agent.id, line))
         return int(self._failed and not sys.stdin.isatty())
 
     def _lines(self) -> Iterator[str]:
@@ -124,10 +124,10 @@ class _Talk:
                 self._console.print()
                 break
 
-    def _turn(self, text: str) -> None:
-        """Send one message and show everything up to the end, approvals included."""
+    def _turn(self, stream: Iterator[Piece]) -> None:
+        """Show what is yielded and everything up to the end, approvals included."""
         try:
-            self._follow(self._client.send(self._agent.id, text))
+            self._follow(stream)
             while self.transcript.waiting:
                 calls = list(self.transcript.waiting)
                 approve = self._approves(list(self.transcript.waiting.values()))
@@ -190,7 +190,13 @@ class _Talk:
     def _approves(self, calls: list[str]) -> bool:
         for call in calls:
             self.transcript.note(f"may it run {call}?", "yellow")
+        is_line_ended = False
         try:
-            return input("  [y/N] ").strip().lower() in {"y", "yes"}
+            answer = input("  [y/N] ")
+            is_line_ended = sys.stdin.isatty()
         except EOFError:
             return False
+        finally:
+            if not is_line_ended:
+                self._console.print()
+        return answer.strip().lower() in {"y", "yes"}

@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Literal, Self, cast
+from typing import Any, Final, Literal, Self, cast
 
 import httpx
 
+from eunoe import settings
 from eunoe.cli.failure import CommandFailed
-from eunoe.cli.stream import Ended, Json, Piece, Placed, pieces
+from eunoe.cli.stream import Ended, Json, Piece, Placed, pieces, pieces_of
 
 _ANSWER_S: Final = 60.0
 _SILENCE_S: Final = 90.0
@@ -130,6 +131,13 @@ class Client:
         """Send a message and yield the answer as it comes. Raises `ConnectionLost`."""
         return self._send(agent_id, {"role": "user", "content": text})
 
+    def waiting(self, agent_id: str) -> Iterator[Piece]:
+        """Yield the calls for whose approval the agent waits, as when it asked."""
+        for last in self.listed(f"/v1/agents/{agent_id}/messages", {"limit": 1, "order": "desc"}):
+            if last["message_type"] == "approval_request_message":
+                yield from pieces_of(last)
+        yield Ended()
+
     def decide(self, agent_id: str, call_ids: Sequence[str], *, approve: bool) -> Iterator[Piece]:
         """Answer a request for approval and yield what follows. Raises `ConnectionLost`."""
         approvals = [
@@ -155,9 +163,8 @@ class Client:
     def export(self, agent_id: str, *, everything: bool) -> bytes:
         """Return the file of an agent."""
         query = {"everything": "true"} if everything else None
-        answer = self._request(
-            "GET", f"/v1/agents/{agent_id}/export", params=query, timeout_s=_FILING_S
-        )
+        path = f"/v1/agents/{agent_id}/export"
+        answer = self._request("GET", path, params=query, timeout_s=_FILING_S)
         _refuse(answer)
         return answer.content
 
@@ -206,7 +213,7 @@ class Client:
                 _refuse(answer)
             yield answer
 
-    def listed(self, path: str, query: Mapping[str, str | int] | None = None) -> list[Json]:
+    def listed(self, path: str, query: Mapping[str, object] | None = None) -> list[Json]:
         """Return what a list of the API answers."""
         return cast("list[Json]", self.ask("GET", path, params=query))
 
@@ -216,32 +223,34 @@ class Client:
         path: str,
         *,
         json: Json | None = None,
-        params: Mapping[str, str | int] | None = None,
+        params: Mapping[str, object] | None = None,
     ) -> object:
         """Return what the API answers, null for nothing; raise `Refused` where it does not."""
-        answer = self._request(method, path, json=json, params=params)
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        answer = self._request(method, path, json=json, params=given)
         _refuse(answer)
         return None if answer.status_code == _NOTHING else _json(answer)
 
     def _request(
         self,
-        method: Literal["GET", "POST", "PUT", "DELETE"],
+        method: str,
         path: str,
         *,
-        json: Json | None = None,
-        params: Mapping[str, str | int] | None = None,
-        data: Mapping[str, str] | None = None,
-        files: Mapping[str, tuple[str, bytes, str]] | None = None,
         timeout_s: float = _ANSWER_S,
+        **sent: Any,  # noqa: ANN401 - as httpx has it
     ) -> httpx.Response:
-        timeout = httpx.Timeout(timeout_s, connect=5.0)
         try:
-            return self._http.request(
-                method, path, json=json, params=params, data=data, files=files, timeout=timeout
-            )
+            timeout = httpx.Timeout(timeout_s, connect=5.0)
+            return self._http.request(method, path, timeout=timeout, **sent)
         except httpx.TransportError as error:
             sentence = f"No server answers at {self.url}; start one with: eunoe server"
             raise CommandFailed(sentence) from error
+
+
+def connected(url: str | None) -> Client:
+    """Return a client of that server, or of the configured one."""
+    configured = settings.load()
+    return Client(url or configured.url, password=configured.credential)
 
 
 def _refuse(answer: httpx.Response) -> None:

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 from urllib.parse import quote
 
-from eunoe.cli.client import Json
-from eunoe.cli.files import connected
+from eunoe.cli.client import Json, connected
 from eunoe.cli.memory import print_rows
 
 _BUDGET: Final = ("Of", "Period", "USD spent", "USD at most")
@@ -17,8 +16,7 @@ def costs(*, by: str | None, days: float | None, agent: str | None, url: str | N
     since = None if days is None else (datetime.now(UTC) - timedelta(days=days)).isoformat()
     asked = {"by": by, "since": since, "agent_id": agent}
     with connected(url) as client:
-        given = {name: value for name, value in asked.items() if value is not None}
-        found = client.listed("/v1/costs", given)
+        found = client.listed("/v1/costs", asked)
     rows = [
         (one["group"] or "", str(one["steps"]), str(one["unpriced_steps"]), _usd(one["cost_usd"]))
         for one in found

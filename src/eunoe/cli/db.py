@@ -19,9 +19,7 @@ T = TypeVar("T")
 _Opened: TypeAlias = SqliteDatabase | PostgresqlDatabase
 
 
-def _with_database(
-    work: Callable[[_Opened], Awaitable[T]], *, makes: bool = False
-) -> tuple[str, T]:
+def with_database(work: Callable[[_Opened], Awaitable[T]], *, makes: bool = False) -> tuple[str, T]:
     """Do something with the configured database; return what it is called, and what came of it."""
     configured = settings.load()
     label = configured.database_label
@@ -47,7 +45,7 @@ def upgrade() -> int:
         await database.upgrade(db)
         return before, await database.version(db)
 
-    label, (before, after) = _with_database(work, makes=True)
+    label, (before, after) = with_database(work, makes=True)
     done = "was up to date" if before == after else f"upgraded from {before or 'nothing'}"
     typer.echo(f"{label}: {done}, now at {after}")
     return 0
@@ -55,7 +53,7 @@ def upgrade() -> int:
 
 def verify(*, repair: bool = False) -> int:
     """Print what is wrong with the database, and what was done about it; 1 when any is left."""
-    label, findings = _with_database(lambda db: verification.verify(db, repair=repair))
+    label, findings = with_database(lambda db: verification.verify(db, repair=repair))
     for finding in findings:
         mended = f" {finding.mended}" if finding.mended else ""
         typer.echo(f"{finding.code}: {finding.message}{mended}")
@@ -66,7 +64,7 @@ def verify(*, repair: bool = False) -> int:
 
 def backup(*, path: Path) -> int:
     """Copy the database to `path`, in use or not."""
-    _with_database(lambda db: copies.backup(db, path))
+    with_database(lambda db: copies.backup(db, path))
     typer.echo(f"{path}: {path.stat().st_size:,} bytes")
     return 0
 

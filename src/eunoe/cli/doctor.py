@@ -17,13 +17,14 @@ from eunoe import errors, settings
 from eunoe.cli import models
 from eunoe.cli.banner import no_model
 from eunoe.cli.client import Client
+from eunoe.cli.db import with_database
 from eunoe.cli.failure import FAILED, CommandFailed
 from eunoe.cli.serve import bound
 from eunoe.llm.local_files import is_intact, is_present
 from eunoe.llm.local_source import lacking
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.settings import Settings
-from eunoe.store.database import Finding, check, open_database
+from eunoe.store.database import check
 from eunoe.tools.programs import Limits
 from eunoe.tools.sandbox import Sandbox
 from eunoe.tools.sandbox_remote import remote
@@ -48,14 +49,10 @@ def doctor() -> int:
     worst = 0
     for diagnosis in diagnoses():
         mark, style = _MARKS[diagnosis.state]
-        console.print(
-            Text(f"{mark} ", style)
-            + Text(f"{diagnosis.what:<12} ", "bold")
-            + Text(diagnosis.found),
-            soft_wrap=True,
-        )
+        line = Text.assemble((mark, style), (f" {diagnosis.what:<12} ", "bold"), diagnosis.found)
         if diagnosis.remedy:
-            console.print(Text(f"  {'':<12} → {diagnosis.remedy}", style), soft_wrap=True)
+            line.append(f"\n  {'':<12} → {diagnosis.remedy}", style)
+        console.print(line, soft_wrap=not console.is_terminal)
         worst = max(worst, FAILED if diagnosis.state == "bad" else 0)
     return worst
 
@@ -120,15 +117,8 @@ def _database(configured: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("database", "good", found)
         return
 
-    async def look() -> list[Finding]:
-        db = await open_database(configured.database_url)
-        try:
-            return await check(db)
-        finally:
-            await db.close()
-
     try:
-        findings = asyncio.run(look())
+        _, findings = with_database(check)
     except errors.EunoeError as error:
         remedy = "check EUNOE_DATABASE_URL, and that the database runs"
         found = f"{label}: {error}"

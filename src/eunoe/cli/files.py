@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
 
-from eunoe import settings
 from eunoe.cli.chat import choose
 from eunoe.cli.chat_exports import Talk, agent_file, chatgpt_talks, claude_talks
-from eunoe.cli.client import Client, Json
+from eunoe.cli.client import Json, connected
 from eunoe.cli.failure import CommandFailed
 
 _MOST_BYTES: Final = 1 << 30
@@ -49,11 +48,6 @@ def bring_in(*, path: Path, name: str | None, model: str | None, url: str | None
     for warning in made.get("warnings", ()):
         sys.stderr.write(f"eunoe: {warning}\n")
     return 0
-
-
-def connected(url: str | None) -> Client:
-    configured = settings.load()
-    return Client(url or configured.url, password=configured.credential)
 
 
 def _read(path: Path, *, name: str | None) -> tuple[bytes, bool]:

@@ -4,11 +4,14 @@ import asyncio
 from importlib.metadata import version
 
 from eunoe import settings
+from eunoe.cli.client import connected
 from eunoe.tools.mcp_serving import bridge
 
 
 def serve(*, url: str | None) -> int:
     """Pass on what is asked over standard input, until it ends."""
+    with connected(url) as client:
+        client.agents()  # Tells why not, where the bridge would only fail.
     configured = settings.load()
     headers: dict[str, str] = {}
     if configured.credential is not None:

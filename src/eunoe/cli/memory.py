@@ -8,9 +8,8 @@ from rich.syntax import Syntax
 from rich.table import Column, Table
 from rich.text import Text
 
-from eunoe.cli.client import Client, Json
+from eunoe.cli.client import Client, Json, connected
 from eunoe.cli.failure import CommandFailed
-from eunoe.cli.files import connected
 from eunoe.ids import is_id
 
 _SHOWN: Final = 60
@@ -35,8 +34,7 @@ def diff(*, block: str, since: int | None, until: int | None, url: str | None) -
     asked = {"from": since, "to": until}
     with connected(url) as client:
         path = f"/v1/blocks/{_found(client, block)}/diff"
-        given = {name: value for name, value in asked.items() if value is not None}
-        told = cast("Json", client.ask("GET", path, params=given))
+        told = cast("Json", client.ask("GET", path, params=asked))
     text: str = told["diff"]
     Console().print(Syntax(text.rstrip("\n"), "diff") if text else "nothing differs")
     return 0

@@ -80,7 +80,7 @@ def pieces(parts: Iterable[bytes]) -> Iterator[Piece]:
         chunk = cast("Json", json.loads(data))
         if chunk.get("error_type") == "stream_incomplete":
             return
-        yield from _pieces(chunk)
+        yield from pieces_of(chunk)
         run_id, seq = chunk.get("run_id"), chunk.get("seq_id")
         if run_id and seq is not None:
             yield Placed(run_id=run_id, seq=seq)
@@ -107,7 +107,8 @@ def _lines(parts: Iterable[bytes]) -> Iterator[bytes]:
             yield line.removesuffix(b"\r")
 
 
-def _pieces(chunk: Json) -> Iterator[Piece]:
+def pieces_of(chunk: Json) -> Iterator[Piece]:
+    """Yield what one message of the API holds."""
     match chunk.get("message_type"):
         case "assistant_message":
             yield Said(kind="assistant", otid=_otid(chunk), text=_text(chunk.get("content")))

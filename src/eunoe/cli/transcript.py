@@ -137,7 +137,8 @@ class Transcript:
         self._console.print(text, end="", soft_wrap=True)
 
     def _line(self, text: Text) -> None:
-        self._console.print(text, soft_wrap=True)
+        # A terminal would break words; where nobody watches, a line stays one.
+        self._console.print(text, soft_wrap=not self._console.is_terminal)
 
 
 def _arguments(text: str) -> str:
