@@ -35,8 +35,11 @@ def diff(*, block: str, since: int | None, until: int | None, url: str | None) -
     with connected(url) as client:
         path = f"/v1/blocks/{_found(client, block)}/diff"
         told = cast("Json", client.ask("GET", path, params=asked))
-    text: str = told["diff"]
-    Console().print(Syntax(text.rstrip("\n"), "diff") if text else "nothing differs")
+    text: str = told["diff"] or "nothing differs"
+    if sys.stdout.isatty():
+        Console().print(Syntax(text.rstrip("\n"), "diff", word_wrap=True))
+    else:
+        sys.stdout.write(text.rstrip("\n") + "\n")
     return 0
 
 
