@@ -1,8 +1,12 @@
 """What `deploy/` says is so: its files can be read, and name addresses that exist."""
 
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
@@ -134,3 +138,20 @@ def test_the_image_is_as_locked_and_not_root() -> None:
         for source in copied.split():
             assert (ROOT / source).exists()
             assert f"!{source}" in sent
+
+
+def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "locks").mkdir()
+    for needed in ("pyproject.toml", "locks/uv.txt", "locks/dev.txt"):
+        (tmp_path / needed).touch()
+    python = tmp_path / "python"
+    refused = "*ensurepip*) echo Traceback >&2; exit 1"
+    python.write_text(f'#!/bin/sh\ncase "$2" in {refused};; esac\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    command = ("make", "run", f"PYTHON={python}")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "python3-venv" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.returncode
+    assert not (tmp_path / ".venv").exists()
