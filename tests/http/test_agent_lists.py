@@ -98,6 +98,35 @@ async def test_lists_are_arrays_that_are_walked_row_by_row_either_way(api: Api) 
             assert before == [whole[-2]], path
 
 
+@pytest.mark.rule("api-5.6")
+@pytest.mark.parametrize("side", ["after", "before"])
+async def test_an_unknown_cursor_is_missing_bad_or_ignored_by_the_kind_of_list(
+    api: Api, side: str
+) -> None:
+    agent = await api.agent(memory_blocks=[{"label": "human", "value": "Ada"}])
+    folder = await api.made("/v1/folders/", name="Notes")
+    talk = await api.made(f"/v1/conversations/?agent_id={agent['id']}")
+    mine, block = f"agents/{agent['id']}", agent["blocks"][0]["id"]
+    kinds = {
+        404: f"archives/ folders/ folders/{folder['id']}/files steps/ identities/ providers/ messages/"
+        f" {mine}/messages {mine}/folders {mine}/archives {mine}/identities {mine}/files"
+        f" blocks/{block}/identities",
+        400: "jobs/ jobs/active messages/batches",
+        200: f"agents/ blocks/ tools/ runs/ groups/ tags/ {mine}/tools {mine}/core-memory/blocks"
+        f" {mine}/groups conversations/{talk['id']}/messages blocks/{block}/agents",
+    }
+    for status, paths in kinds.items():
+        for path in paths.split():
+            reply = await api.sdk.get(f"/v1/{path}", params={side: UNKNOWN})
+            assert (path, reply.status_code) == (path, status)
+            if status == 200:
+                assert reply.json() == await api.got(f"/v1/{path}"), path
+    # These page forward alone.
+    for path in ("admin/users/", "admin/orgs/", f"conversations/?agent_id={agent['id']}"):
+        reply = await api.sdk.get(f"/v1/{path}{'&' if '?' in path else '?'}after={UNKNOWN}")
+        assert (path, reply.status_code) == (path, 404)
+
+
 @pytest.mark.rule("api-6.4")
 async def test_filters_narrow_list_and_count_alike(api: Api) -> None:
     await api.agent(name="Ada", tags=["x", "y"], project_id="p1")

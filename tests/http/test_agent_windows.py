@@ -197,6 +197,27 @@ async def test_the_overview_adds_up(api: Api) -> None:
     assert [message["role"] for message in seen["messages"]] == ["system", "user", "assistant"]
     assert len(seen["functions_definitions"]) == 3
     assert await api.got(f"{path}/context", conversation_id="default") == seen
-    unknown = "conv-00000000-0000-4000-8000-000000000009"
-    reply = await api.sdk.get(f"{path}/context", params={"conversation_id": unknown})
-    assert reply.status_code == 404
+    texts = ("system_prompt", "core_memory", "external_memory_summary", "functions_definitions")
+    assert all(seen[name] and seen[f"num_tokens_{name.removesuffix('_prompt')}"] for name in texts)
+    talk = await api.made(f"/v1/conversations/?agent_id={made['id']}")
+    there = await api.got(f"{path}/context", conversation_id=talk["id"])
+    assert ([message["role"] for message in there["messages"]], there["core_memory"]) == (
+        ["system"],
+        seen["core_memory"],
+    )
+    other = await api.agent()
+    for conversation in ("conv-00000000-0000-4000-8000-000000000009", talk["id"]):
+        reply = await api.sdk.get(
+            f"/v1/agents/{other['id']}/context", params={"conversation_id": conversation}
+        )
+        assert reply.status_code == 404
+
+
+@pytest.mark.rule("api-6.80")
+async def test_there_is_nothing_to_recompile_without_a_system_message(api: Api) -> None:
+    made = await api.agent()
+    async with api.db.write(Actor()) as tx:
+        await lists.arrange(tx, made["id"], [])
+    for way in ("recompile", "recompile?dry_run=true", "system-prompt/recompile"):
+        reply = await api.sdk.post(f"/v1/agents/{made['id']}/{way}")
+        assert reply.status_code == 404

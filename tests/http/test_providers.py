@@ -63,6 +63,13 @@ async def test_a_provider_is_listed_with_its_models_and_never_its_key(
     ]
     base = await api.got("/v1/models/", provider_category="base")
     assert {one["provider_name"] for one in base} == {"openai"}
+    every = await api.got("/v1/models/")
+    assert await api.got("/v1/models/", provider_category=["base", "byok"]) == every
+    assert [one for one in every if one not in models] == base
+    assert await api.got("/v1/models/", provider_name="mine") == models
+    assert await api.got("/v1/models/", provider_type="openai") == every
+    assert await api.got("/v1/models/", provider_type="vllm") == []
+    assert await api.got("/v1/models/", provider_category="base", provider_name="mine") == []
     async with api.db.read(Actor()) as tx:
         rows = await tx.fetch("SELECT * FROM providers")
     assert KEY not in f"{made}{[list(row) for row in rows]}"

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 from eunoe.errors import EmbeddingUnknown, ModelKeyRefused, ModelUnknown, ModelUnreachable
 from eunoe.llm.providers import ProviderConfig
-from eunoe.llm.registry import Registry
+from eunoe.llm.registry import Registry, in_order
 from eunoe.llm.sources import Endpoint
 from eunoe.testing.http_server import Answer, Request, json_response, serving
 from eunoe.testing.model_server import ServerOptions, scripted_model_server
@@ -55,6 +55,24 @@ async def test_handles_begin_with_the_providers_name_and_are_sorted() -> None:
     assert {m.context_window for m in models} == {5_000}
     assert handles(embeddings) == ["openai/text-embedding-3-small", "mine/text-embedding-3-small"]
     assert models[0].endpoint == url
+
+
+@pytest.mark.rule("api-17.2")
+def test_models_are_listed_in_the_order_of_providers_and_then_by_name() -> None:
+    types = [
+        *("letta", "openai", "anthropic", "ollama", "google_ai", "google_vertex", "azure", "groq"),
+        *("together", "vllm", "bedrock", "deepseek", "xai", "lmstudio_openai", "zai", "zai_coding"),
+        *("openrouter", "cerebras"),
+    ]
+    listings = [
+        ProviderConfig(name=kind, provider_type=kind, base_url=GONE).model(
+            name, context_window=5_000
+        )
+        for kind in reversed(types)
+        for name in ("b-1", "a-1")
+    ]
+    expected = [f"{kind}/{name}" for kind in types for name in ("a-1", "b-1")]
+    assert handles(in_order(listings)) == expected
 
 
 @pytest.mark.rule("api-17.6")

@@ -43,7 +43,7 @@ RULES: Final = {
     "api-5.3": "Walking a list with the client's iterator meets each item once and ends.",
     "api-5.4": "`after` and `before` are relative to the order shown, and together form a window.",
     "api-5.5": "Without a limit the list's own counts; zero asks for as much as a page holds.",
-    "api-5.6": "A cursor that is unknown is 404 on some lists and ignored on the others.",
+    "api-5.6": "A cursor that is unknown is 404 on some lists, 400 on those of jobs, ignored on the others.",
     "api-5.7": "Cursors of messages are absolute, whatever the order, but for a run's or step's, which follow it.",
     "api-5.8": "Messages of an agent are shown oldest first; `order` says which end they come from.",
     "api-5.9": "What an agent has is listed and walked in the order of creation, whatever the ids.",
