@@ -158,3 +158,25 @@ async def test_a_member_that_waits_for_an_answer_speaks_when_it_has_it(served: S
 
     await eventually(spoke)
     assert kinds(await said(served, bob))[-3:] == ["user", "system", "assistant"]
+
+
+@pytest.mark.rule("H22", "streaming-1.9")
+async def test_a_round_stops_for_an_approval_and_goes_on_with_it(served: Served) -> None:
+    careful: Json = {"type": "requires_approval", "tool_name": "conversation_search"}
+    ann = await served.agent(name="Ann", tool_rules=[careful])
+    (bob,) = await team(served, "Bob")
+    path = f"/v1/groups/{(await grouped(served, ann, bob))['id']}/messages"
+    asked = await served.posted(path, input=call("conversation_search", query="tea"))
+    assert kinds(asked["messages"]) == ["approval_request"]
+    assert asked["stop_reason"]["stop_reason"] == "requires_approval"
+    request = asked["messages"][0]
+    assert (await served.got(f"/v1/runs/{request['run_id']}"))["agent_id"] == ann.id
+    assert await said(served, bob) == []
+    refused = await served.http.post(path, json={"input": "SAY second"})
+    assert (refused.status_code, refused.json()["detail"]["code"]) == (409, "PENDING_APPROVAL")
+    call_id = request["tool_call"]["tool_call_id"]
+    allowed: Json = {"type": "approval", "tool_call_id": call_id, "approve": True}
+    answered = await served.posted(path, messages=[{"type": "approval", "approvals": [allowed]}])
+    assert kinds(answered["messages"])[:2] == ["tool_return", "assistant"]
+    assert answered["stop_reason"]["stop_reason"] == "end_turn"
+    assert (await said(served, bob))[1]["name"] == "Ann"

@@ -42,7 +42,7 @@ RULES: Final = {
     "FIX-37": "A failed deletion is a failure.",
     "FIX-39": "Tags are matched before results are counted.",
     "FIX-40": "A search that ends on a day includes that day.",
-    "FIX-42": "Filters come before the limit of a conversation search.",
+    "FIX-42": "Filters come before the limit of a conversation search; what tools returned is found.",
     "FIX-43": "Search by words and meaning is built in.",
     "FIX-44": "The overview and the trigger of compaction count alike.",
     "FIX-45": "The overview knows the summary of every mode.",
