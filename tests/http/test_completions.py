@@ -1,6 +1,7 @@
 """An agent behind chat completions, asked with OpenAI's own client (streaming 1.8)."""
 
 import base64
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from eunoe.domain.messages import Image, Text, text_of
 from eunoe.ids import new
+from tests.http.approving import ALL, CAREFUL
 from tests.http.openai_clients import address, blocking, openai
 from tests.http.reading import frames
 from tests.runs.conftest import ACTOR, World
@@ -165,6 +167,27 @@ async def test_an_answer_that_was_cut_says_so(world: World, openai: AsyncOpenAI)
     )
     assert answer.choices[0].message.content == MANY
     assert answer.choices[0].finish_reason == "length"
+
+
+@pytest.mark.rule("streaming-1.8", "H3")
+async def test_a_call_that_waits_for_an_approval_is_no_silence(
+    world: World, openai: AsyncOpenAI
+) -> None:
+    waits = "[count waits for an approval, which cannot be given here.]"
+    text = f"SAY I count. CALLS {json.dumps(ALL[:2])}"
+    agents = [await world.agent(tool_rules=CAREFUL) for _ in range(4)]
+    whole = await openai.chat.completions.create(model=agents[0].id, messages=hello(text))
+    assert whole.choices[0].message.content == waits
+    told = await chunks_of(openai, agents[1].id, text)
+    assert (said(told), told[-1].choices[0].finish_reason) == (waits, "stop")
+    response = await openai.responses.create(model=agents[2].id, input=text)
+    assert response.output_text == waits
+    stream = await openai.responses.create(model=agents[3].id, input=text, stream=True)
+    ended: Any = [one async for one in stream][-1]
+    assert ended.response.output_text == waits
+    with pytest.raises(sdk.ConflictError) as refused:
+        await openai.chat.completions.create(model=agents[0].id, messages=hello())
+    assert refused.value.code == "pending_approval"
 
 
 @pytest.mark.rule("streaming-1.8")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from eunoe.domain.inputs import InputMessage
 from eunoe.domain.schedules import Once, Schedule, next_time
 from eunoe.runs.jobs import Duty, present
 from eunoe.runs.submit import Claim, Submission, Submitted, Taken
@@ -87,7 +86,8 @@ def _name(schedule_id: str, at: datetime) -> str:
 def _submission(schedule: Schedule) -> Submission:
     said = schedule.ask.messages
     if not isinstance(schedule.when, Once):
-        said = tuple(_anew(message) for message in said)
+        # An otid is given to one message alone.
+        said = tuple(replace(message, otid=str(uuid.uuid4())) for message in said)
     return Submission(
         agent_id=schedule.agent_id,
         messages=said,
@@ -95,8 +95,3 @@ def _submission(schedule: Schedule) -> Submission:
         background=True,
         run_type=_RUN_TYPE,
     )
-
-
-def _anew(message: InputMessage) -> InputMessage:
-    """Return the message as it is said this time: an otid is given to one message alone."""
-    return replace(message, otid=str(uuid.uuid4()))

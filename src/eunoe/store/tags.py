@@ -24,7 +24,8 @@ async def list_tags(tx: Tx, page: Page, *, containing: str | None = None) -> lis
             clauses.append(f"tag {'>' if later == page.ascending else '<'} ${len(args)}")
     if containing:
         args.append(containing)
-        clauses.append(f"{_position(tx)}(tag, ${len(args)}) > 0")
+        position = "instr" if tx.dialect == "sqlite" else "strpos"
+        clauses.append(f"{position}(tag, ${len(args)}) > 0")
     args.append(page.limit or 1000)
     where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
     backwards = page.before is not None and page.after is None
@@ -52,7 +53,3 @@ def _of_blocks(tx: Tx) -> str:
             )
         case _:
             assert_never(tx.dialect)
-
-
-def _position(tx: Tx) -> str:
-    return "instr" if tx.dialect == "sqlite" else "strpos"

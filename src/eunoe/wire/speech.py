@@ -11,7 +11,7 @@ from typing import Protocol, assert_never
 from eunoe.domain.events import Compacting, Ended, Failed, RunEvent, Shown, Started, Stopped, Used
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason, status_of
-from eunoe.domain.views import View
+from eunoe.domain.views import Asked, CallFragment, View
 from eunoe.errors import BudgetSpent, EunoeError, ModelReplyInvalid, RunCancelled
 from eunoe.wire.messages import Lens, bodies
 
@@ -49,9 +49,22 @@ class Teller(Protocol):
 
 
 def heard(view: View, lens: Lens) -> Iterator[Speech]:
-    """Yield what is said aloud in one view; thoughts, calls and their returns are not."""
-    for body in bodies(view, replace(lens, types=frozenset({"assistant_message"}))):
-        yield Speech(part=str(body["otid"] or body["id"]), text=str(body["content"]))
+    """Yield what is said aloud in one view; thoughts, calls and their returns are not.
+
+    That a call waits for a person is told for the agent: an answer of nothing would not say so.
+    """
+    match view.body:
+        case Asked(calls=calls):
+            yield from (_waiting(call.id, call.name) for call in calls)
+        case CallFragment(call_id=call_id, name=str(name), asks=True):
+            yield _waiting(call_id, name)
+        case _:
+            for body in bodies(view, replace(lens, types=frozenset({"assistant_message"}))):
+                yield Speech(part=str(body["otid"] or body["id"]), text=str(body["content"]))
+
+
+def _waiting(call_id: str, tool: str) -> Speech:
+    return Speech(part=call_id, text=f"[{tool} waits for an approval, which cannot be given here.]")
 
 
 def paragraphs(seen: Iterable[View], lens: Lens) -> list[Speech]:
@@ -71,12 +84,6 @@ def close_of(
     if failed is None and not answered:
         failed = _failure(run_id, reason)
     return Close(reason=reason, used=used, problem=failed)
-
-
-def broken(run_id: str, error: EunoeError) -> Close:
-    """Return the end of a reading that failed, whatever becomes of the run."""
-    problem = _failed(run_id, error, error_type="stream_incomplete")
-    return Close(reason="error", used=None, problem=problem)
 
 
 def _failure(run_id: str, reason: StopReason) -> Failed:
@@ -130,4 +137,6 @@ class Retelling:
         return []
 
     def broken(self, error: EunoeError) -> list[Json]:
-        return self._teller.closed(broken(self._run_id, error))
+        """Return the end of a reading that failed, whatever becomes of the run."""
+        problem = _failed(self._run_id, error, error_type="stream_incomplete")
+        return self._teller.closed(Close(reason="error", used=None, problem=problem))
