@@ -14,11 +14,12 @@ from eunoe.domain import approvals
 from eunoe.domain.approvals import CANCELLED, Request
 from eunoe.domain.envelopes import heartbeat_envelope
 from eunoe.domain.inputs import Answers
-from eunoe.domain.messages import Answer, Message, Text, ToolReturn
+from eunoe.domain.messages import Answer, Message, ToolReturn
 from eunoe.domain.runs import Run
 from eunoe.domain.times import stamp
 from eunoe.domain.tool_rules import DENIED, History, history_of
 from eunoe.domain.window import return_char_limit
+from eunoe.engine.tool_rules import told
 from eunoe.errors import ApprovalEmpty, ApprovalNotAwaited, ApprovalPending
 from eunoe.store import agents, lists, messages, runs
 from eunoe.store.db import Tx
@@ -75,16 +76,7 @@ async def _nudge(tx: Tx, run: Run, *, otid: str | None) -> Message:
     agent = await agents.get(tx, run.agent_id)
     timezone = "UTC" if agent is None else agent.timezone
     text = heartbeat_envelope(_CARRY_ON, at=run.created_at, timezone=timezone)
-    return Message(
-        id=ids.new("message"),
-        role="user",
-        agent_id=run.agent_id,
-        conversation_id=run.conversation_id,
-        content=(Text(text=text),),
-        otid=otid,
-        run_id=run.id,
-        created_at=run.created_at,
-    )
+    return replace(told(text, run=run, step_id=None, at=run.created_at), otid=otid)
 
 
 def _response(run: Run, request: Request, given: tuple[Answer, ...], *, at: datetime) -> Message:

@@ -8,7 +8,6 @@ from typing import Final
 import structlog
 
 from eunoe import ids
-from eunoe.domain.agents import Agent
 from eunoe.domain.drafts import PassageDraft
 from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.moments import moment
@@ -121,7 +120,7 @@ async def remember(
         raise Invalid("The text has more than 8192 tokens; keep it in several passages.")
     async with db.read(actor) as tx:
         agent = await states.known(tx, agent_id)
-        embedding = _embedding_of(agent, await archives.attached(tx, agent_id))
+        embedding = (await archives.attached(tx, agent_id) or agent).embedding
     vectors = await vectors_of([draft.text], embedding, models=models)
     async with db.write(actor) as tx:
         archive = await archives.of_agent(tx, await states.known(tx, agent_id))
@@ -272,11 +271,6 @@ async def _found(
         return await query_vector(text, embedding, models=models)
 
     return await found(db, actor, query, embed, search.score_passages, search.find_passages)
-
-
-def _embedding_of(agent: Agent, archive: Archive | None) -> EmbeddingConfig | None:
-    """Return what the agent's archive embeds with; before there is one, what the agent does."""
-    return agent.embedding if archive is None else archive.embedding
 
 
 async def _insert(

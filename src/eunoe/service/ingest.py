@@ -10,7 +10,7 @@ import codecs
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -20,7 +20,6 @@ from eunoe.domain.file_pages import Paginator, TextPage, lines_of
 from eunoe.domain.file_types import Cut, cut, reading
 from eunoe.domain.files import MAX_FILE_BYTES, File
 from eunoe.domain.folders import Folder, partition
-from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.passages import Passage
 from eunoe.engine.ports import Embedder
 from eunoe.errors import (
@@ -34,6 +33,7 @@ from eunoe.errors import (
     ModelRequestRefused,
 )
 from eunoe.runs import files as opening
+from eunoe.runs.file_search import Embedders
 from eunoe.runs.jobs import Duty
 from eunoe.runs.ports import Providers
 from eunoe.store import agents, file_texts, files, folders, passages, search
@@ -52,10 +52,6 @@ _PASSAGES_AT_ONCE: Final = 200
 _FEWEST_CHARS: Final = 200
 
 _log = structlog.get_logger("eunoe.ingest")
-
-
-class Embedders(Protocol):
-    def embedder_for(self, config: EmbeddingConfig) -> Embedder: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

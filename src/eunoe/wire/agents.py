@@ -154,13 +154,8 @@ def _state(one: agent_states.AgentState, shared: _Shared, settings: _Shared) -> 
         tool_exec_environment_variables=variables,
         managed_group=managed,
         multi_agent_group=managed,
-        pending_approval=_pending_approval(one),
+        pending_approval=None if one.request is None else shown(one.request, Lens())[-1],
     )
-
-
-def _pending_approval(one: agent_states.AgentState) -> Json | None:
-    """Return the request for approval that waits, null where nothing does (api 6.3.5)."""
-    return None if one.request is None else shown(one.request, Lens())[-1]
 
 
 def memory(one: agent_states.AgentState, held: list[blocks.BlockResponse] | None = None) -> Memory:
