@@ -123,6 +123,23 @@ async def test_arguments_come_as_their_types_say(
     assert (ran.ok, ran.output) == (True, got), ran
 
 
+@pytest.mark.rule("X28")
+async def test_annotations_may_name_what_only_the_client_has_imported(sandbox: Sandbox) -> None:
+    source = """
+        def act(items: List[Item], note: Optional[str] = None, *, at: Place) -> Dict[str, Any]:
+            first = items[0]
+            assert not hasattr(first, "colour")
+            told = [first["name"], first.name, first.parts[0].size, at.town, note]
+            return {"told": told, "items": items}
+    """
+    items = [{"name": "tea", "parts": [{"size": 2}]}]
+    ran = await run(sandbox, source, items=items, at={"town": "Oslo"})
+    assert (ran.ok, ran.output) == (
+        True,
+        {"told": ["tea", "tea", 2, "Oslo", None], "items": items},
+    ), ran
+
+
 @pytest.mark.rule("X18")
 async def test_an_argument_that_may_be_null_may_be_left_out(sandbox: Sandbox) -> None:
     source = """

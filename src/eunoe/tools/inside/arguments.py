@@ -60,6 +60,21 @@ def bound(
     return positional, named
 
 
+class Fields(dict[str, Any]):
+    """What came for a class that stayed with the client: read by key, or by name as its fields."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            return self.model_validate(self[name])
+        raise AttributeError(name)
+
+    @classmethod
+    def model_validate(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            return [cls.model_validate(one) for one in cast("list[Any]", value)]
+        return cls(cast("dict[str, Any]", value)) if isinstance(value, dict) else value
+
+
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """Return the types that can be found; one may name what is not there, and then says nothing."""
     found: dict[str, Any] = {}

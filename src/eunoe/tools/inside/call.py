@@ -1,6 +1,7 @@
 """Runs the function of a tool, or a piece of code, and says what came of it."""
 
 import ast
+import builtins
 import importlib
 import inspect
 import io
@@ -97,13 +98,19 @@ def _stream(descriptor: int) -> io.TextIOWrapper:
 def _done(request: dict[str, Any], filename: str, tools: dict[str, Any]) -> dict[str, Any]:
     module = _module(request["name"])
     # What a tool may name without importing it.
+    exec("from typing import *", module.__dict__)
     module.__dict__.update(client=_client(), AgentState=states.AgentState, **tools)
     for name, source in request["libraries"].items():
         module.__dict__[name] = _library(name, source)
     if not request["function"]:
         values = _script(request["source"], filename, module)
         return {"ok": True, "output": {"results": values}}
-    exec(_compiled(request["source"], filename), module.__dict__)
+    _remember(request["source"], filename)
+    tree = ast.parse(request["source"], filename)
+    module.__dict__.update(
+        dict.fromkeys(_named(tree) - {*dir(builtins), *vars(module)}, arguments.Fields)
+    )
+    exec(compile(tree, filename, "exec", dont_inherit=True), module.__dict__)
     function = module.__dict__.get(request["function"])
     if not callable(function):
         raise NameError(f"the source defines no function `{request['function']}`")  # noqa: TRY004 -- as Python says it
@@ -115,6 +122,15 @@ def _done(request: dict[str, Any], filename: str, tools: dict[str, Any]) -> dict
     if after != request["agent_state"]:
         said["agent_state"] = after
     return said
+
+
+def _named(tree: ast.Module) -> set[str]:
+    """Return what its functions are annotated with, some of which may have stayed with a client."""
+    functions = [
+        one for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    notes = [one for each in functions for one in (each.args, each.returns) if one is not None]
+    return {one.id for note in notes for one in ast.walk(note) if isinstance(one, ast.Name)}
 
 
 def _called(function: Callable[..., Any], given: dict[str, Any], *, extra: dict[str, Any]) -> Any:
