@@ -245,6 +245,9 @@ async def test_a_deleted_tool_is_gone_from_agents_and_its_rules_stay(api: Api) -
 async def test_base_tools_come_back(api: Api) -> None:
     send = await tool_id(api, "send_message")
     await api.sdk.delete(f"{TOOLS}{send}")
+    told = await refused(api, "POST", "/v1/agents/", 400, agent_type="memgpt_agent")
+    assert "send_message" in told
+    assert "POST /v1/tools/add-base-tools" in told
     for _ in range(2):
         reply = await api.sdk.post(f"{TOOLS}add-base-tools")
         assert [one["name"] for one in reply.json()] == [tool.name for tool in builtin_tools()]

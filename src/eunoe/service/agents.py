@@ -240,8 +240,8 @@ async def _wanted_tools(tx: Tx, draft: AgentDraft) -> list[Tool]:
     absent = [name for name in base if name not in by_name]
     if absent:
         raise Invalid(
-            f"Agents of type {draft.agent_type} begin with tools that this server does not have: "
-            f"{', '.join(absent)}. Send include_base_tools false and name the tools you want."
+            f"Agents of type {draft.agent_type} begin with tools that were deleted here: "
+            f"{', '.join(absent)}. POST /v1/tools/add-base-tools, or send include_base_tools false."
         )
     missing = [name for name in names if name not in by_name]
     missing += [tool_id for tool_id in draft.tool_ids if tool_id not in by_id]
