@@ -23,10 +23,6 @@ from eunoe.store.runs import Origin
 MOST_WAITING: Final = 100
 
 
-async def is_waited_for(tx: Tx, list_id: str) -> bool:
-    return await waiting.first(tx, list_id) is not None
-
-
 async def join(tx: Tx, run: Run, origin: Origin, said: Sequence[Message], *, urgent: bool) -> Run:
     """Store a run that waits for `run.list_id`; return it as it waits.
 

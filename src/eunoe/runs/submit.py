@@ -15,7 +15,7 @@ from eunoe.runs import line
 from eunoe.runs.approvals import admitted
 from eunoe.runs.feed import Feed
 from eunoe.runs.jobs import Jobs
-from eunoe.store import budgets, conversations, lists, repeats, runs
+from eunoe.store import budgets, conversations, lists, repeats, runs, waiting
 from eunoe.store.db import Actor, Database, ReferenceMissing, Tx, UniqueViolated
 from eunoe.store.runs import Origin
 
@@ -161,7 +161,7 @@ async def _begun(
         try:
             async with feed.opening(run), db.write(actor) as tx:
                 await _first_of_all(tx, run, submission)
-                if submission.busy == "queue" and await line.is_waited_for(tx, run.list_id):
+                if submission.busy == "queue" and await waiting.first(tx, run.list_id):
                     raise ListBusy(run_id=None)
                 await _insert(tx, run, origin, submission, said)
                 if claim is not None and not await claim(tx, run.id):

@@ -63,10 +63,10 @@ def bound(
 class Fields(dict[str, Any]):
     """What came for a class that stayed with the client: read by key, or by name as its fields."""
 
-    def __getattr__(self, name: str) -> Any:
-        if name in self:
+    def __getattribute__(self, name: str) -> Any:
+        if name in self:  # also one that a dictionary has a method for, as `items`
             return self.model_validate(self[name])
-        raise AttributeError(name)
+        return super().__getattribute__(name)
 
     @classmethod
     def model_validate(cls, value: Any) -> Any:

@@ -30,7 +30,7 @@ def plain(value: Any) -> Any:
         case str() | int() | float() | bool() | None:
             found = value
         case dict():
-            pairs = cast("dict[Any, Any]", value)
+            pairs = dict(cast("dict[Any, Any]", value))
             found = {_key(key): plain(item) for key, item in pairs.items()}
         case list() | tuple() | abc.Iterator():
             found = [plain(item) for item in cast("list[Any]", value)]

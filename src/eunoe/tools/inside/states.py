@@ -55,6 +55,12 @@ class Memory(Record):
 class AgentState(Record):
     """The agent without its tools and rules."""
 
+    memory: Memory
+
+    @property
+    def blocks(self) -> list[Record]:
+        return self.memory.blocks
+
     @classmethod
     def of(cls, fields: dict[str, Any] | None) -> "AgentState | None":
         if fields is None:
