@@ -236,7 +236,7 @@ async def test_the_environment_is_what_is_declared(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "of-the-server")
-    source = "import os\ndef act():\n  return dict(os.environ)"
+    source = "import os, warnings\ndef act():\n  warnings.warn('w')\n  return dict(os.environ)"
     ran = await sandbox.run(
         program(source, environment={"A": "agent", "B": "agent"}),
         arguments={},
@@ -252,6 +252,7 @@ async def test_the_environment_is_what_is_declared(
     }
     assert {"PYTHONWARNINGS", "NO_COLOR", "TERM", "PYTHONUNBUFFERED"} <= ran.output.keys()
     assert "of-the-server" not in json.dumps(ran.output)
+    assert ran.stderr == ()
 
 
 @pytest.mark.rule("X23")

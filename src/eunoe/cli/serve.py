@@ -37,7 +37,9 @@ _GARBAGE: Final = 10_000
 
 def serve(*, host: str | None, port: int | None, workers: int | None, secure: bool) -> int:
     """Serve until told to stop. Raises `CommandFailed` when the address cannot be had."""
-    made_up = secrets.token_urlsafe(_PASSWORD_BYTES) if secure and not _has_password() else None
+    # A host that lacks a password is not yet refused.
+    set_one = settings.load(host="127.0.0.1").password if secure else ""
+    made_up = secrets.token_urlsafe(_PASSWORD_BYTES) if set_one is None else None
     configured = settings.load(
         host=host,
         port=port,
@@ -76,11 +78,6 @@ def _application(configured: Settings) -> Application:
     gc.freeze()
     gc.set_threshold(_GARBAGE)
     return app
-
-
-def _has_password() -> bool:
-    """Whether a password is set. A host that lacks one is not yet refused here."""
-    return settings.load(host="127.0.0.1").password is not None
 
 
 def bound(configured: Settings) -> socket.socket:

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, Final, NoReturn
@@ -83,6 +84,7 @@ def _prepare(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = [request["name"]]
+    warnings.simplefilter("ignore")  # as PYTHONWARNINGS has it, which is read at a start alone
     sys.path[:0] = [*request["paths"], ""]
     # The process was started with other files in their places.
     sys.stdout, sys.stderr = map(_stream, (1, 2))
