@@ -113,6 +113,18 @@ async def test_code_can_call_the_tools_it_names_and_gets_no_others(executor: Not
     assert executor.last.libraries.keys() == {"double"}
 
 
+@pytest.mark.rule("X14")
+async def test_python_that_is_said_to_be_json_is_run(executor: Noting) -> None:
+    double = replace(custom("double", "def double(n):\n  return n * 2"), source_type="json")
+    around = CustomTools(agent=AGENT, executor=executor, surroundings=Around(SECRETS))
+    result = await around.run(double, {"n": 21})
+    assert isinstance(result, ToolResult)
+    assert (result.ok, result.output) == (True, "42")
+    bare = await around.run(replace(double, source_code=None), {"n": 21})
+    assert isinstance(bare, ToolResult)
+    assert (bare.ok, bare.output) == (False, "`double` has no code that could be run.")
+
+
 async def test_other_languages_are_refused_in_words(executor: Noting) -> None:
     ok, output = await ran(executor, "1", language="java")
     assert not ok

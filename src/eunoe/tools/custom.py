@@ -32,18 +32,19 @@ class CustomTools:
 
     async def run(self, tool: Tool, arguments: Json) -> ToolResult | StateWrite:
         """Run one call; what a tool changed in the memory it was given goes with its result."""
-        if tool.source_type not in {"python", "typescript"}:
+        # One that V1's own editor made says `json` of a source in Python.
+        if not tool.source_code:
             return ToolResult(ok=False, output=f"`{tool.name}` has no code that could be run.")
         try:
-            function, asked = called_function(tool.source_code or "", tool.source_type, tool.name)
+            function, asked = called_function(tool.source_code, tool.source_type, tool.name)
         except EunoeError as error:
             return ToolResult(ok=False, output=str(error), stderr=(str(error),))
         blocks = await self.surroundings.blocks() if "agent_state" in asked else ()
         program = Program(
             name=tool.name,
             function=function,
-            source=tool.source_code or "",
-            language="python" if tool.source_type == "python" else "typescript",
+            source=tool.source_code,
+            language="typescript" if tool.source_type == "typescript" else "python",
             schema=tool.parameters,
             requirements=requirements(tool.pip_requirements),
             npm_requirements=requirements(tool.npm_requirements),

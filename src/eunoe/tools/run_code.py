@@ -49,7 +49,9 @@ async def run_code(
     scripted = language in _SCRIPTS
     called = set[str]() if scripted else _names(code) & tools.keys()
     named = [tools[name] for name in sorted(called)]
-    given = [tool for tool in named if tool.tool_type == "custom" and tool.source_type == "python"]
+    given = [
+        tool for tool in named if tool.tool_type == "custom" and tool.source_type != "typescript"
+    ]
     program = Program(
         name=RUN_CODE,
         function=RUN_CODE if scripted else "",
