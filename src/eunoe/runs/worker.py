@@ -309,7 +309,7 @@ class Worker:
             ),
             journal=journal,
             emit=journal.recorder.emit,
-            dialect=Aloud(sends=_sends(loaded.tools))
+            dialect=Aloud(sends=any(tool.name == SEND_MESSAGE for tool in loaded.tools))
             if options.aloud
             else dialect_of(agent, config),
             cancellation=cancellation,
@@ -337,10 +337,6 @@ async def _voiced(loaded: _Loaded, *, models: Models, overridden: bool) -> Agent
     handle = None if overridden else conversation.model
     listed = None if handle is None else await models.resolve(handle)
     return voiced(loaded.agent, conversation, listed=listed)
-
-
-def _sends(held: Sequence[Tool]) -> bool:
-    return any(tool.name == SEND_MESSAGE for tool in held)
 
 
 def _has_searched(run: Run, kept: Kept) -> bool:
