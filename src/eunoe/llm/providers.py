@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from eunoe.domain.models import Category, EmbeddingListing, ModelListing
@@ -42,6 +42,8 @@ _FAMILIES: Final[dict[str, Family]] = {
     "google_ai": "google",
     "google_vertex": "google",
 }
+_AT_ONCE: Final = frozenset({"api_key", "base_url"})
+"""What makes a provider exist that needs nothing in particular."""
 _LOCAL: Final = frozenset({"ollama", "vllm", "sglang", "lmstudio_openai"})
 
 
@@ -92,39 +94,34 @@ class ProviderConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variables:
-    """The environment variables that make a provider exist: its key, or what `needs` names.
+    """The environment variables that make a provider exist: its key or address, or all of `needs`.
 
-    `headers` are pairs of a variable and the header that its value goes into.
+    `values` are those of the fields of its `ProviderConfig`, `headers` those of its headers.
     """
 
     name: str
     provider_type: str
-    key: str | None = None
-    url: str | None = None
+    values: Mapping[str, str]
     needs: tuple[str, ...] = ()
-    access_key: str | None = None
-    session: str | None = None
-    region: str | None = None
-    project: str | None = None
-    api_version: str | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def _hosted(name: str, *, headers: tuple[tuple[str, str], ...] = ()) -> Variables:
+def _of(
+    name: str, *, speaks: str | None = None, needs: Sequence[str] = (), **values: str
+) -> Variables:
+    return Variables(name=name, provider_type=speaks or name, values=values, needs=tuple(needs))
+
+
+def _hosted(name: str, headers: Mapping[str, str] | None = None) -> Variables:
     """Return the variables of a service that has a key and, behind a proxy, another address."""
     upper = name.upper()
-    return Variables(
-        name=name,
-        provider_type=name,
-        key=f"{upper}_API_KEY",
-        url=f"{upper}_BASE_URL",
-        headers=headers,
-    )
+    values = {"api_key": f"{upper}_API_KEY", "base_url": f"{upper}_BASE_URL"}
+    return Variables(name=name, provider_type=name, values=values, headers=headers or {})
 
 
 def _addressed(name: str, key: str, url: str, *, speaks: str | None = None) -> Variables:
     """Return the variables of a server of one's own, which is there once it has an address."""
-    return Variables(name=name, provider_type=speaks or name, key=key, url=url, needs=(url,))
+    return _of(name, speaks=speaks, needs=[url], api_key=key, base_url=url)
 
 
 VARIABLES: Final = (
@@ -135,29 +132,24 @@ VARIABLES: Final = (
     _addressed("vllm", "VLLM_API_KEY", "VLLM_API_BASE"),
     _addressed("sglang", "SGLANG_API_KEY", "SGLANG_API_BASE"),
     _addressed("llamacpp", "LLAMACPP_API_KEY", "LLAMACPP_BASE_URL", speaks="openai"),
-    Variables(
-        name="azure",
-        provider_type="azure",
-        key="AZURE_API_KEY",
-        url="AZURE_BASE_URL",
-        needs=("AZURE_BASE_URL",),
+    _of(
+        "azure",
+        needs=["AZURE_BASE_URL"],
+        api_key="AZURE_API_KEY",
+        base_url="AZURE_BASE_URL",
         api_version="AZURE_API_VERSION",
     ),
-    Variables(
-        name="bedrock",
-        provider_type="bedrock",
-        key="AWS_SECRET_ACCESS_KEY",
+    _of(
+        "bedrock",
+        api_key="AWS_SECRET_ACCESS_KEY",
         access_key="AWS_ACCESS_KEY_ID",
-        session="AWS_SESSION_TOKEN",
+        session_token="AWS_SESSION_TOKEN",  # noqa: S106 - the name of a variable
         region="AWS_DEFAULT_REGION",
     ),
-    Variables(
-        name="google_ai", provider_type="google_ai", key="GEMINI_API_KEY", url="GEMINI_BASE_URL"
-    ),
-    Variables(
-        name="google_vertex",
-        provider_type="google_vertex",
-        needs=("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"),
+    _of("google_ai", api_key="GEMINI_API_KEY", base_url="GEMINI_BASE_URL"),
+    _of(
+        "google_vertex",
+        needs=["GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"],
         project="GOOGLE_CLOUD_PROJECT",
         region="GOOGLE_CLOUD_LOCATION",
     ),
@@ -168,10 +160,7 @@ VARIABLES: Final = (
     _hosted("groq"),
     _hosted("minimax"),
     _hosted("mistral"),
-    _hosted(
-        "openrouter",
-        headers=(("OPENROUTER_REFERER", "http-referer"), ("OPENROUTER_TITLE", "x-title")),
-    ),
+    _hosted("openrouter", {"http-referer": "OPENROUTER_REFERER", "x-title": "OPENROUTER_TITLE"}),
     _hosted("together"),
     _hosted("xai"),
     _hosted("zai"),
@@ -181,50 +170,27 @@ VARIABLES: Final = (
 
 def variable_names() -> tuple[str, ...]:
     """Return the name of every environment variable that configures a provider."""
-    return tuple(
-        name
-        for v in VARIABLES
-        for name in (
-            v.key,
-            v.url,
-            v.access_key,
-            v.session,
-            v.project,
-            v.region,
-            v.api_version,
-            *(variable for variable, _ in v.headers),
-        )
-        if name is not None
-    )
+    return tuple(name for v in VARIABLES for name in (*v.values.values(), *v.headers.values()))
 
 
 def providers_from(values: Mapping[str, str]) -> list[ProviderConfig]:
     """Return the providers that the environment `values` configures; an empty value is none."""
-
-    def value(name: str | None) -> str | None:
-        return (values.get(name) or "").strip() or None if name else None
-
+    said = {name: text for name, value in values.items() if (text := value.strip())}
     found: list[ProviderConfig] = []
-    for variables in VARIABLES:
-        key, url = value(variables.key), value(variables.url)
-        if not (all(map(value, variables.needs)) if variables.needs else url or key):
+    for one in VARIABLES:
+        given = {name: said[variable] for name, variable in one.values.items() if variable in said}
+        if not (all(name in said for name in one.needs) if one.needs else _AT_ONCE & given.keys()):
             continue
+        given["base_url"] = base_url(one.provider_type, given.get("base_url"))
+        headers = {
+            name: said[variable] for name, variable in one.headers.items() if variable in said
+        }
         found.append(
             ProviderConfig(
-                name=variables.name,
-                provider_type=variables.provider_type,
-                base_url=base_url(variables.provider_type, url),
-                api_key=key,
-                access_key=value(variables.access_key),
-                session_token=value(variables.session),
-                region=value(variables.region),
-                project=value(variables.project),
-                api_version=value(variables.api_version),
-                headers={
-                    header: given
-                    for variable, header in variables.headers
-                    if (given := value(variable)) is not None
-                },
+                name=one.name,
+                provider_type=one.provider_type,
+                headers=headers,
+                **cast("Any", given),
             )
         )
     return found
