@@ -18,7 +18,7 @@ from eunoe.llm.chat_stream import EventLines, Reply, whole
 from eunoe.llm.connection import Client, Timeouts, blocks_of, body_of, waits
 from eunoe.llm.dialects import dialect_of
 from eunoe.llm.faults import Origin, disconnection, refusal
-from eunoe.llm.retries import Retries, wait_s
+from eunoe.llm.retries import Attempts, Retries
 from eunoe.llm.text_calls import TextCalls
 from eunoe.llm.transcripts import Transcripts
 
@@ -54,32 +54,24 @@ class ChatModel:
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
         base_url = str(self._client.base_url)
         body = orjson.dumps(chat_body(request, base_url=base_url, transcripts=self._transcripts))
-        deadline = time.monotonic() + self._timeouts.total_s
-        attempt = 0
+        attempts = Attempts(self._retries, total_s=self._timeouts.total_s)
         while True:
             begun = False
             calls = self._text_calls(request)
             try:
-                async with aclosing(self._attempt(body, request, deadline)) as batches:
+                async with aclosing(self._attempt(body, request, attempts.deadline)) as batches:
                     async for batch in batches:
                         begun = begun or bool(batch)
                         for event in calls.read(batch) if calls else batch:
                             yield event
             except ModelError as error:
-                wait = wait_s(
-                    error,
-                    attempt=attempt,
-                    left_s=deadline - time.monotonic(),
-                    retries=self._retries,
-                )
-                if begun or wait is None:
+                if begun:
                     for event in calls.flush() if calls else ():
                         yield event
                     raise
+                await attempts.again(error)
             else:
                 return
-            attempt += 1
-            await asyncio.sleep(wait)
 
     async def preview(self, request: ModelRequest) -> Json:
         """Return the body that would be sent."""

@@ -1,8 +1,6 @@
 """Vectors from providers that speak OpenAI's embeddings."""
 
-import asyncio
 import base64
-import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from eunoe.errors import (
 from eunoe.llm.catalog import known_dimensions
 from eunoe.llm.connection import Timeouts, body_of
 from eunoe.llm.faults import Origin, disconnection, refusal
-from eunoe.llm.retries import Retries, wait_s
+from eunoe.llm.retries import Attempts, Retries
 
 Vector: TypeAlias = tuple[float, ...]
 
@@ -70,18 +68,12 @@ class ChatEmbedder:
         return [*await self._halving(inputs[:middle]), *await self._halving(inputs[middle:])]
 
     async def _asked(self, inputs: Sequence[str]) -> list[Vector]:
-        deadline = time.monotonic() + self.timeouts.total_s
-        attempt = 0
+        attempts = Attempts(self.retries, total_s=self.timeouts.total_s)
         while True:
             try:
                 return self._vectors(await self._post(inputs), count=len(inputs))
             except ModelError as error:
-                left_s = deadline - time.monotonic()
-                wait = wait_s(error, attempt=attempt, left_s=left_s, retries=self.retries)
-                if wait is None:
-                    raise
-            attempt += 1
-            await asyncio.sleep(wait)
+                await attempts.again(error)
 
     async def _post(self, inputs: Sequence[str]) -> bytes:
         body: Json = {"model": self.model, "input": inputs, "encoding_format": "float"}

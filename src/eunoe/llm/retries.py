@@ -1,6 +1,8 @@
 """When to ask a provider again, and after how long (FIX-68)."""
 
+import asyncio
 import random
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -66,3 +68,21 @@ def wait_s(error: ModelError, *, attempt: int, left_s: float, retries: Retries) 
         longest = min(retries.longest_s, retries.first_s * 2**attempt)
         wait = longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
     return wait if wait < left_s else None
+
+
+class Attempts:
+    """The attempts at one request, which may take until `deadline`, the waits between included."""
+
+    def __init__(self, retries: Retries, *, total_s: float) -> None:
+        self.deadline = time.monotonic() + total_s
+        self._retries = retries
+        self._failed = 0
+
+    async def again(self, error: ModelError) -> None:
+        """Wait until the next attempt is due; raise `error` where there is to be none."""
+        left_s = self.deadline - time.monotonic()
+        wait = wait_s(error, attempt=self._failed, left_s=left_s, retries=self._retries)
+        if wait is None:
+            raise error
+        self._failed += 1
+        await asyncio.sleep(wait)

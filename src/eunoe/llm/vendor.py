@@ -19,7 +19,7 @@ from eunoe.errors import ModelError, ModelRequestRefused, ModelTimedOut
 from eunoe.llm.connection import Timeouts
 from eunoe.llm.faults import Origin
 from eunoe.llm.providers import ProviderConfig
-from eunoe.llm.retries import Retries, wait_s
+from eunoe.llm.retries import Attempts, Retries
 
 Wire: TypeAlias = Literal["anthropic", "google", "bedrock", "responses"]
 
@@ -72,8 +72,7 @@ class VendorModel:
                 f"{self._origin.name} tells no log probabilities; leave return_logprobs out."
             )
         talker = await self._opened()
-        deadline = time.monotonic() + self._timeouts.total_s
-        attempt = 0
+        attempts = Attempts(self._retries, total_s=self._timeouts.total_s)
         while True:
             begun = False
             try:
@@ -81,17 +80,14 @@ class VendorModel:
                     async for event in events:
                         begun = True
                         yield event
-                        if time.monotonic() > deadline:
+                        if time.monotonic() > attempts.deadline:
                             raise ModelTimedOut(f"{self._origin.name} took too long to answer.")
             except ModelError as error:
-                left_s = deadline - time.monotonic()
-                wait = wait_s(error, attempt=attempt, left_s=left_s, retries=self._retries)
-                if begun or wait is None:
+                if begun:
                     raise
+                await attempts.again(error)
             else:
                 return
-            attempt += 1
-            await asyncio.sleep(wait)
 
     async def preview(self, request: ModelRequest) -> dict[str, object]:
         """Return the body that the library would send, by letting it send to nobody."""
