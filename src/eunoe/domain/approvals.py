@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
+from eunoe.domain.alike import alike
 from eunoe.domain.messages import Answer, ClientReturn, Decision, Image, Message, Text, ToolCall
 from eunoe.domain.tool_rules import DENIED
 from eunoe.domain.tools import ToolResult
@@ -151,13 +152,7 @@ def _outcome(answer: Answer) -> ToolResult | None:
             why = f" The reason given: {reason}" if reason else ""
             return ToolResult(ok=False, output=f"{DENIED} The user did not allow this call.{why}")
         case ClientReturn():
-            return ToolResult(
-                ok=answer.ok,
-                output=answer.output,
-                stdout=answer.stdout,
-                stderr=answer.stderr,
-                parts=answer.parts,
-            )
+            return alike(ToolResult, answer)
         case _:
             assert_never(answer)
 

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from eunoe.domain.agent_states import AgentState
 from eunoe.domain.agents import AgentType, CompactionSettings
+from eunoe.domain.alike import alike
 from eunoe.domain.blocks import Block, BlockDraft
 from eunoe.domain.call_policies import CallPolicies
-from eunoe.domain.drafts import AgentDraft, CompactionPatch, OpeningMessage
+from eunoe.domain.drafts import AgentDraft, CompactionPatch, ModelWish, OpeningMessage
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, ModelConfig
 
@@ -49,10 +50,6 @@ _OF_BLOCK: Final = (
     "label", "value", "limit", "description", "read_only", "approve_writes", "metadata", "tags",
     "hidden", "preserve_on_migration",
 )  # fmt: skip
-_TAKEN: Final = tuple(one.name for one in fields(Snapshot) if one.name not in {"blocks", "tools"})
-_GIVEN: Final = {one.name for one in fields(AgentDraft)} & set(_TAKEN) - {
-    "model", "embedding", "compaction", "tags",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +93,9 @@ class Instance:
 
 def snapshot_of(state: AgentState) -> Snapshot:
     """Return what an agent is like, its blocks and tools included."""
-    taken = {name: getattr(state.agent, name) for name in _TAKEN}
-    return Snapshot(
-        **taken,
+    return alike(
+        Snapshot,
+        state.agent,
         blocks=tuple(_block(block) for block in state.blocks),
         tools=tuple(sorted(tool.name for tool in state.tools)),
     )
@@ -121,8 +118,11 @@ def draft_of(
         replace(block, value=filled(block.value, instance.variables), **origin)
         for block in snapshot.blocks
     )
-    draft = AgentDraft(
-        **{name: getattr(snapshot, name) for name in _GIVEN},
+    draft = alike(
+        AgentDraft,
+        snapshot,
+        model=ModelWish(),
+        embedding=None,
         name=instance.name,
         compaction=CompactionPatch(changes=asdict(snapshot.compaction)),
         memory_blocks=blocks,

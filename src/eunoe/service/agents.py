@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from eunoe import ids
 from eunoe.domain.agent_states import AgentState, Relation
 from eunoe.domain.agents import Agent, AgentType
+from eunoe.domain.alike import alike
 from eunoe.domain.base_tools import (
     MULTI_AGENT,
     base_rules,
@@ -276,30 +277,18 @@ def _agent(
     actor: Actor,
     at: datetime,
 ) -> Agent:
-    return Agent(
+    return alike(
+        Agent,
+        draft,
         id=ids.new("agent"),
         name=draft.name or random_name(),
-        agent_type=draft.agent_type,
         system=default_system(draft.agent_type) if draft.system is None else draft.system,
         model=config,
         embedding=embedding,
         compaction=filled(draft.compaction, model=config),
-        description=draft.description,
-        metadata=draft.metadata,
         timezone=draft.timezone or "UTC",
         tool_rules=_rules(draft, config, held),
-        tags=draft.tags,
         message_buffer_autoclear=draft.message_buffer_autoclear or _forgets(draft.agent_type),
-        enable_sleeptime=draft.enable_sleeptime,
-        response_format=draft.response_format,
-        hidden=draft.hidden,
-        max_files_open=draft.max_files_open,
-        per_file_view_window_char_limit=draft.per_file_view_window_char_limit,
-        project_id=draft.project_id,
-        template_id=draft.template_id,
-        base_template_id=draft.base_template_id,
-        deployment_id=draft.deployment_id,
-        call_policies=draft.call_policies,
         **made_by(actor, at=at),
     )
 

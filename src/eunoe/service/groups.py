@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from eunoe import ids
+from eunoe.domain.alike import alike
 from eunoe.domain.groups import Group, GroupDraft, GroupPatch
 from eunoe.domain.inputs import InputMessage
 from eunoe.domain.messages import Message
@@ -63,15 +64,11 @@ def _inputs(lines: Sequence[Message]) -> tuple[InputMessage, ...]:
 
 async def create(db: Database, actor: Actor, draft: GroupDraft) -> Group:
     """Make a group; raise `Missing` for agents or blocks that are not there (21.11)."""
-    group = Group(
+    group = alike(
+        Group,
+        draft,
         id=ids.new("group"),
-        manager_type=draft.manager_type,
-        agent_ids=draft.agent_ids,
-        description=draft.description,
-        shared_block_ids=draft.shared_block_ids,
         turns_counter=-1 if draft.manager_type == "sleeptime" else None,
-        project_id=draft.project_id,
-        hidden=draft.hidden,
         **made_by(actor),
         **draft.config,
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from eunoe import ids
 from eunoe.domain.agent_states import AgentState, Relation
+from eunoe.domain.alike import alike
 from eunoe.domain.blocks import Block
 from eunoe.domain.identities import Identity, IdentityDraft, IdentityPatch, Property, merged
 from eunoe.errors import Missing
@@ -146,13 +147,11 @@ async def give(tx: Tx, agent_id: str, identity_ids: Sequence[str]) -> None:
 
 
 async def _made(tx: Tx, draft: IdentityDraft) -> Identity:
-    made = Identity(
+    made = alike(
+        Identity,
+        draft,
         id=ids.new("identity"),
         organization_id=tx.actor.organization_id,
-        identifier_key=draft.identifier_key,
-        name=draft.name,
-        identity_type=draft.identity_type,
-        project_id=draft.project_id,
         properties=merged(draft.properties or (), ()),
         **made_by(tx.actor),
     )

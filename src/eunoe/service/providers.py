@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from eunoe import ids
 from eunoe.domain.addresses import is_reachable
+from eunoe.domain.alike import alike
 from eunoe.domain.providers import Provider, ProviderDraft, ProviderPatch
 from eunoe.errors import Invalid, ModelError, ProviderExists, ProviderInvalid
 from eunoe.llm.brought import BroughtProviders, Load
@@ -112,16 +113,8 @@ async def known(tx: Tx, provider_id: str, *, keys: bool = False, held: bool = Fa
 
 def config_of(provider: Provider) -> ProviderConfig:
     """Return how the provider is asked; its type's own address where none was given."""
-    return ProviderConfig(
-        name=provider.name,
-        provider_type=provider.provider_type,
-        base_url=base_url(provider.provider_type, provider.base_url),
-        api_key=provider.api_key,
-        access_key=provider.access_key,
-        region=provider.region,
-        api_version=provider.api_version,
-        category="byok",
-    )
+    url = base_url(provider.provider_type, provider.base_url)
+    return alike(ProviderConfig, provider, base_url=url, category="byok")
 
 
 _NO_ADDRESS: Final = frozenset({"bedrock"})

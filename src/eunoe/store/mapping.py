@@ -1,19 +1,15 @@
 """Between the rows of a table and the values they stand for: one mapping a table, both ways."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import Field, dataclass, fields
-from typing import Any, ClassVar, Final, Generic, Protocol, TypedDict, TypeVar, Unpack
+from dataclasses import dataclass, fields
+from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack
 
+from eunoe.domain.alike import Dataclass
 from eunoe.store import codec
 from eunoe.store.db import Row, Tx, Value, from_micros, optional_micros
 from eunoe.store.paging import Listing, UnknownCursor
 
-
-class _Dataclass(Protocol):
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
-
-
-T = TypeVar("T", bound=_Dataclass)
+T = TypeVar("T", bound=Dataclass)
 
 
 def _same(value: Any) -> Any:

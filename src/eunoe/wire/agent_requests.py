@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from eunoe.domain.agents import AgentType, CompactionMode
+from eunoe.domain.alike import alike
 from eunoe.domain.drafts import AgentDraft, AgentPatch, CompactionPatch, ModelWish, OpeningMessage
 from eunoe.domain.messages import Json
 from eunoe.domain.runs import StopReason
@@ -238,8 +239,7 @@ class CreateAgentBody(_AgentBody):
     async def instance(self, *, fetch: FetchImage) -> Instance:
         """Return what is particular to the agent that is made of `from_template`."""
         draft = await self.draft(fetch=fetch)
-        said = {name: getattr(draft, name) for name in _AS_DRAFTED}
-        return Instance(variables=self.memory_variables or {}, **said)
+        return alike(Instance, draft, variables=self.memory_variables or {})
 
     def _create_wish(self) -> ModelWish:
         wish = self.wish()
@@ -254,7 +254,6 @@ _OF_AN_INSTANCE: Final = {
     "from_template", "memory_variables", "name", "tags", "initial_message_sequence",
     "identity_ids", "secrets", "tool_exec_environment_variables", "project",
 }  # fmt: skip
-_AS_DRAFTED: Final = ("name", "tags", "opening", "identity_ids", "secrets")
 _SAID_BY_TEMPLATE: Final = "The template says {}; leave that out, and change the agent afterwards."
 
 

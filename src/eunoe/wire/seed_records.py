@@ -5,9 +5,10 @@ A record is not what is stored: `stored` makes that of it.
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 from eunoe import ids
+from eunoe.domain.alike import alike
 from eunoe.domain.messages import Json, Message, Part, Role, Text, ToolCall, ToolReturn
 from eunoe.wire.content import envelope_of
 
@@ -84,23 +85,18 @@ class Record:
     approvals: tuple[Decision | ReturnRecord, ...] = ()
 
 
-_ALIKE: Final = (
-    "id", "role", "agent_id", "created_at", "model", "name", "otid", "sender_id", "group_id",
-    "step_id", "run_id",
-)  # fmt: skip
-"""What a record has as a message has it."""
-
-
 def stored(record: Record) -> Message:
     """Return a record as a message that the store, the window and the wire take."""
-    return Message(
-        **{name: getattr(record, name) for name in _ALIKE},
+    return alike(
+        Message,
+        record,
         content=() if record.role == "tool" else record.content,
         calls=tuple(
             ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
             for call in record.tool_calls or ()
         ),
         returns=tuple(_returned(record, one) for one in record.tool_returns),
+        approvals=(),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from eunoe.domain.alike import alike
 from eunoe.domain.runs import StopReason
 from eunoe.errors import Missing
 from eunoe.http.callers import RelationsDep
@@ -47,17 +48,10 @@ class Asked:
     show_hidden_agents: Annotated[bool | None, Query(include_in_schema=False)] = None
 
     def where(self) -> AgentFilter:
-        return AgentFilter(
-            name=self.name,
-            query_text=self.query_text,
+        return alike(
+            AgentFilter,
+            self,
             tags=tuple(dict.fromkeys(self.tags or ())),
-            match_all_tags=self.match_all_tags,
-            project_id=self.project_id,
-            template_id=self.template_id,
-            base_template_id=self.base_template_id,
-            created_by_id=self.created_by_id,
-            last_stop_reason=self.last_stop_reason,
-            identity_id=self.identity_id,
             identifier_keys=tuple(self.identifier_keys or ()),
             show_hidden=bool(self.show_hidden_agents),
         )

@@ -7,6 +7,7 @@ from fastapi import Depends, Query
 from pydantic import Field
 from starlette.responses import Response
 
+from eunoe.domain.alike import alike
 from eunoe.http.callers import RelationsDep
 from eunoe.http.deps import Me, given
 from eunoe.http.pages import page_of
@@ -53,12 +54,10 @@ class Counted:
         """Return the filter; without any, everything counts, hidden blocks and templates too."""
         asked = (self.label, self.name, self.tags, self.project_id)
         narrowed = self.templates_only or any(one is not None for one in asked)
-        return BlockFilter(
-            label=self.label,
-            name=self.name,
+        return alike(
+            BlockFilter,
+            self,
             tags=tuple(dict.fromkeys(self.tags or ())),
-            match_all_tags=self.match_all_tags,
-            project_id=self.project_id,
             templates_only=self.templates_only if narrowed else None,
             show_hidden=True,
         )
@@ -85,20 +84,13 @@ class Asked:
     show_hidden_blocks: Annotated[bool | None, Query(include_in_schema=False)] = None
 
     def where(self) -> BlockFilter:
-        return BlockFilter(
-            label=self.label,
-            label_search=self.label_search,
-            name=self.name,
-            value_search=self.value_search,
-            description_search=self.description_search,
+        return alike(
+            BlockFilter,
+            self,
             tags=tuple(dict.fromkeys(self.tags or ())),
-            match_all_tags=self.match_all_tags,
-            project_id=self.project_id,
-            templates_only=self.templates_only,
             connected_gt=self.connected_to_agents_count_gt,
             connected_lt=self.connected_to_agents_count_lt,
             connected_eq=tuple(self.connected_to_agents_count_eq or ()),
-            identity_id=self.identity_id,
             identifier_keys=tuple(self.identifier_keys or ()),
             show_hidden=bool(self.show_hidden_blocks),
         )

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Body, Depends, Query
 from starlette.responses import Response
 
+from eunoe.domain.alike import alike
 from eunoe.errors import Invalid
 from eunoe.http.deps import Me, given
 from eunoe.http.pages import After, Limit, Order, rows
@@ -44,11 +45,7 @@ class Asked:
     order_by: SortField = "created_at"
 
     def where(self) -> ConversationFilter:
-        return ConversationFilter(
-            agent_id=self.agent_id,
-            summary_search=self.summary_search,
-            archive_status=self.archive_status,
-        )
+        return alike(ConversationFilter, self)
 
     def page(self) -> Page:
         return Page(

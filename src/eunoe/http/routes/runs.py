@@ -8,6 +8,7 @@ from fastapi import Body, Depends, Path, Query
 from starlette.responses import Response
 
 from eunoe.domain import runs as domain
+from eunoe.domain.alike import alike
 from eunoe.domain.followups import run_of
 from eunoe.domain.runs import ACTIVE, RunStatus, StopReason, is_terminal
 from eunoe.domain.spans import spans_of, trace_id_of
@@ -66,12 +67,11 @@ class Asked:
     ascending: Annotated[bool, Query(deprecated=True)] = False
 
     def where(self) -> RunFilter:
-        return RunFilter(
+        return alike(
+            RunFilter,
+            self,
             agent_ids=(self.agent_id,) if self.agent_id else tuple(self.agent_ids or ()),
             statuses=_statuses(self.statuses, active=self.active),
-            background=self.background,
-            stop_reason=self.stop_reason,
-            conversation_id=self.conversation_id,
         )
 
     def page(self) -> Page:

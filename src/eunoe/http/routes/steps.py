@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Depends, Query
 from starlette.responses import Response
 
+from eunoe.domain.alike import alike
 from eunoe.errors import Invalid
 from eunoe.http.deps import Me, given
 from eunoe.http.pages import message_page_of, page_of
@@ -48,12 +49,10 @@ class Asked:
     end_date: str | None = None
 
     def where(self) -> StepFilter:
-        return StepFilter(
-            agent_id=self.agent_id,
-            model=self.model,
+        return alike(
+            StepFilter,
+            self,
             trace_ids=tuple(self.trace_ids or ()),
-            feedback=self.feedback,
-            has_feedback=self.has_feedback,
             tags=tuple(self.tags or ()),
             start=_date(self.start_date),
             end=_date(self.end_date),

@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Query
 from starlette.responses import Response
 
 from eunoe.domain import agent_states
+from eunoe.domain.alike import alike
 from eunoe.domain.messages import Json
 from eunoe.domain.tools import ToolType
 from eunoe.errors import Invalid
@@ -66,15 +67,14 @@ class Asked:
     project_id: ProjectId = None
 
     def where(self, *, exclude_letta: bool = False) -> ToolFilter:
-        return ToolFilter(
-            name=self.name,
+        return alike(
+            ToolFilter,
+            self,
             names=_words(self.names),
             tool_ids=_words(self.tool_ids),
-            search=self.search,
             tool_types=_types(self.tool_types),
             exclude_tool_types=_types(self.exclude_tool_types),
             letta_only=True if self.return_only_letta_tools else False if exclude_letta else None,
-            project_id=self.project_id,
         )
 
 
