@@ -5,11 +5,10 @@ request needs them, and in a thread.
 """
 
 import asyncio
-import importlib
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias
 
 import orjson
 
@@ -30,20 +29,6 @@ class Talker(Protocol):
     def attempt(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]: ...
 
     async def aclose(self) -> None: ...
-
-
-class Talking(Protocol):
-    """Makes the `Talker` of a provider."""
-
-    def __call__(
-        self,
-        provider: ProviderConfig,
-        *,
-        wire: Wire,
-        origin: Origin,
-        timeouts: Timeouts,
-        catch: Callable[[bytes], None] | None = None,
-    ) -> Talker: ...
 
 
 class VendorModel:
@@ -92,7 +77,7 @@ class VendorModel:
     async def preview(self, request: ModelRequest) -> dict[str, object]:
         """Return the body that the library would send, by letting it send to nobody."""
         caught: list[bytes] = []
-        talker = await self._made(catch=caught.append)
+        talker = await asyncio.to_thread(self._made, caught.append)
         try:
             async with aclosing(talker.attempt(request)) as events:
                 async for _ in events:
@@ -113,14 +98,14 @@ class VendorModel:
     async def _opened(self) -> Talker:
         async with self._opening:
             if self._talker is None:
-                self._talker = await self._made()
+                self._talker = await asyncio.to_thread(self._made)
             return self._talker
 
-    async def _made(self, catch: Callable[[bytes], None] | None = None) -> Talker:
-        module = await asyncio.to_thread(importlib.import_module, "eunoe.llm.vendor_talker")
-        talking = cast("Talking", module.talker)
-        return await asyncio.to_thread(
-            talking,
+    def _made(self, catch: Callable[[bytes], None] | None = None) -> Talker:
+        """Return who talks through the library, which is loaded for it; in a thread."""
+        from eunoe.llm.vendor_talker import talker  # noqa: PLC0415 - slow to load, see above
+
+        return talker(
             self._provider,
             wire=self._wire,
             origin=self._origin,
