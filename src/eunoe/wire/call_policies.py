@@ -9,8 +9,7 @@ from typing_extensions import TypedDict
 from eunoe.domain.call_policies import CallPolicies, CallPolicy, Effect, Verdict
 from eunoe.domain.messages import Json, Message
 from eunoe.wire.sends import CallbackUrl
-from eunoe.wire.shape import Strict
-from eunoe.wire.times import entity_time, optional_entity_time
+from eunoe.wire.shape import Strict, shown_as
 
 MOST_POLICIES: Final = 100
 _YEAR_S: Final = 31_536_000
@@ -82,16 +81,11 @@ class ApprovalWaits(TypedDict):
 
 
 def approval_waits(request: Message, *, expires_at: datetime | None) -> ApprovalWaits:
-    return {
-        "type": "approval_request",
-        "message_id": request.id,
-        "agent_id": request.agent_id,
-        "conversation_id": request.conversation_id,
-        "run_id": request.run_id,
-        "tool_calls": [
-            {"tool_call_id": call.id, "name": call.name, "arguments": call.arguments}
-            for call in request.calls
-        ],
-        "created_at": entity_time(request.created_at),
-        "expires_at": optional_entity_time(expires_at),
-    }
+    return shown_as(
+        ApprovalWaits,
+        request,
+        type="approval_request",
+        message_id=request.id,
+        tool_calls=[shown_as(WaitingCall, one, tool_call_id=one.id) for one in request.calls],
+        expires_at=expires_at,
+    )

@@ -8,8 +8,8 @@ from eunoe.domain.runs import Run, RunStatus
 from eunoe.runs.outcome import Outcome
 from eunoe.wire.jobs import Job
 from eunoe.wire.messages import Lens
+from eunoe.wire.shape import shown_as
 from eunoe.wire.stream import answer
-from eunoe.wire.times import optional_entity_time
 
 
 class RunCallback(TypedDict):
@@ -39,9 +39,4 @@ def job_callback(job: Job) -> JobCallback:
 def run_callback(run: Run, outcome: Outcome | None, lens: Lens) -> RunCallback:
     """Return what is told of a run; its answer is null where its events are no longer kept."""
     result = None if outcome is None else answer(outcome, lens)
-    return {
-        "run_id": run.id,
-        "status": run.status,
-        "completed_at": optional_entity_time(run.completed_at),
-        "metadata": {**run.metadata, "result": result},
-    }
+    return shown_as(RunCallback, run, run_id=run.id, metadata={**run.metadata, "result": result})

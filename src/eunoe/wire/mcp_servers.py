@@ -10,7 +10,7 @@ from eunoe.domain.mcp_connections import Progress
 from eunoe.domain.mcp_servers import HttpServer, McpConfig, McpServer, StdioServer
 from eunoe.domain.messages import Json
 from eunoe.errors import Invalid
-from eunoe.wire.shape import Strict
+from eunoe.wire.shape import Strict, shown_as
 from eunoe.wire.tools import tool
 
 
@@ -137,27 +137,14 @@ Server: TypeAlias = Stdio | Http
 def mcp_server(server: McpServer, *, masked: bool = True) -> Server:
     """Return a server; its secrets are shown to whoever just set them alone (16.3.3)."""
     config = domain.masked(server.config) if masked else server.config
+    named = {"id": server.id, "server_name": server.name}
     match config:
         case StdioServer():
-            return {
-                "id": server.id,
-                "mcp_server_type": "stdio",
-                "server_name": server.name,
-                "command": config.command,
-                "args": list(config.args),
-                "env": None if config.env is None else dict(config.env),
-            }
+            return shown_as(Stdio, config, **named, mcp_server_type="stdio")
         case HttpServer():
-            headers = config.custom_headers
-            return {
-                "id": server.id,
-                "mcp_server_type": config.kind,
-                "server_name": server.name,
-                "server_url": config.url,
-                "auth_header": config.auth_header,
-                "auth_token": config.auth_token,
-                "custom_headers": None if headers is None else dict(headers),
-            }
+            return shown_as(
+                Http, config, **named, mcp_server_type=config.kind, server_url=config.url
+            )
 
 
 def progress(step: Progress) -> Json:

@@ -1,6 +1,6 @@
 """Models on the wire: listings, and both forms of an agent's configuration (api 17)."""
 
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
@@ -9,19 +9,13 @@ from eunoe.domain.drafts import ModelWish
 from eunoe.domain.messages import Json
 from eunoe.domain.models import EmbeddingConfig, EmbeddingListing, ModelConfig, ModelListing
 from eunoe.wire.model_settings import ResponseFormat, format_of, temperature
+from eunoe.wire.providers import ProviderType
 from eunoe.wire.shape import Shape, shown_as
 
 EMBEDDING_CHUNK_SIZE: Final = 300
 EMBEDDING_BATCH_SIZE: Final = 32
 
-_PROVIDER_TYPES: Final = frozenset(
-    {
-        "anthropic", "azure", "baseten", "bedrock", "cerebras", "chatgpt_oauth", "deepseek",
-        "fireworks", "google_ai", "google_vertex", "groq", "hugging-face", "letta",
-        "lmstudio_openai", "minimax", "moonshot", "moonshot_coding", "mistral", "ollama",
-        "openai", "together", "vllm", "sglang", "openrouter", "xai", "zai", "zai_coding",
-    }
-)  # fmt: skip
+_PROVIDER_TYPES: Final = frozenset({*get_args(ProviderType), "moonshot", "moonshot_coding"})
 _ENDPOINT_TYPES: Final = frozenset(
     {
         "openai", "anthropic", "google_ai", "google_vertex", "azure", "groq", "ollama",

@@ -121,13 +121,13 @@ def shown_usage(usage: Usage) -> RunUsage:
         "completion_tokens": usage.completion_tokens,
         "prompt_tokens": usage.prompt_tokens,
         "total_tokens": usage.total_tokens,
-        "prompt_tokens_details": prompt_details(usage),
-        "completion_tokens_details": completion_details(usage),
+        "prompt_tokens_details": _prompt_details(usage),
+        "completion_tokens_details": _completion_details(usage),
         "cost_usd": usd(usage.cost_nanos),
     }
 
 
-def prompt_details(usage: Usage) -> UsageStatisticsPromptTokenDetails | None:
+def _prompt_details(usage: Usage) -> UsageStatisticsPromptTokenDetails | None:
     if usage.cached_input_tokens is None and usage.cache_write_tokens is None:
         return None
     return {
@@ -137,7 +137,7 @@ def prompt_details(usage: Usage) -> UsageStatisticsPromptTokenDetails | None:
     }
 
 
-def completion_details(usage: Usage) -> UsageStatisticsCompletionTokenDetails | None:
+def _completion_details(usage: Usage) -> UsageStatisticsCompletionTokenDetails | None:
     if usage.reasoning_tokens is None:
         return None
     return {"reasoning_tokens": usage.reasoning_tokens}
@@ -145,18 +145,16 @@ def completion_details(usage: Usage) -> UsageStatisticsCompletionTokenDetails | 
 
 def shown_metrics(run: runs.Run, *, organization_id: str, tools_used: list[str]) -> RunMetrics:
     """Return a run's times; `tools_used` holds tool ids (streaming 4.4)."""
-    return {
-        "id": run.id,
-        "organization_id": organization_id,
-        "agent_id": run.agent_id,
-        "project_id": None,
-        "run_start_ns": run.started_ns,
-        "run_ns": run.total_duration_ns,
-        "num_steps": run.step_count,
-        "tools_used": tools_used,
-        "template_id": None,
-        "base_template_id": None,
-    }
+    return shown_as(
+        RunMetrics,
+        run,
+        organization_id=organization_id,
+        run_start_ns=run.started_ns,
+        run_ns=run.total_duration_ns,
+        num_steps=run.step_count,
+        tools_used=tools_used,
+        **dict.fromkeys(("project_id", "template_id", "base_template_id")),
+    )
 
 
 def shown_span(span: Span, *, trace_id: str) -> RunSpan:
