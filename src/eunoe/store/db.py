@@ -10,6 +10,7 @@ Types are kept to what both agree on: text (JSON too), integers (booleans are 0 
 A transaction never spans a wait for a model, a tool or a socket.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
@@ -109,6 +110,40 @@ class Tx(Protocol):
     def raw(self) -> Any:
         """The driver's own connection, for what only that driver can do."""
         ...
+
+
+class OpenTx(ABC):
+    """What a transaction is on either engine, whatever runs its statements."""
+
+    def __init__(self, actor: Actor, *, sealer: Sealer) -> None:
+        self.actor = actor
+        self.sealer = sealer
+        self._statements = 0
+        self._failure: Exception | None = None
+
+    @property
+    def statements(self) -> int:
+        return self._statements
+
+    @abstractmethod
+    async def fetch(self, sql: str, *args: Value) -> list[Row]: ...
+
+    async def fetch_one(self, sql: str, *args: Value) -> Row | None:
+        rows = await self.fetch(sql, *args)
+        return rows[0] if rows else None
+
+    async def fetch_value(self, sql: str, *args: Value) -> Any:
+        row = await self.fetch_one(sql, *args)
+        return None if row is None else row[0]
+
+    def check(self) -> None:
+        """Raise what failed in this transaction: PostgreSQL answers its COMMIT with silence."""
+        if self._failure is not None:
+            raise self._failure
+
+    def end(self) -> None:
+        """Let no statement follow: the connection is somebody else's from here."""
+        self._failure = RuntimeError("The transaction has ended; do this inside its block.")
 
 
 class Database(Protocol):

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from eunoe import telemetry
-from eunoe.store.db import Actor, Dialect, Row, Value, committing
+from eunoe.store.db import Actor, Dialect, OpenTx, Row, Value, committing
 from eunoe.store.postgresql_connection import DRIVER_ERRORS, Connection, Pool, meaning, open_pool
 from eunoe.store.sealing import NO_KEYS, Sealer
 
@@ -14,19 +14,12 @@ T = TypeVar("T")
 _ACQUIRE_TIMEOUT_S: Final = 30
 
 
-class PostgresqlTx:
+class PostgresqlTx(OpenTx):
     dialect: Dialect = "postgresql"
 
     def __init__(self, connection: Connection, actor: Actor, *, sealer: Sealer = NO_KEYS) -> None:
-        self.actor = actor
-        self.sealer = sealer
+        super().__init__(actor, sealer=sealer)
         self._connection = connection
-        self._statements = 0
-        self._failure: Exception | None = None
-
-    @property
-    def statements(self) -> int:
-        return self._statements
 
     @property
     def raw(self) -> Any:
@@ -43,14 +36,6 @@ class PostgresqlTx:
     async def fetch(self, sql: str, *args: Value) -> list[Row]:
         return await self._run(lambda: self._connection.fetch(sql, *args))
 
-    async def fetch_one(self, sql: str, *args: Value) -> Row | None:
-        rows = await self.fetch(sql, *args)
-        return rows[0] if rows else None
-
-    async def fetch_value(self, sql: str, *args: Value) -> Any:
-        row = await self.fetch_one(sql, *args)
-        return None if row is None else row[0]
-
     async def _run(self, work: Callable[[], Awaitable[T]]) -> T:
         self.check()
         self._statements += 1
@@ -59,15 +44,6 @@ class PostgresqlTx:
         except (OSError, *DRIVER_ERRORS) as error:
             self._failure = meaning(error, closed=self._connection.is_closed())
             raise self._failure from error
-
-    def check(self) -> None:
-        """Raise what failed in this transaction: PostgreSQL answers its COMMIT with silence."""
-        if self._failure is not None:
-            raise self._failure
-
-    def end(self) -> None:
-        """Let no statement follow: the connection is somebody else's from here."""
-        self._failure = RuntimeError("The transaction has ended; do this inside its block.")
 
 
 class PostgresqlDatabase:

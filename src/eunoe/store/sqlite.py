@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import apsw
 
 from eunoe.errors import DatabaseUnreachable
-from eunoe.store.db import Actor, Dialect, Row, Value, committing
+from eunoe.store.db import Actor, Dialect, OpenTx, Row, Value, committing
 from eunoe.store.sealing import NO_KEYS, Sealer
 from eunoe.store.sqlite_connection import Connection, begin_patiently, connect, copy, meaning
 from eunoe.store.sqlite_lock import hold
@@ -28,7 +28,7 @@ _READERS: Final = 4
 _NAMES: Final = tuple(str(place) for place in range(1, 100))
 
 
-class SqliteTx:
+class SqliteTx(OpenTx):
     """Statements against one connection; with `scans`, each runs in a thread of it."""
 
     dialect: Dialect = "sqlite"
@@ -41,17 +41,10 @@ class SqliteTx:
         sealer: Sealer = NO_KEYS,
         scans: Executor | None = None,
     ) -> None:
-        self.actor = actor
-        self.sealer = sealer
+        super().__init__(actor, sealer=sealer)
         self.broken_by: apsw.Error | None = None
-        self._failure: Exception | None = None
         self._connection = connection
         self._scans = scans
-        self._statements = 0
-
-    @property
-    def statements(self) -> int:
-        return self._statements
 
     @property
     def raw(self) -> Connection:
@@ -73,14 +66,6 @@ class SqliteTx:
     async def fetch(self, sql: str, *args: Value) -> list[Row]:
         return await self._run(lambda: self._connection.execute(sql, _bindings(args)).fetchall())
 
-    async def fetch_one(self, sql: str, *args: Value) -> Row | None:
-        rows = await self.fetch(sql, *args)
-        return rows[0] if rows else None
-
-    async def fetch_value(self, sql: str, *args: Value) -> Any:
-        row = await self.fetch_one(sql, *args)
-        return None if row is None else row[0]
-
     async def _run(self, work: Callable[[], T]) -> T:
         self.check()
         self._statements += 1
@@ -92,15 +77,6 @@ class SqliteTx:
             self.broken_by = error
             self._failure = meaning(error)
             raise self._failure from error
-
-    def check(self) -> None:
-        """Raise what failed in this transaction, if anything did."""
-        if self._failure is not None:
-            raise self._failure
-
-    def end(self) -> None:
-        """Let no statement follow: the connection is somebody else's from here."""
-        self._failure = RuntimeError("The transaction has ended; do this inside its block.")
 
 
 class SqliteDatabase:
