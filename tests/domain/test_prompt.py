@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eunoe.domain.agents import AGENT_TYPES, AgentType
+from eunoe.domain.agents import AgentType
 from eunoe.domain.edit_text import LINE_NUMBER_WARNING
 from eunoe.domain.prompt import PromptFacts, is_current, stable_text, system_text
 from eunoe.domain.systems import default_system
@@ -40,7 +41,7 @@ def test_without_blocks_there_is_no_memory_section() -> None:
 
 @pytest.mark.rule("L13", "L14")
 @pytest.mark.parametrize("provider", ["anthropic", "openai", "bedrock"])
-@pytest.mark.parametrize("agent_type", AGENT_TYPES)
+@pytest.mark.parametrize("agent_type", get_args(AgentType))
 def test_line_numbers_are_for_anthropic_and_three_types(
     agent_type: AgentType, provider: str
 ) -> None:
@@ -211,7 +212,7 @@ def test_so_it_is_for_agents_without_memory(systems: tuple[str, str], facts: Pro
 
 
 @pytest.mark.rule("A2", "A14")
-@pytest.mark.parametrize("agent_type", AGENT_TYPES)
+@pytest.mark.parametrize("agent_type", get_args(AgentType))
 def test_built_in_prompts(agent_type: AgentType) -> None:
     if agent_type == "split_thread_agent":
         with pytest.raises(Invalid, match="system"):

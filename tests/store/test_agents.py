@@ -125,7 +125,7 @@ async def test_agents_are_found_by_each_filter(database: Database) -> None:
     zoe = replace(plain_agent("ZOË", tags=("y",), minute=1), template_id="t", created_by_id="u")
     max_ = replace(plain_agent("Max", minute=2), base_template_id="b", last_stop_reason="error")
     hidden = replace(plain_agent("Hidden", tags=("x",), minute=3), hidden=True)
-    block, archive, tool = plain_block(), plain_archive(), plain_tool("do")
+    block, archive = plain_block(), plain_archive()
     async with database.write(ACTOR) as tx:
         for agent in (ada, zoe, max_, hidden):
             await agents.insert(tx, agent)
@@ -133,8 +133,6 @@ async def test_agents_are_found_by_each_filter(database: Database) -> None:
         await blocks.attach(tx, ada.id, block)
         await archives.insert(tx, archive)
         await archives.attach(tx, zoe.id, archive.id)
-        tool = await tools.upsert(tx, tool)
-        await tools.attach(tx, max_.id, [tool.id])
     cases: list[tuple[AgentFilter, set[str]]] = [
         (AgentFilter(), {"Ada Lovelace", "ZOË", "Max"}),
         (AgentFilter(show_hidden=True), {"Ada Lovelace", "ZOË", "Max", "Hidden"}),
@@ -153,7 +151,6 @@ async def test_agents_are_found_by_each_filter(database: Database) -> None:
         (AgentFilter(last_stop_reason="error"), {"Max"}),
         (AgentFilter(block_id=block.id), {"Ada Lovelace"}),
         (AgentFilter(archive_id=archive.id), {"ZOË"}),
-        (AgentFilter(tool_id=tool.id), {"Max"}),
         (AgentFilter(tags=("y",), template_id="t", query_text="Z"), {"ZOË"}),
     ]
     async with database.read(ACTOR) as tx:

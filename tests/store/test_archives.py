@@ -193,10 +193,6 @@ async def test_passages_are_found_by_each_filter(database: Database, archive: Ar
         (PassageFilter(archive_id=other.id), [cats]),
         (PassageFilter(agent_id=agent.id), [tea, wine]),
         (PassageFilter(search="tea"), [tea]),
-        (PassageFilter(tags=("hot", "cold")), [tea]),
-        (PassageFilter(tags=("drink", "hot"), match_all_tags=True), [tea]),
-        (PassageFilter(start=at(1)), [wine, cats]),
-        (PassageFilter(start=at(1), end=at(3)), [wine]),
     ]
     async with database.read(ACTOR) as tx:
         for where, expected in cases:

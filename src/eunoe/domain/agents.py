@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias
 
 from eunoe.domain.call_policies import CallPolicies
 from eunoe.domain.messages import Json
@@ -20,7 +20,6 @@ AgentType: TypeAlias = Literal[
     "voice_convo_agent",
     "voice_sleeptime_agent",
 ]
-AGENT_TYPES: Final[tuple[AgentType, ...]] = get_args(AgentType)
 PLAIN_TEXT: Final[frozenset[AgentType]] = frozenset({"letta_v1_agent", "sleeptime_agent"})
 """The types whose text is their answer; all others act and speak through tools alone (A1)."""
 KEEPERS: Final[frozenset[AgentType]] = frozenset({"sleeptime_agent", "voice_sleeptime_agent"})

@@ -57,7 +57,7 @@ def chat_body(
         body["user"] = request.user
     if is_genuine(config.provider_type, base_url=base_url):
         body |= genuine_extras(config.model)
-    if dialect.stops and dialect.stops_for in config.model.lower():
+    if dialect.stops and "glm" in config.model.lower():
         body["stop"] = list(dialect.stops)
     return body | dialect.extra
 

@@ -23,8 +23,8 @@ class Dialect:
     provider caches stays the same. `empty_text`: what stands for no text. `replay`: the field that
     takes earlier reasoning back. `effort`: the field that says how much to reason. `clears`: it is
     also told whether to forget earlier reasoning. `short_ids`: call ids of exactly nine letters
-    and digits (FIX-72). `images`: some of its models see. `stops`: sequences at which the models
-    that `stops_for` fits must end. `extra`: what every request says.
+    and digits (FIX-72). `images`: some of its models see. `stops`: sequences at which GLM's models
+    must end. `extra`: what every request says.
     `text_calls`: its models may write a call as text, so that calls are looked for there.
     """
 
@@ -42,7 +42,6 @@ class Dialect:
     short_ids: bool = False
     openai_reasoners: bool = False
     stops: tuple[str, ...] = ()
-    stops_for: str = "glm"
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
     text_calls: bool = True
 

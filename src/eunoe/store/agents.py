@@ -67,7 +67,6 @@ class AgentFilter:
     last_stop_reason: str | None = None
     block_id: str | None = None
     archive_id: str | None = None
-    tool_id: str | None = None
     identity_id: str | None = None
     identifier_keys: tuple[str, ...] = ()
     show_hidden: bool = False
@@ -166,7 +165,6 @@ def _where(tx: Tx, asked: AgentFilter) -> Where:
     for table, column, value in (
         ("agents_blocks", "block_id", asked.block_id),
         ("agents_archives", "archive_id", asked.archive_id),
-        ("agents_tools", "tool_id", asked.tool_id),
         ("agents_identities", "identity_id", asked.identity_id),
     ):
         where.linked(f"agents.id IN (SELECT agent_id FROM {table} WHERE {column} = {{}})", value)

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
 from eunoe.domain.passages import Passage
 from eunoe.store import codec, own, search
-from eunoe.store.db import Tx, among, optional_micros, unindexed
+from eunoe.store.db import Tx, among, unindexed
 from eunoe.store.mapping import CHANGED, LIST, OBJECT, elsewhere, mapped
 from eunoe.store.paging import Page
 from eunoe.store.where import Where, of_organization
@@ -31,15 +30,11 @@ _PASSAGES: Final = mapped(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassageFilter:
-    """What is asked of a list of passages (api 14.4); both times are exclusive."""
+    """What is asked of a list of passages (api 14.4); null asks for nothing."""
 
     archive_id: str | None = None
     agent_id: str | None = None
     search: str | None = None
-    tags: tuple[str, ...] = ()
-    match_all_tags: bool = False
-    start: datetime | None = None
-    end: datetime | None = None
 
 
 async def insert(tx: Tx, passages: Sequence[Passage]) -> list[int]:
@@ -118,9 +113,4 @@ def _where(tx: Tx, asked: PassageFilter) -> Where:
         "passages.archive_id = (SELECT archive_id FROM agents_archives WHERE agent_id = {})",
         asked.agent_id,
     )
-    where.contains(text=asked.search)
-    where.tagged("passages.tags_json", asked.tags, every=asked.match_all_tags)
-    for sign, bound in ((">", asked.start), ("<", asked.end)):
-        if bound is not None:
-            where.add(f"passages.created_at {sign} {{}}", optional_micros(bound))
-    return where
+    return where.contains(text=asked.search)
