@@ -9,8 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from eunoe.domain.agents import Agent
 from eunoe.domain.events import Ended, Failed, RunEvent
 from eunoe.domain.messages import Json
+from eunoe.domain.runs import Run
 from eunoe.errors import EunoeError, Invalid, Kind, Missing
 from eunoe.http.deps import Caller
 from eunoe.http.document import Route
@@ -21,7 +23,7 @@ from eunoe.ids import is_id
 from eunoe.store import agents, users
 from eunoe.wire.completions import error_body
 from eunoe.wire.messages import Lens
-from eunoe.wire.speech import Retelling, Teller
+from eunoe.wire.speech import Close, Retelling, Speech, Teller, close_of, paragraphs
 
 STREAM: Final[dict[str, Json]] = {"text/event-stream": {"schema": {"type": "string"}}}
 _HEARTBEAT: Final = b": ping\n\n"
@@ -45,13 +47,18 @@ async def acting(me: Caller, user: str | None) -> Caller:
     return replace(me, actor=await users.acting(me.db, user))
 
 
-async def model_of(me: Caller, agent_id: str) -> str:
-    """Return the name of the model that the agent speaks through; raise `Missing`."""
+async def agent_at(me: Caller, agent_id: str) -> Agent:
+    """Return the agent that is asked in the place of a model; raise `Missing`."""
     async with me.read() as tx:
         agent = await agents.get(tx, agent_id)
     if agent is None:
         raise Missing(f"There is no agent {agent_id}.", param="model")
-    return agent.model.model
+    return agent
+
+
+async def model_of(me: Caller, agent_id: str) -> str:
+    """Return the name of the model that the agent speaks through; raise `Missing`."""
+    return (await agent_at(me, agent_id)).model.model
 
 
 class OpenAiRoute(Route):
@@ -82,7 +89,19 @@ class OpenAiRoute(Route):
         return handle_or_refuse
 
 
-def refused_by_run(failed: Failed) -> Response:
+async def whole(
+    me: Caller, run: Run, *, lens: Lens, told: Callable[[list[Speech], Close], object]
+) -> Response:
+    """Return the whole answer of a run: what is `told` of all it said and of how it ended."""
+    outcome = await me.runtime.runner.fold(me.actor, run.id)
+    close = close_of(run.id, reason=outcome.reason, used=outcome.used, failed=outcome.failed)
+    if close.problem is not None:
+        return _refused_by_run(close.problem)
+    body = told(paragraphs(outcome.views, lens), close)
+    return JsonReply(body, headers={"X-Letta-Run-Id": run.id})
+
+
+def _refused_by_run(failed: Failed) -> Response:
     """Return the whole answer of a run that failed, never to be sent again by itself (G-6)."""
     told = answer_of_failed(failed)
     body = error_body(failed.message, kind=failed.error_type, code=failed.code)

@@ -1,26 +1,25 @@
 """An agent behind OpenAI's chat completions (streaming 1.8): one more entrance to the same runs."""
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from eunoe.domain.runs import Run
 from eunoe.http.deps import Caller, Me
-from eunoe.http.openai_form import STREAM, OpenAiForm, OpenAiRoute, acting, model_of, refused_by_run
-from eunoe.http.replies import JsonReply
+from eunoe.http.openai_form import STREAM, OpenAiForm, OpenAiRoute, acting, model_of, whole
 from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, followed, lens_for, submitted
 from eunoe.wire.completions import (
     ChatCompletion,
     ChatCompletionRequest,
     CompletionTeller,
-    Head,
     agent_of,
     completion,
     head_of,
     message_of,
 )
 from eunoe.wire.sends import LettaRequest
-from eunoe.wire.speech import close_of, paragraphs
 
 router = v1(tag="openai", route_class=OpenAiRoute)
 
@@ -46,17 +45,8 @@ async def create(body: ChatCompletionRequest, request: Request, me: Me) -> Respo
 async def told(me: Caller, run: Run, *, model: str, streams: bool, with_usage: bool) -> Response:
     """Return what the agent says in the run, whole or as it is said."""
     head = head_of(run, model=model)
-    if not streams:
-        return await _whole(me, run, head)
-    teller = CompletionTeller(head, with_usage=with_usage)
     lens = await lens_for(me, run)
+    if not streams:
+        return await whole(me, run, lens=lens, told=partial(completion, head))
+    teller = CompletionTeller(head, with_usage=with_usage)
     return followed(me, run, form=OpenAiForm(teller, run_id=run.id, lens=lens))
-
-
-async def _whole(me: Caller, run: Run, head: Head) -> Response:
-    outcome = await me.runtime.runner.fold(me.actor, run.id)
-    close = close_of(run.id, reason=outcome.reason, used=outcome.used, failed=outcome.failed)
-    if close.problem is not None:
-        return refused_by_run(close.problem)
-    said = paragraphs(outcome.views, await lens_for(me, run))
-    return JsonReply(completion(head, said, close), headers={"X-Letta-Run-Id": run.id})

@@ -7,9 +7,8 @@ from typing import Final
 
 from starlette.responses import Response
 
-from eunoe.errors import Missing
 from eunoe.http.deps import Me
-from eunoe.http.openai_form import STREAM, OpenAiRoute
+from eunoe.http.openai_form import STREAM, OpenAiRoute, agent_at
 from eunoe.http.replies import JsonReply
 from eunoe.http.router import answers, v1
 from eunoe.http.routes import completions, responses
@@ -36,11 +35,7 @@ async def list_all(me: Me) -> Response:
 
 @router.get("/models/{agent_id}", **answers("retrieve_openai_model", Model))
 async def retrieve(agent_id: str, me: Me) -> Response:
-    async with me.read() as tx:
-        agent = await agents.get(tx, agent_of(agent_id))
-    if agent is None:
-        raise Missing(f"There is no agent {agent_id}.", param="model")
-    return JsonReply(model(agent))
+    return JsonReply(model(await agent_at(me, agent_of(agent_id))))
 
 
 router.add_api_route(

@@ -1,11 +1,12 @@
 """An agent behind OpenAI's Responses API: one more entrance to the same runs."""
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from eunoe.http.deps import Me
-from eunoe.http.openai_form import STREAM, OpenAiForm, OpenAiRoute, acting, model_of, refused_by_run
-from eunoe.http.replies import JsonReply
+from eunoe.http.openai_form import STREAM, OpenAiForm, OpenAiRoute, acting, model_of, whole
 from eunoe.http.router import answers, v1
 from eunoe.http.sending import Target, followed, lens_for, submitted
 from eunoe.wire.completions import agent_of, head_of
@@ -19,7 +20,6 @@ from eunoe.wire.responses import (
     response,
 )
 from eunoe.wire.sends import LettaRequest
-from eunoe.wire.speech import close_of, paragraphs
 
 router = v1(tag="openai", route_class=OpenAiRoute)
 
@@ -43,9 +43,4 @@ async def create(body: ResponseRequest, request: Request, me: Me) -> Response:
     if body.stream:
         form = OpenAiForm(ResponseTeller(begun), run_id=run.id, lens=lens, named=True)
         return followed(me, run, form=form)
-    outcome = await me.runtime.runner.fold(me.actor, run.id)
-    close = close_of(run.id, reason=outcome.reason, used=outcome.used, failed=outcome.failed)
-    if close.problem is not None:
-        return refused_by_run(close.problem)
-    whole = closed(begun, paragraphs(outcome.views, lens), close)
-    return JsonReply(whole, headers={"X-Letta-Run-Id": run.id})
+    return await whole(me, run, lens=lens, told=partial(closed, begun))
