@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import orjson
 
@@ -20,15 +20,10 @@ from eunoe.llm.faults import Origin
 from eunoe.llm.providers import ProviderConfig
 from eunoe.llm.retries import Attempts, Retries
 
+if TYPE_CHECKING:
+    from eunoe.llm.vendor_talker import VendorTalker
+
 Wire: TypeAlias = Literal["anthropic", "google", "bedrock", "responses"]
-
-
-class Talker(Protocol):
-    """A provider's library at work: one attempt at one request."""
-
-    def attempt(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]: ...
-
-    async def aclose(self) -> None: ...
 
 
 class VendorModel:
@@ -48,7 +43,7 @@ class VendorModel:
         self._origin = origin
         self._timeouts = timeouts
         self._retries = retries
-        self._talker: Talker | None = None
+        self._talker: VendorTalker | None = None
         self._opening = asyncio.Lock()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelEvent]:
@@ -95,17 +90,17 @@ class VendorModel:
         """Load the library ahead of the first request."""
         await self._opened()
 
-    async def _opened(self) -> Talker:
+    async def _opened(self) -> "VendorTalker":
         async with self._opening:
             if self._talker is None:
                 self._talker = await asyncio.to_thread(self._made)
             return self._talker
 
-    def _made(self, catch: Callable[[bytes], None] | None = None) -> Talker:
+    def _made(self, catch: Callable[[bytes], None] | None = None) -> "VendorTalker":
         """Return who talks through the library, which is loaded for it; in a thread."""
-        from eunoe.llm.vendor_talker import talker  # noqa: PLC0415 - slow to load, see above
+        from eunoe.llm.vendor_talker import VendorTalker  # noqa: PLC0415 - slow to load, see above
 
-        return talker(
+        return VendorTalker(
             self._provider,
             wire=self._wire,
             origin=self._origin,

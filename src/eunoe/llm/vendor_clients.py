@@ -57,16 +57,12 @@ def _anthropic(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None
 
 
 def _google(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -> Connected:
-    import httpx2  # noqa: PLC0415 - comes with the vendors' libraries only
     from pydantic_ai.models.google import GoogleModel  # noqa: PLC0415 - slow to load
     from pydantic_ai.providers.google import GoogleProvider  # noqa: PLC0415 - slow to load
     from pydantic_ai.providers.google_cloud import GoogleCloudProvider  # noqa: PLC0415 - slow to load
 
     # Google's library leaves a client of its own open, so it is given ours.
-    client = httpx2.AsyncClient(
-        timeout=httpx2.Timeout(timeouts.silence_s, connect=timeouts.connect_s),
-        transport=transport(catch, provider.reach),
-    )
+    client = _client(provider, timeouts, catch)
     if provider.provider_type == "google_vertex":
         vendor: Any = GoogleCloudProvider(
             credentials=_google_credentials(),
@@ -83,8 +79,11 @@ def _google(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -
 
 
 def _own(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -> Any:  # noqa: ANN401 - null is the library's own client
-    if catch is None and provider.reach is None:
-        return None
+    bounded = catch is not None or provider.reach is not None
+    return _client(provider, timeouts, catch) if bounded else None
+
+
+def _client(provider: ProviderConfig, timeouts: Timeouts, catch: Catch | None) -> Any:  # noqa: ANN401 - see above
     import httpx2  # noqa: PLC0415 - comes with the vendors' libraries only
 
     return httpx2.AsyncClient(

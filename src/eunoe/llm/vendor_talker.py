@@ -1,6 +1,6 @@
 """One attempt at a request through pydantic-ai's model layer; imported only when needed."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from typing import Final, cast
 
 import orjson
@@ -48,19 +48,18 @@ from eunoe.llm.vendor_settings import Profile, model_name, prefills, thinking, v
 
 
 class VendorTalker:
-    """Talks to one provider through its library's client, which it owns."""
+    """Talks to one provider through its library's client, which it owns, or to `catch` alone."""
 
     def __init__(
         self,
+        provider: ProviderConfig,
         *,
-        library: Callable[[str], VendorLibrary],
-        close: Callable[[], Awaitable[None]],
         wire: Wire,
         origin: Origin,
         timeouts: Timeouts,
+        catch: Catch | None = None,
     ) -> None:
-        self._library = library
-        self._close = close
+        self._library, self._close = connected(provider, wire=wire, timeouts=timeouts, catch=catch)
         self._wire: Wire = wire
         self._origin = origin
         self._timeouts = timeouts
@@ -161,16 +160,3 @@ def _waiting(error: ModelHTTPError) -> dict[str, str]:
     if error.retry_after is None:
         return {name: value for name, value in headers.items() if name.startswith("retry-after")}
     return {"retry-after": str(error.retry_after)}
-
-
-def talker(
-    provider: ProviderConfig,
-    *,
-    wire: Wire,
-    origin: Origin,
-    timeouts: Timeouts,
-    catch: Catch | None = None,
-) -> VendorTalker:
-    """Return who talks to `provider` over `wire`, or to `catch` alone."""
-    library, close = connected(provider, wire=wire, timeouts=timeouts, catch=catch)
-    return VendorTalker(library=library, close=close, wire=wire, origin=origin, timeouts=timeouts)
