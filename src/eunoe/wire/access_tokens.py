@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from eunoe.domain import access_tokens
 from eunoe.domain.access_tokens import Access, Grant
 from eunoe.wire.references import AgentId
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, distinct
 from eunoe.wire.times import Moment, entity_time
 
 
@@ -34,9 +34,7 @@ class CreateAccessTokenBody(Shape):
         return hostname
 
     def grants(self) -> list[Grant]:
-        return [
-            Grant(agent_id=one.id, access=tuple(dict.fromkeys(one.access))) for one in self.policy
-        ]
+        return [Grant(agent_id=one.id, access=distinct(one.access)) for one in self.policy]
 
 
 class PolicyEntry(TypedDict):

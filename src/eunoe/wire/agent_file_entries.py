@@ -33,7 +33,7 @@ from eunoe.wire.call_policies import MOST_POLICIES, PoliciesOfCalls, Policy
 from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat, format_of
 from eunoe.wire.models import LlmConfigBody
 from eunoe.wire.secrets import SecretKey
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, distinct
 from eunoe.wire.tool_rules import ToolRuleBody, stored
 
 # Names of rules in files of the first servers.
@@ -146,9 +146,9 @@ class GroupEntry(Loose):
         check_buffers(config.max_message_buffer_length, config.min_message_buffer_length)
         return Group(
             id=self.id,
-            agent_ids=tuple(dict.fromkeys(self.agent_ids)),
+            agent_ids=distinct(self.agent_ids),
             description=self.description,
-            shared_block_ids=tuple(dict.fromkeys(self.shared_block_ids)),
+            shared_block_ids=distinct(self.shared_block_ids),
             hidden=self.hidden,
             turns_counter=-1 if config.manager_type == "sleeptime" else None,
             created_at=at,
@@ -217,7 +217,7 @@ class AgentEntry(Loose):
             timezone=self.timezone or "UTC",
             tool_rules=tuple(self.tool_rules or ()),
             call_policies=PoliciesOfCalls(policies=self.call_policies or []).given(),
-            tags=tuple(dict.fromkeys(self.tags or ())),
+            tags=distinct(self.tags),
             message_buffer_autoclear=bool(self.message_buffer_autoclear),
             response_format=format_of(self.response_format),
             created_at=at,

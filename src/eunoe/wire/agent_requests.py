@@ -20,7 +20,7 @@ from eunoe.wire.model_settings import ModelSettingsBody, ResponseFormat, format_
 from eunoe.wire.models import EmbeddingConfigBody, EmbeddingHandle, LlmConfigBody
 from eunoe.wire.references import AgentName, BlockId, FolderId, IdentityId, MessageId, ToolId
 from eunoe.wire.secrets import SecretsBody, first_sent
-from eunoe.wire.shape import Shape
+from eunoe.wire.shape import Shape, distinct, distinct_if_sent
 from eunoe.wire.times import Moment
 from eunoe.wire.tool_rules import ToolRuleBody, stored
 
@@ -222,8 +222,8 @@ class CreateAgentBody(_AgentBody):
             compaction=None if settings is None else settings.patch(),
             memory_blocks=tuple(body.draft() for body in self.memory_blocks or ()),
             block_ids=tuple(self.block_ids or ()),
-            tools=tuple(dict.fromkeys(self.tools or ())),
-            tool_ids=tuple(dict.fromkeys(self.tool_ids or ())),
+            tools=distinct(self.tools),
+            tool_ids=distinct(self.tool_ids),
             folder_ids=self.folders() or (),
             tool_rules=stored(self.tool_rules),
             opening=None
@@ -232,7 +232,7 @@ class CreateAgentBody(_AgentBody):
             tags=tags,
             response_format=format_of(self.response_format),
             hidden=True if SUBAGENT_TAG in tags else self.hidden,
-            identity_ids=tuple(dict.fromkeys(self.identity_ids or ())),
+            identity_ids=distinct(self.identity_ids),
             secrets=self.secret_values() or {},
         )
 
@@ -270,18 +270,18 @@ class UpdateAgentBody(_AgentBody):
         settings = self.compaction_settings
         given: Json = {name: getattr(self, name) for name in _PLAIN}
         given["tool_rules"] = stored(self.tool_rules)
-        given["tags"] = _distinct(self.tags)
+        given["tags"] = distinct_if_sent(self.tags)
         given["response_format"] = format_of(self.response_format)
         return AgentPatch(
             values={name: value for name, value in given.items() if value is not None},
             model=self._update_wish(),
             embedding=self.embedding_handle(),
             compaction=None if settings is None else settings.patch(),
-            block_ids=_distinct(self.block_ids),
-            tool_ids=_distinct(self.tool_ids),
+            block_ids=distinct_if_sent(self.block_ids),
+            tool_ids=distinct_if_sent(self.tool_ids),
             folder_ids=self.folders(),
             message_ids=None if self.message_ids is None else tuple(self.message_ids),
-            identity_ids=_distinct(self.identity_ids),
+            identity_ids=distinct_if_sent(self.identity_ids),
             secrets=self.secret_values(),
         )
 
@@ -299,10 +299,6 @@ _PLAIN: Final = (
     "template_id", "base_template_id", "last_run_completion", "last_run_duration_ms",
     "last_stop_reason",
 )  # fmt: skip
-
-
-def _distinct(given: list[str] | None) -> tuple[str, ...] | None:
-    return None if given is None else tuple(dict.fromkeys(given))
 
 
 def _first(given: bool | None, otherwise: bool | None) -> bool | None:

@@ -14,7 +14,7 @@ from eunoe.domain.blocks import (
     built_in_description,
 )
 from eunoe.domain.messages import Json
-from eunoe.wire.shape import Shape, Strict, shown_as
+from eunoe.wire.shape import Shape, Strict, distinct, distinct_if_sent, shown_as
 
 Limit = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -59,7 +59,7 @@ class CreateBlockBody(_Body):
         return field.get_default(call_default_factory=True, validated_data={})
 
     def draft(self) -> BlockDraft:
-        return self.made(BlockDraft, tags=tuple(dict.fromkeys(self.tags)))
+        return self.made(BlockDraft, tags=distinct(self.tags))
 
 
 class UpdateBlockBody(_Body):
@@ -76,7 +76,7 @@ class UpdateBlockBody(_Body):
     preserve_on_migration: bool | None = None
 
     def patch(self) -> BlockPatch:
-        tags = None if self.tags is None else tuple(dict.fromkeys(self.tags))
+        tags = distinct_if_sent(self.tags)
         return self.made(BlockPatch, tags=tags)
 
 

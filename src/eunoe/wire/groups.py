@@ -16,7 +16,7 @@ from eunoe.domain.groups import (
 )
 from eunoe.domain.messages import Json
 from eunoe.wire.references import AgentId, BlockId
-from eunoe.wire.shape import Shape, shown_as
+from eunoe.wire.shape import Shape, distinct, shown_as
 
 Turns: TypeAlias = Annotated[int, Field(ge=1, le=2**31)]
 
@@ -123,7 +123,7 @@ class CreateGroupBody(Shape):
             manager_type=self.manager_config.manager_type,
             agent_ids=tuple(self.agent_ids),
             config=config,
-            shared_block_ids=tuple(dict.fromkeys(self.shared_block_ids)),
+            shared_block_ids=distinct(self.shared_block_ids),
         )
 
 

@@ -14,7 +14,7 @@ from eunoe.domain.identities import (
     PropertyType,
 )
 from eunoe.wire.references import AgentId, BlockId
-from eunoe.wire.shape import Strict, shown_as
+from eunoe.wire.shape import Strict, distinct, distinct_if_sent, shown_as
 
 Key: TypeAlias = Annotated[str, Field(min_length=1)]
 
@@ -62,8 +62,8 @@ class CreateIdentityBody(Strict):
         return self.made(
             IdentityDraft,
             properties=None if self.properties is None else properties(self.properties),
-            agent_ids=None if self.agent_ids is None else tuple(dict.fromkeys(self.agent_ids)),
-            block_ids=None if self.block_ids is None else tuple(dict.fromkeys(self.block_ids)),
+            agent_ids=distinct_if_sent(self.agent_ids),
+            block_ids=distinct_if_sent(self.block_ids),
         )
 
 
@@ -79,8 +79,8 @@ class UpdateIdentityBody(Strict):
         return self.made(
             IdentityPatch,
             properties=None if self.properties is None else properties(self.properties),
-            agent_ids=tuple(dict.fromkeys(self.agent_ids or ())),
-            block_ids=tuple(dict.fromkeys(self.block_ids or ())),
+            agent_ids=distinct(self.agent_ids),
+            block_ids=distinct(self.block_ids),
         )
 
 

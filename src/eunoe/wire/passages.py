@@ -17,7 +17,7 @@ from eunoe.domain.passages import PassageHit, PassageVersion
 from eunoe.domain.recall import PassageQuery, TagMatch
 from eunoe.errors import Invalid
 from eunoe.wire.models import EmbeddingConfigResponse, embedding_config
-from eunoe.wire.shape import Shape, shown_as
+from eunoe.wire.shape import Shape, distinct, shown_as
 from eunoe.wire.times import Moment, entity_time, in_utc
 
 
@@ -156,11 +156,6 @@ def memories(hits: Sequence[PassageHit], *, timezone: str) -> ArchivalMemorySear
         for found in hits
     ]
     return {"results": results, "count": len(results)}
-
-
-def distinct(tags: list[str] | None) -> tuple[str, ...]:
-    """Return the tags without repetitions, in the order given."""
-    return tuple(dict.fromkeys(tags or ()))
 
 
 def _moment(text: str) -> datetime:

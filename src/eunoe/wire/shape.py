@@ -1,6 +1,6 @@
 """What all shapes of the wire have in common, requests and answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import Field, fields
 from datetime import datetime
 from typing import Any, Final, TypeVar, cast
@@ -67,3 +67,13 @@ def shown_as(kind: type[T], one: object, /, **differing: object) -> T:
         form = _FORMS.get(type(value))
         shown[name] = value if form is None else form(value)
     return cast("T", shown)
+
+
+def distinct(given: Iterable[T] | None) -> tuple[T, ...]:
+    """Return what was given, each once, in the order given; null is nothing."""
+    return tuple(dict.fromkeys(given or ()))
+
+
+def distinct_if_sent(given: Iterable[T] | None) -> tuple[T, ...] | None:
+    """Return what was given, each once; null says nothing and stays null."""
+    return None if given is None else distinct(given)

@@ -12,7 +12,7 @@ from eunoe.domain.templates import Instance, Template, TemplateVersion
 from eunoe.errors import Invalid
 from eunoe.wire.references import AgentId, AgentName, IdentityId
 from eunoe.wire.secrets import SecretsBody, first_sent
-from eunoe.wire.shape import Shape, shown_as
+from eunoe.wire.shape import Shape, distinct, shown_as
 
 _PROJECT: Final = "default"
 """There is one project, which everything is in."""
@@ -94,7 +94,7 @@ class CreateFromTemplate(Shape):
             tags=tuple(self.tags),
             variables=self.memory_variables,
             opening=None if opening is None else tuple(one.message() for one in opening),
-            identity_ids=tuple(dict.fromkeys(self.identity_ids)),
+            identity_ids=distinct(self.identity_ids),
             secrets=first_sent(self.tool_variables) or {},
         )
 

@@ -14,7 +14,7 @@ from eunoe.domain.tools import ToolSchema, ToolType
 from eunoe.domain.views import Returned, View
 from eunoe.errors import Invalid
 from eunoe.wire.messages import Lens, ToolReturnMessage, bodies
-from eunoe.wire.shape import Shape, Strict
+from eunoe.wire.shape import Shape, Strict, distinct_if_sent
 
 ReturnLimit: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 _NO_ID: Final = "null"
@@ -50,7 +50,7 @@ class _ToolBody(Shape):
     def _draft(self, **more: object) -> ToolDraft:
         return self.made(
             ToolDraft,
-            tags=None if self.tags is None else tuple(dict.fromkeys(self.tags)),
+            tags=distinct_if_sent(self.tags),
             pip_requirements=_requirements(self.pip_requirements),
             npm_requirements=_requirements(self.npm_requirements),
             parallel=self.enable_parallel_execution,

@@ -24,6 +24,7 @@ from eunoe.wire.agent_requests import CreateAgentBody, UpdateAgentBody
 from eunoe.wire.agents import AgentState, listed, memory, state
 from eunoe.wire.conversations import CompactionResponse
 from eunoe.wire.overviews import CompactBody, ResetBody, context_window
+from eunoe.wire.shape import distinct
 
 router = v1("/agents", tag="agents")
 
@@ -51,7 +52,7 @@ class Asked:
         return alike(
             AgentFilter,
             self,
-            tags=tuple(dict.fromkeys(self.tags or ())),
+            tags=distinct(self.tags),
             identifier_keys=tuple(self.identifier_keys or ()),
             show_hidden=bool(self.show_hidden_agents),
         )

@@ -30,6 +30,7 @@ from eunoe.wire.blocks import (
     block,
     version,
 )
+from eunoe.wire.shape import distinct
 
 router = v1("/blocks", tag="blocks")
 of_agent = v1("/agents", tag="agents")
@@ -57,7 +58,7 @@ class Counted:
         return alike(
             BlockFilter,
             self,
-            tags=tuple(dict.fromkeys(self.tags or ())),
+            tags=distinct(self.tags),
             templates_only=self.templates_only if narrowed else None,
             show_hidden=True,
         )
@@ -87,7 +88,7 @@ class Asked:
         return alike(
             BlockFilter,
             self,
-            tags=tuple(dict.fromkeys(self.tags or ())),
+            tags=distinct(self.tags),
             connected_gt=self.connected_to_agents_count_gt,
             connected_lt=self.connected_to_agents_count_lt,
             connected_eq=tuple(self.connected_to_agents_count_eq or ()),

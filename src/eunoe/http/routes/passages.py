@@ -23,12 +23,12 @@ from eunoe.wire.passages import (
     Passage,
     PassageSearchResult,
     SearchPassagesBody,
-    distinct,
     hit,
     memories,
     passage,
     version,
 )
+from eunoe.wire.shape import distinct
 
 router = v1("/passages", tag="passages")
 of_agent = v1("/agents", tag="agents")
