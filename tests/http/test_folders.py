@@ -1,9 +1,11 @@
 """Folders and files through the official client: uploaded, read in the background, found again."""
 
 import resource
+import time
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 from letta_client import BadRequestError, ConflictError, NotFoundError, UnprocessableEntityError
 
@@ -269,3 +271,33 @@ async def test_pages_with_long_texts_are_short_and_lose_no_file(library: Library
     assert [one.file_name for one in before.items] == ["5.txt", "4.txt"]
     last = await asked(folder.id, include_content=True, order="asc", before=first.items[0].id)
     assert [one.file_name for one in last.items] == ["2.txt", "3.txt", "4.txt"]
+
+
+@pytest.mark.rule("api-15.4", "api-15.9")
+async def test_a_file_is_replaced_again_and_again_while_it_is_read(library: Library) -> None:
+    folder = await library.folder("boats")
+    sent: list[Any] = []
+    for number in range(30):
+        text = f"rudder {number}\n".encode() * 200
+        sent += [await library.upload(folder.id, "a.txt", text, duplicate_handling="replace")]
+    file = await library.settled(folder.id, sent[-1].id)
+    assert (file.processing_status, file.content) == ("completed", "rudder 29\n" * 200)
+    assert [one.id async for one in library.letta.folders.files.list(folder.id)] == [file.id]
+
+
+@pytest.mark.rule("api-15.9")
+async def test_many_small_files_do_not_wait_for_the_job_engine_to_look_again(
+    library: Library,
+) -> None:
+    folder = await library.folder("boats")
+    began = time.monotonic()
+    for number in range(100):
+        await library.upload(folder.id, f"{number}.txt", b"brass")
+    uploaded = time.monotonic()
+    left = True
+    while left:
+        await anyio.lowlevel.checkpoint()
+        async with library.db.read(Actor()) as tx:
+            left = bool(await files.left(tx))
+    # It looks ten times a second for places that are free: two at each look are five seconds.
+    assert time.monotonic() - uploaded < 1 + (uploaded - began)

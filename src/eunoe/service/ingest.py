@@ -8,7 +8,7 @@ and none but the last can commit (G-1).
 import asyncio
 import codecs
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -43,12 +43,14 @@ from eunoe.tools.child import child, finish, reason, send
 
 DUTY: Final = "file"
 PARSE_S: Final = 120.0
+_AT_ONCE: Final = 2
+_PICKED: Final = 32
+"""Files that wait here for their turn: the job engine has a place that is free seen after 0.1 s."""
 _MOST_OWNERS: Final = 10
 _FINAL: Final = (ModelCreditExhausted, ModelKeyRefused, ModelReplyInvalid, ModelRequestRefused)
 """Failures of an embedder that do not pass by waiting."""
 _READ_BYTES: Final = 256 * 1024
-_PAGES_AT_ONCE: Final = 32
-_PASSAGES_AT_ONCE: Final = 200
+_PAGES_AT_ONCE: Final = 4
 _FEWEST_CHARS: Final = 200
 
 _log = structlog.get_logger("eunoe.ingest")
@@ -60,9 +62,10 @@ class Ingest:
 
     db: Database
     models: Providers
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     def duty(self) -> Duty:
-        return Duty(name=DUTY, carry_out=self.carry_out, pending=self.left, at_once=2)
+        return Duty(name=DUTY, carry_out=self.carry_out, pending=self.left, at_once=_PICKED)
 
     async def left(self) -> list[str]:
         async with self.db.read(Actor()) as tx:
@@ -70,6 +73,10 @@ class Ingest:
 
     async def carry_out(self, file_id: str) -> None:
         """Bring a file to its end, or raise what is worth another try."""
+        async with self.turns:
+            await self._carry_out(file_id)
+
+    async def _carry_out(self, file_id: str) -> None:
         async with self.db.write(Actor()) as tx:
             claimed = await files.claim(tx, file_id)
         if claimed is None:
@@ -121,9 +128,8 @@ class _Work:
             await self._advance(tx, replace(self.file, status="error", error=why))
             await file_texts.drop_parts(tx, self.file.id)
 
-    async def _advance(self, tx: Tx, changed: File | None = None) -> None:
+    async def _advance(self, tx: Tx, changed: File) -> None:
         """Store how far the file has come; whoever is not its owner any more is stopped here."""
-        changed = changed or self.file
         await files.advance(tx, changed, fence=self.claimed.fence)
         self.claimed = replace(self.claimed, file=changed)
 
@@ -133,50 +139,56 @@ class _Work:
         """Get the text out, store it, cut it, and open it for the agents that have the folder."""
         if self.file.size > MAX_FILE_BYTES:
             raise FileUnreadable("The file has more than 50 MiB; upload it in parts.")
-        async with self.db.write(self.actor) as tx:
-            await self._advance(tx)
-            await file_texts.drop_pages(tx, self.file.id)
-            await passages.delete_of_file(tx, self.file.id)
         try:
             async with asyncio.timeout(PARSE_S):
-                line_count = await self._paged()
+                await self._paged(folder)
         except TimeoutError as error:
             raise FileUnreadable("To read the file takes too long.") from error
-        if not line_count:
-            raise FileUnreadable("There is no text in the file.")
         telemetry.measure("hist_file_process_bytes", self.file.size)
-        total = await self._cut(folder)
-        async with self.db.write(self.actor) as tx:
-            done = replace(
-                self.file,
-                status="embedding",
-                line_count=line_count,
-                total_chunks=total,
-                chunks_embedded=0,
-            )
-            await self._advance(tx, done)
-            await file_texts.drop_parts(tx, self.file.id)
-            await self._opened(tx)
 
-    async def _paged(self) -> int:
-        """Store the text in pages as it comes; return how many lines it has."""
-        paginator, position = Paginator(), 0
+    async def _paged(self, folder: Folder) -> None:
+        """Store the text in pages as it comes, and what is cut out of them, still without vectors.
+
+        What an owner before stored goes with the first of them, so that a short text, which has
+        no more, costs one transaction.
+        """
+        size = max(_FEWEST_CHARS, folder.embedding.chunk_size * CHARS_PER_TOKEN)
+        paginator, position, total = Paginator(), 0, 0
+        async for pages, is_last in self._stretches(paginator):
+            texts = await asyncio.to_thread(_cut_up, pages, by=cut(self.file.type), size=size)
+            total += len(texts)
+            # Once: to change a row again that others wait for is a deadlock on PostgreSQL.
+            done = self._read_as(paginator, total) if is_last else self.file
+            async with self.db.write(self.actor) as tx:
+                await self._advance(tx, done)
+                if not position:
+                    await file_texts.drop_pages(tx, self.file.id)
+                    await passages.delete_of_file(tx, self.file.id)
+                await file_texts.add_pages(tx, self.file.id, pages, position=position)
+                await passages.insert(tx, [self._passage(folder, text) for text in texts])
+                if is_last:
+                    await file_texts.drop_parts(tx, self.file.id)
+                    await self._opened(tx)
+            position += len(pages)
+
+    def _read_as(self, paginator: Paginator, total: int) -> File:
+        lines = paginator.line_count
+        return replace(
+            self.file, status="embedding", line_count=lines, total_chunks=total, chunks_embedded=0
+        )
+
+    async def _stretches(self, paginator: Paginator) -> AsyncIterator[tuple[list[TextPage], bool]]:
+        """Yield the pages of the text, some at a time, and whether they are the last."""
         held: list[TextPage] = []
         async for text in self._text():
             held += paginator.take(text)
-            if len(held) >= _PAGES_AT_ONCE:
-                position += await self._store_pages(held, position=position)
-                held = []
+            while len(held) > _PAGES_AT_ONCE:
+                yield held[:_PAGES_AT_ONCE], False
+                held = held[_PAGES_AT_ONCE:]
         held += paginator.last()
-        await self._store_pages(held, position=position)
-        return paginator.line_count
-
-    async def _store_pages(self, held: Sequence[TextPage], *, position: int) -> int:
-        if held:
-            async with self.db.write(self.actor) as tx:
-                await self._advance(tx)
-                await file_texts.add_pages(tx, self.file.id, held, position=position)
-        return len(held)
+        if not held:
+            raise FileUnreadable("There is no text in the file.")
+        yield held, True
 
     async def _text(self) -> AsyncIterator[str]:
         """Yield the text of the upload: as it is, or read by a process that may break without harm.
@@ -214,26 +226,6 @@ class _Work:
         async with self.db.read(self.actor) as tx:
             return await file_texts.part(tx, self.file.id, position)
 
-    async def _cut(self, folder: Folder) -> int:
-        """Store the text as passages without vectors; return how many there are."""
-        size = max(_FEWEST_CHARS, folder.embedding.chunk_size * CHARS_PER_TOKEN)
-        position = total = 0
-        while True:
-            async with self.db.read(self.actor) as tx:
-                pages = await file_texts.pages(
-                    tx, self.file.id, position=position, limit=_PAGES_AT_ONCE
-                )
-            if not pages:
-                return total
-            position += len(pages)
-            texts = await asyncio.to_thread(_cut_up, pages, by=cut(self.file.type), size=size)
-            for at in range(0, len(texts), _PASSAGES_AT_ONCE):
-                made = [self._passage(folder, text) for text in texts[at : at + _PASSAGES_AT_ONCE]]
-                async with self.db.write(self.actor) as tx:
-                    await self._advance(tx)
-                    await passages.insert(tx, made)
-            total += len(texts)
-
     def _passage(self, folder: Folder, text: str) -> Passage:
         return Passage(
             id=ids.new("passage"),
@@ -255,25 +247,24 @@ class _Work:
         """Give the passages vectors, batch by batch, each with the count of those that have one."""
         embedder = self._embedder(folder)
         batch = folder.embedding.batch_size or 1
-        done = self.file.chunks_embedded or 0
-        while True:
+        while self.file.status != "completed":
             async with self.db.read(self.actor) as tx:
                 rows = await search.unembedded_of_file(tx, self.file.id, limit=batch)
-            if not rows:
-                break
-            try:
-                vectors = await embedder.embed([text for _, text in rows], purpose="store")
-            except ModelError as error:
-                if not isinstance(error, _FINAL) and self.claimed.fence < _MOST_OWNERS:
-                    raise
-                raise FileUnreadable(f"The text could not be embedded: {error}") from error
-            done += len(rows)
+            vectors = await self._vectors(embedder, [text for _, text in rows])
+            done = (self.file.chunks_embedded or 0) + len(rows)
+            status = self.file.status if len(rows) == batch else "completed"
             async with self.db.write(self.actor) as tx:
-                await self._advance(tx, replace(self.file, chunks_embedded=done))
+                await self._advance(tx, replace(self.file, status=status, chunks_embedded=done))
                 pairs = [(seq, vector) for (seq, _), vector in zip(rows, vectors, strict=True)]
                 await search.index_passage_vectors(tx, folder.embedding.handle, pairs)
-        async with self.db.write(self.actor) as tx:
-            await self._advance(tx, replace(self.file, status="completed", chunks_embedded=done))
+
+    async def _vectors(self, embedder: Embedder, texts: list[str]) -> Sequence[Sequence[float]]:
+        try:
+            return await embedder.embed(texts, purpose="store") if texts else []
+        except ModelError as error:
+            if not isinstance(error, _FINAL) and self.claimed.fence < _MOST_OWNERS:
+                raise
+            raise FileUnreadable(f"The text could not be embedded: {error}") from error
 
     def _embedder(self, folder: Folder) -> Embedder:
         try:
