@@ -30,11 +30,12 @@ pytestmark = pytest.mark.anyio
         ("notes.md", b"# Boat\n\nThe rudder is brass.\n", "# Boat\n\nThe rudder is brass.\n"),
         (
             "plain.txt",
-            "Das Ruder ist süß und schön; für Gäste gibt es Öl, Äpfel und große Körbe.".encode(
-                "cp1252"
-            ),
-            "süß und schön; für Gäste",
+            "Grüße aus München, größer als früher. Être déjà vu à Orléans.".encode("cp1252"),
+            "Grüße aus München, größer als früher. Être déjà vu à Orléans.",
         ),
+        ("short.txt", "café".encode("latin-1"), "café"),
+        ("cyrillic.txt", "Привет, как дела? Это текст.".encode("cp1251"), "Привет, как дела?"),
+        ("wide.txt", "Grüße\n日本語\n".encode("utf-16"), "Grüße\n日本語\n"),
         ("page.html", b"<p>The <b>rudder</b></p><script>x</script>", "The rudder\n"),
         ("letter.docx", docx("Dear Ada,", "the rudder is brass."), "Dear Ada,\n\nthe rudder"),
         ("data.json", b'{"rudder": "brass"}', '{"rudder": "brass"}'),

@@ -26,7 +26,9 @@ _MOST_UNPACKED: Final = 200 * 1024 * 1024
 _SAMPLE_BYTES: Final = 256 * 1024
 _FAILED: Final = 3
 _URL_AT: Final = 2
-_USUAL: Final = frozenset({"cp1252", "latin_1"})
+_FOREIGN: Final = frozenset("\0ŠŽšžÐÝÞðýþ¤¦¨¬¯³¶¹\xad\xb8")
+"""What cp1252 makes of letters that other encodings have at these places."""
+_MOST_STRANGE: Final = 0.4
 _WORD: Final = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MARKS: Final = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -261,17 +263,28 @@ def decoded(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         pass
+    if _is_western(data[:_SAMPLE_BYTES]):
+        return data.decode("cp1252", errors="replace")
     from charset_normalizer import from_bytes  # noqa: PLC0415 -- only what is not UTF-8 pays
 
-    found = from_bytes(data[:_SAMPLE_BYTES])
-    best = found.best()
-    if best is not None:
-        # Of what fits as well, the encoding that most such files have.
-        usual = (one for one in found if one.encoding in _USUAL and one.chaos <= best.chaos)
-        best = next(usual, best)
+    best = from_bytes(data[:_SAMPLE_BYTES]).best()
     if best is None or data.count(0) > len(data) // 100:
         raise UnreadableError("The file is not text in any encoding that is known.")
     return data.decode(best.encoding, errors="replace")
+
+
+def _is_western(data: bytes) -> bool:
+    """Whether it is text as most such files have it: now and then a letter beyond ASCII.
+
+    Guessing by likelihood takes it for other languages that have other letters at these places.
+    """
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    letters = [letter for letter in text if letter.isalpha()]
+    strange = sum(letter > "\x7f" for letter in letters)
+    return strange <= _MOST_STRANGE * len(letters) and _FOREIGN.isdisjoint(text)
 
 
 _READERS: Final[dict[str, Callable[[bytes], Iterator[str]]]] = {
