@@ -140,6 +140,9 @@ async def test_passages_wait_for_the_embedder(database: Database, agent: Agent) 
     assert pending == [f"{ACTOR.organization_id} {archive.id}"]
     with pytest.raises(ModelTimedOut):
         await duty.carry_out(pending[0])
+    gone = PendingPassages(db=database, models=Shelf(embedder, "mock/other")).duty()
+    await gone.carry_out(pending[0])
+    assert await gone.pending() == pending
     embedder.down = False
     await duty.carry_out(pending[0])
     assert embedder.batches == [4, 4, 2]

@@ -1,7 +1,9 @@
 """Vectors for what was kept in an archive while its embedder was down (FIX-43)."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
+from eunoe.errors import EmbeddingUnknown
 from eunoe.runs.jobs import Duty
 from eunoe.runs.ports import Providers
 from eunoe.runs.recall import embed_pending
@@ -29,6 +31,9 @@ class PendingPassages:
         actor = Actor(organization_id=organization_id)
         async with self.db.read(actor) as tx:
             archive = await archives.get(tx, archive_id)
-        if archive is not None and archive.embedding is not None:
+        if archive is None or archive.embedding is None:
+            return
+        # Whose embedder is gone is asked about at each scan, in case there is one again.
+        with suppress(EmbeddingUnknown):
             embedder = self.models.of(organization_id).embedder_for(archive.embedding)
             await embed_pending(self.db, actor, archive, embedder)
