@@ -2,19 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from eunoe.domain.agents import Agent
 from eunoe.domain.files import MAX_FILE_BYTES, FileBlock
 from eunoe.domain.folders import Folder, partition
-from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.recall import PassageQuery, QueryVector
-from eunoe.engine.ports import Embedder
 from eunoe.errors import EmbeddingUnknown, ToolArgumentsInvalid
+from eunoe.runs.ports import Models
 from eunoe.store import file_blocks, file_texts, folders, related, search
 from eunoe.store.db import Actor, Database
 from eunoe.tools.child import child, finish, reason, send
@@ -25,10 +24,7 @@ GREP_S: Final = 30.0
 _MOST_MATCHES: Final = 1_000
 _MOST_BYTES: Final = 200 * 1024 * 1024
 _PAGES_AT_ONCE: Final = 16
-
-
-class Embedders(Protocol):
-    def embedder_for(self, config: EmbeddingConfig) -> Embedder: ...
+_SENT_AT_ONCE: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +34,7 @@ class StoreFiles:
     db: Database
     actor: Actor
     agent: Agent
-    models: Embedders
+    models: Models
 
     async def grep(self, query: GrepQuery) -> Grepped:
         """Search every file; raise `ToolArgumentsInvalid` for what cannot be searched for (F18).
@@ -91,40 +87,40 @@ class StoreFiles:
         return _found(json.loads(said), held, searched=len(chosen) - skipped, skipped=skipped)
 
     async def _feed(
-        self, process: asyncio.subprocess.Process, held: Sequence[FileBlock], chosen: Sequence[int]
+        self, process: asyncio.subprocess.Process, files: Sequence[FileBlock], chosen: Sequence[int]
     ) -> int:
         """Give the process the texts it chose; return how many were too large to give."""
         skipped = sent = 0
+        held: list[bytes] = []
         for at in chosen:
             if sent > _MOST_BYTES:
                 skipped += 1
                 continue
-            size = await self._send_text(process, at, held[at].file_id)
-            if size is None:
-                break
+            size = 0
+            async for head, data in self._blocks(at, files[at].file_id):
+                size += len(data)
+                held += head, data
+                if sum(map(len, held)) > _SENT_AT_ONCE:
+                    if not await send(process, b"".join(held)):
+                        return skipped
+                    held = []
             sent += size
             skipped += size > MAX_FILE_BYTES
+        await send(process, b"".join(held))
         finish(process)
         return skipped
 
-    async def _send_text(
-        self, process: asyncio.subprocess.Process, at: int, file_id: str
-    ) -> int | None:
-        """Send one text; return its size, null where the process has seen enough."""
+    async def _blocks(self, at: int, file_id: str) -> AsyncIterator[tuple[bytes, bytes]]:
+        """Yield a text as the process reads it; of one that is too large no more than that."""
         head, position, size = json.dumps({"file": at}).encode() + b"\n", 0, 0
         while size <= MAX_FILE_BYTES:
             async with self.db.read(self.actor) as tx:
                 pages = await file_texts.pages(tx, file_id, position=position, limit=_PAGES_AT_ONCE)
-            if not pages:
-                return size
-            position += len(pages)
             data = "".join(page.text for page in pages).encode()
-            size += len(data)
-            block = head + json.dumps({"size": len(data)}).encode() + b"\n" + data
-            if not await send(process, block):
-                return None
-            head = b""
-        return size
+            yield head + json.dumps({"size": len(data)}).encode() + b"\n", data
+            if len(pages) < _PAGES_AT_ONCE:
+                return
+            head, position, size = b"", position + len(pages), size + len(data)
 
     async def search(self, query: str, *, limit: int) -> list[FilePassage]:
         """Return the passages that fit best in all the agent's folders, grouped by nothing yet."""

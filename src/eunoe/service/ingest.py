@@ -33,9 +33,8 @@ from eunoe.errors import (
     ModelRequestRefused,
 )
 from eunoe.runs import files as opening
-from eunoe.runs.file_search import Embedders
 from eunoe.runs.jobs import Duty
-from eunoe.runs.ports import Providers
+from eunoe.runs.ports import Models, Providers
 from eunoe.store import agents, file_texts, files, folders, passages, search
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.files import Claimed
@@ -97,7 +96,7 @@ class _Work:
 
     db: Database
     actor: Actor
-    models: Embedders
+    models: Models
     claimed: Claimed
 
     @property

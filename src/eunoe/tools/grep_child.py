@@ -46,21 +46,23 @@ class Search:
 
     def look(self, file: int, lines: Iterator[str]) -> None:
         """Search one text, line by line."""
-        before: deque[tuple[int, str]] = deque(maxlen=self._context)
+        before: deque[str] = deque(maxlen=self._context)
         waiting: list[tuple[dict[str, Any], int]] = []
+        search, is_full = self._pattern.search, self.is_full
         for number, line in enumerate(lines, 1):
-            shown = (number, line[:_SHOWN_CHARS])
-            for match, upto in waiting:
-                if number <= upto:
-                    match["lines"].append(shown)
-            waiting = [(match, upto) for match, upto in waiting if number < upto]
-            if not self.is_full and self._pattern.search(line):
-                match = self._found(file, number, [*before, shown])
+            if waiting:
+                for match, _ in waiting:
+                    match["lines"].append((number, line[:_SHOWN_CHARS]))
+                waiting = [(match, upto) for match, upto in waiting if number < upto]
+            if not is_full and search(line):
+                seen = enumerate([*before, line], number - len(before))
+                match = self._found(file, number, [(at, one[:_SHOWN_CHARS]) for at, one in seen])
                 if match is not None and self._context:
                     waiting.append((match, number + self._context))
-            if self.is_full and not waiting:
+                is_full = self.is_full
+            if is_full and not waiting:
                 return
-            before.append(shown)
+            before.append(line)
 
     def _found(self, file: int, number: int, lines: list[Any]) -> dict[str, Any] | None:
         """Count a match; return it where it is on the page that is asked for."""
