@@ -4,6 +4,10 @@ import pytest
 from letta_client.types import AgentState, Archive, Passage
 
 from eunoe.domain.messages import Json
+from eunoe.domain.recall import PassageQuery
+from eunoe.service import archives
+from eunoe.service.models import Defaults
+from eunoe.store.db import Actor
 from tests.fixtures.apis import EMBEDDING, Api
 
 pytestmark = pytest.mark.anyio
@@ -183,6 +187,25 @@ async def test_a_search_everywhere_scores_and_keeps_to_what_it_is_given(api: Api
         await api.sdk.post("/v1/passages/search", json={"archive_id": UNKNOWN})
     ).status_code == 404
     assert (await api.sdk.post("/v1/passages/search", json={"limit": 101})).status_code == 422
+
+
+@pytest.mark.rule("api-14.5")
+async def test_a_search_everywhere_is_one_by_meaning_where_no_embedder_is_the_default(
+    api: Api,
+) -> None:
+    agent = await api.agent()
+    kept = await remembered(api, agent["id"], "Bob sells tomatoes.")
+    await api.made("/v1/archives/", name="Later")
+    actor = Actor()
+    (hit,) = await archives.find(
+        api.db,
+        actor,
+        PassageQuery(text="vegetables"),
+        agent_id=None,
+        models=api.runtime.models_of(actor),
+        defaults=Defaults(),
+    )
+    assert (hit.passage.id, hit.vector_rank) == (kept["id"], 1)
 
 
 @pytest.mark.rule("FIX-43", "P44")

@@ -19,12 +19,16 @@ from eunoe.service import states
 from eunoe.service.models import Defaults, Models, embedding_of
 from eunoe.service.stamps import made_by, touched_by
 from eunoe.store import archives, audit, passage_versions, passages, search
+from eunoe.store.archives import ArchiveFilter
 from eunoe.store.db import Actor, Database, Tx
 from eunoe.store.own import there
 from eunoe.store.paging import Page
 
 MAX_PASSAGE_BYTES: Final = 4 * 8_192
 """How long a text an agent's archive takes: 8192 tokens of about four bytes (14.4)."""
+
+_ASKED: Final = Page(limit=50)
+"""The archives that are looked at for an embedder, where there is no default one."""
 
 _log = structlog.get_logger("eunoe.archives")
 
@@ -251,8 +255,11 @@ async def find(
                 return []
         else:
             archive = None if query.archive_id is None else await known(tx, query.archive_id)
+        is_asked = archive is None and defaults.embedding is None
+        others = await archives.list_archives(tx, ArchiveFilter(), _ASKED) if is_asked else []
     if archive is None:
         embedding = await embedding_of(None, models=models, defaults=defaults)
+        embedding = embedding or next((one.embedding for one in others if one.embedding), None)
     else:
         embedding = archive.embedding
         query = replace(query, archive_id=archive.id)
