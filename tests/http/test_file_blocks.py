@@ -157,6 +157,17 @@ async def test_what_cannot_be_opened_is_told_and_changes_nothing(
     assert await library.files(agent.id) == before
 
 
+@pytest.mark.rule("F9")
+async def test_a_name_that_two_files_have_is_not_said_to_be_missing(library: Library) -> None:
+    folder_id = await _with_files(library, "a.txt")
+    other = await library.folder("cars")
+    await library.read(other.id, "a.txt", b"Wheels.")
+    agent = await library.agent(folder_ids=[folder_id, other.id])
+    told, status = await library.call(agent.id, "open_files", file_requests=["a.txt"])
+    why = "`a.txt` names no single file. Your files: boats/a.txt, cars/a.txt"
+    assert (status, told) == ("error", why)
+
+
 @pytest.mark.rule("F17", "F18", "F19")
 async def test_grep_shows_matches_with_their_lines_page_by_page(library: Library) -> None:
     rows = "\n".join(f"row {number}" for number in range(25)).encode()

@@ -149,7 +149,7 @@ async def _wanted(
         if block is None:
             names = [held.name for held in await file_blocks.every(tx, agent.id)]
             told = ", ".join(names[:_NAMES_TOLD]) or "none"
-            raise ToolArgumentsInvalid(f"You have no file `{one.name}`. Your files: {told}")
+            raise ToolArgumentsInvalid(f"`{one.name}` names no single file. Your files: {told}")
         start, end = asked_range(one, line_count=block.line_count)
         whole = one.offset is None and one.length is None
         wanted[block.file_id] = _Wanted(block=block, start=start, end=end, is_whole=whole)
