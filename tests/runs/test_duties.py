@@ -95,3 +95,31 @@ async def test_who_stops_at_once_waits_for_no_work_that_has_not_begun(database: 
     async with asyncio.timeout(_LONG_S):
         await engine.start()
         await engine.stop(grace_s=2 * _LONG_S)
+
+
+async def test_who_stops_begins_nothing_of_what_was_taken_ahead(database: Database) -> None:
+    errands = Errands("a", "b", "c")
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slowly(name: str) -> None:
+        await errands.carry_out(name)
+        begun.set()
+        await may_end.wait()
+
+    async def nothing(_: object) -> list[str]:
+        return []
+
+    async def idle(*_: object) -> None:
+        return None
+
+    engine = Engine(database, idle, unfinished=nothing, embed=idle, sweep=idle)
+    engine.undertake(Duty(name="errand", carry_out=slowly, pending=errands.pending, ahead=2))
+    async with asyncio.timeout(_LONG_S):
+        await engine.start()
+        await begun.wait()
+        stopping = asyncio.create_task(engine.stop(grace_s=2 * _LONG_S))
+        await asyncio.sleep(0)
+        may_end.set()
+        await stopping
+    assert len(errands.tried) == 1
+    assert len(errands.left) == 2

@@ -102,13 +102,16 @@ class Duty:
     `pending` names what is left and ready, and is asked at the start and every `SCAN_S`: so
     what is due survives every crash, and a request for it is only for speed. `carry_out` is
     called with one of those names until it returns; two processes may be called with the
-    same name, so it claims its row before it does anything that shows.
+    same name, so it claims its row before it does anything that shows. So many are worked on
+    `at_once`. The queue sees ten times a second what places are free: where that is long beside
+    the work, a process takes some `ahead`, which wait for their turn.
     """
 
     name: str
     carry_out: Callable[[str], Awaitable[None]]
     pending: Callable[[], Awaitable[Sequence[str]]]
     at_once: int = 1
+    ahead: int = 0
 
 
 class Engine:
@@ -186,7 +189,7 @@ class Engine:
         queue.give(RUN, self._take_up)
         queue.give(_EMBED, self._embedded, at_once=1)
         for duty in self._duties:
-            queue.give(duty.name, self._carrying_out(duty), at_once=duty.at_once)
+            queue.give(duty.name, self._carrying_out(duty), at_once=duty.at_once + duty.ahead)
         queue.give_hourly(_SWEEP, self._sweep)
         return queue
 
@@ -197,10 +200,10 @@ class Engine:
         """
         if self._task is None:
             return
+        self._stopping = True
         if self._scan is not None:
             self._scan.cancel()
             await asyncio.wait([self._scan])
-        self._stopping = True
         if self._queue is not None:
             self._queue.shut()
         # Cancelled while it looks for work, it would wait for what has begun, however long.
@@ -318,9 +321,14 @@ class Engine:
         await self._embed(who)
 
     def _carrying_out(self, duty: Duty) -> Callable[[str, int], Awaitable[None]]:
+        turns = asyncio.Semaphore(duty.at_once)
+
         async def carry_out(name: str, attempts: int) -> None:
             try:
-                await duty.carry_out(name)
+                async with turns:
+                    if not self._stopping:
+                        return await duty.carry_out(name)
+                self._cut.append((duty.name, name))
             except asyncio.CancelledError:
                 self._cut.append((duty.name, name))
                 raise

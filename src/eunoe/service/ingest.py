@@ -8,7 +8,7 @@ and none but the last can commit (G-1).
 import asyncio
 import codecs
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -42,9 +42,6 @@ from eunoe.tools.child import child, finish, reason, send
 
 DUTY: Final = "file"
 PARSE_S: Final = 120.0
-_AT_ONCE: Final = 2
-_PICKED: Final = 32
-"""Files that wait here for their turn: the job engine has a place that is free seen after 0.1 s."""
 _MOST_OWNERS: Final = 10
 _FINAL: Final = (ModelCreditExhausted, ModelKeyRefused, ModelReplyInvalid, ModelRequestRefused)
 """Failures of an embedder that do not pass by waiting."""
@@ -61,10 +58,9 @@ class Ingest:
 
     db: Database
     models: Providers
-    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     def duty(self) -> Duty:
-        return Duty(name=DUTY, carry_out=self.carry_out, pending=self.left, at_once=_PICKED)
+        return Duty(name=DUTY, carry_out=self.carry_out, pending=self.left, at_once=2, ahead=30)
 
     async def left(self) -> list[str]:
         async with self.db.read(Actor()) as tx:
@@ -72,10 +68,6 @@ class Ingest:
 
     async def carry_out(self, file_id: str) -> None:
         """Bring a file to its end, or raise what is worth another try."""
-        async with self.turns:
-            await self._carry_out(file_id)
-
-    async def _carry_out(self, file_id: str) -> None:
         async with self.db.write(Actor()) as tx:
             claimed = await files.claim(tx, file_id)
         if claimed is None:
