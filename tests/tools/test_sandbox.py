@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from eunoe.domain.messages import Image, Text
-from eunoe.tools.programs import Requirement
 from eunoe.tools.sandbox import Sandbox
 from tests.tools.programs import LIMITS, program, run, sandboxed
 
@@ -382,21 +381,3 @@ async def test_where_no_sandbox_can_be_made_nothing_runs_unless_the_operator_opt
                 pass
         slow = program("import time\ndef act():\n  time.sleep(1000)", timeout_s=0.3)
         assert "timeout" in str((await sandbox.run(slow, arguments={})).output)
-
-
-@pytest.mark.rule("X22")
-@pytest.mark.parametrize(
-    ("name", "version", "reason"),
-    [
-        ("--index-url=http://evil", None, "not the name of a package"),
-        ("fine", "1.0 --pre", "not a version"),
-        ("fine", "1.0; import os", "not a version"),
-    ],
-)
-async def test_a_requirement_is_never_an_option_of_the_installer(
-    sandbox: Sandbox, name: str, version: str | None, reason: str
-) -> None:
-    asked = program("def act(): pass", requirements=(Requirement(name=name, version=version),))
-    ran = await sandbox.run(asked, arguments={})
-    assert not ran.ok
-    assert reason in str(ran.output)

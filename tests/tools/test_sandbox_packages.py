@@ -111,3 +111,22 @@ async def test_the_official_client_is_there_for_who_says_where_it_goes(
         assert ran.output == {"api_key": "key", "base_url": "http://server"}, ran
         ran = await sandbox.run(asked, arguments={}, variables={"LETTA_API_KEY": "key"})
         assert ran.output == "None", "it would go elsewhere"
+
+
+@pytest.mark.rule("X22")
+@pytest.mark.parametrize(
+    ("name", "version", "reason"),
+    [
+        ("--index-url=http://evil", None, "not the name of a package"),
+        ("fine", "1.0 --pre", "not a version"),
+        ("fine", "1.0; import os", "not a version"),
+    ],
+)
+async def test_a_requirement_is_never_an_option_of_the_installer(
+    tmp_path: Path, name: str, version: str | None, reason: str
+) -> None:
+    asked = program("def act(): pass", requirements=(Requirement(name=name, version=version),))
+    async with sandboxed(tmp_path) as sandbox:
+        ran = await sandbox.run(asked, arguments={})
+    assert not ran.ok
+    assert reason in str(ran.output)
