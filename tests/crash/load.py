@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncGenerator, Awaitable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
 
@@ -178,8 +179,9 @@ class Clients:
         assert turn.frames[-1] == DONE, f"{turn.label}: a stream without its end"
         if len(turn.frames) > 1 and _CUT in turn.frames[-2]:
             return False
-        run = await self.http.get(f"/v1/runs/{turn.run_id}")
-        assert run.status_code == _UNAVAILABLE or run.json()["status"] not in ACTIVE, turn.label
+        with suppress(httpx.TransportError):  # A server that is told to stop may be gone by now.
+            run = await self.http.get(f"/v1/runs/{turn.run_id}")
+            assert run.status_code == _UNAVAILABLE or run.json()["status"] not in ACTIVE, turn.label
         return True
 
     async def _complete(self, turn: Turn) -> bool:
