@@ -25,6 +25,7 @@ from eunoe.domain.pairing import MALFORMED_KEY, UNKNOWN_OUTCOME
 from eunoe.domain.tools import ToolSchema
 from eunoe.domain.window import (
     IMAGE_TOKENS,
+    call_ids,
     cleaned,
     estimate_tokens,
     packaged,
@@ -313,7 +314,7 @@ def test_a_longer_history_begins_as_the_shorter_did(
     head = cleaned(before, context_window=8_000)
     whole = cleaned(both, context_window=8_000)
     assert whole[: len(head)] == head
-    assert head + cleaned(rest, context_window=8_000, after=head) == whole
+    assert head + cleaned(rest, context_window=8_000, taken=call_ids(head)) == whole
 
 
 @given(histories(min_turns=1), st.booleans())

@@ -1,5 +1,6 @@
 """Windows are kept for the next turn, and the memory that they take is bounded."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import strategies as st
 
 from eunoe.domain.messages import Message, Text
 from eunoe.runs import windows as kept_windows
-from eunoe.runs.windows import Kept, Windows
+from eunoe.runs.windows import Kept, Windows, closed
+from tests.domain.conversations import config, histories, later
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -55,3 +57,14 @@ def test_what_a_window_takes_follows_what_is_in_it(lengths: list[int], cut: int)
     windows.keep("list", window(*messages[cut:]))
     whole.keep("list", window(*messages[cut:]))
     assert windows._bytes == whole._bytes  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 -- nothing else tells
+
+
+@given(histories(), histories(min_turns=1))
+def test_a_window_closed_turn_by_turn_is_as_one_closed_at_once(
+    history: list[Message], more: list[Message]
+) -> None:
+    """Also the ids that are gone, which are kept so that calls cost no look at all of history."""
+    both = tuple(later(history + more))
+    begun = closed(window(*both[: len(history)]), config=config())
+    longer = replace(begun, messages=both, seq=len(both))
+    assert closed(longer, config=config()) == closed(window(*both), config=config())

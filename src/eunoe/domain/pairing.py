@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Final, cast
 
 from eunoe.domain.heartbeats import as_written
@@ -30,9 +29,10 @@ class Pairing:
     so messages must be paired in order; `taken` are the ids that are gone already.
     """
 
-    def __init__(self, messages: Sequence[Message], *, limit: int, taken: Iterable[str]) -> None:
+    def __init__(self, messages: Sequence[Message], *, limit: int, taken: Container[str]) -> None:
         self._limit = limit
-        self._given = taken
+        self._taken = taken
+        self._given: set[str] = set()
         self._returns = _returns_by_call(messages)
 
     def paired(self, message: Message) -> tuple[tuple[ToolCall, ...], Message | None]:
@@ -64,19 +64,14 @@ class Pairing:
         )
         return tuple(calls), answer
 
-    @cached_property
-    def _taken(self) -> set[str]:
-        """The ids that are gone, looked at only where there is a call: they are of all history."""
-        return set(self._given)
-
     def _fresh(self, call_id: str) -> str:
         base = _NOT_IN_ID.sub("", call_id)[:CALL_ID_LENGTH] or "call"
         fresh, number = base, 1
-        while fresh in self._taken:
+        while fresh in self._taken or fresh in self._given:
             number += 1
             suffix = f"-{number}"
             fresh = base[: CALL_ID_LENGTH - len(suffix)] + suffix
-        self._taken.add(fresh)
+        self._given.add(fresh)
         return fresh
 
     def _fitting(self, result: ToolReturn, *, source: Message) -> ToolReturn:

@@ -6,10 +6,8 @@ starts with that of the last one, so that provider prompt caches hit.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
-from operator import attrgetter
 from typing import Final, assert_never
 
 from eunoe.domain.approvals import asks, goes_on, in_order
@@ -35,8 +33,6 @@ IMAGE_TOKENS: Final = 1_000
 _RETURN_FLOOR_CHARS: Final = 5_000
 _RETURN_SHARE: Final = 0.2
 _BYTES_PER_TOKEN: Final = 4
-_CALLS: Final = attrgetter("calls")
-_ID: Final = attrgetter("id")
 _THOUGHTS: Final = (Reasoning, RedactedReasoning, OmittedReasoning, SummarizedReasoning)
 
 
@@ -64,7 +60,7 @@ def cleaned(
     *,
     context_window: int,
     keep_reasoning: bool = True,
-    after: Sequence[Message] = (),
+    taken: Container[str] = frozenset(),
 ) -> tuple[Message, ...]:
     """Return `messages` as any provider takes them (P5 to P11), `context_window` in tokens.
 
@@ -74,12 +70,10 @@ def cleaned(
     Each assistant message that calls is followed by one tool message with the
     return of each call, in call order; a call without one gets a return that says
     its outcome is unknown, a return without a call is dropped.
-    `after` is what was cleaned before and stands in front: where it ends with every
-    call answered, cleaning piece by piece gives what cleaning the whole gives.
+    `taken` are the ids of the calls in what was cleaned before and stands in front: where that
+    ends with every call answered, cleaning piece by piece gives what cleaning the whole gives.
     """
     asked = list(_asked(messages))
-    # Of all history, so that a loop of Python's own would make each message dearer than the last.
-    taken = map(_ID, chain.from_iterable(map(_CALLS, after)))
     pairing = Pairing(asked, limit=return_char_limit(context_window), taken=taken)
     sent: list[Message] = []
     for message in asked:
@@ -96,6 +90,10 @@ def cleaned(
         if answer is not None:
             sent += [answer, *_pictures(answer)]
     return tuple(sent)
+
+
+def call_ids(messages: Sequence[Message]) -> frozenset[str]:
+    return frozenset(call.id for message in messages for call in message.calls)
 
 
 def settled_upto(messages: Sequence[Message]) -> int:

@@ -105,7 +105,7 @@ def request(turn: Turn, ports: Ports) -> ModelRequest:
         rest if window.clean else (window.system, *rest),
         context_window=turn.config.context_window,
         keep_reasoning=windows.thinks(turn.config),
-        after=window.clean,
+        taken=window.clean_calls,
     )
     if turn.system_override is not None:
         messages = (turn.system_override, *messages[1:])

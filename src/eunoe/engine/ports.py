@@ -128,6 +128,8 @@ class Window:
     """What is sent for `system` and the first `clean_upto` messages: turns that are closed, so
     that the work done on them is never done again."""
     clean_upto: int = 0
+    clean_calls: frozenset[str] = frozenset()
+    """The ids of the calls in `clean`, kept since finding them takes all of the history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.blocks import Block
 from eunoe.domain.messages import Image, Message, Reasoning, Text, words_of
 from eunoe.domain.models import ModelConfig
-from eunoe.domain.window import cleaned, settled_upto, thinks
+from eunoe.domain.window import call_ids, cleaned, settled_upto, thinks
 from eunoe.engine.ports import Window
 from eunoe.errors import Missing
 from eunoe.store import lists
@@ -36,6 +36,7 @@ class Kept:
     messages: tuple[Message, ...]
     clean: tuple[Message, ...] = ()
     clean_upto: int = 0
+    clean_calls: frozenset[str] = frozenset()
     cleaned_for: tuple[int, bool] | None = None
     """Context window and whether reasoning is replayed: what `clean` was made for."""
     read: tuple[tuple[int, Message], ...] = ()
@@ -114,6 +115,7 @@ def window_of(
         blocks=blocks,
         clean=kept.clean if fits else (),
         clean_upto=kept.clean_upto if fits else 0,
+        clean_calls=kept.clean_calls if fits else frozenset(),
     )
 
 
@@ -122,9 +124,7 @@ def last_turn(kept: Kept) -> Kept:
     said = _of_last_turn(kept.messages)
     if len(said) == len(kept.messages):
         return kept
-    return replace(
-        kept, version=kept.version + 1, messages=said, clean=(), clean_upto=0, cleaned_for=None
-    )
+    return replace(_uncleaned(kept), version=kept.version + 1, messages=said)
 
 
 async def cleared(tx: Tx, list_id: str, kept: Kept) -> Kept:
@@ -152,7 +152,7 @@ def closed(kept: Kept, *, config: ModelConfig) -> Kept:
     """Return the window with all its turns made ready to be sent, as one that has just ended."""
     purpose = _purpose(config)
     if kept.cleaned_for != purpose or not kept.clean:
-        kept = replace(kept, clean=(), clean_upto=0)
+        kept = _uncleaned(kept)
     upto = kept.clean_upto
     head = kept.clean or cleaned((kept.system,), context_window=config.context_window)
     end = max(upto, settled_upto(kept.messages))
@@ -160,9 +160,20 @@ def closed(kept: Kept, *, config: ModelConfig) -> Kept:
         kept.messages[upto:end],
         context_window=config.context_window,
         keep_reasoning=thinks(config),
-        after=head,
+        taken=kept.clean_calls,
     )
-    return replace(kept, clean=head + fresh, clean_upto=end, cleaned_for=purpose)
+    calls = call_ids(fresh)
+    return replace(
+        kept,
+        clean=head + fresh,
+        clean_upto=end,
+        clean_calls=kept.clean_calls | calls if calls else kept.clean_calls,
+        cleaned_for=purpose,
+    )
+
+
+def _uncleaned(kept: Kept) -> Kept:
+    return replace(kept, clean=(), clean_upto=0, clean_calls=frozenset(), cleaned_for=None)
 
 
 def _purpose(config: ModelConfig) -> tuple[int, bool]:
