@@ -35,6 +35,14 @@ async def test_what_waits_and_what_runs_ends_with_the_sandbox(
     assert failed(await long, "lost")
 
 
+async def test_a_call_that_comes_to_an_interpreter_after_the_end_is_refused(tmp_path: Path) -> None:
+    others = _descendants()
+    async with sandboxed(tmp_path) as sandbox:
+        assert await fine(sandbox)
+    assert failed(await run(sandbox, "import time\ndef act():\n  time.sleep(1000)"), "lost")
+    assert await asyncio.to_thread(_have_ended, _descendants() - others)
+
+
 async def test_where_the_watch_is_lost_nothing_runs_on(tmp_path: Path) -> None:
     others = _descendants()
     async with sandboxed(tmp_path) as sandbox:

@@ -100,6 +100,7 @@ class Sandbox:
         self._options: list[str] = []
         self._clock = 0
         self._walled = True
+        self._is_closed = False
 
     @classmethod
     @asynccontextmanager
@@ -201,6 +202,8 @@ class Sandbox:
         return self._options
 
     async def close(self) -> None:
+        """End everything in it; a call that is on its way to an interpreter is refused."""
+        self._is_closed = True
         places, self._places = self._places, {}
         async with AsyncExitStack() as stack:
             for place in places.values():
@@ -221,6 +224,9 @@ class Sandbox:
                     await place.zygote.close()
                 place.zygote = await self._started(kind)
                 await self._retire()
+        if self._is_closed:
+            await place.zygote.close()
+            raise SandboxUnavailable("The sandbox was lost: it is closed.")
         return place.zygote
 
     async def _started(self, kind: _Kind) -> Zygote:
