@@ -123,6 +123,14 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C until something comes: Python hears it late just before it reads a line."""
+        for _ in range(PATIENCE_S):
+            self.process.send_signal(signal.SIGINT)
+            if select.select([self._ours], [], [], 1.0)[0]:
+                return
+        pytest.fail(f"Ctrl-C is not heard: {self.text}")
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait(PATIENCE_S)
@@ -199,7 +207,7 @@ def test_who_comes_back_is_asked_what_the_agent_waits_for(
             back.see("you ▸ ")
             back.type(call)
             back.see("[y/N] ")
-            back.process.send_signal(signal.SIGINT)
+            back.interrupt()
             back.see("\r\n")
             back.see("stopped")
         finally:
