@@ -1,22 +1,27 @@
 """`python -m bench.storage`: what a conversation takes on the disk, as a multiple of its text.
 
 Turns of several lengths are spoken to the server's own runner and their streams swept, as they
-are a day later; what the second half of them has added is told by table and by index.
+are a day later; what the second half of them has added is told by table and by index. What is
+said are the sentences of our own documentation, in any order.
 """
 
 import argparse
 import asyncio
 import random
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from bench.conversing import conversing, say
+from eunoe.runs.runner import Runner
 from eunoe.store.db import Actor, Database
 from eunoe.store.postgresql_connection import session
 
-LENGTHS: Final = (500, 1_800, 6_000)
-_WORDS: Final = 5_000
-_LETTERS: Final = "etaoinshrdlucmfw"
+LENGTHS: Final = (500, 1_000, 1_800, 6_000)
+_DOCS: Final = Path(__file__).parents[1] / "docs"
+_PROSE: Final = re.compile(r"(?<=\. )[A-Z][\w ,;:'()-]{30,}\.(?=\s)")
+_ROUNDS: Final = 10
 _SIZES: Final = {
     "sqlite": "SELECT name, SUM(pgsize), SUM(pgsize - unused) FROM dbstat GROUP BY name",
     "postgresql": (
@@ -28,19 +33,25 @@ _SIZES: Final = {
 
 
 def spoken(rng: random.Random, *, characters: int) -> Iterator[str]:
-    """Yield texts of so many characters; few of their words are frequent, as in any language."""
-    vocabulary = ["".join(rng.choices(_LETTERS, k=rng.randint(2, 9))) for _ in range(_WORDS)]
-    weights = [1 / place for place in range(1, _WORDS + 1)]
+    """Yield texts of so many characters, of sentences without code."""
+    pages = [page.read_text("utf-8").replace("\n", " ") for page in sorted(_DOCS.rglob("*.md"))]
+    sentences = [one for page in pages for one in _PROSE.findall(page)]
     while True:
-        words = " ".join(rng.choices(vocabulary, weights=weights, k=characters // 2))
-        yield words[:characters]
+        yield " ".join(rng.choices(sentences, k=characters // 30))[:characters]
 
 
-async def sizes(db: Database) -> dict[str, int]:
-    """Return the bytes of each table and index, what is dead in them given back for reuse."""
+async def sweep(db: Database, runner: Runner) -> None:
+    """Take the streams away, and give what is dead back for reuse, as PostgreSQL does by itself."""
+    async with db.write(Actor()) as tx:
+        await tx.execute("UPDATE runs SET completed_at = 0 WHERE completed_at > 0")
+    await runner.sweep()
     if db.dialect == "postgresql":
         async with session(db.url) as connection:
             await connection.execute("VACUUM ANALYZE")
+
+
+async def sizes(db: Database) -> dict[str, int]:
+    """Return the bytes of each table and index."""
     async with db.read(Actor()) as tx:
         return {row[0]: int(row[2] or row[1]) for row in await tx.fetch(_SIZES[db.dialect])}
 
@@ -53,13 +64,12 @@ async def measured(engine: str, *, characters: int, turns: int) -> tuple[int, di
     async with conversing(engine) as (db, runner, agent_id):
         for _ in range(2):
             said = 0
-            for _ in range(turns // 2):
+            for turn in range(turns // 2):
                 text = next(texts)
                 await say(runner, agent_id, f"SAY {text}")
                 said += 2 * len(text) + 4
-            async with db.write(Actor()) as tx:
-                await tx.execute("UPDATE runs SET completed_at = 0")
-            await runner.sweep()
+                if (turn + 1) % (turns // 2 // _ROUNDS) == 0:
+                    await sweep(db, runner)
             found.append(await sizes(db))
     before, after = found
     return said, {name: size - before.get(name, 0) for name, size in after.items()}

@@ -85,7 +85,8 @@ def test_speaker_and_day_are_words() -> None:
 
 def test_words_are_cut_alike_everywhere() -> None:
     assert indexed_words("Café_au-lait, 3.14!") == "cafe au lait 3 14"
-    assert indexed_words("東京タワー at night") == "東 京 タ ワ ー at night"
+    assert indexed_words("東京タワー by night") == "東 京 タ ワ ー night"
+    assert indexed_words("Who are you?") == "who are you"
 
 
 def test_a_query_asks_for_what_tells_something() -> None:

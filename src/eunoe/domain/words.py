@@ -30,19 +30,29 @@ _STOP_TEXT: Final = """
 _STOP: Final = frozenset(_STOP_TEXT.split())
 
 
-def indexed_words(text: str) -> str:
-    """Return the words of `text` in order, lower case, without accents, one blank between."""
-    return " ".join(
+def all_words(text: str) -> list[str]:
+    """Return the words of `text` in order, lower case, without accents."""
+    return [
         " ".join(token) if _IDEOGRAPH.match(token) else token[:_LONGEST]
         for token in _TOKEN.findall(_folded(text))
-    )
+    ]
+
+
+def indexed_words(text: str) -> str:
+    """Return what of `text` a stored index holds: its words, one blank between.
+
+    Stop words are left out unless there is nothing else: no query asks for them beside others,
+    and they are a third of what an index would hold.
+    """
+    words = all_words(text)
+    return " ".join([word for word in words if word not in _STOP] or words)
 
 
 def query_words(text: str) -> list[str]:
     """Return what to search for: distinct words, each maybe a phrase of two characters.
 
-    Stop words are left out unless there is nothing else. The number is bounded, whatever
-    the length of `text`.
+    Stop words are left out as from an index. The number is bounded, whatever the length of
+    `text`.
     """
     found: dict[str, None] = {}
     for token in _TOKEN.findall(_folded(text.strip()[:_QUERY_CHARS])):

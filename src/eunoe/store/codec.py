@@ -38,7 +38,7 @@ class Reader(Generic[T]):
     def _adapter(self) -> TypeAdapter[T]:
         return TypeAdapter(self._kind)
 
-    def validate_json(self, text: str) -> T:
+    def validate_json(self, text: str | bytes) -> T:
         return self._adapter.validate_json(text)
 
     def validate_python(self, value: object) -> T:
@@ -112,7 +112,7 @@ def optional(read: Callable[[str], T], text: str | None) -> T | None:
     return None if text is None else read(text)
 
 
-def loads(text: str | None) -> Any:
+def loads(text: str | bytes | None) -> Any:
     """Return the JSON value that `text` holds, null for null."""
     return None if text is None else orjson.loads(text)
 

@@ -139,7 +139,8 @@ REQUEST: Final = rows_of(
     " WHERE list_id = item.value AND position IS NOT NULL ORDER BY position DESC LIMIT 1)"
     f" AND messages.role = 'approval' AND {unindexed('messages.organization_id')} = $2",
     order="messages.seq",
-    read=lambda _, row: messages.from_row(row),
+    read=lambda _, row: messages.from_json(row),
+    blob="messages.body",
 ).then(lambda found: found[0] if found and found[0].calls else None)
 """The request for approval that stands last in a list's window."""
 

@@ -5,20 +5,22 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from eunoe.domain.messages import Answer, Message, Part, Role, ToolCall, ToolReturn
+from eunoe.domain.recall import spoken
 from eunoe.errors import Missing
 from eunoe.store.codec import Reader, encode, told
 from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
+from eunoe.store.packing import pack, unpack
 from eunoe.store.where import of_organization
 
 COLUMNS: Final = (
     "messages.seq, messages.id, messages.agent_id, messages.conversation_id, messages.role, "
-    "messages.body_json, messages.model, messages.name, messages.otid, messages.sender_id, "
+    "messages.body, messages.model, messages.name, messages.otid, messages.sender_id, "
     "messages.group_id, messages.step_id, messages.run_id, messages.is_err, messages.created_at"
 )
 _INSERT: Final = (
-    "INSERT INTO messages (id, organization_id, agent_id, conversation_id, role, body_json, model,"
-    " name, otid, sender_id, group_id, step_id, run_id, is_err, created_at)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+    "INSERT INTO messages (id, organization_id, agent_id, conversation_id, role, body, model,"
+    " name, otid, sender_id, group_id, step_id, run_id, is_err, created_at, findable)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
 )
 
 
@@ -80,60 +82,55 @@ async def insert_many(tx: Tx, messages: Sequence[Message]) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
+async def placed(tx: Tx, where: str, *args: Value) -> list[tuple[int, Message]]:
+    """Return the messages of which `where` holds, with their places; it says whose they are."""
+    rows = await tx.fetch(f"SELECT {COLUMNS} FROM messages WHERE {where}", *args)
+    return [(row[0], from_row(row)) for row in rows]
+
+
 async def of_agent(
     tx: Tx, agent_id: str, *, after_seq: int, limit: int
 ) -> list[tuple[int, Message]]:
     """Return what the agent has stored past a place, in the order it was said, with its places."""
-    rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM messages WHERE agent_id = $1 AND seq > $2"
-        f" AND {unindexed('organization_id')} = $3 ORDER BY seq LIMIT $4",
+    return await placed(
+        tx,
+        f"agent_id = $1 AND seq > $2 AND {unindexed('organization_id')} = $3 ORDER BY seq LIMIT $4",
         agent_id,
         after_seq,
         tx.actor.organization_id,
         limit,
     )
-    return [(row[0], from_row(row)) for row in rows]
 
 
 async def rewrite(tx: Tx, message: Message) -> None:
     """Put new content into a stored message, which keeps its id and place (L23)."""
     await tx.execute(
-        "UPDATE messages SET body_json = $1 WHERE id = $2 AND organization_id = $3",
-        _encoded(message),
+        "UPDATE messages SET body = $1 WHERE id = $2 AND organization_id = $3",
+        _packed(message),
         message.id,
         tx.actor.organization_id,
     )
 
 
 async def get(tx: Tx, message_id: str) -> Message | None:
-    row = await tx.fetch_one(
-        f"SELECT {COLUMNS} FROM messages WHERE id = $1 AND organization_id = $2",
-        message_id,
-        tx.actor.organization_id,
-    )
-    return None if row is None else from_row(row)
+    return (await many(tx, [message_id])).get(message_id)
 
 
 async def many(tx: Tx, message_ids: Sequence[str]) -> dict[str, Message]:
     """Return the messages with these ids, by id; unknown ids are left out."""
-    rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM messages WHERE id {among(tx, '$1')}"
-        f" AND {unindexed('organization_id')} = $2",
+    found = await placed(
+        tx,
+        f"id {among(tx, '$1')} AND {unindexed('organization_id')} = $2",
         encode(list(message_ids)),
         tx.actor.organization_id,
     )
-    return {row[1]: from_row(row) for row in rows}
+    return {message.id: message for _, message in found}
 
 
 async def of_run(tx: Tx, run_id: str) -> list[Message]:
     """Return all that was said in a run, in order, whether it is in a window or not."""
-    rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM messages WHERE run_id = $1"
-        f" AND {unindexed('organization_id')} = $2 ORDER BY seq",
-        run_id,
-        tx.actor.organization_id,
-    )
-    return [from_row(row) for row in rows]
+    own = f"run_id = $1 AND {unindexed('organization_id')} = $2 ORDER BY seq"
+    return [said for _, said in await placed(tx, own, run_id, tx.actor.organization_id)]
 
 
 async def list_messages(tx: Tx, where: MessageFilter, page: MessagePage) -> list[Message]:
@@ -200,9 +197,9 @@ async def unheard(tx: Tx, group_id: str, *, by: str, limit: int) -> list[Message
     At most `limit` messages, the newest, oldest first. A person's message stands in the lists
     of all that have heard it, under one otid, and comes once.
     """
-    rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM messages WHERE group_id = $1"
-        f" AND {unindexed('organization_id')} = $2 AND agent_id <> $3"
+    said = await placed(
+        tx,
+        f"group_id = $1 AND {unindexed('organization_id')} = $2 AND agent_id <> $3"
         " AND role IN ('user', 'assistant') AND seq > COALESCE((SELECT MAX(seq) FROM messages"
         " WHERE group_id = $1 AND agent_id = $3 AND role = 'assistant'), 0)"
         " ORDER BY seq DESC LIMIT $4",
@@ -218,7 +215,7 @@ async def unheard(tx: Tx, group_id: str, *, by: str, limit: int) -> list[Message
     )
     known = {row[0] for row in heard}
     found: list[Message] = []
-    for message in map(from_row, reversed(rows)):
+    for _, message in reversed(said):
         if message.role == "assistant" or message.otid not in known:
             found.append(message)
         known.add(message.otid)
@@ -291,7 +288,7 @@ async def _seq(tx: Tx, message_id: str) -> int | None:
 
 def from_row(row: Row) -> Message:
     """Read a row of `COLUMNS`."""
-    body = _body.validate_json(row[5])
+    body = _body.validate_json(unpack(row[5]))
     role: Role = row[4]
     return Message(
         id=row[1],
@@ -316,6 +313,11 @@ def from_row(row: Row) -> Message:
     )
 
 
+def from_json(row: Row) -> Message:
+    """Read a row of `COLUMNS` that came as JSON, its body as hexadecimal digits."""
+    return from_row([*row[:5], bytes.fromhex(row[5].removeprefix("\\x")), *row[6:]])
+
+
 def _values(tx: Tx, message: Message) -> tuple[Value, ...]:
     return (
         message.id,
@@ -323,7 +325,7 @@ def _values(tx: Tx, message: Message) -> tuple[Value, ...]:
         message.agent_id,
         message.conversation_id,
         message.role,
-        _encoded(message),
+        _packed(message),
         message.model,
         message.name,
         message.otid,
@@ -333,10 +335,11 @@ def _values(tx: Tx, message: Message) -> tuple[Value, ...]:
         message.run_id,
         int(message.is_err),
         to_micros(message.created_at),
+        int(bool(spoken(message))),
     )
 
 
-def _encoded(message: Message) -> str:
+def _packed(message: Message) -> bytes:
     body = {
         "content": [told(one) for one in message.content],
         "calls": [told(one) for one in message.calls],
@@ -345,4 +348,4 @@ def _encoded(message: Message) -> str:
         "request_id": message.request_id,
         "order": message.order,
     }
-    return encode({name: value for name, value in body.items() if value})
+    return pack(encode({name: value for name, value in body.items() if value}).encode())

@@ -26,14 +26,18 @@ class Related(Generic[T]):
 
 
 def rows_of(
-    columns: str, source: str, *, order: str, read: Callable[[Tx, Row], T]
+    columns: str, source: str, *, order: str, read: Callable[[Tx, Row], T], blob: str = ""
 ) -> Related[tuple[T, ...]]:
-    """Return a kind of which there are rows: what stands after FROM, and how one is read."""
+    r"""Return a kind of which there are rows: what stands after FROM, and how one is read.
+
+    Bytes in the column `blob` are read as hexadecimal digits, on PostgreSQL behind `\\x`.
+    """
 
     def sql(tx: Tx) -> str:
         gathered = f"ORDER BY {order}"
         if tx.dialect == "sqlite":
-            gathered = f"json_group_array(json_array({columns}) {gathered})"
+            digits = columns.replace(blob, f"hex({blob})") if blob else columns
+            gathered = f"json_group_array(json_array({digits}) {gathered})"
         else:
             gathered = f"json_agg(json_build_array({columns}) {gathered})::text"
         return f"(SELECT {gathered} FROM {source})"

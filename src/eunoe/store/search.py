@@ -56,6 +56,8 @@ _DEPTH: Final = 200
 """How far down each list is read before both are fused."""
 _SCANNED: Final = 2
 """How many times deeper the coarse scan of vectors reads."""
+_WEIGHTS: Final = "'{1.0, 0.2, 0.4, 1.0}'"
+"""Of the labels D to A on PostgreSQL: the words of a text have A or, in messages, no label."""
 _NEIGHBOUR_SHARE: Final = 0.3
 """How much of a turn's fit its two neighbours get."""
 
@@ -214,7 +216,8 @@ def _match_postgresql(tx: Tx, scan: Scan, words: Sequence[str], where: Where) ->
             FROM jsonb_array_elements_text({terms}::jsonb) AS one (value)
             WHERE numnode(to_tsquery('english', one.value)) > 0
         ) {allowed}, hits AS (
-            SELECT {index.words}.seq, ts_rank({index.words}.words, terms.term, 1) AS fit,
+            SELECT {index.words}.seq,
+                ts_rank({_WEIGHTS}, {index.words}.words, terms.term, 1) AS fit,
                 COUNT(*) OVER (PARTITION BY terms.term)::float8 AS matches
             FROM {index.words} JOIN terms ON {index.words}.words @@ terms.term
             WHERE {index.words}.words @@ (SELECT string_agg(term::text, ' | ')::tsquery FROM terms)
@@ -333,18 +336,24 @@ async def _with_neighbours(tx: Tx, scan: Scan) -> dict[int, float]:
 
 
 async def _neighbours(tx: Tx, seqs: Iterable[int]) -> list[Row]:
-    """Return each place with those of the turns before and after it in the same list."""
+    """Return each place with those of the turns before and after it in the same list.
+
+    Whether a neighbour says anything is asked of one after another: PostgreSQL would merge a join
+    of both tables from their ends.
+    """
 
     def nearest(sign: str, order: str) -> str:
         return (
-            "(SELECT near.seq FROM message_texts AS near WHERE near.agent_id = said.agent_id"
-            " AND near.conversation_id = said.conversation_id"
-            f" AND near.seq {sign} said.seq ORDER BY near.seq {order} LIMIT 1)"
+            "(SELECT message_seq FROM list_entries"
+            " WHERE list_id = COALESCE(said.conversation_id, said.agent_id)"
+            f" AND message_seq {sign} said.seq"
+            " AND (SELECT findable FROM messages WHERE seq = message_seq) = 1"
+            f" ORDER BY message_seq {order} LIMIT 1)"
         )
 
     return await tx.fetch(
         f"SELECT said.seq, {nearest('<', 'DESC')}, {nearest('>', 'ASC')}"
-        f" FROM message_texts AS said WHERE said.seq IN {numbers(tx, '$1')}",
+        f" FROM messages AS said WHERE said.seq IN {numbers(tx, '$1')}",
         codec.encode(list(seqs)),
     )
 
@@ -352,8 +361,6 @@ async def _neighbours(tx: Tx, seqs: Iterable[int]) -> list[Row]:
 async def _passing(tx: Tx, scan: Scan, seqs: Iterable[int]) -> set[int]:
     where = Where(tx)
     filter_rows(tx, scan, where)
-    where.add(f"message_texts.seq IN {numbers(tx, where.bound(codec.encode(list(seqs))))}")
-    rows = await tx.fetch(
-        f"SELECT message_texts.seq FROM message_texts WHERE {where.sql}", *where.args
-    )
+    where.add(f"messages.seq IN {numbers(tx, where.bound(codec.encode(list(seqs))))}")
+    rows = await tx.fetch(f"SELECT messages.seq FROM messages WHERE {where.sql}", *where.args)
     return {row[0] for row in rows}

@@ -56,13 +56,13 @@ def _passage(row: Row) -> Passage:
 
 async def message_hits(tx: Tx, ranked: Sequence[Ranked]) -> list[MessageHit]:
     """Return the messages at the ranked places, in that order; one that is gone is left out."""
-    rows = await tx.fetch(
-        f"SELECT {messages.COLUMNS} FROM messages"
-        f" WHERE messages.seq IN {numbers(tx, '$1')} AND {unindexed('organization_id')} = $2",
+    placed = await messages.placed(
+        tx,
+        f"seq IN {numbers(tx, '$1')} AND {unindexed('organization_id')} = $2",
         codec.encode([one.key for one in ranked]),
         tx.actor.organization_id,
     )
-    found = {row[0]: messages.from_row(row) for row in rows}
+    found = dict(placed)
     return [_message_hit(found[one.key], one) for one in ranked if one.key in found]
 
 

@@ -1,6 +1,6 @@
 """Writing the indexes that `search` reads. Rows leave them by the schema's own triggers.
 
-What is written with a message costs the reply's transaction two statements and no
+What is written with a message costs the reply's transaction one statement and no
 model; vectors come later, from whoever has an embedder and time.
 """
 
@@ -12,12 +12,12 @@ from typing import Final, TypeAlias, assert_never
 
 from eunoe.domain.messages import Message
 from eunoe.domain.passages import Passage
-from eunoe.domain.recall import day, searched_role, speaker, spoken
+from eunoe.domain.recall import day, speaker, spoken
 from eunoe.domain.wellformed import well_formed
 from eunoe.domain.words import indexed_words
 from eunoe.store.codec import encode
-from eunoe.store.db import Tx, Value, to_micros, unindexed
-from eunoe.store.messages import COLUMNS, from_row
+from eunoe.store.db import Tx, unindexed
+from eunoe.store.messages import placed
 
 Vectors: TypeAlias = Sequence[tuple[int, Sequence[float]]]
 """Pairs of a place and the vector of what stands there."""
@@ -27,18 +27,12 @@ _NOT_HEX: Final = re.compile("[^0-9a-f]")
 _BYTE: Final = 127
 _WIDEST: Final = 8.0
 _LONGEST_IN_BYTES: Final = 512
-_PUT_MESSAGE: Final = (
-    "INSERT INTO message_texts"
-    " (seq, organization_id, agent_id, conversation_id, role, created_at, text{column})"
-    " VALUES ($1, $2, $3, $4, $5, $6, ''{value})"
-    " ON CONFLICT (seq) DO UPDATE SET text = '', embedder = NULL"
-)
 
 
 async def index_messages(tx: Tx, messages: Sequence[Message], seqs: Sequence[int]) -> None:
     """Make what `messages` say findable by its words; `seqs` are their places.
 
-    At most two statements. Calling it again for a message replaces its entry.
+    At most one statement. Calling it again for a message replaces its entry.
     """
     said = [
         (seq, message, text)
@@ -47,10 +41,8 @@ async def index_messages(tx: Tx, messages: Sequence[Message], seqs: Sequence[int
     ]
     if not said:
         return
-    rows = [_message_row(tx, seq, message) for seq, message, _ in said]
     match tx.dialect:
         case "sqlite":
-            await tx.execute_many(_PUT_MESSAGE.format(column="", value=""), rows)
             await tx.execute_many(
                 "INSERT OR REPLACE INTO message_fts (rowid, scope, text, speaker, day)"
                 " VALUES ($1, $2, $3, $4, $5)",
@@ -60,30 +52,19 @@ async def index_messages(tx: Tx, messages: Sequence[Message], seqs: Sequence[int
                 ],
             )
         case "postgresql":
-            words = "setweight(to_tsvector('english', $7), 'A') || "
-            words += "setweight(to_tsvector('english', $8), 'C')"
             await tx.execute_many(
-                _PUT_MESSAGE.format(column=", words", value=f", {words}")
-                + ", words = excluded.words",
+                "INSERT INTO message_texts (seq, agent_id, words) VALUES ($1, $2,"
+                " strip(to_tsvector('english', $3)) ||"
+                " setweight(to_tsvector('english', $4), 'C'))"
+                " ON CONFLICT (seq) DO UPDATE SET words = excluded.words",
                 [
-                    (*row, body, f"{who} {when}")
-                    for row, (_, message, text) in zip(rows, said, strict=True)
+                    (seq, message.agent_id, body, f"{who} {when}")
+                    for seq, message, text in said
                     for body, who, when in [_message_words(message, text)]
                 ],
             )
         case _:
             assert_never(tx.dialect)
-
-
-def _message_row(tx: Tx, seq: int, message: Message) -> tuple[Value, ...]:
-    return (
-        seq,
-        tx.actor.organization_id,
-        message.agent_id,
-        message.conversation_id or "",
-        searched_role(message.role),
-        to_micros(message.created_at),
-    )
 
 
 def _message_words(message: Message, text: str) -> tuple[str, str, str]:
@@ -199,34 +180,33 @@ async def index_message_vectors(tx: Tx, embedder: str, vectors: Vectors) -> None
     if tx.dialect == "sqlite":
         await tx.execute_many(
             "INSERT OR REPLACE INTO message_vectors (agent_id, seq, embedder, code)"
-            " SELECT agent_id, seq, $2, $3 FROM message_texts WHERE seq = $1",
+            " SELECT agent_id, seq, $2, $3 FROM messages WHERE seq = $1",
             [(seq, embedder, coded(vector)) for seq, vector in rows],
         )
     else:
         await tx.execute_many(
             "INSERT INTO message_vectors (agent_id, seq, embedder, vector)"
-            " SELECT agent_id, seq, $2, $3::text::vector FROM message_texts WHERE seq = $1"
+            " SELECT agent_id, seq, $2, $3::text::vector FROM messages WHERE seq = $1"
             " ON CONFLICT (seq) DO UPDATE"
             " SET embedder = excluded.embedder, vector = excluded.vector",
             [(seq, embedder, literal(vector)) for seq, vector in rows],
         )
     await tx.execute_many(
-        "UPDATE message_texts SET embedder = $2 WHERE seq = $1",
-        [(seq, embedder) for seq, _ in vectors],
+        "UPDATE messages SET embedder = $2 WHERE seq = $1", [(seq, embedder) for seq, _ in vectors]
     )
 
 
 async def unembedded_messages(tx: Tx, agent_id: str, *, limit: int) -> list[tuple[int, str]]:
     """Return place and text of the agent's messages that no embedder has seen, newest first."""
-    rows = await tx.fetch(
-        f"SELECT {COLUMNS} FROM messages WHERE organization_id = $2 AND seq IN"
-        " (SELECT seq FROM message_texts WHERE agent_id = $1 AND embedder IS NULL"
-        " ORDER BY seq DESC LIMIT $3) ORDER BY seq DESC",
+    found = await placed(
+        tx,
+        f"agent_id = $1 AND findable = 1 AND embedder IS NULL"
+        f" AND {unindexed('organization_id')} = $2 ORDER BY seq DESC LIMIT $3",
         agent_id,
         tx.actor.organization_id,
         limit,
     )
-    return [(row[0], spoken(from_row(row))) for row in rows]
+    return [(seq, spoken(message)) for seq, message in found]
 
 
 async def unembedded_passages(tx: Tx, archive_id: str, *, limit: int) -> list[tuple[int, str]]:

@@ -1,9 +1,10 @@
 """One search as SQL sees it: which tables, which partition, and what the filters ask."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-from eunoe.domain.recall import MessageQuery, PassageQuery
+from eunoe.domain.messages import Role
+from eunoe.domain.recall import MessageQuery, PassageQuery, searched_role
 from eunoe.store import codec
 from eunoe.store.db import Tx, among, to_micros
 from eunoe.store.where import Where
@@ -41,7 +42,7 @@ PASSAGES: Final = Index(
     whole="whole.seq = scanned.seq",
 )
 MESSAGES: Final = Index(
-    rows="message_texts",
+    rows="messages",
     owner="agent_id",
     owners="agents",
     fts="message_fts",
@@ -124,24 +125,25 @@ def filter_rows(tx: Tx, scan: Scan, where: Where) -> None:
         case PassageQuery():
             _filter_tags(tx, query, where)
         case MessageQuery():
-            _filter_messages(tx, query, where, rows=rows)
+            _filter_messages(tx, query, where)
 
 
-def _filter_messages(tx: Tx, query: MessageQuery, where: Where, *, rows: str) -> None:
+def _filter_messages(tx: Tx, query: MessageQuery, where: Where) -> None:
+    where.add("messages.findable = 1")
     if query.conversation_id == "default":
-        where.add(f"{rows}.conversation_id = ''")
+        where.add("messages.conversation_id IS NULL")
     elif query.conversation_id is not None:
         # What a fork shares was said in another conversation, and is in its list.
         entries = "list_entries.list_id = " + where.bound(query.conversation_id)
-        entries += f" AND list_entries.message_seq = {rows}.seq"
+        entries += " AND list_entries.message_seq = messages.seq"
         where.add(f"EXISTS (SELECT 1 FROM list_entries WHERE {entries})")
     if query.roles:
-        roles = among(tx, where.bound(codec.encode(query.roles)))
-        where.add(f"{rows}.role {roles}")
+        roles = [role for role in get_args(Role) if searched_role(role) in query.roles]
+        where.add(f"messages.role {among(tx, where.bound(codec.encode(roles)))}")
     for column, value in (("project_id", query.project_id), ("template_id", query.template_id)):
         if value is not None:
             agents = f"SELECT id FROM agents WHERE {column} = {where.bound(value)}"
-            where.add(f"{rows}.agent_id IN ({agents})")
+            where.add(f"messages.agent_id IN ({agents})")
 
 
 def _filter_tags(tx: Tx, query: PassageQuery, where: Where) -> None:

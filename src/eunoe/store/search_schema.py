@@ -1,10 +1,8 @@
 """The indexes behind `search`, in the SQL of each engine; the first migration runs it.
 
 Triggers and foreign keys take an entry away with its row, so that no caller can
-forget one and a cascade reaches the index too. `message_texts` is the searchable
-side of `messages`: what was said as words, and what the filters ask for, without the text
-itself, which the message has; an empty `conversation_id` there is the agent's own list, so
-that one index finds both neighbours.
+forget one and a cascade reaches the index too. Later revisions have taken away what
+`message_texts` repeats of `messages`: it holds words alone, on PostgreSQL, like `passage_texts`.
 
 SQLite: FTS5 keeps no copy of the text (`contentless_delete`), and its `scope`
 column holds one word for the archive or agent, so that a search reads that

@@ -1,7 +1,7 @@
 """Queries on steps: one row for each model call and its tools."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -9,14 +9,15 @@ from eunoe.domain.runs import Step, StopReason
 from eunoe.store import codec, own
 from eunoe.store.budgets import ANY
 from eunoe.store.db import Row, Tx, Value, among, from_micros, to_micros, unindexed
+from eunoe.store.packing import pack, unpack
 from eunoe.store.paging import Listing, Page, listing
 from eunoe.store.where import of_organization
 
 _PLAIN: Final = (
     "id", "run_id", "agent_id", "status", "stop_reason", "model", "feedback", "trace_id", "tid",
 )  # fmt: skip
-_COLUMNS: Final = f"{', '.join(_PLAIN)}, created_at, body_json"
-_OWN: Final = {*_PLAIN, "created_at"}
+_COLUMNS: Final = f"{', '.join(_PLAIN)}, created_at, tags_json, body"
+_OWN: Final = {*_PLAIN, "created_at", "tags"}
 _STEPS: Final = Listing(noun="step", table="steps", columns=_COLUMNS, unknown_cursor="missing")
 
 
@@ -37,31 +38,19 @@ class StepFilter:
 
 _INSERT: Final = (
     "INSERT INTO steps (id, organization_id, run_id, agent_id, status, stop_reason, model,"
-    " feedback, trace_id, tid, body_json, created_at, cost_nanos, key_id)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
+    " feedback, trace_id, tid, body, created_at, cost_nanos, key_id, tags_json)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     " ON CONFLICT (id) DO UPDATE SET status = excluded.status, model = excluded.model,"
-    " stop_reason = excluded.stop_reason, trace_id = excluded.trace_id, body_json ="
+    " stop_reason = excluded.stop_reason, trace_id = excluded.trace_id, body = excluded.body"
 )
-# What people have tagged it with meanwhile, its run knows nothing of.
-_BODY: Final = {
-    "sqlite": (
-        " CASE WHEN steps.body_json -> 'tags' IS NULL THEN excluded.body_json"
-        " ELSE json_set(excluded.body_json, '$.tags', steps.body_json -> 'tags') END"
-    ),
-    "postgresql": (
-        " CASE WHEN steps.body_json::jsonb -> 'tags' IS NULL THEN excluded.body_json"
-        " ELSE jsonb_set(excluded.body_json::jsonb, '{tags}',"
-        " steps.body_json::jsonb -> 'tags')::text END"
-    ),
-}
 
 
 async def insert(tx: Tx, step: Step) -> bool:
-    """Store a step; where it is stored already (a settled one), replace it but its feedback.
+    """Store a step; one stored already (a settled one) is replaced, but its feedback and tags.
 
     Returns whether the organization has budgets, so that nobody has to ask.
     """
-    statement = f"{_INSERT}{_BODY[tx.dialect]} RETURNING {ANY.format('$2')}"
+    statement = f"{_INSERT} RETURNING {ANY.format('$2')}"
     return bool(await tx.fetch_value(statement, *_values(tx, step)))
 
 
@@ -78,7 +67,7 @@ async def stop_last(tx: Tx, run_id: str, reason: StopReason) -> None:
 
 
 async def insert_many(tx: Tx, steps: Sequence[Step]) -> None:
-    await tx.execute_many(_INSERT + _BODY[tx.dialect], [_values(tx, step) for step in steps])
+    await tx.execute_many(_INSERT, [_values(tx, step) for step in steps])
 
 
 def _values(tx: Tx, step: Step) -> tuple[Value, ...]:
@@ -97,13 +86,19 @@ def _values(tx: Tx, step: Step) -> tuple[Value, ...]:
         to_micros(step.created_at),
         step.usage.cost_nanos,
         tx.actor.key_id,
+        _tags(step.tags),
     )
 
 
-def _body(step: Step) -> str:
+def _tags(tags: tuple[str, ...]) -> str | None:
+    return codec.encode(tags) if tags else None
+
+
+def _body(step: Step) -> bytes:
     """Return what is stored of a step beside its own columns."""
     rest = codec.told(step) | {"usage": codec.told(step.usage)}
-    return codec.encode({name: held for name, held in rest.items() if name not in _OWN})
+    text = codec.encode({name: held for name, held in rest.items() if name not in _OWN})
+    return pack(text.encode())
 
 
 async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Step]:
@@ -117,9 +112,8 @@ async def of_agents(tx: Tx, agent_ids: Sequence[str]) -> list[Step]:
     return [_from_row(row) for row in rows]
 
 
-async def get(tx: Tx, step_id: str, *, held: bool = False) -> Step | None:
-    """Return a step; `held` keeps its run from settling it until the commit."""
-    row = await own.row(tx, _STEPS, step_id, held=held)
+async def get(tx: Tx, step_id: str) -> Step | None:
+    row = await own.row(tx, _STEPS, step_id)
     return None if row is None else _from_row(row)
 
 
@@ -130,7 +124,7 @@ async def list_steps(tx: Tx, where: StepFilter, page: Page) -> list[Step]:
     asked.linked("steps.agent_id = {}", where.agent_id)
     asked.equal(model=where.model, feedback=where.feedback)
     asked.among("steps.trace_id", where.trace_ids)
-    asked.tagged(_tags(tx), where.tags, every=False)
+    asked.tagged("steps.tags_json", where.tags, every=False)
     if where.start is not None:
         asked.add("steps.created_at > {}", to_micros(where.start))
     if where.end is not None:
@@ -144,18 +138,15 @@ async def set_feedback(
     tx: Tx, step_id: str, *, feedback: str | None, tags: tuple[str, ...]
 ) -> Step | None:
     """Set or clear the feedback of a step; tags replace when there are any (api 19.4)."""
-    step = await get(tx, step_id, held=True)
-    if step is None:
-        return None
-    changed = replace(step, feedback=feedback, tags=tags or step.tags)
-    await tx.execute(
-        "UPDATE steps SET feedback = $1, body_json = $2 WHERE id = $3 AND organization_id = $4",
+    changed = await tx.execute(
+        "UPDATE steps SET feedback = $1, tags_json = COALESCE($2, tags_json)"
+        " WHERE id = $3 AND organization_id = $4",
         feedback,
-        _body(changed),
+        _tags(tags),
         step_id,
         tx.actor.organization_id,
     )
-    return changed
+    return await get(tx, step_id) if changed else None
 
 
 async def set_transaction(tx: Tx, step_id: str, tid: str) -> Step | None:
@@ -169,15 +160,7 @@ async def set_transaction(tx: Tx, step_id: str, tid: str) -> Step | None:
     return await get(tx, step_id) if changed else None
 
 
-def _tags(tx: Tx) -> str:
-    """Return SQL for the JSON array of a step's tags."""
-    match tx.dialect:
-        case "sqlite":
-            return "steps.body_json -> '$.tags'"
-        case "postgresql":
-            return "(steps.body_json::jsonb -> 'tags')::text"
-
-
 def _from_row(row: Row) -> Step:
-    own = dict(zip(_PLAIN, row, strict=False)) | {"created_at": from_micros(row[-2])}
-    return codec.step.validate_python(codec.loads(row[-1]) | own)
+    own = dict(zip(_PLAIN, row, strict=False)) | {"created_at": from_micros(row[-3])}
+    tagged = {"tags": codec.loads(row[-2] or "[]")}
+    return codec.step.validate_python(codec.loads(unpack(row[-1])) | own | tagged)

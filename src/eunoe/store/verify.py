@@ -13,7 +13,7 @@ from eunoe import ids
 from eunoe.domain import approvals
 from eunoe.domain.messages import Message
 from eunoe.domain.pairing import unknown_returns, unpaired
-from eunoe.store import lists
+from eunoe.store import lists, search
 from eunoe.store.database import Finding, check
 from eunoe.store.db import Actor, Database, Dialect, Tx
 
@@ -124,7 +124,8 @@ _RULES: Final = (
     _Rule(
         code="words_missing",
         says="The message at {} is not in the index of words.",
-        find="SELECT seq FROM message_texts WHERE seq NOT IN (SELECT rowid FROM message_fts)",
+        find="SELECT seq FROM messages WHERE findable = 1"
+        " AND seq NOT IN (SELECT rowid FROM message_fts)",
         only="sqlite",
     ),
 )
@@ -213,6 +214,6 @@ async def _close(tx: Tx, list_id: str) -> None:
             returns=unknown_returns(message, [one for _, one in placed]),
             created_at=now,
         )
-        await lists.append(tx, list_id, [closing])
+        await search.index_messages(tx, [closing], await lists.append(tx, list_id, [closing]))
         order.insert(order.index(message.id) + 1, closing.id)
     await lists.arrange(tx, list_id, order)

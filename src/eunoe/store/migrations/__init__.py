@@ -29,6 +29,7 @@ REVISIONS: Final = (
     "0018",
     "0019",
     "0020",
+    "0021",
 )
 """Every revision, oldest first. A stored one that is not here comes from a newer Eunoe."""
 

@@ -6,6 +6,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -60,8 +61,9 @@ messages = Table(
     to("agent_id", "agents.id"),
     to("conversation_id", "conversations.id", nullable=True),
     Column("role", Text, nullable=False),
-    # What else a domain.messages.Message has, as far as it is there: {"content": [...], ...}
-    Column("body_json", Text, nullable=False),
+    # What else a domain.messages.Message has, as far as it is there: {"content": [...], ...},
+    # as `packing` stores it.
+    Column("body", LargeBinary, nullable=False),
     Column("model", Text),
     Column("name", Text),
     Column("otid", Text),
@@ -71,7 +73,11 @@ messages = Table(
     Column("run_id", Text),
     Column("is_err", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    # Whether it says something that a search may find, and by which embedder that was seen.
+    Column("findable", Integer, nullable=False),
+    Column("embedder", Text),
     Index(None, "agent_id", "seq"),
+    partial("findable = 1 AND embedder IS NULL", "ix_messages_pending", "agent_id", "seq"),
     Index(None, "organization_id", "seq"),
     Index(None, "conversation_id", "seq"),
     Index(None, "run_id", "seq"),

@@ -6,6 +6,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -47,8 +48,8 @@ runs = Table(
     partial("status IN ('created', 'running')", "uq_runs_active_list", "list_id", unique=True),
     partial("otids_token IS NOT NULL", "uq_runs_otids_token", "otids_token", unique=True),
     partial("request_hash IS NOT NULL", "ix_runs_request_hash", "request_hash", "created_at"),
-    Index(None, "agent_id", "created_at", "id"),
-    Index(None, "organization_id", "created_at", "id"),
+    Index(None, "agent_id", "created_at"),
+    Index(None, "organization_id", "created_at"),
     Index(None, "completed_at"),
 )
 
@@ -75,13 +76,14 @@ steps = Table(
     Column("feedback", Text),
     Column("trace_id", Text),
     Column("tid", Text),
-    Column("body_json", Text, nullable=False),  # domain.runs.Step, the other fields
+    Column("body", LargeBinary, nullable=False),  # domain.runs.Step, the other fields, packed
+    Column("tags_json", Text),  # a person's, of whom the run knows nothing; null for none
     Column("cost_nanos", BigInteger),  # also in the body, which no sum reads
     Column("key_id", Text),
     Column("created_at", BigInteger, nullable=False),
-    Index(None, "run_id", "created_at", "id"),
-    Index(None, "organization_id", "created_at", "id"),
-    Index(None, "agent_id", "created_at", "id"),
+    Index(None, "run_id", "created_at"),
+    Index(None, "organization_id", "created_at"),
+    Index(None, "agent_id", "created_at"),
 )
 
 # What effectful tool calls have come to, written before one starts and after it ends (G-17).
