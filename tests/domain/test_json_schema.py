@@ -1,13 +1,14 @@
 """What fits a schema: never more than a whole implementation of JSON Schema lets pass."""
 
-from typing import Any
+from typing import Any, cast
 
 import jsonschema_rs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eunoe.domain.json_schema import fits
+from eunoe.domain.json_schema import fits, without_nulls
+from eunoe.domain.messages import Json
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4),
@@ -82,3 +83,85 @@ def test_a_reference_is_followed_inside_the_schema() -> None:
 def test_a_schema_that_refers_to_itself_ends() -> None:
     assert not fits(1, {"$ref": "#"})
     assert not fits(1, {"anyOf": [{"$ref": "#"}, {"$ref": "#"}, {"$ref": "#"}]})
+
+
+_NOTE = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+_CIRCLE = {
+    "type": "object",
+    "properties": {"kind": {"const": "circle"}, "radius": {"type": "number"}, "note": _NOTE},
+    "required": ["kind"],
+}
+_SQUARE = {
+    "type": "object",
+    "properties": {
+        "kind": {"enum": ["square"]},
+        "side": {"type": "number"},
+        "note": {"type": "string"},
+        "inside": {"$ref": "#/$defs/shape"},
+    },
+    "required": ["kind"],
+}
+_DRAWING = {
+    "type": "object",
+    "properties": {
+        "shapes": {"type": "array", "items": {"$ref": "#/$defs/shape"}},
+        "frame": {"$ref": "#/$defs/size"},
+        "tone": {"type": ["string", "null"], "enum": ["warm", None]},
+        "scale": {"type": "integer"},
+        "rest": {},
+    },
+    "required": ["scale"],
+    "$defs": {
+        "shape": {"anyOf": [_CIRCLE, _SQUARE]},
+        "size": {"type": "object", "properties": {"width": {"type": "integer"}}},
+    },
+}
+
+
+@pytest.mark.rule("X53")
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"frame": {"width": None}}, {"frame": {}}),
+        ({"frame": None, "tone": None, "scale": None}, {"tone": None, "scale": None}),
+        ({"rest": {"a": None}, "unknown": None}, {"rest": {"a": None}, "unknown": None}),
+        ({"shapes": [None, {"kind": None, "side": None}]}, {"shapes": [None, {"kind": None}]}),
+        (
+            {"shapes": [{"kind": "circle", "radius": None, "note": None}]},
+            {"shapes": [{"kind": "circle", "note": None}]},
+        ),
+        (
+            {
+                "shapes": [
+                    {
+                        "kind": "square",
+                        "note": None,
+                        "inside": {"kind": "square", "side": None, "inside": None},
+                    }
+                ]
+            },
+            {"shapes": [{"kind": "square", "inside": {"kind": "square"}}]},
+        ),
+    ],
+)
+def test_nulls_that_may_not_be_are_left_out_at_every_depth(given: Json, left: Json) -> None:
+    assert without_nulls(given, _DRAWING) == left
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b"]), _JSON, max_size=2), _SCHEMA)
+def test_nothing_but_nulls_is_left_out(value: Json, schema: Any) -> None:
+    """Whatever the schema says."""
+    left = without_nulls(value, {"type": "object", "properties": {"a": schema}})
+    assert _bare(left) == _bare(value)
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict):
+        fields = cast("Json", value)
+        return {name: _bare(it) for name, it in fields.items() if it is not None}
+    return [_bare(it) for it in cast("list[Any]", value)] if isinstance(value, list) else value
+
+
+def test_nulls_in_a_schema_that_refers_to_itself_end() -> None:
+    both: Json = {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}
+    assert without_nulls({"a": {"a": None}}, both | {"properties": {"a": both}}) == {"a": {}}

@@ -299,7 +299,7 @@ async def test_a_source_is_run_and_not_stored(database: Database) -> None:
 
         made = await ran(
             source_code=ROLL,
-            args={"sides": 6},
+            args={"sides": 6, "times": None},
             env_vars={"KEY": "v"},
             pip_requirements=[{"name": "dice", "version": "1"}],
         )

@@ -90,7 +90,7 @@ async def test_a_missing_argument_is_named() -> None:
 @pytest.mark.rule("X53", "X28")
 async def test_a_null_that_may_not_be_is_an_argument_left_out() -> None:
     async def names(arguments: dict[str, object]) -> object:
-        return sorted(arguments)
+        return f"{sorted(arguments)} {arguments['inner']}"
 
     some = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
     properties = {
@@ -100,12 +100,18 @@ async def test_a_null_that_may_not_be_is_an_argument_left_out() -> None:
         "some": some,
         "any": {},
         "either": {"type": ["string", "null"]},
+        "inner": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"left": {"type": "integer"}, "some": some}},
+        },
     }
     schema = {"type": "object", "properties": properties, "required": ["needed"]}
     act = custom(names)
     act = replace(act, tool=replace(act.tool, parameters=schema))
-    said = await result(box(act), "act", **dict.fromkeys([*properties, "unknown"]))
-    assert said.output == "['any', 'either', 'needed', 'some', 'unknown']"
+    nulls = dict.fromkeys([*properties, "unknown"])
+    said = await result(box(act), "act", **nulls | {"inner": [{"left": None, "some": None}]})
+    kept = "['any', 'either', 'inner', 'needed', 'some', 'unknown']"
+    assert said.output == f"{kept} [{{'some': None}}]"
 
 
 @pytest.mark.rule("X3", "X4")

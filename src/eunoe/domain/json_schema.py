@@ -1,4 +1,4 @@
-"""Whether a value is what a JSON Schema asks for: the part of the language that tools use.
+"""What a JSON Schema asks for, and whether a value is it: the part of the language tools use.
 
 What this part has no word for (`not`, `if`, `pattern`, a reference to elsewhere) makes a value
 not fit, for whoever asks here acts on a yes. Patterns are left out because a tool's author could
@@ -113,17 +113,9 @@ _CHECKS: Final[dict[str, _Check]] = {
     "multipleOf": _valued(lambda value, step: step > 0 and value % step == 0),
     "uniqueItems": _unique,
 }
+_CHOICES: Final = ("anyOf", "oneOf")
 _INNER: Final = frozenset(
-    {
-        "properties",
-        "additionalProperties",
-        "items",
-        "prefixItems",
-        "anyOf",
-        "oneOf",
-        "allOf",
-        "$ref",
-    }
+    {"properties", "additionalProperties", "items", "prefixItems", "allOf", "$ref", *_CHOICES}
 )
 _SAYS_NOTHING: Final = frozenset(
     {
@@ -160,7 +152,7 @@ class _Judge:
 
     def _inner(self, value: object, fields: _Fields, depth: int) -> Iterator[bool]:
         if "$ref" in fields:
-            yield self.fits(value, self._referred(fields["$ref"]), depth=depth)
+            yield self.fits(value, referred(self._root, fields["$ref"]), depth=depth)
         for word, enough in (("anyOf", (1, None)), ("oneOf", (1, 1)), ("allOf", (None, None))):
             if word in fields:
                 yield self._of(value, listed(fields[word]), enough, depth)
@@ -194,14 +186,82 @@ class _Judge:
         for at, one in enumerate(value):
             yield self.fits(one, first[at] if at < len(first) else rest, depth=depth)
 
-    def _referred(self, reference: object) -> object:
-        """Return what a reference inside the root means, else `False`, which nothing fits."""
-        found: object = self._root
-        if not isinstance(reference, str) or not reference.startswith("#"):
+
+def referred(root: object, reference: object) -> object:
+    """Return what a reference inside the root means, else `False`, which nothing fits."""
+    found: object = root
+    if not isinstance(reference, str) or not reference.startswith("#"):
+        return False
+    for step in reference.removeprefix("#").split("/")[1:]:
+        if not isinstance(found, Mapping):
             return False
-        for step in reference.removeprefix("#").split("/")[1:]:
-            if not isinstance(found, Mapping):
-                return False
-            key = step.replace("~1", "/").replace("~0", "~")
-            found = cast("_Fields", found).get(key, False)
-        return found
+        key = step.replace("~1", "/").replace("~0", "~")
+        found = cast("_Fields", found).get(key, False)
+    return found
+
+
+def without_nulls(arguments: Json, schema: Json) -> Json:
+    """Leave out the fields, however deep, that are null and neither may nor must be there so.
+
+    In strict mode a model has no other way to leave a field out (X53).
+    """
+    return cast("Json", _without_nulls(arguments, [schema], root=schema))
+
+
+def _without_nulls(value: object, schemas: list[object], *, root: object) -> object:
+    meant = _alternatives(schemas, root=root)
+    if isinstance(value, list):
+        items = [one["items"] for one in meant if "items" in one]
+        return [_without_nulls(it, items, root=root) for it in cast("list[object]", value)]
+    if not isinstance(value, dict):
+        return value
+    fields = cast("Json", value)
+    objects = [one for one in meant if "properties" in one]
+    meant = [one for one in objects if _may_be(fields, one, root=root)] or objects
+    required = [name for one in meant for name in listed(one.get("required", []))]
+    kept: Json = {}
+    for name, it in fields.items():
+        known = [own[name] for one in meant if name in (own := properties_of(one))]
+        if it is not None or not known or name in required or may_fit(None, known, root=root):
+            kept[name] = _without_nulls(it, known, root=root)
+    return kept
+
+
+def _alternatives(schemas: list[object], *, root: object) -> list[_Fields]:
+    """Return the schemas, those that they refer to and those that they choose from, each once."""
+    found: dict[int, _Fields] = {}
+    left = list(schemas)
+    while left:
+        schema = left.pop()
+        if isinstance(schema, Mapping) and id(cast("_Fields", schema)) not in found:
+            fields = found[id(schema)] = cast("_Fields", schema)
+            left += [referred(root, fields["$ref"])] if "$ref" in fields else []
+            left += [one for word in _CHOICES for one in listed(fields.get(word, []))]
+    return list(found.values())
+
+
+def _may_be(value: Json, schema: _Fields, *, root: object) -> bool:
+    """Whether neither what the schema requires nor its constants and types are of other objects."""
+    return _required(value, schema.get("required", [])) and all(
+        may_fit(value[name], [own], root=root)
+        for name, own in properties_of(schema).items()
+        if value.get(name) is not None
+    )
+
+
+def may_fit(value: object, schemas: list[object], *, root: object) -> bool:
+    """Whether `value` is of the type of one of the schemas, and what its constants allow."""
+    return any(one is not False and not isinstance(one, Mapping) for one in schemas) or any(
+        (value is None and one.get("nullable") is True)
+        or (
+            all(_CHECKS[word](value, one[word]) for word in ("const", "enum") if word in one)
+            and any(is_type(value, kind) for kind in listed(one.get("type")))
+        )
+        for one in _alternatives(schemas, root=root)
+        if "$ref" not in one and not any(word in one for word in _CHOICES)
+    )
+
+
+def properties_of(schema: _Fields) -> Json:
+    found = schema.get("properties")
+    return cast("Json", found) if isinstance(found, dict) else {}

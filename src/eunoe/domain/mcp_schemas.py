@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast
 
+from eunoe.domain.json_schema import properties_of, referred
 from eunoe.domain.messages import Json
 
 Health: TypeAlias = Literal["STRICT_COMPLIANT", "NON_STRICT_ONLY", "INVALID"]
@@ -93,26 +94,14 @@ class _Unfolding:
         reference = fields.get("$ref")
         if isinstance(reference, str):
             rest = {name: it for name, it in fields.items() if name != "$ref"}
-            target = self._target(reference) if followed < _REFERENCES else None
-            merged = {**(target or {}), **rest}
+            target = referred(self._root, reference) if followed < _REFERENCES else None
+            merged = {**(cast("Json", target) if isinstance(target, dict) else {}), **rest}
             return self.node(merged, depth=depth + 1, followed=followed + 1)
         return {
             name: self.node(it, depth=depth + 1, followed=followed)
             for name, it in fields.items()
             if name not in ("$defs", "definitions")
         }
-
-    def _target(self, reference: str) -> Json | None:
-        """Return what a reference within the schema points at; there is no other we follow."""
-        if not reference.startswith("#/"):
-            return None
-        at = self._root
-        for part in reference[2:].split("/"):
-            found = at.get(part.replace("~1", "/").replace("~0", "~"))
-            if not isinstance(found, dict):
-                return None
-            at = cast("Json", found)
-        return at
 
 
 def _judged(root: Json) -> tuple[list[str], list[str]]:
@@ -139,7 +128,7 @@ def _judged(root: Json) -> tuple[list[str], list[str]]:
 def _nodes(node: Json, place: str) -> Iterator[tuple[str, Json]]:
     """Yield the schemas in a schema, itself first, each with where it stands."""
     yield place, node
-    for name, inner in _properties(node).items():
+    for name, inner in properties_of(node).items():
         if isinstance(inner, dict):
             yield from _nodes(cast("Json", inner), f"{place}.{name}")
     items = node.get("items")
@@ -163,7 +152,7 @@ def _mended(value: object) -> object:
         elif isinstance(node["type"], list):
             node["type"] = kinds
     if "properties" in node:
-        node["properties"] = {name: _mended(it) for name, it in _properties(node).items()}
+        node["properties"] = {name: _mended(it) for name, it in properties_of(node).items()}
     if "array" in kinds:
         items = node.get("items")
         node["items"] = _mended(cast("Json", items) if isinstance(items, dict) else _TEXT)
@@ -191,12 +180,7 @@ def _types_of(node: Mapping[str, object]) -> list[str]:
 
 def _is_stray(name: object, node: Json) -> bool:
     """Whether what is required is no property."""
-    return not isinstance(name, str) or name not in _properties(node)
-
-
-def _properties(node: Json) -> Json:
-    found = node.get("properties")
-    return cast("Json", found) if isinstance(found, dict) else {}
+    return not isinstance(name, str) or name not in properties_of(node)
 
 
 def _list(value: object) -> list[object]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from eunoe.domain.json_schema import is_type, listed, same
+from eunoe.domain.json_schema import may_fit
 from eunoe.domain.messages import Json
 from eunoe.domain.tool_rules import Child, History, RunFirst, ToolRule
 
@@ -54,22 +54,6 @@ def problems(given: Sequence[Prefill], *, parameters: Json) -> list[str]:
         for key, value in one.arguments.items():
             if key not in properties:
                 found.append(f"{one.origin}: the tool has no parameter `{key}`")
-            elif not _fits(value, properties[key]):
+            elif not may_fit(value, [properties[key]], root=parameters):
                 found.append(f"{one.origin}: the value for `{key}` does not suit its schema")
     return found
-
-
-def _fits(value: object, schema: object) -> bool:
-    """Whether `value` satisfies `const`, `enum`, `anyOf`, `oneOf` and `type` of `schema`."""
-    if not isinstance(schema, Mapping):
-        return True
-    wanted = cast("Mapping[str, object]", schema)
-    if "const" in wanted and not same(value, wanted["const"]):
-        return False
-    if "enum" in wanted and not any(same(value, one) for one in listed(wanted["enum"])):
-        return False
-    for either in ("anyOf", "oneOf"):
-        if either in wanted and not any(_fits(value, one) for one in listed(wanted[either])):
-            return False
-    kinds = listed(wanted["type"]) if "type" in wanted else []
-    return not kinds or any(is_type(value, kind) for kind in kinds)

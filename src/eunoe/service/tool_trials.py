@@ -1,5 +1,6 @@
 """Running a source that is no tool yet (X33)."""
 
+from eunoe.domain.json_schema import without_nulls
 from eunoe.domain.tool_drafts import Trial
 from eunoe.domain.tools import RETURN_CHAR_LIMIT, ToolResult
 from eunoe.errors import Invalid
@@ -31,5 +32,5 @@ async def run(executor: Executor, trial: Trial) -> tuple[str | None, ToolResult]
         npm_requirements=requirements(draft.npm_requirements or ()),
         environment=trial.environment,
     )
-    ran = await executor.run(program, arguments=trial.arguments)
+    ran = await executor.run(program, arguments=without_nulls(trial.arguments, schema.parameters))
     return schema.name, bounded(result_of(ran), limit=RETURN_CHAR_LIMIT)

@@ -12,6 +12,7 @@ from eunoe.domain.agents import Agent
 from eunoe.domain.edits import BLOCK_TOOLS, BlockEdit, PassageInsert, StateWrite
 from eunoe.domain.files import FileOpening
 from eunoe.domain.heartbeats import MESSAGE, SEND_MESSAGE
+from eunoe.domain.json_schema import without_nulls
 from eunoe.domain.messages import Json, Text, ToolCall
 from eunoe.domain.overheard import ChunksKept, chunks_of
 from eunoe.domain.tools import UNTRUNCATED, Tool, ToolResult, ToolSchema, truncated
@@ -106,7 +107,7 @@ class AgentToolbox:
             )
         began = time.monotonic_ns()
         try:
-            value = await run(_given(arguments, tool.parameters))
+            value = await run(without_nulls(arguments, tool.parameters))
         except Exception as error:  # noqa: BLE001 -- a tool may fail in any way, and it is a value
             value = _failed(tool, error)
         spent = time.monotonic_ns() - began
@@ -181,24 +182,6 @@ class AgentToolbox:
             vector=None if vector is None else vector.values,
             embedder=None if vector is None else vector.embedder,
         )
-
-
-def _given(arguments: Json, schema: Json) -> Json:
-    """Leave out what is null and may not be: in strict mode there is no other way to (X53)."""
-    known: dict[str, Json] = schema.get("properties") or {}
-    needed: list[str] = schema.get("required") or []
-    return {
-        name: value
-        for name, value in arguments.items()
-        if value is not None or name in needed or _takes_null(known.get(name, {}))
-    }
-
-
-def _takes_null(schema: Json) -> bool:
-    some = schema.get("anyOf") or schema.get("oneOf")
-    if some:
-        return any(map(_takes_null, some))
-    return None in schema["enum"] if "enum" in schema else "null" in schema.get("type", "null")
 
 
 def _file_tool(name: str, files: Files) -> Run | None:

@@ -132,7 +132,7 @@ RULES: Final = {
     "X50": "The schema of an MCP server's tool is mended where its meaning is clear.",
     "X51": "The schema of an MCP server's tool shows how well strict mode could take it.",
     "X52": "Refreshing an MCP server says which tools were added, changed, deleted and rejected.",
-    "X53": "A strict schema requires every property and allows no other.",
+    "X53": "A strict schema requires every property and allows no other; nulls that only it allows reach no tool.",
     "X54": "What an MCP server gives becomes text and pictures, and what it does wrong an error in time.",
     "X56": "An MCP server that is unreachable, late or unknown is told apart.",
 }
