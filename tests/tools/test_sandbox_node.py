@@ -72,6 +72,18 @@ async def test_the_exported_function_is_called_by_place(
 
 
 @pytest.mark.rule("X36")
+async def test_null_is_null_and_what_is_left_out_undefined(sandbox: Sandbox) -> None:
+    source = "export const act = (sides: any, kind: any = 'fair') => [String(sides), String(kind)];"
+    for arguments, said in (
+        ({"sides": None, "kind": None}, '["null","null"]'),
+        ({"kind": None}, '["undefined","null"]'),
+        ({}, '["undefined","fair"]'),
+    ):
+        ran = await sandbox.run(program(source), arguments=arguments)
+        assert (ran.ok, ran.output) == (True, said), ran
+
+
+@pytest.mark.rule("X36")
 @pytest.mark.parametrize(
     ("body", "output"),
     [

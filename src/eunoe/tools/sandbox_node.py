@@ -26,8 +26,11 @@ async def node_options(program: Path | None, *, memory_bytes: int) -> list[str]:
         raise NodeMissing(f"{NodeMissing.__doc__} {error}") from None
 
 
-def by_place(program: Program, arguments: Json) -> list[object]:
-    """Return the arguments as the function takes them: required ones first, as the schema says."""
+def by_place(program: Program, arguments: Json) -> list[list[object]]:
+    """Return the arguments as the function takes them: required ones first, as the schema says.
+
+    Each is a list of it, empty where it is left out: JSON has null, and no `undefined`.
+    """
     required = list(program.schema.get("required") or ())
     others = [name for name in program.schema.get("properties") or () if name not in required]
-    return [arguments.get(name) for name in (*required, *others)]
+    return [[arguments[name]] if name in arguments else [] for name in (*required, *others)]

@@ -30,7 +30,7 @@ async function called() {
   if (typeof found !== "function") {
     throw new ReferenceError(`the source exports no function \\`${name}\\``);
   }
-  const value = plain(await found(...given.map((one) => one ?? undefined)));
+  const value = plain(await found(...given.map(([one]) => one)));
   const kinds = Array.isArray(value) ? value.map((one) => one?.type) : [];
   if (kinds.includes("image") && kinds.every((kind) => kind === "image" || kind === "text")) {
     return { ok: true, parts: value };
