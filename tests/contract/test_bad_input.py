@@ -24,7 +24,7 @@ IMAGE: Final = orjson.dumps(
         "input": [
             {
                 "type": "image",
-                "source": {"type": "base64", "media_type": "image/png", "data": "!!!"},
+                "source": {"type": "base64", "media_type": "image/png", "data": "JVBERi0xLjc="},
             }
         ]
     }

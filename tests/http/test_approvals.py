@@ -31,7 +31,7 @@ from tests.runs.conftest import World
 pytestmark = pytest.mark.anyio
 
 CLICK: Json = {"name": "click", "description": "Click on something."}
-PIXEL = base64.b64encode(b"pixel").decode()
+PIXEL = base64.b64encode(b"\x89PNG").decode()
 
 
 @pytest.mark.rule("H1", "H2", "H3", "H4", "H5", "L36", "streaming-1.7", "api-6.3")

@@ -196,7 +196,7 @@ async def test_a_model_that_fails(world: World, http: httpx.AsyncClient) -> None
         ({"messages": [{"approve": True, "approval_request_id": "1"}]}, 400, "awaiting approval"),
         ({"input": ""}, 400, "empty"),
         ({"input": [{"type": "image", "source": {"type": "url", "url": "http://127.0.0.1/x"}}]},
-         400, "not at a public URL"),
+         400, "at a public address"),
     ],
 )  # fmt: skip
 async def test_refused_with_a_reason(

@@ -18,11 +18,13 @@ HEAD = "HTTP/1.1 {status}\r\nconnection: close\r\n{more}\r\n"
 
 ANSWERS = {
     "/picture": ("200 OK", "content-type: image/png; q=1\r\n", PNG),
-    "/unnamed.gif": ("200 OK", "", PNG),
+    "/unnamed.gif": ("200 OK", "", b"GIF89a"),
+    "/misnamed.gif": ("200 OK", "", PNG),
     "/moved": ("302 Found", "location: /picture\r\n", b""),
     "/inside": ("302 Found", "location: file:///etc/passwd\r\n", b""),
     "/round": ("302 Found", "location: /round\r\n", b""),
     "/page": ("200 OK", "content-type: text/html\r\n", b"<p>"),
+    "/untrue": ("200 OK", "content-type: image/png\r\n", b"<p>"),
     "/slow-once": ("200 OK", "content-type: image/png\r\n", PNG),
     "/huge": ("200 OK", "content-type: image/png\r\n", bytes(21 << 20)),
 }
@@ -63,7 +65,8 @@ async def test_pictures_become_base64() -> None:
     async with web() as url, fetcher() as fetch:
         assert await fetch(f"{url}/picture") == Image(media_type="image/png", data=data)
         assert await fetch(f"{url}/moved") == Image(media_type="image/png", data=data)
-        assert await fetch(f"{url}/unnamed.gif") == Image(media_type="image/gif", data=data)
+        assert (await fetch(f"{url}/unnamed.gif")).media_type == "image/gif"
+        assert (await fetch(f"{url}/misnamed.gif")).media_type == "image/png"
     async with web() as url, fetcher(timeout_s=0.5) as fetch:
         assert await fetch(f"{url}/slow-once") == Image(media_type="image/png", data=data)
     async with fetcher() as fetch:
@@ -71,7 +74,9 @@ async def test_pictures_become_base64() -> None:
         assert (await fetch("data:image/png,%89PNG")).data == data
 
 
-@pytest.mark.parametrize("path", ["inside", "round", "page", "huge", "nowhere?token=secret"])
+@pytest.mark.parametrize(
+    "path", ["inside", "round", "page", "untrue", "huge", "nowhere?token=secret"]
+)
 async def test_what_is_no_picture_is_refused_without_secrets(path: str) -> None:
     async with web() as url, fetcher() as fetch:
         with pytest.raises(Invalid) as caught:
@@ -88,6 +93,7 @@ async def test_what_is_no_picture_is_refused_without_secrets(path: str) -> None:
         "http://[broken",
         "data:image/png;base64,%%%",
         "data:text/plain,hello",
+        "data:image/png,hello",
         "data:image/png",
         "nonsense",
     ],

@@ -95,8 +95,9 @@ async def test_content_is_text_or_parts_and_never_empty() -> None:
 @pytest.mark.rule("S29")
 async def test_an_image_by_url_is_fetched_and_its_type_told_or_guessed() -> None:
     def answer(request: Any) -> bytes:
-        told = "image/webp" if "told" in request.path else "application/octet-stream"
-        return response(200, b"\x89PNG", content_type=told)
+        told = "image/avif" if "told" in request.path else "application/octet-stream"
+        data = b"\0\0\0 ftypavif" if "told" in request.path else b"\x89PNG"
+        return response(200, data, content_type=told)
 
     fetch = ImageFetcher(allow_private=True)
     async with serving(answer) as url:
@@ -107,7 +108,7 @@ async def test_an_image_by_url_is_fetched_and_its_type_told_or_guessed() -> None
         (made,) = await create_input_messages([given], AGENT, ZONE, RUN, None, fetch=fetch)
     await fetch.close()
     assert made.content == (
-        Image(media_type="image/webp", data="iVBORw=="),
+        Image(media_type="image/avif", data="AAAAIGZ0eXBhdmlm"),
         Image(media_type="image/png", data="iVBORw=="),
     )
 

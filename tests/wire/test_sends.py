@@ -33,7 +33,7 @@ HELLO: Json = {"role": "user", "content": "Hello."}
 YES: Json = {"type": "approval", "tool_call_id": "call_1", "approve": True}
 GIVEN: Json = {"type": "tool", "tool_call_id": "call_2", "tool_return": "x", "status": "success"}
 THOUGHT: Json = {"type": "reasoning", "is_native": True, "reasoning": "Hm."}
-PIXEL = base64.b64encode(b"pixel").decode()
+PIXEL = base64.b64encode(b"\x89PNG").decode()
 
 
 async def fetch(url: str) -> Image:
@@ -130,6 +130,8 @@ async def test_parts_become_ours() -> None:
         {"type": "image", "source": {"type": "url", "url": "http://x/y.gif"}},
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}},
         {"type": "image", "source": {"type": "letta", "file_id": "file-1", "data": PIXEL}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/jpg", "data": "/9j/"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/bmp", "data": "Qk0="}},
     ]
     request = LettaRequest.model_validate({"input": content})
     (made,) = await inputs_of(items_of(request), fetch=fetch)
@@ -138,6 +140,8 @@ async def test_parts_become_ours() -> None:
         Image(media_type="image/gif", data="from http://x/y.gif"),
         Image(media_type="image/png", data=PIXEL),
         Image(media_type="image/png", data=PIXEL),
+        Image(media_type="image/jpeg", data="/9j/"),
+        Image(media_type="image/bmp", data="Qk0="),
     )
 
 
@@ -165,6 +169,16 @@ async def test_an_assistant_message_may_hold_thoughts() -> None:
         [{"type": "text", "text": ""}],
         [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "%"}}],
         [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ""}}],
+        *[
+            [{"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}]
+            for kind, data in (
+                ("image/png", "JVBERi0xLjc="),
+                ("image/jpeg", "aGVsbG8="),
+                ("image/webp", "UklGRgAAAABXQVZF"),
+                ("image/png", "Qk0="),
+                ("image/svg+xml", "PHN2Zz4="),
+            )
+        ],
         [
             {
                 "type": "image",

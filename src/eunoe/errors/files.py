@@ -1,4 +1,4 @@
-"""Folders and the files in them."""
+"""Folders, the files in them, and images."""
 
 from eunoe.errors.kinds import Conflict, Invalid
 
@@ -31,3 +31,9 @@ class FileTaken(Conflict):
     """Another process has taken up the work on this file, or it was deleted."""
 
     code = "file_taken"
+
+
+class ImageInvalid(Invalid):
+    """An image is none that models can be shown; send PNG, JPEG, GIF or WebP in base64."""
+
+    code = "image_invalid"

@@ -7,6 +7,8 @@ that schema stands inside another one.
 
 from typing import Final, TypeAlias, cast
 
+from eunoe.domain.json_schema import referred
+
 Schema: TypeAlias = dict[str, object]
 
 MAX_DEPTH: Final = 12
@@ -20,27 +22,18 @@ _KEPT: Final = frozenset(
 
 def reduced(schema: Schema) -> Schema:
     """Return `schema` without references and keywords that are only for people or validators."""
-    return _reduced(schema, definitions=_definitions(schema), depth=0)
+    return _reduced(schema, root=schema, depth=0)
 
 
-def _definitions(schema: Schema) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key in ("$defs", "definitions"):
-        for name, definition in _mapping(schema.get(key)).items():
-            found[f"#/{key}/{name}"] = definition
-    return found
-
-
-def _reduced(schema: object, *, definitions: dict[str, object], depth: int) -> Schema:
+def _reduced(schema: object, *, root: Schema, depth: int) -> Schema:
     node = _mapping(schema)
     if depth >= MAX_DEPTH or not node:
         return {}
-    reference = node.get("$ref")
-    if isinstance(reference, str):
-        return _reduced(definitions.get(reference), definitions=definitions, depth=depth + 1)
+    if "$ref" in node:
+        return _reduced(referred(root, node["$ref"]), root=root, depth=depth + 1)
 
     def inner(child: object) -> Schema:
-        return _reduced(child, definitions=definitions, depth=depth + 1)
+        return _reduced(child, root=root, depth=depth + 1)
 
     kept: Schema = {key: value for key, value in node.items() if key in _KEPT}
     for key in _CHOICES:

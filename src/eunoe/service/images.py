@@ -14,7 +14,8 @@ import httpx
 
 from eunoe import errors
 from eunoe.domain.messages import Image
-from eunoe.errors import Invalid
+from eunoe.domain.pictures import picture, picture_type
+from eunoe.errors import ImageInvalid, Invalid
 from eunoe.runs.outbound import Outbound
 
 _TIMEOUT_S: Final = 5.0
@@ -41,12 +42,8 @@ class ImageFetcher:
             return _inline(url)
         try:
             return await self._fetch_twice(url)
-        except errors.AddressRefused as error:
-            raise Invalid(f"The image {_brief(url)} is not at a public URL.") from error
-        except errors.AnswerTooLarge as error:
-            raise Invalid(f"The image {_brief(url)} has more than {_BYTES} bytes.") from error
-        except errors.RedirectedTooOften as error:
-            raise Invalid(f"The image {_brief(url)} redirects too often.") from error
+        except (errors.AddressRefused, errors.AnswerTooLarge, errors.RedirectedTooOften) as error:
+            raise Invalid(f"The image {_brief(url)} cannot be had. {error}") from error
         except TimeoutError as error:
             raise Invalid(f"The image {_brief(url)} did not arrive in time.") from error
         except errors.AddressUnreachable as error:
@@ -75,32 +72,27 @@ class ImageFetcher:
         )
         if found.status not in _OK:
             raise Invalid(f"The URL of the image {_brief(found.url)} answered {found.status}.")
-        return _image(found.data, media_type=found.media_type, url=httpx.URL(found.url))
+        return _image(found.data, media_type=found.media_type, url=found.url)
 
 
 def _inline(url: str) -> Image:
-    head, comma, body = url.removeprefix("data:").partition(",")
+    head, _, body = url.removeprefix("data:").partition(",")
     media_type, _, encoding = head.partition(";")
-    if not comma:
-        raise Invalid("The data URL of an image has no data.")
-    try:
-        data = (
-            base64.b64decode(body, validate=True)
-            if encoding.endswith("base64")
-            else unquote_to_bytes(body)
-        )
-    except ValueError as error:
-        raise Invalid("The data URL of an image is not base64.") from error
-    return _image(data, media_type=media_type, url=None)
+    if not encoding.endswith("base64"):
+        body = base64.b64encode(unquote_to_bytes(body)).decode()
+    image = picture(body, called=media_type)
+    if image is None:
+        raise ImageInvalid
+    return image
 
 
-def _image(data: bytes, *, media_type: str, url: httpx.URL | None) -> Image:
+def _image(data: bytes, *, media_type: str, url: str) -> Image:
     if not media_type.startswith("image/"):
-        guessed = mimetypes.guess_type(url.path)[0] if url is not None else None
-        media_type = guessed or media_type
-    if not media_type.startswith("image/") or not data:
-        raise Invalid("What the URL of an image holds is not an image.")
-    return Image(media_type=media_type, data=base64.b64encode(data).decode())
+        media_type = mimetypes.guess_type(httpx.URL(url).path)[0] or media_type
+    kind = picture_type(data, called=media_type)
+    if kind is None:
+        raise ImageInvalid
+    return Image(media_type=kind, data=base64.b64encode(data).decode())
 
 
 def _brief(url: str) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from eunoe.domain.messages import Image, Json, Text
+from eunoe.domain.pictures import MARKS
 from eunoe.domain.tools import ToolResult
-from eunoe.tools.pictures import MARKS, picture
+from eunoe.tools.pictures import picture
 
 EMPTY: Final = "Empty response from tool"
 _MOST_IMAGES: Final = 8

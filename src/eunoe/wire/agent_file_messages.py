@@ -30,7 +30,6 @@ from eunoe.domain.messages import (
 from eunoe.domain.times import stamp
 from eunoe.domain.window import packaged
 from eunoe.wire.content import (
-    Base64Image,
     Content,
     ContentPart,
     ImageContent,
@@ -39,8 +38,8 @@ from eunoe.wire.content import (
     ToolCallContent,
     ToolReturnContent,
     UrlImage,
-    checked_image,
     envelope_of,
+    held_image,
     part_bodies,
     plain_part,
 )
@@ -320,11 +319,9 @@ def _part(part: ContentPart) -> Part | None:
 def _image(part: ImageContent) -> Part:
     """Return an image that the file holds, and for one that is elsewhere where it is."""
     match part.source:
-        case Base64Image() as source:
-            return checked_image(source.media_type, source.data, source.detail)
-        case LettaImage(data=str() as data) as source:
-            return checked_image(source.media_type or "image/png", data, source.detail)
-        case LettaImage() as source:
+        case LettaImage(data=None) as source:
             return Text(text=f"[An image that is not in the file: {source.file_id}]")
         case UrlImage() as source:
             return Text(text=f"[An image: {source.url}]")
+        case source:
+            return held_image(source)

@@ -1,7 +1,5 @@
 """Content parts as the wire has them, both directions (api 9.20)."""
 
-import base64
-import binascii
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, assert_never, cast
@@ -19,7 +17,8 @@ from eunoe.domain.messages import (
     SummarizedReasoning,
     Text,
 )
-from eunoe.errors import Invalid
+from eunoe.domain.pictures import picture
+from eunoe.errors import ImageInvalid, Invalid
 from eunoe.wire.shape import Shape, told_apart
 
 
@@ -178,33 +177,20 @@ def plain_part(
 
 
 async def _image(source: UrlImage | Base64Image | LettaImage, *, fetch: FetchImage) -> Image:
-    match source:
-        case UrlImage():
-            return await fetch(source.url)
-        case Base64Image():
-            return checked_image(source.media_type, source.data, source.detail)
-        case LettaImage(data=str() as data):
-            return checked_image(source.media_type or "image/png", data, source.detail)
-        case LettaImage():
-            raise Invalid(
-                f"The image of file {source.file_id} has no data; send its bytes as base64."
-            )
-        case _:
-            assert_never(source)
+    if isinstance(source, UrlImage):
+        return await fetch(source.url)
+    if isinstance(source, LettaImage) and source.data is None:
+        raise Invalid(f"The image of file {source.file_id} has no data; send its bytes as base64.")
+    return held_image(source)
 
 
-def checked_image(media_type: str, data: str, detail: str | None) -> Image:
-    """Return an image; raise `Invalid` for what is none, by its type, or not base64.
-
-    Kept, it would make every later request of the agent fail at its provider.
-    """
-    if not media_type.startswith("image/") or not data:
-        raise Invalid("An image has data, and a media type such as image/png.")
-    try:
-        base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise Invalid("The data of an image is not base64.") from error
-    return Image(media_type=media_type, data=data, detail=detail)
+def held_image(source: Base64Image | LettaImage) -> Image:
+    """Return an image, of the type that its bytes say; raise `ImageInvalid` for what is none."""
+    called = source.media_type or "image/png"
+    image = picture(source.data or "", called=called, detail=source.detail)
+    if image is None:
+        raise ImageInvalid
+    return image
 
 
 def shown_content(parts: Sequence[Part]) -> str | list[Json]:

@@ -119,7 +119,7 @@ RULES: Final = {
     "L2": "Every input has an otid, its client's or a new one.",
     "L3": "A second request to a busy list is refused, and other lists of the agent are free.",
     "L5": "A model comes from the request, else the conversation, else the agent, which keeps its own.",
-    "L6": "Images are fetched once, from public addresses, within limits.",
+    "L6": "Images are fetched once, from public addresses, within limits, and what is none is refused.",
     "L8": "A conversation has its own window with its own system message, and the agent another.",
     "L9": "An agent that clears its buffer loads what this request says, and nothing older.",
     "L10": "A conversation's copies of blocks stand in the place of the agent's in its turns.",
