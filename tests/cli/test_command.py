@@ -199,6 +199,14 @@ def test_the_doctor_makes_nothing(shell: Shell, tmp_path: Path) -> None:
         (None, ("✓ sandbox",)),
         ("exit 0", ("✓ sandbox", "can be made")),
         ("echo no namespaces >&2; exit 1", ("! sandbox", "no namespaces", "user namespaces")),
+        (
+            "echo bwrap: No permissions to create new namespace, likely because the kernel >&2; exit 1",
+            (
+                "! sandbox",
+                "the seccomp profile of a container",
+                "--security-opt seccomp=unconfined",
+            ),
+        ),
     ],
 )
 def test_the_doctor_tries_the_sandbox(

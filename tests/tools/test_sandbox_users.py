@@ -25,6 +25,14 @@ WITHOUT_NAMESPACES = (
     'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"',
     "sh",
 )
+# As Docker's own profile does; what makes sandboxes says that the kernel does.
+UNDER_A_FILTER = """
+import os, sys
+from eunoe.tools.inside import filters, kernel
+kernel.forbid_privileges()
+filters.install(network=False)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 PROGRAM = """
 import asyncio, sys
 from dataclasses import replace
@@ -97,3 +105,13 @@ def test_without_user_namespaces_tools_are_refused_aloud_unless_opted_in(
         assert "tools_refused" in told
         assert "False" in told
         assert "EUNOE_TOOLS_UNSANDBOXED=true" in told
+
+
+def test_where_a_container_forbids_sandboxes_it_is_named(tmp_path: Path) -> None:
+    program = (sys.executable, "-c", UNDER_A_FILTER, "-c", PROGRAM, str(tmp_path), "as it is")
+    done = run(*program, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    _, _, refused = done.stdout.partition("False ")
+    assert "the seccomp profile of a container" in refused
+    assert "--security-opt seccomp=unconfined" in refused
+    assert "kernel.unprivileged_userns_clone" not in done.stdout + done.stderr

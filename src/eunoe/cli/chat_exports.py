@@ -5,12 +5,13 @@ passes over the rest. Only what was on the screen is a talk: of several versions
 the last chosen one, no calls of tools, no hidden instructions.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Final, Literal, cast
 
-Json: TypeAlias = dict[str, Any]
+from eunoe.domain.messages import Json
+from eunoe.domain.wellformed import list_of, object_of
 
 _WINDOW_CHARS: Final = 24_000
 """How much of a talk the agent has before it when it goes on; it finds the rest by searching."""
@@ -55,7 +56,7 @@ def chatgpt_talks(entry: Json) -> Talk | None:
     lines: list[Line] = []
     at = began
     for node in _branch(entry):
-        message = _object(node.get("message"))
+        message = object_of(node.get("message"))
         at = _seconds(message.get("create_time")) or at
         line = _chatgpt_line(message, at=at)
         if line is not None:
@@ -71,7 +72,7 @@ def chatgpt_talks(entry: Json) -> Talk | None:
 
 def _branch(entry: Json) -> list[Json]:
     """Return the nodes from the root to the current one, oldest first; a circle ends it."""
-    nodes = {key: _object(node) for key, node in _object(entry.get("mapping")).items()}
+    nodes = {key: object_of(node) for key, node in object_of(entry.get("mapping")).items()}
     current: object = entry.get("current_node")
     if current not in nodes:
         parents = {node.get("parent") for node in nodes.values()}
@@ -86,14 +87,14 @@ def _branch(entry: Json) -> list[Json]:
 
 
 def _chatgpt_line(message: Json, *, at: datetime | None) -> Line | None:
-    role = _object(message.get("author")).get("role")
-    metadata = _object(message.get("metadata"))
+    role = object_of(message.get("author")).get("role")
+    metadata = object_of(message.get("metadata"))
     hidden = metadata.get("is_visually_hidden_from_conversation") or message.get("weight") == 0
     if role not in {"user", "assistant"} or hidden:
         return None
     if message.get("recipient") not in {None, "all"}:
         return None
-    text = _chatgpt_text(_object(message.get("content")))
+    text = _chatgpt_text(object_of(message.get("content")))
     model: object = metadata.get("model_slug")
     return _line(role, text, at=at, model=model if isinstance(model, str) else None)
 
@@ -101,14 +102,14 @@ def _chatgpt_line(message: Json, *, at: datetime | None) -> Line | None:
 def _chatgpt_text(content: Json) -> str:
     if content.get("content_type") not in {None, "text", "multimodal_text"}:
         return ""
-    parts = [_chatgpt_part(part) for part in _list(content.get("parts"))]
+    parts = [_chatgpt_part(part) for part in list_of(content.get("parts"))]
     return "\n\n".join(part for part in parts if part.strip())
 
 
 def _chatgpt_part(part: object) -> str:
     if isinstance(part, str):
         return part
-    fields = _object(part)
+    fields = object_of(part)
     if "image" in str(fields.get("content_type", "")):
         return _PICTURE
     return str(fields.get("text") or "")
@@ -122,8 +123,8 @@ def claude_talks(entry: Json) -> Talk | None:
     began = _moment(entry.get("created_at"))
     lines: list[Line] = []
     at = began
-    for one in _list(entry.get("chat_messages")):
-        message = _object(one)
+    for one in list_of(entry.get("chat_messages")):
+        message = object_of(one)
         at = _moment(message.get("created_at")) or at
         role = {"human": "user", "assistant": "assistant"}.get(str(message.get("sender")))
         line = _line(role, _claude_text(message), at=at)
@@ -134,7 +135,7 @@ def claude_talks(entry: Json) -> Talk | None:
 
 
 def _claude_text(message: Json) -> str:
-    parts = [_object(part) for part in _list(message.get("content"))]
+    parts = [object_of(part) for part in list_of(message.get("content"))]
     texts = [str(part.get("text") or "") for part in parts if part.get("type") == "text"]
     said = "\n\n".join(text for text in texts if text.strip()) or str(message.get("text") or "")
     return "\n\n".join(one for one in (said, *_claude_attachments(message)) if one.strip())
@@ -142,11 +143,11 @@ def _claude_text(message: Json) -> str:
 
 def _claude_attachments(message: Json) -> Iterator[str]:
     read: set[object] = set()
-    for one in map(_object, _list(message.get("attachments"))):
+    for one in map(object_of, list_of(message.get("attachments"))):
         name, text = one.get("file_name"), one.get("extracted_content")
         read.add(name)
         yield f"[The file {name}]\n{text}" if text else f"[The file {name}]"
-    for one in map(_object, _list(message.get("files"))):
+    for one in map(object_of, list_of(message.get("files"))):
         if one.get("file_name") and one["file_name"] not in read:
             yield f"[The file {one['file_name']}]"
 
@@ -280,11 +281,3 @@ def _moment(value: object) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def _object(value: object) -> Json:
-    return dict(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []

@@ -5,7 +5,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -27,6 +27,7 @@ from eunoe.settings import Settings
 from eunoe.store.database import check
 from eunoe.tools.programs import Limits
 from eunoe.tools.sandbox import Sandbox
+from eunoe.tools.sandbox_bubblewrap import REMEDY
 from eunoe.tools.sandbox_remote import remote
 
 _ROOM_BYTES: Final = 1024**3
@@ -68,14 +69,7 @@ def diagnoses() -> Iterator[Diagnosis]:
         yield Diagnosis("settings", "bad", str(error), "correct or unset it")
         return
     yield Diagnosis("settings", "good", _described(configured))
-    looks: list[Callable[[Settings], Iterator[Diagnosis]]] = [
-        _data_dir,
-        _database,
-        _port,
-        _providers,
-        _sandbox,
-    ]
-    for look in looks:
+    for look in (_data_dir, _database, _port, _providers, _sandbox):
         yield from look(configured)
 
 
@@ -210,12 +204,6 @@ async def _tried_sandbox(configured: Settings) -> str | None:
 def _sandbox(configured: Settings) -> Iterator[Diagnosis]:
     """Make a sandbox as custom code would run in, and see whether it holds a program."""
     reason = asyncio.run(_tried_sandbox(configured))
-    if reason is None:
-        yield Diagnosis("sandbox", "good", "one can be made for custom tools")
-        return
-    yield Diagnosis(
-        "sandbox",
-        "poor",
-        reason,
-        "allow user namespaces, a container by its security options (docs/howto/sandbox.md)",
-    )
+    found = "one can be made for custom tools" if reason is None else reason
+    remedy = "" if reason is None or configured.sandbox != "local" else REMEDY
+    yield Diagnosis("sandbox", "good" if reason is None else "poor", found, remedy)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sized
 from typing import Final, TypeAlias, cast
 
 from eunoe.domain.messages import Json
+from eunoe.domain.wellformed import object_of
 
 _Fields: TypeAlias = Mapping[str, object]
 _Check: TypeAlias = Callable[[object, object], bool]
@@ -221,7 +222,7 @@ def _without_nulls(value: object, schemas: list[object], *, root: object) -> obj
     required = [name for one in meant for name in listed(one.get("required", []))]
     kept: Json = {}
     for name, it in fields.items():
-        known = [own[name] for one in meant if name in (own := properties_of(one))]
+        known = [own[name] for one in meant if name in (own := object_of(one.get("properties")))]
         if it is not None or not known or name in required or may_fit(None, known, root=root):
             kept[name] = _without_nulls(it, known, root=root)
     return kept
@@ -244,7 +245,7 @@ def _may_be(value: Json, schema: _Fields, *, root: object) -> bool:
     """Whether neither what the schema requires nor its constants and types are of other objects."""
     return _required(value, schema.get("required", [])) and all(
         may_fit(value[name], [own], root=root)
-        for name, own in properties_of(schema).items()
+        for name, own in object_of(schema.get("properties")).items()
         if value.get(name) is not None
     )
 
@@ -260,8 +261,3 @@ def may_fit(value: object, schemas: list[object], *, root: object) -> bool:
         for one in _alternatives(schemas, root=root)
         if "$ref" not in one and not any(word in one for word in _CHOICES)
     )
-
-
-def properties_of(schema: _Fields) -> Json:
-    found = schema.get("properties")
-    return cast("Json", found) if isinstance(found, dict) else {}

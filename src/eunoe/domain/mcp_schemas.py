@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast
 
-from eunoe.domain.json_schema import properties_of, referred
+from eunoe.domain.json_schema import referred
 from eunoe.domain.messages import Json
+from eunoe.domain.wellformed import list_of, object_of
 
 Health: TypeAlias = Literal["STRICT_COMPLIANT", "NON_STRICT_ONLY", "INVALID"]
 
@@ -95,8 +96,7 @@ class _Unfolding:
         if isinstance(reference, str):
             rest = {name: it for name, it in fields.items() if name != "$ref"}
             target = referred(self._root, reference) if followed < _REFERENCES else None
-            merged = {**(cast("Json", target) if isinstance(target, dict) else {}), **rest}
-            return self.node(merged, depth=depth + 1, followed=followed + 1)
+            return self.node(object_of(target) | rest, depth=depth + 1, followed=followed + 1)
         return {
             name: self.node(it, depth=depth + 1, followed=followed)
             for name, it in fields.items()
@@ -118,7 +118,7 @@ def _judged(root: Json) -> tuple[list[str], list[str]]:
         if "array" in types and not isinstance(node.get("items"), dict):
             wrong.append(f"{place}: an array that says nothing of its items")
         if "object" in types:
-            strays = [it for it in _list(node.get("required")) if _is_stray(it, node)]
+            strays = [it for it in list_of(node.get("required")) if _is_stray(it, node)]
             wrong += [f"{place}: `{name}` is required and no property" for name in strays]
             if node.get("additionalProperties") is not False:
                 loose.append(f"{place}: takes properties that it does not name")
@@ -128,14 +128,14 @@ def _judged(root: Json) -> tuple[list[str], list[str]]:
 def _nodes(node: Json, place: str) -> Iterator[tuple[str, Json]]:
     """Yield the schemas in a schema, itself first, each with where it stands."""
     yield place, node
-    for name, inner in properties_of(node).items():
+    for name, inner in object_of(node.get("properties")).items():
         if isinstance(inner, dict):
             yield from _nodes(cast("Json", inner), f"{place}.{name}")
     items = node.get("items")
     if isinstance(items, dict):
         yield from _nodes(cast("Json", items), f"{place}[]")
     for word in _CHOICES:
-        for choice in _list(node.get(word)):
+        for choice in list_of(node.get(word)):
             if isinstance(choice, dict):
                 yield from _nodes(cast("Json", choice), f"{place}.{word}")
 
@@ -152,16 +152,18 @@ def _mended(value: object) -> object:
         elif isinstance(node["type"], list):
             node["type"] = kinds
     if "properties" in node:
-        node["properties"] = {name: _mended(it) for name, it in properties_of(node).items()}
+        node["properties"] = {
+            name: _mended(it) for name, it in object_of(node.get("properties")).items()
+        }
     if "array" in kinds:
         items = node.get("items")
         node["items"] = _mended(cast("Json", items) if isinstance(items, dict) else _TEXT)
     if "object" in kinds:
-        required = _list(node.get("required"))
+        required = list_of(node.get("required"))
         node["required"] = [name for name in required if not _is_stray(name, node)]
     for word in _CHOICES:
         if word in node:
-            node[word] = _distinct([_mended(choice) for choice in _list(node[word])])
+            node[word] = _distinct([_mended(choice) for choice in list_of(node[word])])
     return node
 
 
@@ -180,8 +182,4 @@ def _types_of(node: Mapping[str, object]) -> list[str]:
 
 def _is_stray(name: object, node: Json) -> bool:
     """Whether what is required is no property."""
-    return not isinstance(name, str) or name not in properties_of(node)
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []
+    return not isinstance(name, str) or name not in object_of(node.get("properties"))

@@ -42,4 +42,14 @@ def json_object(text: str) -> Json:
         value: object = json.loads(text)
     except (ValueError, RecursionError):
         return {}
+    return object_of(value)
+
+
+def object_of(value: object) -> Json:
+    """Return the value if it is a JSON object, else an empty one."""
     return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def list_of(value: object) -> list[object]:
+    """Return the value if it is a list, else an empty one."""
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -5,9 +5,10 @@ a `$ref` that pointed at the root of a tool's own schema points nowhere once
 that schema stands inside another one.
 """
 
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 from eunoe.domain.json_schema import referred
+from eunoe.domain.wellformed import list_of, object_of
 
 Schema: TypeAlias = dict[str, object]
 
@@ -26,7 +27,7 @@ def reduced(schema: Schema) -> Schema:
 
 
 def _reduced(schema: object, *, root: Schema, depth: int) -> Schema:
-    node = _mapping(schema)
+    node = object_of(schema)
     if depth >= MAX_DEPTH or not node:
         return {}
     if "$ref" in node:
@@ -38,14 +39,14 @@ def _reduced(schema: object, *, root: Schema, depth: int) -> Schema:
     kept: Schema = {key: value for key, value in node.items() if key in _KEPT}
     for key in _CHOICES:
         if key in node:
-            kept["anyOf"] = [inner(child) for child in _sequence(node[key])]
-    merged = _sequence(node.get("allOf"))
+            kept["anyOf"] = [inner(child) for child in list_of(node[key])]
+    merged = list_of(node.get("allOf"))
     if len(merged) == 1:
         return inner(merged[0])
     if "items" in node:
         kept["items"] = inner(node["items"])
     if "properties" in node:
-        properties = _mapping(node["properties"])
+        properties = object_of(node["properties"])
         kept["properties"] = {name: inner(child) for name, child in properties.items()}
         kept["additionalProperties"] = False
     elif isinstance(node.get("additionalProperties"), dict):
@@ -55,31 +56,23 @@ def _reduced(schema: object, *, root: Schema, depth: int) -> Schema:
 
 def signature(schema: Schema) -> str:
     """Return an object schema's properties for a prompt: `label: string, limit?: integer`."""
-    required = {str(name) for name in _sequence(schema.get("required"))}
+    required = {str(name) for name in list_of(schema.get("required"))}
     return ", ".join(
-        f"{name}{'' if name in required else '?'}: {_type_name(_mapping(property_))}"
-        for name, property_ in _mapping(schema.get("properties")).items()
+        f"{name}{'' if name in required else '?'}: {_type_name(object_of(property_))}"
+        for name, property_ in object_of(schema.get("properties")).items()
     )
 
 
 def _type_name(schema: Schema) -> str:
-    allowed = _sequence(schema.get("enum"))
+    allowed = list_of(schema.get("enum"))
     if allowed:
         return "|".join(str(value) for value in allowed)
     kind = schema.get("type")
     if kind == "array":
-        return f"{_type_name(_mapping(schema.get('items')))}[]"
+        return f"{_type_name(object_of(schema.get('items')))}[]"
     if isinstance(kind, str):
         return kind
     names = [
-        _type_name(_mapping(choice)) for key in _CHOICES for choice in _sequence(schema.get(key))
+        _type_name(object_of(choice)) for key in _CHOICES for choice in list_of(schema.get(key))
     ]
     return "|".join(names) or "any"
-
-
-def _mapping(value: object) -> Schema:
-    return cast("Schema", value) if isinstance(value, dict) else {}
-
-
-def _sequence(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []

@@ -20,7 +20,16 @@ from eunoe.domain.sandboxes import SandboxType
 from eunoe.errors import NodeMissing, PackagesRefused, SandboxUnavailable
 from eunoe.tools import inside
 from eunoe.tools.programs import MEBIBYTE, RESULT_BYTES, Language, Limits, Program, Ran
-from eunoe.tools.sandbox_bubblewrap import NODE, PACKAGES, SHARED, bubblewrap, shared_folders, walls
+from eunoe.tools.sandbox_bubblewrap import (
+    NODE,
+    PACKAGES,
+    REMEDY,
+    SHARED,
+    bubblewrap,
+    refusal,
+    shared_folders,
+    walls,
+)
 from eunoe.tools.sandbox_node import by_place, node, node_options
 from eunoe.tools.sandbox_packages import NPM, PYTHON, Packages
 from eunoe.tools.sandbox_results import ran, refused
@@ -120,7 +129,7 @@ class Sandbox:
         if reason is not None and self._limits.unsandboxed:
             _log.warning("tools_unsandboxed", reason=reason, rights="those of this server")
         elif reason is not None:
-            _log.error("tools_refused", reason=reason, remedy="see `eunoe doctor`")
+            _log.error("tools_refused", reason=reason, remedy=REMEDY)
         return reason
 
     async def why_not(self) -> str | None:
@@ -134,11 +143,11 @@ class Sandbox:
                 stderr=asyncio.subprocess.PIPE,
             )
             _, said = await asyncio.wait_for(process.communicate(), _TRIAL_S)
-        except (SandboxUnavailable, OSError, TimeoutError) as error:
-            return f"No sandbox can be made here: {type(error).__name__}: {error}"
-        if not process.returncode:
-            return None
-        return f"No sandbox can be made here: {said.decode(errors='replace').strip()}"
+        except SandboxUnavailable as error:
+            return str(error)
+        except (OSError, TimeoutError) as error:
+            return refusal(f"{type(error).__name__}: {error}")
+        return refusal(said.decode(errors="replace")) if process.returncode else None
 
     async def forget_packages(self) -> None:
         """Have the packages of tools installed anew when they are needed next."""
@@ -237,8 +246,8 @@ class Sandbox:
         except SandboxUnavailable as error:
             if not self._limits.unsandboxed:
                 raise SandboxUnavailable(
-                    f"{error} Custom code is not run without one, unless the operator sets "
-                    "EUNOE_TOOLS_UNSANDBOXED=true."
+                    f"{error} Custom code is not run without one. The operator can {REMEDY}, or "
+                    "set EUNOE_TOOLS_UNSANDBOXED=true."
                 ) from error
         self._walled = False
         bare = {**terms, "walled": False, "paths": shared_folders()}
@@ -246,7 +255,7 @@ class Sandbox:
 
     def _walls(self, kind: _Kind) -> list[str]:
         if self._program is None:
-            raise SandboxUnavailable("No sandbox can be made here: bubblewrap is missing.")
+            raise SandboxUnavailable(refusal("bubblewrap is missing"))
         return walls(
             self._program,
             system_files=write_system_files(self._folder / "system"),

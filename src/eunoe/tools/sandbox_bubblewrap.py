@@ -46,6 +46,20 @@ _CAPABILITIES: Final = (
 """What the process that waits keeps, in its own user namespace alone, to wall each call off from
 the others. No call has any of them."""
 
+REMEDY: Final = (
+    "allow user namespaces: in a container by its profiles (Docker: --security-opt "
+    "seccomp=unconfined --security-opt apparmor=unconfined --security-opt "
+    "systempaths=unconfined), elsewhere by the kernel's settings (docs/howto/sandbox.md)"
+)
+
+
+def refusal(said: object) -> str:
+    """Return as a sentence why no sandbox can be made, from what is said against it."""
+    reason = str(said).strip().rstrip(".") or "no reason is given"
+    if "No permissions" in reason:  # bubblewrap cannot tell who forbids it, and names the kernel
+        reason = "the kernel, or the seccomp profile of a container, forbids new namespaces"
+    return f"No sandbox can be made here: {reason}."
+
 
 def bubblewrap() -> str | None:
     """Return the program that makes sandboxes: the system's, or else the one that came along."""

@@ -16,7 +16,7 @@ from eunoe.tools.inside.confinement import NOBODY
 from eunoe.tools.inside.monitor import LENGTH, TIME
 from eunoe.tools.inside.zygote import READY
 from eunoe.tools.programs import Call
-from eunoe.tools.sandbox_bubblewrap import INSIDE, interpreter
+from eunoe.tools.sandbox_bubblewrap import INSIDE, interpreter, refusal
 
 _CHUNK: Final = 262_144
 _MOST_ASKED: Final = 8 * 1024 * 1024
@@ -127,10 +127,7 @@ class Zygote:
                 return
         await self._process.wait()
         said.seek(0)
-        reason = said.read(2_000).decode(errors="replace").strip()
-        raise SandboxUnavailable(
-            f"No sandbox can be made here: {reason.rstrip('.') or 'no reason is given'}."
-        )
+        raise SandboxUnavailable(refusal(said.read(2_000).decode(errors="replace")))
 
 
 async def _answering(told: socket.socket, made: Call) -> None:
@@ -199,7 +196,7 @@ async def _process(
             env=_ENVIRONMENT,
         )
     except OSError as error:
-        raise SandboxUnavailable(f"No sandbox can be made here: {error}.") from error
+        raise SandboxUnavailable(refusal(error)) from error
 
 
 def _map_users(told: int) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final, cast
 
 from eunoe.domain.messages import Json
+from eunoe.domain.wellformed import list_of
 
 _ENTRY: Final = (
     "agent_type", "compaction_settings", "description", "embedding_config", "llm_config",
@@ -36,14 +37,14 @@ def as_graph(file: Json) -> Json:
     agent |= {
         "id": "agent-0",
         "metadata": file.get("metadata_"),
-        "tags": [_tag(one) for one in _list(file.get("tags"))],
+        "tags": [_tag(one) for one in list_of(file.get("tags"))],
         "secrets": _variables(file.get("tool_exec_environment_variables")),
         "block_ids": [_id(one) for one in blocks],
         "tool_ids": [_id(one) for one in tools],
         "messages": messages,
         "in_context_message_ids": [
             _id(messages[at]) if isinstance(at, int) and 0 <= at < len(messages) else str(at)
-            for at in _list(file.get("in_context_message_indices"))
+            for at in list_of(file.get("in_context_message_indices"))
         ],
     }
     return {"agents": [agent], "blocks": blocks, "tools": tools}
@@ -53,7 +54,7 @@ def _numbered(
     noun: str, given: object, noise: frozenset[str], *, metadata: str | None = None
 ) -> list[object]:
     made: list[object] = []
-    for at, one in enumerate(_list(given)):
+    for at, one in enumerate(list_of(given)):
         if not isinstance(one, dict):
             made.append(one)
             continue
@@ -74,9 +75,5 @@ def _tag(one: object) -> object:
 
 
 def _variables(given: object) -> Json:
-    found = [cast("Json", one) for one in _list(given) if isinstance(one, dict)]
+    found = [cast("Json", one) for one in list_of(given) if isinstance(one, dict)]
     return {str(one.get("key")): str(one.get("value") or "") for one in found}
-
-
-def _list(given: object) -> list[object]:
-    return cast("list[object]", given) if isinstance(given, list) else []
