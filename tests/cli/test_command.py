@@ -1,7 +1,9 @@
 """The command line without a server: help, mistakes, and the database."""
 
+import shlex
 import socket
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -172,6 +174,22 @@ def test_the_doctor_finds_nothing_where_nothing_is_wrong(with_model: Shell) -> N
     assert done.returncode == 0, done.stdout
     assert "✓ openai" in done.stdout
     assert "✗" not in done.stdout
+
+
+def test_what_the_doctor_has_installed_can_be(shell: Shell) -> None:
+    """By the pip of the Python that runs it, wherever that is: no index has Eunoe."""
+    off = shell.run("doctor").stdout
+    assert "EUNOE_LOCAL_MODEL=auto" in off
+    assert "pip install" not in off
+    hiding = "import sys; sys.modules['xllamacpp'] = None; from eunoe.cli.main import main; main()"
+
+    def run(*command: str) -> "subprocess.CompletedProcess[str]":
+        plain = {**shell.environment, "PATH": "/usr/bin:/bin"}
+        return subprocess.run(command, env=plain, capture_output=True, text=True, check=False)
+
+    _, _, command = run(sys.executable, "-c", hiding, "doctor").stdout.partition("local model: ")
+    tried = run(*shlex.split(command.splitlines()[0]), "--dry-run", "--no-index")
+    assert tried.returncode == 0, tried.stderr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="llama.cpp takes it from the system there")

@@ -13,7 +13,7 @@ from eunoe import errors
 from eunoe.cli import models
 from eunoe.cli.client import Client, Served
 from eunoe.cli.failure import CommandFailed
-from eunoe.llm.local_source import INSTALL, lacking
+from eunoe.llm.local_source import lacking
 from eunoe.llm.providers import ProviderConfig, providers_from
 from eunoe.settings import Settings
 
@@ -33,9 +33,11 @@ class MadeUp:
 
 def no_model() -> str:
     """Return what a server without any model says about it."""
+    lacked = lacking()
+    local = f"install what runs the local model: {lacked}" if lacked else "EUNOE_LOCAL_MODEL=auto"
     return (
         "none; set OPENAI_API_KEY, ANTHROPIC_API_KEY, OLLAMA_BASE_URL or another provider's "
-        f"variable, or install what runs the local model: {lacking() or INSTALL}"
+        f"variable, or {local}"
     )
 
 

@@ -33,14 +33,14 @@ class EmbeddingUnknown(Invalid):
 
 
 class LocalExtraMissing(ModelError):
-    """Local models need more packages; install them with pip install 'eunoe[local]'."""
+    """Local models need more: `python -m pip install 'eunoe[local]'` with the server's Python."""
 
     code = "local_extra_missing"
     status = 503
 
 
 class BedrockExtraMissing(ModelError):
-    """Amazon Bedrock needs AWS's own library; install it with pip install 'eunoe[bedrock]'."""
+    """Bedrock needs more: `python -m pip install 'eunoe[bedrock]'` with the server's Python."""
 
     code = "bedrock_extra_missing"
     status = 503

@@ -6,6 +6,7 @@ from ctypes import CDLL
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from eunoe.domain.models import EmbeddingConfig, ModelConfig, ModelListing
@@ -19,14 +20,14 @@ from eunoe.llm.local_process import LocalServer, ServerOptions
 from eunoe.llm.providers import ProviderConfig, split_handle
 from eunoe.llm.sources import Listed
 
-INSTALL: Final = "pip install 'eunoe[local]'"
 _HERE: Final = ProviderConfig(name=PROVIDER, provider_type=PROVIDER, base_url="")
 
 
 def lacking() -> str | None:
     """Return how to install what runs local models, null where all of it is here; imports none."""
     if not all(find_spec(name) for name in ("numpy", "onnxruntime", "tokenizers", "xllamacpp")):
-        return INSTALL
+        # No index has Eunoe: only the pip of the Python that has it knows what that is.
+        return f"{quote(sys.executable)} -m pip install 'eunoe[local]'"
     try:  # The one library of the system's that llama.cpp takes and a small Linux may lack.
         CDLL("libgomp.so.1" if sys.platform == "linux" else None)
     except OSError:

@@ -2,7 +2,9 @@
 
 import importlib.util
 import os
+import sys
 from collections.abc import Callable
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from eunoe import errors
@@ -80,8 +82,8 @@ def stop_telemetry() -> None:
 
 def _demand(setting: str, module: str) -> None:
     if importlib.util.find_spec(module) is None:
-        text = f"{setting} is set; install what it needs: pip install 'eunoe[otel]'"
-        raise errors.SettingInvalid(text)
+        needed = f"{quote(sys.executable)} -m pip install 'eunoe[otel]'"
+        raise errors.SettingInvalid(f"{setting} is set; install what it needs: {needed}")
 
 
 def _use_providers_of_launcher(*, version: str, content: bool) -> None:

@@ -30,7 +30,7 @@ class E2b:
 
     def missing(self) -> str | None:
         if importlib.util.find_spec("e2b") is None:
-            return "Tools are to run at E2B, but its SDK is missing: install `eunoe[e2b]`."
+            return "Tools are to run at E2B, which needs `python -m pip install 'eunoe[e2b]'`."
         return None if self._key else f"{_KEY} is not set."
 
     async def make(self, order: Order) -> "_Machine":

@@ -38,7 +38,7 @@ class Modal:
 
     def missing(self) -> str | None:
         if importlib.util.find_spec("modal") is None:
-            return "Tools are to run at Modal, but its SDK is missing: install `eunoe[modal]`."
+            return "Tools are to run at Modal, which needs `python -m pip install 'eunoe[modal]'`."
         return None if all(self._token) else f"{_ID} and {_SECRET} are not both set."
 
     async def make(self, order: Order) -> "_Machine":
