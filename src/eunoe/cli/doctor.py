@@ -89,19 +89,12 @@ def _data_dir(configured: Settings) -> Iterator[Diagnosis]:
         with tempfile.TemporaryFile(dir=nearest):
             room = shutil.disk_usage(nearest).free
     except OSError as error:
-        yield Diagnosis(
-            "data folder",
-            "bad",
-            f"{folder}: {error.strerror}",
-            "make it writable, or set EUNOE_DATA_DIR to a folder that is",
-        )
+        remedy = "make it writable, or set EUNOE_DATA_DIR to a folder that is"
+        yield Diagnosis("data folder", "bad", f"{folder}: {error.strerror}", remedy)
         return
     found = f"{folder}, {room / 1024**3:,.1f} GiB free"
-    if room < _ROOM_BYTES:
-        remedy = "make room: local models and the database need it"
-        yield Diagnosis("data folder", "poor", found, remedy)
-    else:
-        yield Diagnosis("data folder", "good", found)
+    remedy = "make room: local models and the database need it" if room < _ROOM_BYTES else ""
+    yield Diagnosis("data folder", "poor" if remedy else "good", found, remedy)
 
 
 def _database(configured: Settings) -> Iterator[Diagnosis]:

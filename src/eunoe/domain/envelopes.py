@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from eunoe.domain.times import stamp
-from eunoe.domain.wellformed import json_object, well_formed, with_strings
+from eunoe.domain.wellformed import json_object, storable, with_strings
 
 _AUTOMATIC: Final = "[A notice of the system, which the user does not see]"
 _NEVER: Final = "Never (this is the first time)"
@@ -72,7 +72,7 @@ def result_envelope(output: object, *, ok: bool, time: str) -> str:
     """Return what a tool gave, text or JSON, as the model reads it (S48)."""
     body = {
         "status": "OK" if ok else "Failed",
-        "message": with_strings(output, _storable),
+        "message": with_strings(output, storable),
         "time": time,
     }
     return _indented(body)
@@ -95,7 +95,3 @@ def _given(**fields: str | None) -> dict[str, str]:
 
 def _indented(body: object) -> str:
     return json.dumps(body, indent=2, ensure_ascii=False)
-
-
-def _storable(text: str) -> str:
-    return well_formed(text).replace("\x00", "")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, cast
 
-from eunoe.domain.json_schema import referred
+from eunoe.domain.json_schema import listed, referred
 from eunoe.domain.messages import Json
 from eunoe.domain.wellformed import list_of, object_of
 
@@ -175,9 +175,7 @@ def _distinct(choices: list[object]) -> list[object]:
 
 
 def _types_of(node: Mapping[str, object]) -> list[str]:
-    given = node.get("type")
-    kinds = cast("list[object]", given) if isinstance(given, list) else [given]
-    return [kind if isinstance(kind, str) else str(kind) for kind in kinds if kind is not None]
+    return [str(kind) for kind in listed(node.get("type")) if kind is not None]
 
 
 def _is_stray(name: object, node: Json) -> bool:

@@ -18,7 +18,7 @@ from eunoe.domain.edit_text import LINE_NUMBER_WARNING, numbered
 from eunoe.domain.files import Directory
 from eunoe.domain.rule_texts import rules_section
 from eunoe.domain.times import stamp
-from eunoe.domain.wellformed import well_formed
+from eunoe.domain.wellformed import one_line, well_formed
 
 CORE_MEMORY: Final = "{CORE_MEMORY}"
 _WITHOUT_MEMORY: Final = frozenset({"react_agent", "workflow_agent"})
@@ -97,15 +97,15 @@ def metadata_section(agent: Agent, facts: PromptFacts) -> str:
     """Return the `<memory_metadata>` section: ids, the clock and the counters (L18, FIX-4)."""
     compiled = stamp(facts.recompiled_at, timezone=agent.timezone)
     rows = [
-        f"- AGENT_ID: {_one_line(agent.id)}",
-        f"- CONVERSATION_ID: {_one_line(facts.conversation_id or 'default')}",
+        f"- AGENT_ID: {one_line(agent.id)}",
+        f"- CONVERSATION_ID: {one_line(facts.conversation_id or 'default')}",
         f"- The system prompt was last recompiled at: {compiled}",
         f"- {facts.recalled} earlier messages are in recall memory; tools can search them.",
     ]
     if facts.archived > 0:
         rows.append(f"- {facts.archived} memories are in archival memory; tools can search them.")
     if facts.archive_tags:
-        tags = ", ".join(_one_line(tag) for tag in facts.archive_tags)
+        tags = ", ".join(one_line(tag) for tag in facts.archive_tags)
         rows.append(f"- Available archival memory tags: {tags}")
     return "\n".join(["<memory_metadata>", *rows, "</memory_metadata>"])
 
@@ -138,8 +138,3 @@ def _value(value: str, *, with_numbers: bool) -> list[str]:
     if not with_numbers:
         return [value]
     return [numbered(value)] if value else []
-
-
-def _one_line(text: str) -> str:
-    """Return `text` without line breaks, so that no tag can forge the separator."""
-    return " ".join(well_formed(text).split())

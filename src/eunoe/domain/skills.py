@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from eunoe.domain.blocks import Block
-from eunoe.domain.wellformed import well_formed
+from eunoe.domain.wellformed import one_line
 
 _PREFIX: Final = "skills/"
 _FILES: Final = ("SKILL.md", "SKILL")
@@ -62,13 +62,8 @@ def _root(skill: Skill) -> str:
 
 
 def _tree(root: str, skills: Sequence[Skill]) -> Iterator[str]:
-    yield _one_line(root)
+    yield one_line(root)
     ordered = sorted(skills, key=lambda skill: skill.name)
     for skill in ordered:
         branch = "└──" if skill is ordered[-1] else "├──"
-        yield _one_line(f"{branch} {skill.name} ({skill.location}): {skill.description}")
-
-
-def _one_line(text: str) -> str:
-    """Return `text` without line breaks, so that no description can forge an entry."""
-    return " ".join(well_formed(text).split())
+        yield one_line(f"{branch} {skill.name} ({skill.location}): {skill.description}")

@@ -15,6 +15,15 @@ def well_formed(text: str) -> str:
     return text if text.isascii() else _LONE.sub("", text)
 
 
+def one_line(text: str) -> str:
+    """Return `text` without line breaks, so that nothing in it can forge an entry of a list."""
+    return " ".join(well_formed(text).split())
+
+
+def storable(text: str) -> str:
+    return well_formed(text).replace("\x00", "")
+
+
 def with_strings(value: object, change: Callable[[str], str]) -> object:
     """Return a JSON value with `change` applied to every string in it, keys included."""
     match value:

@@ -16,7 +16,7 @@ from eunoe.domain.json_schema import without_nulls
 from eunoe.domain.messages import Json, Text, ToolCall
 from eunoe.domain.overheard import ChunksKept, chunks_of
 from eunoe.domain.tools import UNTRUNCATED, Tool, ToolResult, ToolSchema, truncated
-from eunoe.domain.wellformed import well_formed, with_strings
+from eunoe.domain.wellformed import storable, well_formed, with_strings
 from eunoe.engine.ports import Nested, Outcome, ToolTraits
 from eunoe.errors import EunoeError, ToolArgumentsInvalid
 from eunoe.tools import fields
@@ -249,10 +249,10 @@ def bounded(result: ToolResult, *, limit: int | None) -> ToolResult:
     """Return the result as it can be stored: plain text or JSON, cut to the tool's limit (X12)."""
     result = replace(
         result,
-        stdout=tuple(map(_storable, result.stdout)),
-        stderr=tuple(map(_storable, result.stderr)),
+        stdout=tuple(map(storable, result.stdout)),
+        stderr=tuple(map(storable, result.stderr)),
         parts=tuple(
-            replace(part, text=_storable(part.text)) if isinstance(part, Text) else part
+            replace(part, text=storable(part.text)) if isinstance(part, Text) else part
             for part in result.parts
         ),
     )
@@ -262,17 +262,13 @@ def bounded(result: ToolResult, *, limit: int | None) -> ToolResult:
         if whole is None:
             output = str(output)
         elif limit is None or len(whole) <= limit:
-            return replace(result, output=cast("Json", with_strings(json.loads(whole), _storable)))
+            return replace(result, output=cast("Json", with_strings(json.loads(whole), storable)))
         else:
             output = whole
-    text = _storable(output)
+    text = storable(output)
     if limit is not None:
         text = truncated(text, limit=limit)
     return replace(result, output=text)
-
-
-def _storable(text: str) -> str:
-    return well_formed(text).replace("\x00", "")
 
 
 def _json(value: Json) -> str | None:

@@ -9,6 +9,7 @@ from typing import Final, cast
 from eunoe.domain.messages import Image, Json, Text
 from eunoe.domain.pictures import MARKS
 from eunoe.domain.tools import ToolResult
+from eunoe.domain.wellformed import list_of, object_of
 from eunoe.tools.pictures import picture
 
 EMPTY: Final = "Empty response from tool"
@@ -21,11 +22,9 @@ def result_of(given: Mapping[str, object]) -> ToolResult:
     Texts are joined by a space. Structured content is what counts where there is no text,
     for a server that gives both gives the same twice.
     """
-    content = given.get("content")
-    items = cast("list[object]", content) if isinstance(content, list) else []
     texts: list[str] = []
     images: list[Image] = []
-    for item in items:
+    for item in list_of(given.get("content")):
         part = _part(cast("Json", item) if isinstance(item, dict) else {"text": str(item)})
         if isinstance(part, Image) and len(images) < _MOST_IMAGES:
             images.append(part)
@@ -51,8 +50,7 @@ def _part(item: Json) -> str | Image:
         case "audio":
             return f"[audio of type {item.get('mimeType')}, which cannot be heard here]"
         case "resource":
-            resource = item.get("resource")
-            return _resource(cast("Json", resource) if isinstance(resource, dict) else {})
+            return _resource(object_of(item.get("resource")))
         case "resource_link":
             return " ".join(
                 str(item[name]) for name in ("name", "uri", "description") if item.get(name)

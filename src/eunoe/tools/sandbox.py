@@ -182,7 +182,8 @@ class Sandbox:
                     0 if packages is None else packages.stat().st_ino,
                 )
                 zygote = await self._zygote(kind)
-                request["paths"] = [] if packages is None else self._paths(packages)
+                there = PACKAGES if self._walled else str(packages)
+                request["paths"] = [] if packages is None else [there]
                 if program.language == "typescript":
                     request["node"] = NODE if self._walled else str(self._node)
                     request["node_options"] = options
@@ -218,9 +219,6 @@ class Sandbox:
             for place in places.values():
                 if place.zygote is not None:
                     stack.push_async_callback(place.zygote.close)
-
-    def _paths(self, packages: Path) -> list[str]:
-        return [PACKAGES] if self._walled else [str(packages)]
 
     async def _zygote(self, kind: _Kind) -> Zygote:
         """Return the zygote that has the packages, a new one if there is none that lives."""

@@ -28,6 +28,7 @@ from eunoe.domain.messages import (
     words_of,
 )
 from eunoe.domain.times import stamp
+from eunoe.domain.wellformed import json_object
 from eunoe.domain.window import packaged
 from eunoe.wire.content import (
     Content,
@@ -38,7 +39,6 @@ from eunoe.wire.content import (
     ToolCallContent,
     ToolReturnContent,
     UrlImage,
-    envelope_of,
     held_image,
     part_bodies,
     plain_part,
@@ -253,7 +253,7 @@ def _returned(given: _Return, *, call_id: str, name: str, time: str, text: str) 
     text = given.func_response if isinstance(given.func_response, str) else text
     output: str | Json = text or text_of_parts(parts)
     ok = given.status == "success"
-    envelope = envelope_of(text)
+    envelope = json_object(text)
     message: object = envelope.get("message")
     if envelope.keys() <= {"status", "message", "time"} and isinstance(message, str | dict):
         output = cast("str | Json", message)

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, assert_never, cast
+from typing import Annotated, Any, Final, Literal, Protocol, TypeAlias, assert_never
 
-import orjson
 from pydantic import Discriminator, Tag
 
 from eunoe.domain.messages import (
@@ -18,6 +17,7 @@ from eunoe.domain.messages import (
     Text,
 )
 from eunoe.domain.pictures import picture
+from eunoe.domain.wellformed import json_object
 from eunoe.errors import ImageInvalid, Invalid
 from eunoe.wire.shape import Shape, told_apart
 
@@ -251,17 +251,8 @@ def opened(text: str) -> str:
     """
     if not text.startswith("{"):
         return text
-    envelope = envelope_of(text)
+    envelope = json_object(text)
     message = envelope.get("message")
     if envelope.get("type") != "user_message" or not isinstance(message, str):
         return text
     return message
-
-
-def envelope_of(text: str) -> Json:
-    """Return the JSON object that `text` is, empty for any other text."""
-    try:
-        value: object = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return {}
-    return cast("Json", value) if isinstance(value, dict) else {}

@@ -27,9 +27,10 @@ from eunoe.domain.views import (
     View,
     views,
 )
+from eunoe.domain.wellformed import json_object
 from eunoe.ids import part_otid
 from eunoe.wire.approvals import WireDecision, WireToolReturn, shown_answers, shown_return
-from eunoe.wire.content import envelope_of, shown_content
+from eunoe.wire.content import shown_content
 from eunoe.wire.times import message_date
 
 MessageType: TypeAlias = Literal[
@@ -360,7 +361,7 @@ def _returned(view: View, returns: Sequence[ToolReturn]) -> Json:
 
 
 def _summary(view: View, envelope: str) -> Json:
-    stored = envelope_of(envelope)
+    stored = json_object(envelope)
     return {
         **_common(view),
         "message_type": "summary_message",

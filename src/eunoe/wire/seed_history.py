@@ -22,8 +22,8 @@ from eunoe.domain.messages import (
     text_of,
     words_of,
 )
+from eunoe.domain.wellformed import json_object
 from eunoe.domain.window import packaged
-from eunoe.wire.content import envelope_of
 from eunoe.wire.seed import DEFAULT_MESSAGE_TOOL, DEFAULT_MESSAGE_TOOL_KWARG
 from eunoe.wire.seed_records import Record, stored
 
@@ -94,7 +94,7 @@ def _unwrapped(message: Message) -> Message:
         raise AttributeError(text)  # noqa: TRY004 - callers know it as this
     if not first.text.strip().startswith("{"):
         return message
-    envelope = envelope_of(first.text)
+    envelope = json_object(first.text)
     if "message" not in envelope:
         return message
     return replace(message, content=(Text(text=words_of(envelope["message"])),))

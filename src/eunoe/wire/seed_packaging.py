@@ -16,7 +16,8 @@ from eunoe.domain.envelopes import (
 )
 from eunoe.domain.messages import Json
 from eunoe.domain.times import stamp
-from eunoe.wire.content import envelope_of, opened
+from eunoe.domain.wellformed import json_object
+from eunoe.wire.content import opened
 from eunoe.wire.seed_records import now
 
 _LOCATION: Final = "unknown"
@@ -49,7 +50,7 @@ def package_system_message(
 ) -> str:
     """Return a notice in its envelope; one that is in it already stays as it is (S44)."""
     kind = message_type or "system_alert"
-    if envelope_of(system_message).get("type") == kind:
+    if json_object(system_message).get("type") == kind:
         _log.warning("message.packed_already", type=kind)
         return system_message
     return alert_envelope(system_message, at=now(), timezone=timezone, kind=kind)

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, cast
 from eunoe import ids
 from eunoe.domain.alike import alike
 from eunoe.domain.messages import Json, Message, Part, Role, Text, ToolCall, ToolReturn
-from eunoe.wire.content import envelope_of
+from eunoe.domain.wellformed import json_object
 
 Status: TypeAlias = Literal["success", "error"]
 
@@ -102,7 +102,7 @@ def stored(record: Record) -> Message:
 
 def _returned(record: Record, given: ReturnRecord) -> ToolReturn:
     text = "".join(part.text for part in record.content if isinstance(part, Text))
-    packed = envelope_of(text)
+    packed = json_object(text)
     output = cast("str | Json", packed.get("message") or "")
     return ToolReturn(
         call_id=given.tool_call_id or "",

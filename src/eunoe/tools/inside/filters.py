@@ -98,10 +98,6 @@ _SET_FILTER: Final = 1
 _NEW_LISTENER: Final = 8
 
 
-def is_known_architecture() -> bool:
-    return platform.machine() in _ARCHITECTURES
-
-
 def install(*, network: bool) -> int | None:
     """Put this process and its children under the filter, for good.
 
