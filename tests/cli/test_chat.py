@@ -55,6 +55,15 @@ def test_what_goes_wrong_is_said_and_counts(with_model: Shell) -> None:
         assert failed.returncode == 1
         assert "✗" in failed.stdout
         assert "▸ fine" in failed.stdout
+        foreign = subprocess.run(
+            [*COMMAND, "chat", "--url", server.url],
+            env=with_model.environment,
+            input=b"SAY caf\xe9\n",
+            capture_output=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        assert (foreign.returncode, b" caf\n" in foreign.stdout) == (0, True), foreign.stderr
         absent = with_model.run("chat", "nobody", "--url", server.url)
         assert absent.returncode == 1
         assert "No agent is called nobody; there are " in absent.stderr

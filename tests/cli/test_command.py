@@ -65,6 +65,13 @@ def test_the_version_is_printed(shell: Shell) -> None:
         (["budgets", "set", "organization", "week", "1"], {}, "not one of 'day', 'month'"),
         (["audit", "--limit", "0"], {}, "greater than or equal to 1"),
         (["server", "--port", "0"], {"EUNOE_ENCRYPTION_KEY": "hunter2"}, "eunoe secrets key"),
+        (["server", "--port", "0"], {"EUNOE_PRICES": "/nowhere"}, "EUNOE_PRICES: /nowhere cannot"),
+        (["server", "--port", "0"], {"OPENAI_BASE_URL": "http://[x"}, "OPENAI_BASE_URL is no URL"),
+        (["models", "list"], {"OPENAI_API_KEY": "schlüssel"}, "OPENAI_API_KEY or OPENAI_BASE_URL"),
+        (["audit", "--url", "localhost:8283"], {}, "write http:// or https:// before it"),
+        (["budgets", "set", "organization", "day", "nan"], {}, "less than or equal to 1000000000"),
+        (["costs", "--days", "1e300"], {}, "less than or equal to 36500"),
+        (["keys", "create", "a", "--days", "1e300"], {}, "less than or equal to 36500"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(
@@ -204,6 +211,11 @@ def test_a_library_that_the_local_model_lacks_is_told_before_it_is_fetched(
         done = lacking.run_cold(command)
         assert done.returncode == 1
         assert "apt install libgomp1" in done.stdout + done.stderr
+
+
+def test_a_terminal_that_lacks_a_sign_is_spared_it(shell: Shell) -> None:
+    done = shell.with_variables({"PYTHONIOENCODING": "ascii", "EUNOE_PORT": "0"}).run_cold("doctor")
+    assert "? python" in done.stdout, done.stderr
 
 
 def test_the_doctor_makes_nothing(shell: Shell, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from eunoe.cli.client import AgentSummary, Client, ConnectionLost, Refused, conn
 from eunoe.cli.failure import CommandFailed
 from eunoe.cli.stream import Failed, Piece, Returned
 from eunoe.cli.transcript import Transcript
+from eunoe.domain.wellformed import well_formed
 from eunoe.llm.local_catalog import DEFAULT_CHAT
 
 _FIRST_BLOCKS: Final = {
@@ -50,7 +51,7 @@ def choose(client: Client, wanted: str | None, *, model: str | None) -> tuple[Ag
             if wanted in {found.id, found.name}:
                 return found, False
         names = ", ".join(found.name for found in agents[:10])
-        hint = f"there are {names}" if names else "there is none yet; leave the name out"
+        hint = f"there are {names}" if names else "there is none yet; `eunoe chat` makes one"
         raise CommandFailed(f"No agent is called {wanted}; {hint}.")
     if agents and model is None:
         return agents[0], False
@@ -106,7 +107,7 @@ class _Talk:
                 case [word, *_] if word.startswith("/"):
                     self.transcript.note(f"{word} is no command; {_HELP}", "yellow")
                 case _:
-                    self._turn(self._client.send(self._agent.id, line))
+                    self._turn(self._client.send(self._agent.id, well_formed(line)))
         return int(self._failed and not sys.stdin.isatty())
 
     def _lines(self) -> Iterator[str]:

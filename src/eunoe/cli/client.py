@@ -3,6 +3,7 @@
 The official client is not needed to run a server, so it is not a dependency of one.
 """
 
+import ast
 import re
 import ssl
 import uuid
@@ -14,7 +15,7 @@ from typing import Any, Final, Literal, Self, cast
 import httpx
 
 from eunoe import settings
-from eunoe.cli.failure import CommandFailed
+from eunoe.cli.failure import MISUSED, CommandFailed
 from eunoe.cli.stream import Ended, Json, Piece, Placed, pieces, pieces_of
 
 _ANSWER_S: Final = 60.0
@@ -70,8 +71,9 @@ class Client:
     """Talks to one server. Close it, or use it as a context manager."""
 
     def __init__(self, url: str, *, password: str | None = None) -> None:
-        self.url = url.rstrip("/")
-        headers = {"authorization": f"Bearer {password}"} if password else {}
+        self.url = url.rstrip("/").removesuffix("/v1")
+        # As bytes, which any password has.
+        headers = {b"authorization": f"Bearer {password}".encode()} if password else {}
         timeout = httpx.Timeout(_ANSWER_S, connect=5.0)
         # Reading the trusted certificates takes longer than a request; plain HTTP needs none.
         trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.startswith("http:") else True
@@ -250,6 +252,9 @@ class Client:
 def connected(url: str | None) -> Client:
     """Return a client of that server, or of the configured one."""
     configured = settings.load()
+    if url and not url.startswith(("http://", "https://")):
+        sentence = f"{url} is not the address of a server; write http:// or https:// before it."
+        raise CommandFailed(sentence, code=MISUSED)
     return Client(url or configured.url, password=configured.credential)
 
 
@@ -278,11 +283,14 @@ def _json(answer: httpx.Response) -> object:
 def _detail(body: object) -> str:
     """Return the sentence of an error body, in any of its shapes (api 3.1)."""
     if isinstance(body, str):
-        return body
+        # A list of what is wrong with a request comes in Python's form (api 3.4).
+        return _detail(ast.literal_eval(body)) if body.startswith("[{'type': ") else body
     if isinstance(body, list):
         return "; ".join(_detail(part) for part in cast("list[object]", body))
     if isinstance(body, dict):
         named = cast("Json", body)
+        if "loc" in named:
+            return f"{'.'.join(map(str, named['loc']))}: {named['msg']}"
         for key in ("detail", "error", "message", "msg"):
             if named.get(key):
                 return _detail(named[key])

@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Final, Literal, cast
 
@@ -36,6 +37,7 @@ app.add_typer(secrets, name="secrets")
 _Subject = Annotated[str, typer.Argument(help="organization, or the id of an agent or a key.")]
 _Period = Annotated[Literal["day", "month", "total"], typer.Argument(help="Of which time.")]
 _Limit = Annotated[int, typer.Option(min=1, help="How many at most.")]
+_Days = Annotated[float | None, typer.Option(min=0, max=36_500, help="For how many days.")]
 _Url = Annotated[
     str | None, typer.Option("--url", help="The server, if it is not the configured one.")
 ]
@@ -133,7 +135,7 @@ def costs(
     by: Annotated[
         Literal["agent", "model", "key", "day"] | None, typer.Option(help="A sum for each.")
     ] = None,
-    days: Annotated[float | None, typer.Option(min=0, help="Of the last so many days.")] = None,
+    days: _Days = None,
     agent: Annotated[str | None, typer.Option(help="Of the agent with this id.")] = None,
     url: _Url = None,
 ) -> None:
@@ -151,7 +153,7 @@ def budgets_list(url: _Url = None) -> None:
 def budgets_set(
     subject: _Subject,
     period: _Period,
-    usd: Annotated[float, typer.Argument(help="How many dollars.")],
+    usd: Annotated[float, typer.Argument(min=0, max=1e9, help="How many dollars.")],
     url: _Url = None,
 ) -> None:
     """Bound what is spent in each day or month of UTC, or in total."""
@@ -203,7 +205,7 @@ def keys_create(
         str | None, typer.Option(help="Whose; the default's if absent.")
     ] = None,
     user: Annotated[str | None, typer.Option(help="Who acts with it.")] = None,
-    days: Annotated[float | None, typer.Option(min=0, help="How long it lasts.")] = None,
+    days: _Days = None,
 ) -> None:
     """Make a key, and print it this once."""
     _do(
@@ -311,6 +313,8 @@ def secrets_rotate() -> None:
 
 def main() -> None:
     """Run the command line; what goes wrong is one sentence on standard error."""
+    # A sign that the terminal's encoding lacks costs that sign, and not the command.
+    cast("TextIOWrapper", sys.stdout).reconfigure(errors="replace")
     try:
         app()
     except CommandFailed as failure:

@@ -22,6 +22,7 @@ from eunoe.cli import models
 from eunoe.cli.banner import MadeUp, announce
 from eunoe.cli.failure import CommandFailed
 from eunoe.cli.stopping import draining_first
+from eunoe.llm.prices import read_prices
 from eunoe.service.keys import create_first
 from eunoe.settings import PREFIX, Settings
 from eunoe.store.database import opened, served
@@ -106,6 +107,7 @@ async def _prepare(configured: Settings) -> str | None:
     """
     configured.data_dir.mkdir(parents=True, exist_ok=True)
     sealing(configured)
+    read_prices(configured.prices)
     async with opened(configured.database_url) as db:
         return (
             await create_first(db) if configured.require_key and not configured.password else None

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from eunoe.domain.models import Category, EmbeddingListing, ModelListing
+from eunoe.errors import SettingInvalid
 from eunoe.llm.reach import Reach
 
 Family: TypeAlias = Literal["chat", "anthropic", "google", "bedrock"]
@@ -181,7 +182,12 @@ def providers_from(values: Mapping[str, str]) -> list[ProviderConfig]:
         given = {name: said[variable] for name, variable in one.values.items() if variable in said}
         if not (all(name in said for name in one.needs) if one.needs else _AT_ONCE & given.keys()):
             continue
-        given["base_url"] = base_url(one.provider_type, given.get("base_url"))
+        try:
+            given["base_url"] = base_url(one.provider_type, given.get("base_url"))
+            given.get("api_key", "").encode("ascii")
+        except ValueError:
+            named = " or ".join(one.values.values())
+            raise SettingInvalid(f"{named} is no URL, or no key: those are ASCII.") from None
         headers = {
             name: said[variable] for name, variable in one.headers.items() if variable in said
         }
