@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
+from uuid import uuid4
 
 import pytest
 from pgqueuer.adapters.persistence.qb import DBSettings
+from pgqueuer.ports.repository import EntrypointExecutionParameter
+from pgqueuer.types import QueueEntrypoint, QueueManagerId
 
 from eunoe.domain.events import Shown
 from eunoe.domain.inputs import InputMessage
@@ -16,10 +20,10 @@ from eunoe.domain.runs import RunOptions
 from eunoe.runs import feed as feeds
 from eunoe.runs import watch as watching
 from eunoe.runs.feed import Feed
-from eunoe.runs.jobs import Ears
+from eunoe.runs.jobs import RUN, Ears
 from eunoe.runs.outcome import folded
 from eunoe.runs.queue import put_in
-from eunoe.runs.queue_driver import PatientDriver
+from eunoe.runs.queue_driver import Looks, PatientDriver
 from eunoe.runs.submit import Submission, submit
 from eunoe.store import runs
 from eunoe.store.db import Actor, Database, Dialect, Tx
@@ -35,6 +39,7 @@ pytestmark = pytest.mark.anyio
 _SOON_S = 20
 _NEVER_S = 3_600
 _JOBS = DBSettings().channel
+_DISPATCHER = QueueManagerId(uuid4())
 _CUT_OFF = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND query LIKE 'LISTEN%'"
@@ -184,21 +189,41 @@ async def test_a_run_stops_at_once_when_another_process_says_so(
     await runner.stop()
 
 
-async def test_who_dispatches_is_told_of_jobs_that_come_and_not_of_those_that_are_done(
+async def test_who_dispatches_is_told_of_jobs_that_come_and_of_places_that_it_waits_for(
     world: World,
 ) -> None:
     await world.runner.stop()
     heard: asyncio.Queue[str | bytes | bytearray] = asyncio.Queue()
     driver = PatientDriver(cast("Any", world.db).pool, Ears())
+    looks, run = Looks(driver), QueueEntrypoint(RUN)
+
+    async def looked() -> int:
+        """Take a job, of which one may be taken at a time; return how many more there are."""
+        found = await looks.dequeue(
+            16, {run: EntrypointExecutionParameter(1)}, _DISPATCHER, None, timedelta(hours=1)
+        )
+        assert len(found) == 1
+        return await looks.eligible_queued_work([run])
+
+    async def ended(name: str) -> None:
+        async with world.db.write(ACTOR) as tx:
+            await tx.execute("DELETE FROM pgqueuer WHERE dedupe_key = $1", name)
+
     async with driver, asyncio.timeout(_SOON_S):
         await driver.add_listener(_JOBS, heard.put_nowait)
         async with world.db.write(ACTOR) as tx:
             await put_in(tx, "run-1")
         async with world.db.write(ACTOR) as tx:
-            await tx.execute("DELETE FROM pgqueuer")
+            await put_in(tx, "run-2")
+        assert '"insert"' in str(await heard.get())
+        assert await looked() == 1
+        await ended("run-1")
+        # It was not told of the second job too, for it had not looked yet, but of the place for it.
+        assert '"delete"' in str(await heard.get())
+        assert await looked() == 0
+        await ended("run-2")
         async with session(world.db.url) as other:
             await other.execute(f"NOTIFY {_JOBS}, 'over'")
-        assert '"insert"' in str(await heard.get())
         assert await heard.get() == "over"
         await driver.remove_listener(_JOBS, heard.put_nowait)
 

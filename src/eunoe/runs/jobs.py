@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from eunoe.runs.queue import Queue
 
 RUN: Final = "run"
-_EMBED: Final = "embed"
+EMBED: Final = "embed"
 _SWEEP: Final = "sweep"
-_QUIET: Final = timedelta(seconds=2)
+QUIET: Final = timedelta(seconds=2)
 HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
 _SHOWN_BY: Final = 2 / 3
 """The part of a heartbeat's time after which a run that is owned has a job for certain."""
@@ -49,10 +49,6 @@ Owned = tuple[Run, Actor]
 _log = structlog.get_logger("eunoe.jobs")
 
 
-def _heedless(listens: bool) -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ears:
     """Who is called with a notice of each channel, and told when notices may be missed.
@@ -63,7 +59,7 @@ class Ears:
     heard: Mapping[str, Callable[[str | bytes | bytearray], None]] = field(
         default_factory=dict[str, Callable[[str | bytes | bytearray], None]]
     )
-    listening: Callable[[bool], None] = _heedless
+    listening: Callable[[bool], None] = lambda _: None
 
 
 class PutOff(Exception):
@@ -103,15 +99,13 @@ class Duty:
     what is due survives every crash, and a request for it is only for speed. `carry_out` is
     called with one of those names until it returns; two processes may be called with the
     same name, so it claims its row before it does anything that shows. So many are worked on
-    `at_once`. The queue sees ten times a second what places are free: where that is long beside
-    the work, a process takes some `ahead`, which wait for their turn.
+    `at_once`, by all processes together.
     """
 
     name: str
     carry_out: Callable[[str], Awaitable[None]]
     pending: Callable[[], Awaitable[Sequence[str]]]
     at_once: int = 1
-    ahead: int = 0
 
 
 class Engine:
@@ -129,9 +123,7 @@ class Engine:
     ) -> None:
         self._db = db
         self._ears = ears or Ears()
-        self._work = work
         self._unfinished = unfinished
-        self._embed = embed
         self._sweep = sweep
         self._queue: Queue | None = None
         self._opened = asyncio.Event()
@@ -144,6 +136,8 @@ class Engine:
         self._context = copy_context()
         self._begun: set[asyncio.Task[None]] = set()
         self._owned: dict[str, Owned] = {}
+        self._take_up: Final = self._trying(RUN, lambda one: work(one, self._owned.pop(one, None)))
+        self._embed: Final = self._trying(EMBED, embed)
         self._holding = Holding(db, RUN)
         self._shows: asyncio.Task[None] | None = None
         self._duties: list[Duty] = []
@@ -187,9 +181,9 @@ class Engine:
 
         queue = Queue(self._db, self._ears)
         queue.give(RUN, self._take_up)
-        queue.give(_EMBED, self._embedded, at_once=1)
+        queue.give(EMBED, self._embed, at_once=1)
         for duty in self._duties:
-            queue.give(duty.name, self._carrying_out(duty), at_once=duty.at_once + duty.ahead)
+            queue.give(duty.name, self._trying(duty.name, duty.carry_out), at_once=duty.at_once)
         queue.give_hourly(_SWEEP, self._sweep)
         return queue
 
@@ -267,13 +261,6 @@ class Engine:
         if self._alone:
             await self.due(RUN, run_id)
 
-    async def embed_later(self, who: str) -> None:
-        """Give vectors to what `who` has said, once it was quiet for a moment.
-
-        A request that is lost is made good by the next one: it does whatever is left.
-        """
-        await self.due(_EMBED, who, delay=_QUIET)
-
     async def due(self, duty: str, name: str, *, delay: timedelta = timedelta()) -> None:
         """Have a duty carried out without waiting for the next scan; call it after the commit."""
         await self._queue_up([(duty, name)], delay=delay)
@@ -316,41 +303,23 @@ class Engine:
                 _log.warning("jobs.scan_failed", code=error.code)
             await asyncio.sleep(SCAN_S)
 
-    async def _embedded(self, who: str, attempts: int) -> None:
-        del attempts
-        await self._embed(who)
+    def _trying(
+        self, kind: str, work: Callable[[str], Awaitable[None]]
+    ) -> Callable[[str, int], Awaitable[None]]:
+        """Return `work` as the queue calls it: it puts off what it fails at (G-1)."""
 
-    def _carrying_out(self, duty: Duty) -> Callable[[str, int], Awaitable[None]]:
-        turns = asyncio.Semaphore(duty.at_once)
-
-        async def carry_out(name: str, attempts: int) -> None:
+        async def tried(name: str, attempts: int) -> None:
             try:
-                async with turns:
-                    if not self._stopping:
-                        return await duty.carry_out(name)
-                self._cut.append((duty.name, name))
+                await work(name)
             except asyncio.CancelledError:
-                self._cut.append((duty.name, name))
+                self._cut.append((kind, name))
                 raise
             except Exception as error:
-                raise _put_off(attempts, error, duty=duty.name, name=name) from error
+                # What only waits for its list is to begin soon after that is free.
+                longest_s = _LONGEST_BUSY_S if isinstance(error, ListBusy) else _LONGEST_DELAY_S
+                delay_s = min(_FIRST_DELAY_S * 4 ** min(attempts, _MOST_STEPS), longest_s)
+                why = type(error).__name__
+                _log.warning(f"{kind}.put_off", job=name, error=why, delay_s=delay_s)
+                raise PutOff(timedelta(seconds=delay_s)) from error
 
-        return carry_out
-
-    async def _take_up(self, run_id: str, attempts: int) -> None:
-        try:
-            await self._work(run_id, self._owned.pop(run_id, None))
-        except asyncio.CancelledError:
-            self._cut.append((RUN, run_id))
-            raise
-        except Exception as error:
-            # Not the run's fault, which would have ended it: it is taken up again (G-1).
-            raise _put_off(attempts, error, duty=RUN, name=run_id) from error
-
-
-def _put_off(attempts: int, error: Exception, *, duty: str, name: str) -> PutOff:
-    # What only waits for its list is to begin soon after that is free.
-    longest_s = _LONGEST_BUSY_S if isinstance(error, ListBusy) else _LONGEST_DELAY_S
-    delay_s = min(_FIRST_DELAY_S * 4 ** min(attempts, _MOST_STEPS), longest_s)
-    _log.warning(f"{duty}.put_off", job=name, error=type(error).__name__, delay_s=delay_s)
-    return PutOff(timedelta(seconds=delay_s))
+        return tried

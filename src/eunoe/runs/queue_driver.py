@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
 import structlog
-from pgqueuer import AsyncpgPoolDriver
+from pgqueuer import AsyncpgPoolDriver, Queries
+from pgqueuer.models import Job
 from pgqueuer.ports.driver import NotifyCallback
+from pgqueuer.types import QueueEntrypoint
 
 from eunoe.errors import DatabaseUnreachable
 from eunoe.runs.jobs import Ears
 from eunoe.store.postgresql_connection import DRIVER_ERRORS, limited, meaning
 
 _PAUSE_S: Final = 0.5
+_CHANGED: Final = '"table_changed_event"'
 _DELETED: Final = '"operation" : "delete"'
 
 T = TypeVar("T")
@@ -30,16 +33,42 @@ _log = structlog.get_logger("eunoe.jobs")
 
 @dataclass(frozen=True, slots=True)
 class _Heedful:
-    """Hears of jobs that come, and not of those that are done, which would have it look for more.
+    """Hears of jobs that come, and of those that are done while others wait for a place.
 
-    One that waits for another to be done is looked for every 0.1 s anyway.
+    Once it has heard of a change, it needs to hear of no other before it has looked.
     """
 
     callback: NotifyCallback
+    driver: "PatientDriver"
 
     def __call__(self, payload: str | bytes | bytearray) -> None:
-        if _DELETED not in str(payload):
-            self.callback(payload)
+        if _CHANGED in (said := str(payload)):
+            if self.driver.news or (_DELETED in said and not self.driver.waiting):
+                return
+            self.driver.news = True
+        self.callback(payload)
+
+
+class Looks(Queries):
+    """The dispatcher's statements, which let its driver know what it has to hear of."""
+
+    driver: "PatientDriver"  # pyright: ignore[reportIncompatibleVariableOverride] -- nobody sets it
+    _had_all = False
+
+    async def dequeue(self, batch_size: int, *args: Any, **named: Any) -> list[Job]:  # noqa: ANN401 -- passed on as they come
+        if self._had_all and not self.driver.news:
+            # It asks until there are none; the last answer was all there were.
+            self._had_all = False
+            return []
+        self.driver.news, self.driver.waiting = False, True
+        jobs = await super().dequeue(batch_size, *args, **named)
+        self._had_all = 0 < len(jobs) < batch_size
+        return jobs
+
+    async def eligible_queued_work(self, entrypoints: list[QueueEntrypoint]) -> int:
+        left = await super().eligible_queued_work(entrypoints)
+        self.driver.waiting = left > 0
+        return left
 
 
 class PatientDriver(AsyncpgPoolDriver):
@@ -53,6 +82,7 @@ class PatientDriver(AsyncpgPoolDriver):
         super().__init__(pool)
         self._ears = ears
         self._release: Callable[[object], Awaitable[None]] = pool.release
+        self.news = self.waiting = False
         self._wanted: list[tuple[str, NotifyCallback]] = []
         self._repairing: asyncio.Task[None] | None = None
 
@@ -66,7 +96,7 @@ class PatientDriver(AsyncpgPoolDriver):
         await _patiently(lambda: super(PatientDriver, self).notify(channel, payload))
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        wanted: list[tuple[str, NotifyCallback]] = [(channel, _Heedful(callback))]
+        wanted: list[tuple[str, NotifyCallback]] = [(channel, _Heedful(callback, self))]
         if self._listener_connection is None:
             wanted.extend(self._ears.heard.items())
         for one in wanted:
@@ -75,8 +105,8 @@ class PatientDriver(AsyncpgPoolDriver):
         self._ears.listening(True)
 
     async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
-        self._wanted.remove((channel, _Heedful(callback)))
-        await super().remove_listener(channel, _Heedful(callback))
+        self._wanted.remove((channel, _Heedful(callback, self)))
+        await super().remove_listener(channel, _Heedful(callback, self))
 
     async def __aexit__(self, *error: object) -> None:
         if self._repairing is not None:

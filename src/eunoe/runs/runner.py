@@ -23,7 +23,7 @@ from eunoe.runs import cancel, rounds, submit
 from eunoe.runs.callbacks import CALLBACK
 from eunoe.runs.feed import Feed
 from eunoe.runs.followups import Following, FollowUps
-from eunoe.runs.jobs import Duty, Ears, Engine
+from eunoe.runs.jobs import EMBED, QUIET, Duty, Ears, Engine
 from eunoe.runs.outcome import Outcome, folded
 from eunoe.runs.peers import RunPeers
 from eunoe.runs.ports import Providers, Toolboxes
@@ -183,8 +183,8 @@ class Runner:
         )
 
     async def remember(self, actor: Actor, agent_id: str) -> None:
-        """Have vectors made soon for what the agent has said and that has none."""
-        await self._engine.embed_later(f"{actor.organization_id} {agent_id}")
+        """Have vectors made for all that the agent has said, once it was quiet for a moment."""
+        await self._engine.due(EMBED, f"{actor.organization_id} {agent_id}", delay=QUIET)
 
     async def _tell(self, run_id: str) -> None:
         await self._engine.due(CALLBACK, run_id)

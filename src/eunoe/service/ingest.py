@@ -60,7 +60,7 @@ class Ingest:
     models: Providers
 
     def duty(self) -> Duty:
-        return Duty(name=DUTY, carry_out=self.carry_out, pending=self.left, at_once=2, ahead=30)
+        return Duty(name=DUTY, carry_out=self.carry_out, pending=self.left, at_once=4)
 
     async def left(self) -> list[str]:
         async with self.db.read(Actor()) as tx:
@@ -103,6 +103,8 @@ class _Work:
             await self._embed(folder)
         except FileUnreadable as error:
             await self._failed(str(error))
+        except EmbeddingUnknown as error:
+            await self._failed(f"The text could not be embedded: {error}")
 
     async def _folder(self) -> Folder:
         """Return where the file is; raise for one that was begun too often, or is gone."""
@@ -236,7 +238,7 @@ class _Work:
 
     async def _embed(self, folder: Folder) -> None:
         """Give the passages vectors, batch by batch, each with the count of those that have one."""
-        embedder = self._embedder(folder)
+        embedder = self.models.embedder_for(folder.embedding)
         batch = folder.embedding.batch_size or 1
         while self.file.status != "completed":
             async with self.db.read(self.actor) as tx:
@@ -255,12 +257,6 @@ class _Work:
         except ModelError as error:
             if not isinstance(error, _FINAL) and self.claimed.fence < _MOST_OWNERS:
                 raise
-            raise FileUnreadable(f"The text could not be embedded: {error}") from error
-
-    def _embedder(self, folder: Folder) -> Embedder:
-        try:
-            return self.models.embedder_for(folder.embedding)
-        except EmbeddingUnknown as error:
             raise FileUnreadable(f"The text could not be embedded: {error}") from error
 
 
