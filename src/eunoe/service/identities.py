@@ -32,14 +32,12 @@ async def upsert(db: Database, actor: Actor, draft: IdentityDraft) -> Identity:
         found = await identities.by_key(tx, draft.identifier_key, project_id=draft.project_id)
         if found is None:
             return await _made(tx, draft)
-        changed = _touched(
-            replace(
-                found,
-                name=draft.name,
-                identity_type=draft.identity_type,
-                properties=found.properties if draft.properties is None else draft.properties,
-            ),
-            actor,
+        changed = replace(
+            found,
+            name=draft.name,
+            identity_type=draft.identity_type,
+            properties=found.properties if draft.properties is None else draft.properties,
+            **touched_by(actor),
         )
         await identities.update(tx, changed)
         if draft.agent_ids is not None:
@@ -52,15 +50,13 @@ async def update(db: Database, actor: Actor, identity_id: str, patch: IdentityPa
     """Change an identity: properties are merged by key, agents and blocks are added (21.4)."""
     async with db.write(actor) as tx:
         found = await known(tx, identity_id, held=True)
-        changed = _touched(
-            replace(
-                found,
-                identifier_key=patch.identifier_key or found.identifier_key,
-                name=found.name if patch.name is None else patch.name,
-                identity_type=patch.identity_type or found.identity_type,
-                properties=merged(found.properties, patch.properties or ()),
-            ),
-            actor,
+        changed = replace(
+            found,
+            identifier_key=patch.identifier_key or found.identifier_key,
+            name=found.name if patch.name is None else patch.name,
+            identity_type=patch.identity_type or found.identity_type,
+            properties=merged(found.properties, patch.properties or ()),
+            **touched_by(actor),
         )
         await identities.update(tx, changed)
         await _link(tx, found.id, agent_ids=patch.agent_ids, block_ids=patch.block_ids)
@@ -73,7 +69,7 @@ async def describe(
     """Replace all properties (21.4)."""
     async with db.write(actor) as tx:
         found = await known(tx, identity_id, held=True)
-        changed = _touched(replace(found, properties=properties), actor)
+        changed = replace(found, properties=properties, **touched_by(actor))
         await identities.update(tx, changed)
         return changed
 
@@ -169,7 +165,3 @@ async def _link(
     all_there(found, (*agent_ids, *block_ids), "agents or blocks")
     await identities.link(tx, "agent", ids=agent_ids, identity_ids=[identity_id])
     await identities.link(tx, "block", ids=block_ids, identity_ids=[identity_id])
-
-
-def _touched(identity: Identity, actor: Actor) -> Identity:
-    return replace(identity, **touched_by(actor))
