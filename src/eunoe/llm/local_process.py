@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, Final, cast
@@ -137,9 +137,7 @@ class LocalServer:
             "path": str(self._path),
             "name": self._path.stem,
             "key": key,
-            "context_tokens": self._options.context_tokens,
-            "threads": self._options.threads,
-            "gpu_layers": self._options.gpu_layers,
+            **asdict(self._options),
         }
         orders, answers = process.stdin, process.stdout
         if orders is None or answers is None:
